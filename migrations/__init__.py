@@ -16,6 +16,12 @@ def create_tables(database: Database) -> None:
         database.execute(statement)
 
 
+@schema(name="0002_model_exactness")
+def add_exactness(database: Database) -> None:
+    """How a local model's batched answers compare with unbatched ones, as JSON."""
+    database.execute("ALTER TABLE model ADD COLUMN exactness TEXT NOT NULL DEFAULT '{}'")
+
+
 _TABLES = (
     "CREATE TABLE text (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, text TEXT NOT NULL)",
     """CREATE TABLE model (

@@ -16,6 +16,7 @@ from personas.render import Frame, Placement, Variant
 from personas.sample import Allocation, Weights
 from scoring.items import Ask
 
+LOCAL_CONCURRENCY = 128
 PersonaFormat = Literal["prose", "prose-paper", "bullets", "json", "oneliner"]
 
 
@@ -121,6 +122,14 @@ class ModelSection(Section):
     price: Price | None = None
     unpriced: Literal["refuse", "allow"] = "refuse"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _fills_batches(cls, given: Any) -> Any:
+        """A local server makes its batches of what waits, so more of it may."""
+        if isinstance(given, dict) and given.get("backend") == "local":
+            return {"concurrency": LOCAL_CONCURRENCY} | given
+        return given
+
     @property
     def leaves_machine(self) -> bool:
         """Whether requests go to another machine."""
@@ -130,8 +139,6 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _has_endpoint(self) -> Self:
-        if self.backend == "local" and self.answer == "text":
-            raise ValueError(f"model {self.name!r}: a local model gives probabilities; leave answer = 'text' out")
         if self.backend == "openai-compatible" and not self.base_urls:
             raise ValueError(f"model {self.name!r} needs base_urls, such as ['http://127.0.0.1:8000/v1']")
         return self

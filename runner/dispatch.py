@@ -1,13 +1,14 @@
 """One model's part of a run: look up, single flight, limits, backend, score, record."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol, cast
 
 from personas.errors import MtpaError
-from runner.backends.base import Answer
+from runner.backends.base import Answer, Batching
 from runner.budget import Budget, BudgetReached
 from runner.cache import Completion, Failure, Score, ScoreState, as_stored
 from runner.context import Context
@@ -107,7 +108,13 @@ class ModelRun:
             for task in (*self._workers, *(flight.retry for flight in self._flights.values() if flight.retry)):
                 task.cancel()
             self._budget.close()
+            await self._note_exactness()
             await self._backend.close()
+
+    async def _note_exactness(self) -> None:
+        """Keep what a backend that batches knows of its batches' exactness."""
+        if isinstance(self._backend, Batching) and (found := await self._backend.exactness()):
+            self._cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (json.dumps(found), self._model.id))
 
     @property
     def _stopping(self) -> bool:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from personas.errors import InputError
 from runner.config import ModelSection
@@ -29,6 +29,16 @@ class Backend(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and processes."""
+        ...
+
+
+@runtime_checkable
+class Batching(Protocol):
+    """A backend that answers in batches of its own making, and can tell how exact they are."""
+
+    async def exactness(self) -> Mapping[str, float] | None:
+        """How many answers were compared with unbatched ones (`checked`), the largest difference of a probability
+        (`largest_difference`), and how many have another likeliest choice (`changed`); None where none was."""
         ...
 
 

@@ -1,57 +1,73 @@
 """A local model: a server process of its own, started at the first request, spoken to over a Unix socket."""
 
 import asyncio
+import contextlib
 import json
 import sys
 import tempfile
 import time
 from asyncio.subprocess import Process
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
 from personas.errors import MachineError
 from runner.assets import assets, fetch
+from runner.backends import chat
 from runner.backends.base import Answer
 from runner.backends.http import post_json, timeout
 from runner.config import ModelSection
 from runner.requests import ModelIdentity, Request, Usage
-from runner.retry import BadRequest
+from runner.retry import Transient
 from scoring.answers import Response
 
 START_SECONDS = 900.0
+URL = "http://local"
+DEATHS = 5
+CHECKED = 8  # answers that are compared with unbatched ones at the end of a run
 
 
 class LocalBackend:
-    """Starts `mtpa-run serve`, awaits it, and stops it on every exit path."""
+    """Starts `mtpa-run serve`, awaits it, and stops it on every exit path; a server that dies is started again, with
+    half the batch, and asked again what it had not answered."""
 
     def __init__(self, section: ModelSection, identity: ModelIdentity) -> None:
-        self._section = section
-        self._identity = identity
+        self._section, self._identity = section, identity
         self._starting = asyncio.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: Process | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._batch_tokens: int | None = None
+        self._deaths = 0
 
     async def answer(self, request: Request) -> Answer:
-        """Letter probabilities from one forward pass, or the log-likelihoods of the continuations."""
-        if self._session is None:
-            async with self._starting:
-                if self._session is None:
-                    await self._start()
-        assert self._session is not None
-        if request.kind == "text":
-            raise BadRequest("unsupported", "the local server gives probabilities and log-likelihoods, not text")
-        letters = request.kind == "letters"
-        path, name = ("choices", "choices") if letters else ("loglikelihood", "continuations")
-        payload = json.dumps({"messages": request.messages, name: request.options}).encode()
+        """Letter probabilities or log-likelihoods from forward passes, or text. Raises BackendError or MachineError."""
+        path, asked = _asked(request)
+        payload = json.dumps({"messages": request.messages, **asked}).encode()
         began = time.monotonic()
-        body = await post_json(self._session, f"http://local/v1/{path}", payload)
-        latency = round(1000 * (time.monotonic() - began))
-        usage = Usage(prompt_tokens=int(body["usage"]["prompt_tokens"]), latency_ms=latency)
-        numbers = tuple(body["logprobs"])
-        response = Response(letter_logprobs=numbers) if letters else Response(logliks=numbers)
-        return Answer(response, usage, self._identity.model)
+        while True:
+            session = await self._running()
+            try:
+                body = await post_json(session, f"{URL}/v1/{path}", payload)
+            except Transient:
+                if not await self._has_died():
+                    raise
+                continue
+            self._deaths = 0
+            return self._read(request, body, round(1000 * (time.monotonic() - began)))
+
+    async def exactness(self) -> Mapping[str, float] | None:
+        """Batched answers against unbatched ones, from the server; None where it was not needed or is not there."""
+        if self._session is None:
+            return None
+        try:
+            async with self._session.get(f"{URL}/check") as response:
+                found: dict[str, float] = await response.json()
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+        return found if found["checked"] else None
 
     async def close(self) -> None:
         """Stop the server."""
@@ -69,33 +85,95 @@ class LocalBackend:
             self._folder.cleanup()
             self._folder = None
 
+    def _read(self, request: Request, body: dict[str, Any], latency_ms: int) -> Answer:
+        if request.kind == "text":
+            return chat.read(body, request, latency_ms)
+        numbers = tuple(body["logprobs"])
+        letters = request.kind == "letters"
+        response = Response(letter_logprobs=numbers) if letters else Response(logliks=numbers)
+        usage = Usage(prompt_tokens=int(body["usage"]["prompt_tokens"]), latency_ms=latency_ms)
+        return Answer(response, usage, self._identity.model)
+
+    async def _running(self) -> aiohttp.ClientSession:
+        """The session with a server that lives; one that died leaves half its batch to the next."""
+        async with self._starting:
+            if self._process is not None and self._process.returncode is not None:
+                log = self._last_line()
+                await self.close()
+                self._deaths += 1
+                if self._deaths > DEATHS:
+                    raise MachineError(
+                        f"model {self._section.name!r}: the local server died {self._deaths} times without an answer "
+                        f"between, the last with: {log}; free some memory, or name a smaller model or dtype"
+                    )
+                self._batch_tokens = max(1, self._batch_tokens // 2) if self._batch_tokens else None
+            if self._session is None:
+                await self._start()
+            assert self._session is not None
+            return self._session
+
+    async def _has_died(self) -> bool:
+        """Whether the server is gone; the system takes a moment to tell."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), 2)
+        return process is None or process.returncode is not None
+
     async def _start(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="mtpa-")
-        socket, log = Path(self._folder.name) / "socket", Path(self._folder.name) / "log"
-        command = [sys.executable, "-m", "runner.cli", "serve", "--socket", str(socket)]
-        with log.open("wb") as output:
+        socket = Path(self._folder.name) / "socket"
+        command = [sys.executable, "-m", "runner.cli", "serve", "--socket", str(socket), "--check", str(CHECKED)]
+        if self._batch_tokens:
+            command += ["--batch-tokens", str(self._batch_tokens)]
+        with self._log.open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *command, *_model_options(self._identity), stdin=asyncio.subprocess.PIPE, stdout=output, stderr=output
+                *command,
+                *_model_options(self._identity),
+                stdin=asyncio.subprocess.PIPE,  # which closes when this process ends, however it ends
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for the run, which lets the server finish what is in flight
             )
         session = aiohttp.ClientSession(
             connector=aiohttp.UnixConnector(str(socket), limit=0), timeout=timeout(START_SECONDS)
         )
         deadline = time.monotonic() + START_SECONDS
-        while not await _is_up(session):
+        while (health := await _health(session)) is None:
             if self._process.returncode is not None or time.monotonic() > deadline:
                 await session.close()
-                lines = log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-                raise MachineError(f"model {self._section.name!r}: the local server did not start: {lines[-1]}")
+                raise MachineError(f"model {self._section.name!r}: the local server did not start: {self._last_line()}")
             await asyncio.sleep(0.1)
+        self._batch_tokens = health["batch_tokens"]
         self._session = session
 
+    @property
+    def _log(self) -> Path:
+        assert self._folder is not None
+        return Path(self._folder.name) / "log"
 
-async def _is_up(session: aiohttp.ClientSession) -> bool:
+    def _last_line(self) -> str:
+        """The last thing that the server said."""
+        lines = self._log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        return lines[-1].removeprefix("error: ")
+
+
+def _asked(request: Request) -> tuple[str, dict[str, Any]]:
+    """Where a request is sent, and what of it beside the messages."""
+    if request.kind == "text":
+        return "chat/completions", dict(request.parameters)
+    name = "choices" if request.kind == "letters" else "continuations"
+    return ("choices" if request.kind == "letters" else "loglikelihood"), {name: request.options}
+
+
+async def _health(session: aiohttp.ClientSession) -> dict[str, Any] | None:
+    """What the server says of itself; None while it cannot be reached."""
     try:
-        async with session.get("http://local/health") as response:
-            return response.status == 200
+        async with session.get(f"{URL}/health") as response:
+            found: dict[str, Any] = await response.json()
+            return found
     except aiohttp.ClientError:
-        return False
+        return None
 
 
 def _model_options(identity: ModelIdentity) -> list[str]:

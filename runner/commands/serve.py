@@ -1,12 +1,17 @@
 """`mtpa-run serve`: the local batching server."""
 
 import asyncio
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from personas.errors import MachineError
+from personas.errors import InputError, MachineError
+from runner.commands.console import say
+from runner.config import is_loopback
+
+TOKEN = "MTPA_SERVE_TOKEN"
 
 
 def serve(
@@ -16,9 +21,15 @@ def serve(
     dtype: Annotated[str, typer.Option(help="auto, float16, bfloat16 or float32.")] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     socket: Annotated[Path | None, typer.Option(help="A Unix socket instead of a port.")] = None,
-    port: Annotated[int, typer.Option(help="The port on loopback.")] = 8765,
+    host: Annotated[str, typer.Option(help=f"An address; any but loopback wants a token in {TOKEN}.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port.")] = 8765,
+    batch_tokens: Annotated[int | None, typer.Option(help="Tokens computed at once, at most.")] = None,
+    check: Annotated[int, typer.Option(help="Compare this many answers with unbatched ones (GET /check).")] = 0,
 ) -> None:
     """Serve one model on loopback or a Unix socket until interrupted."""
+    token = None if socket else os.environ.get(TOKEN)
+    if not (socket or token or is_loopback(host)):
+        raise InputError(f"--host {host} is open to others: put a token of your choice into {TOKEN}")
     try:
         import torch
     except ImportError:
@@ -26,9 +37,16 @@ def serve(
     from runner.backends.local import fastest_dtype, weights
     from runner.serve.app import application
     from runner.serve.app import serve as serve_application
-    from runner.serve.model import LetterModel
+    from runner.serve.memory import MOST, START, TokenBudget
+    from runner.serve.served import ServedModel
 
     source, file = weights(model)
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-    loaded = LetterModel(source, gguf or file, revision, fastest_dtype() if dtype == "auto" else dtype, chosen)
-    asyncio.run(serve_application(application(loaded, model), socket, port, watch_parent=socket is not None))
+    precision = fastest_dtype() if dtype == "auto" else dtype
+    loaded = ServedModel.load(source, gguf or file, revision, precision, chosen, check, say)
+    start = batch_tokens or START.get(chosen, START["cpu"])
+    budget = TokenBudget(start, None if batch_tokens else MOST * start)
+    where = str(socket) if socket else f"http://{host}:{port}/v1"
+    app = application(loaded, model, budget, token)
+    ready = f"{model} in {precision} on {chosen}: {where}"
+    asyncio.run(serve_application(app, socket, host, port, socket is not None, lambda: say(ready)))

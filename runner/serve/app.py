@@ -1,81 +1,165 @@
 """The local batching server: HTTP over loopback or a Unix socket."""
 
 import asyncio
+import hmac
+import math
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from runner.serve.batching import Batcher
-from runner.serve.model import LetterModel
+from runner.serve.batching import Batcher, TooLarge
+from runner.serve.chat import ChatRequest, first_token, reply
+from runner.serve.generation import ends
+from runner.serve.memory import TokenBudget
+from runner.serve.model import log_sum, spelt
+from runner.serve.served import ServedModel
 
-MODEL = web.AppKey("model", LetterModel)
+MODEL = web.AppKey("model", ServedModel)
 NAME = web.AppKey("name", str)
 BATCHER = web.AppKey("batcher", Batcher)
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def application(model: LetterModel, name: str) -> web.Application:
-    """The server's routes around a loaded model."""
-    app = web.Application(client_max_size=8_000_000)
+def application(model: ServedModel, name: str, budget: TokenBudget, token: str | None = None) -> web.Application:
+    """The server's routes around a loaded model; with a token, only who sends it as a bearer token is answered."""
+    app = web.Application(client_max_size=8_000_000, middlewares=[_authorised(token)] if token else [])
     app[MODEL], app[NAME] = model, name
+    app[BATCHER] = Batcher(model, budget)
     app.cleanup_ctx.append(_batching)
     app.router.add_get("/health", _health)
+    app.router.add_get("/stats", _stats)
+    app.router.add_get("/check", _check)
     app.router.add_get("/v1/models", _models)
-    app.router.add_post("/v1/choices", _choices)
-    app.router.add_post("/v1/loglikelihood", _loglikelihood)
+    for path, answer in (
+        ("/v1/choices", _choices),
+        ("/v1/loglikelihood", _loglikelihood),
+        ("/v1/chat/completions", _chat),
+        ("/v1/embeddings", _embeddings),
+    ):
+        app.router.add_post(path, _answering(answer))
     return app
 
 
+def _authorised(token: str) -> Any:
+    """Middleware that refuses whoever does not send the token."""
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        sent = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
+            return _refusal(401, "send the server's token as 'Authorization: Bearer …'")
+        return await handler(request)
+
+    return check
+
+
+def _answering(answer: Callable[[web.Application, dict[str, Any]], Awaitable[dict[str, Any]]]) -> Handler:
+    """A handler around a function from body to body: what is wrong with a request is said in a sentence."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            body = await request.json()
+            if not isinstance(body, dict):
+                raise TypeError("the body must be a JSON object")
+            return web.json_response(await answer(request.app, body))
+        except KeyError as error:
+            return _refusal(400, f"the key {error} is missing")
+        except (TypeError, ValueError) as error:
+            return _refusal(400, f"bad request: {error}")
+        except TooLarge as error:
+            return _refusal(413, str(error))
+
+    return handle
+
+
+def _refusal(status: int, message: str) -> web.Response:
+    return web.json_response({"error": {"message": message, "type": "invalid_request_error"}}, status=status)
+
+
 async def _batching(app: web.Application) -> AsyncIterator[None]:
-    app[BATCHER] = Batcher(app[MODEL].letters)
     task = asyncio.create_task(app[BATCHER].work())
     yield
     task.cancel()
 
 
 async def _health(request: web.Request) -> web.Response:
-    return web.json_response({"status": "ok"})
+    return web.json_response({"status": "ok", "batch_tokens": request.app[BATCHER].budget.size})
+
+
+async def _stats(request: web.Request) -> web.Response:
+    batcher, passes = request.app[BATCHER], request.app[MODEL].passes
+    now = {"waiting": batcher.waiting, "batch_tokens": batcher.budget.size, "shares_prefixes": passes.shares}
+    return web.json_response(now | asdict(batcher.counts))
+
+
+async def _check(request: web.Request) -> web.Response:
+    found = await request.app[BATCHER].alone(request.app[MODEL].exactness)
+    return web.json_response(found.record())
 
 
 async def _models(request: web.Request) -> web.Response:
     return web.json_response({"object": "list", "data": [{"id": request.app[NAME], "object": "model"}]})
 
 
-async def _choices(request: web.Request) -> web.Response:
+async def _choices(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
     """{messages, choices} → {logprobs, mass, usage}; logprobs are natural logs in the order of the choices."""
-    try:
-        body: dict[str, Any] = await request.json()
-        prompt = request.app[MODEL].prepare(body["messages"], body["choices"])
-    except (KeyError, TypeError, ValueError) as error:
-        return web.json_response({"error": {"message": f"bad request: {error}"}}, status=400)
-    logprobs = await request.app[BATCHER].submit(prompt)
-    mass = sum(2.718281828459045**each for each in logprobs)
-    usage = {"prompt_tokens": len(prompt.tokens)}
-    return web.json_response({"logprobs": logprobs, "mass": mass, "usage": usage})
+    row, counts = app[MODEL].prompter.letters(body["messages"], _texts(body["choices"]))
+    (told,) = await app[BATCHER].tell([row])
+    logprobs = spelt(told.logprobs, counts)
+    mass = min(1.0, math.exp(log_sum(logprobs)))
+    return {"logprobs": logprobs, "mass": mass, "usage": {"prompt_tokens": len(row.tokens)}}
 
 
-async def _loglikelihood(request: web.Request) -> web.Response:
+async def _loglikelihood(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
     """{messages, continuations} → {logprobs, tokens, usage}: the summed natural log of each continuation's tokens."""
-    model = request.app[MODEL]
-    try:
-        body: dict[str, Any] = await request.json()
-        prompt, continuations = model.prepare_continuations(body["messages"], body["continuations"])
-    except (KeyError, TypeError, ValueError) as error:
-        return web.json_response({"error": {"message": f"bad request: {error}"}}, status=400)
-    logprobs = await request.app[BATCHER].alone(lambda: model.loglikelihoods(prompt, continuations))
-    tokens = [len(each) for each in continuations]
-    usage = {"prompt_tokens": len(prompt) + sum(tokens)}
-    return web.json_response({"logprobs": logprobs, "tokens": tokens, "usage": usage})
+    rows = app[MODEL].prompter.continuations(body["messages"], _texts(body["continuations"]))
+    told = await app[BATCHER].tell(rows)
+    counts = [len(row.asked) for row in rows]
+    usage = {"prompt_tokens": len(rows[0].tokens) + 1 - counts[0] + sum(counts)}
+    return {"logprobs": [sum(each.logprobs) for each in told], "tokens": counts, "usage": usage}
 
 
-async def serve(app: web.Application, socket: Path | None, port: int, watch_parent: bool) -> None:
+async def _chat(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
+    """OpenAI's chat completion, one choice, not streamed. One token at temperature 0 takes one pass, as choices do."""
+    request, model = ChatRequest.read(body), app[MODEL]
+    if row := request.row(model.prompter):
+        (told,) = await app[BATCHER].tell([row])
+        written = first_token(told, ends(model.model, model.tokenizer), model.tokenizer)
+        return reply(app[NAME], request, len(row.tokens), written, model.tokenizer)
+    wish = request.wish(model.prompter)
+    return reply(app[NAME], request, len(wish.tokens), await app[BATCHER].write(wish), model.tokenizer)
+
+
+async def _embeddings(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
+    """{input: text or texts} → OpenAI's list of embeddings: the mean of the last layer over each text's tokens."""
+    model = app[MODEL]
+    texts = [body["input"]] if isinstance(body["input"], str) else _texts(body["input"])
+    rows = [model.prompter.text(each) for each in texts]
+    found = await app[BATCHER].alone(lambda: model.passes.embeddings(rows))
+    data = [{"object": "embedding", "index": number, "embedding": each} for number, each in enumerate(found)]
+    usage = {"prompt_tokens": sum(map(len, rows)), "total_tokens": sum(map(len, rows))}
+    return {"object": "list", "data": data, "model": app[NAME], "usage": usage}
+
+
+def _texts(value: Any) -> Sequence[str]:
+    if not isinstance(value, list) or not value or not all(isinstance(each, str) for each in value):
+        raise ValueError("a list of texts is wanted")
+    return value
+
+
+async def serve(
+    app: web.Application, socket: Path | None, host: str, port: int, watch_parent: bool, ready: Callable[[], None]
+) -> None:
     """Serve until cancelled, or until standard input closes where `watch_parent` is set: no parent, no server."""
-    runner = web.AppRunner(app, access_log=None)
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
-    site = web.UnixSite(runner, str(socket)) if socket else web.TCPSite(runner, "127.0.0.1", port)
+    site = web.UnixSite(runner, str(socket)) if socket else web.TCPSite(runner, host, port)
     await site.start()
+    ready()
     try:
         if watch_parent:
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)

@@ -1,134 +1,114 @@
-"""A causal language model that answers multiple choice with one forward pass."""
+"""A causal language model's two sides: chats become token rows, and what it says of a row becomes numbers."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.cache_utils import DynamicCache
-
-from personas.errors import MachineError
-
-DATE = "1 January 2024"
-SHARE_FROM = 16
-ROWS = 16
+DATE = "1 January 2024"  # chat templates that tell the date tell this one: the same study asks the same on every day
 
 
-@dataclass(frozen=True)
-class Prompt:
-    """A tokenised prompt, and for each choice the tokens that spell it ("A" and " A")."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Tokens, and what is wanted to know of them.
+
+    `asked` are pairs (place, token): the log-probability of the token right behind that place; `top` is how many of the
+    likeliest tokens behind the last place are wanted as well.
+    """
 
     tokens: list[int]
-    choices: tuple[tuple[int, ...], ...]
+    asked: tuple[tuple[int, int], ...] = ()
+    top: int = 0
+
+    @property
+    def places(self) -> int:
+        """From how many places something is wanted."""
+        return len({place for place, _ in self.asked} | ({len(self.tokens) - 1} if self.top else set()))
 
 
-class LetterModel:
-    """The model on its device; not safe for use by two threads at once."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A row's answer: natural logs in the order of `asked`, and the likeliest tokens with theirs."""
 
-    def __init__(self, source: Path | str, gguf: str | None, revision: str | None, dtype: str, device: str) -> None:
-        named: dict[str, Any] = {"gguf_file": gguf} if gguf else {"revision": revision} if revision else {}
-        try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(source, **named)
-            model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **named)
-        except (OSError, ValueError) as error:
-            raise MachineError(f"the model {source} cannot be loaded: {str(error).splitlines()[0]}") from None
-        self.device = torch.device(device)
-        self.model: Any = model.to(self.device).eval()
-        self.limit: int = getattr(self.model.config, "max_position_embeddings", 1 << 30)
+    logprobs: list[float]
+    top: list[tuple[int, float]]
 
-    def prepare(self, messages: Sequence[dict[str, str]], choices: Sequence[str]) -> Prompt:
-        """Tokenise a chat. Raises ValueError, in a clause, for a prompt that is too long or a choice of many tokens."""
-        return Prompt(self._fits(self._chat(messages)), tuple(self._spellings(choice) for choice in choices))
 
-    def prepare_continuations(
-        self, messages: Sequence[dict[str, str]], continuations: Sequence[str]
-    ) -> tuple[list[int], list[list[int]]]:
-        """The tokens of a chat and of each continuation. Raises ValueError, in a clause."""
-        prompt, rows = self._chat(messages), [self._tokens(text) for text in continuations]
-        for text, row in zip(continuations, rows, strict=True):
-            if not row:
-                raise ValueError(f"the continuation {text!r} has no tokens")
-            self._fits(prompt + row)
-        return prompt, rows
+class Prompter:
+    """Writes rows for one model: its chat template, its tokenizer and its longest context."""
 
-    def _chat(self, messages: Sequence[dict[str, str]]) -> list[int]:
-        template = self.tokenizer.apply_chat_template
-        return self._tokens(template(list(messages), tokenize=False, add_generation_prompt=True, date_string=DATE))
+    def __init__(self, tokenizer: Any, limit: int) -> None:
+        self.tokenizer = tokenizer
+        self.limit = limit
 
-    def _tokens(self, text: str) -> list[int]:
+    def chat(self, messages: Sequence[Mapping[str, str]], room: int = 0) -> list[int]:
+        """The tokens of a chat that leaves room for an answer of `room` tokens.
+
+        Templates that let a model think are told not to. A model without a template is given the messages' text, a
+        blank line between them. Raises ValueError, in a clause, for what is too long or no chat.
+        """
+        if not messages or not all(isinstance(each.get("content"), str) for each in messages):
+            raise ValueError("messages must be a list of {role, content} with text as content")
+        if self.tokenizer.chat_template:
+            text = self.tokenizer.apply_chat_template(
+                list(messages), tokenize=False, add_generation_prompt=True, date_string=DATE, enable_thinking=False
+            )
+        else:
+            text = "\n\n".join(each["content"] for each in messages) + "\n"
+        return self._fits(self.tokens(text), room)
+
+    def tokens(self, text: str) -> list[int]:
+        """The tokens of a text, nothing added."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def _fits(self, tokens: list[int]) -> list[int]:
-        if len(tokens) > self.limit:
-            raise ValueError(f"the prompt has {len(tokens)} tokens; the model reads at most {self.limit}")
+    def text(self, text: str) -> list[int]:
+        """The tokens of a text that is no chat. Raises ValueError, in a clause, for one that is empty or too long."""
+        return self._fits(self.tokens(text), 0)
+
+    def letters(self, messages: Sequence[Mapping[str, str]], choices: Sequence[str]) -> tuple[Row, list[int]]:
+        """The row that asks for the choices' probabilities, and how many spellings ("A", " A") each choice has.
+
+        Raises ValueError, in a clause, for a choice that is more than one token.
+        """
+        tokens = self.chat(messages)
+        spellings = [self._spellings(choice) for choice in choices]
+        asked = tuple((len(tokens) - 1, token) for each in spellings for token in each)
+        return Row(tokens, asked), [len(each) for each in spellings]
+
+    def continuations(self, messages: Sequence[Mapping[str, str]], texts: Sequence[str]) -> list[Row]:
+        """A row for each continuation of a chat, asking for each of its tokens. Raises ValueError, in a clause."""
+        prompt = self.chat(messages)
+        rows = []
+        for text in texts:
+            own = self.tokens(text)
+            if not own:
+                raise ValueError(f"the continuation {text!r} has no tokens")
+            asked = tuple((len(prompt) - 1 + number, token) for number, token in enumerate(own))
+            rows.append(Row(self._fits(prompt + own[:-1], 1), asked))
+        return rows
+
+    def _fits(self, tokens: list[int], room: int) -> list[int]:
+        if not tokens:
+            raise ValueError("the prompt has no tokens")
+        if len(tokens) + room > self.limit:
+            needed = f"{len(tokens)} tokens" + (f" and {room} to answer in" if room else "")
+            raise ValueError(f"the prompt has {needed}; the model reads at most {self.limit}")
         return tokens
 
-    def _spellings(self, choice: str) -> tuple[int, ...]:
-        found = []
-        for text in (choice, f" {choice}"):
-            ids = self._tokens(text)
-            if len(ids) == 1:
-                found.append(ids[0])
+    def _spellings(self, choice: str) -> list[int]:
+        found = [ids[0] for text in (choice, f" {choice}") if len(ids := self.tokens(text)) == 1]
         if not found:
             raise ValueError(f"the choice {choice!r} is more than one token")
-        return tuple(dict.fromkeys(found))
-
-    @torch.inference_mode()
-    def letters(self, prompts: Sequence[Prompt]) -> list[list[float]]:
-        """The log-probability of each choice of each prompt, its spellings summed (natural log)."""
-        logits = self._logits([prompt.tokens for prompt in prompts], keep=1)[:, -1]
-        logprobs = torch.log_softmax(logits.float(), dim=-1)
-        return [
-            [float(torch.logsumexp(row[list(choice)], dim=0)) for choice in prompt.choices]
-            for row, prompt in zip(logprobs, prompts, strict=True)
-        ]
-
-    @torch.inference_mode()
-    def loglikelihoods(self, prompt: list[int], continuations: Sequence[list[int]]) -> list[float]:
-        """The summed log-probability of each continuation's tokens after the prompt (natural log)."""
-        return [
-            total
-            for start in range(0, len(continuations), ROWS)
-            for total in self._sums(prompt, continuations[start : start + ROWS])
-        ]
-
-    def _sums(self, prompt: list[int], continuations: Sequence[list[int]]) -> list[float]:
-        longest = max(len(row) for row in continuations)
-        logits = self._logits([prompt + row for row in continuations], keep=longest + 1)
-        totals = []
-        for places, row in zip(logits, continuations, strict=True):
-            logprobs = torch.log_softmax(places[-len(row) - 1 : -1].float(), dim=-1)
-            totals.append(float(logprobs.gather(1, torch.tensor(row, device=self.device)[:, None]).double().sum()))
-        return totals
-
-    def _logits(self, rows: Sequence[list[int]], keep: int) -> torch.Tensor:
-        """Logits at the last `keep` places of each row, shape (rows, keep, vocabulary); what all rows begin with is
-        computed once, its keys and values repeated for each."""
-        shared = min(common_prefix(rows), min(len(row) for row in rows) - keep)
-        if len(rows) == 1 or shared < SHARE_FROM:
-            shared = 0
-        cache = None
-        if shared:
-            cache = DynamicCache(config=self.model.config)
-            prefix = torch.tensor([rows[0][:shared]], device=self.device)
-            self.model(prefix, past_key_values=cache, use_cache=True, logits_to_keep=1)
-            cache.batch_repeat_interleave(len(rows))
-        width = max(len(row) for row in rows) - shared
-        pads = [width - (len(row) - shared) for row in rows]
-        ids = torch.tensor([[0] * pad + row[shared:] for row, pad in zip(rows, pads, strict=True)], device=self.device)
-        mask = torch.tensor([[1] * shared + [0] * pad + [1] * (width - pad) for pad in pads], device=self.device)
-        places = (mask.cumsum(-1) - 1).clamp(min=0)[:, shared:]
-        known = {"past_key_values": cache, "use_cache": True} if shared else {"use_cache": False}
-        logits: torch.Tensor = self.model(
-            ids, attention_mask=mask, position_ids=places, logits_to_keep=keep, **known
-        ).logits
-        return logits
+        return list(dict.fromkeys(found))
 
 
-def common_prefix(rows: Sequence[list[int]]) -> int:
-    """How many first tokens all rows share, at most one less than the shortest has."""
-    low, high = min(rows), max(rows)
-    most = min(len(low), len(high), *(len(row) for row in rows)) - 1
-    return next((place for place in range(most) if low[place] != high[place]), most)
+def spelt(logprobs: Sequence[float], counts: Sequence[int]) -> list[float]:
+    """Each choice's log-probability: the sum over its spellings' probabilities."""
+    ends = [sum(counts[: number + 1]) for number in range(len(counts))]
+    return [log_sum(logprobs[end - count : end]) for end, count in zip(ends, counts, strict=True)]
+
+
+def log_sum(values: Sequence[float]) -> float:
+    """log Σ exp(value)."""
+    largest = max(values)
+    return largest + math.log(math.fsum(math.exp(each - largest) for each in values))

@@ -1,0 +1,137 @@
+"""Free text: transformers' own generation, a batch of prompts at a time, each with its own sampling."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from transformers import LogitsProcessor, StoppingCriteria, StoppingCriteriaList
+from transformers.generation.logits_process import LogitsProcessorList
+from transformers.generation.stopping_criteria import StopStringCriteria
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A prompt and how to go on from it: greedily at temperature 0, else sampled from the likeliest tokens that hold
+    `top_p` of the probability; `top` alternatives are told for each token, None for no log-probabilities."""
+
+    tokens: list[int]
+    max_tokens: int
+    temperature: float = 0.0
+    top_p: float = 1.0
+    seed: int | None = None
+    stop: tuple[str, ...] = ()
+    top: int | None = None
+
+
+@dataclass(slots=True)
+class Written:
+    """What was written: tokens, why it ended ("stop" or "length"), and for each token its log-probability and the
+    likeliest alternatives with theirs, where they were wanted."""
+
+    tokens: list[int] = field(default_factory=list)
+    text: str = ""
+    finish: str = "length"
+    logprobs: list[float] = field(default_factory=list)
+    top: list[list[tuple[int, float]]] = field(default_factory=list)
+
+
+class Sampler(LogitsProcessor):
+    """Chooses each prompt's next token with that prompt's own generator, so that a seed means the same answer in every
+    batch: a Gumbel-max draw (Gumbel 1954), after which generation is greedy. Keeps the log-probabilities on its way."""
+
+    def __init__(self, wishes: Sequence[Wish], written: Sequence[Written]) -> None:
+        self._wishes, self._written = wishes, written
+        self._random = [torch.Generator() for _ in wishes]
+        for wish, random in zip(wishes, self._random, strict=True):
+            if wish.seed is None:
+                random.seed()
+            else:
+                random.manual_seed(wish.seed)
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores (prompts, vocabulary) whose largest entry of each row is the token drawn."""
+        logprobs = torch.log_softmax(scores.float(), dim=-1)
+        drawn = torch.stack([self._draw(row, number) for number, row in enumerate(logprobs)])
+        for wish, told, row, token in zip(self._wishes, self._written, logprobs, drawn.tolist(), strict=True):
+            if wish.top is not None:
+                told.logprobs.append(float(row[token]))
+                values, tokens = row.topk(wish.top)
+                told.top.append(list(zip(tokens.tolist(), values.tolist(), strict=True)))
+        return torch.full_like(scores, -torch.inf).scatter_(1, drawn[:, None], 0.0)
+
+    def _draw(self, logprobs: torch.Tensor, number: int) -> torch.Tensor:
+        wish = self._wishes[number]
+        if wish.temperature == 0:
+            return logprobs.argmax()
+        warm = torch.log_softmax(logprobs / wish.temperature, dim=-1)
+        if wish.top_p < 1:
+            ranked, order = warm.sort(descending=True)
+            before = ranked.exp().cumsum(-1) - ranked.exp()
+            warm = warm.index_fill(0, order[before >= wish.top_p], -torch.inf)
+        uniform = torch.rand(warm.shape, generator=self._random[number], dtype=torch.float64)
+        gumbel = -torch.log(-torch.log(uniform.clamp_min(1e-300)))
+        return (warm.double() + gumbel.to(warm.device)).argmax()
+
+
+class Enough(StoppingCriteria):
+    """Ends each prompt's answer where it is as long as that prompt allows."""
+
+    def __init__(self, wishes: Sequence[Wish], width: int) -> None:
+        self._width = width
+        self._most = torch.tensor([wish.max_tokens for wish in wishes])
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **other: Any) -> torch.Tensor:
+        """True for each prompt that is through, of shape (prompts,)."""
+        return (input_ids.shape[1] - self._width >= self._most).to(input_ids.device)
+
+
+@torch.inference_mode()
+def write(model: Any, tokenizer: Any, wishes: Sequence[Wish]) -> list[Written]:
+    """The answers to a batch of prompts that want the same stop strings."""
+    written = [Written() for _ in wishes]
+    width = max(len(wish.tokens) for wish in wishes)
+    pads = [width - len(wish.tokens) for wish in wishes]
+    ids = torch.tensor([[0] * pad + wish.tokens for wish, pad in zip(wishes, pads, strict=True)], device=model.device)
+    mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in pads], device=model.device)
+    criteria: list[StoppingCriteria] = [Enough(wishes, width)]
+    if wishes[0].stop:
+        criteria.append(StopStringCriteria(tokenizer, list(wishes[0].stop)))
+    ending = ends(model, tokenizer)
+    found = model.generate(
+        ids,
+        attention_mask=mask,
+        max_new_tokens=max(wish.max_tokens for wish in wishes),
+        do_sample=False,
+        num_beams=1,
+        temperature=None,
+        top_p=None,
+        top_k=None,
+        repetition_penalty=1.0,
+        eos_token_id=sorted(ending) or None,
+        pad_token_id=min(ending, default=0),
+        logits_processor=LogitsProcessorList([Sampler(wishes, written)]),
+        stopping_criteria=StoppingCriteriaList(criteria),
+    )
+    for wish, told, row in zip(wishes, written, found[:, width:].tolist(), strict=True):
+        _finish(tokenizer, wish, told, row, ending)
+    return written
+
+
+def ends(model: Any, tokenizer: Any) -> set[int]:
+    """The tokens that end an answer, by the model's own settings and its tokenizer."""
+    own = model.generation_config.eos_token_id
+    several = own if isinstance(own, list) else [own]
+    return {each for each in (*several, tokenizer.eos_token_id) if each is not None}
+
+
+def _finish(tokenizer: Any, wish: Wish, told: Written, row: Sequence[int], ending: set[int]) -> None:
+    """Cut an answer at its end token, its length, or the first stop string."""
+    length = next((place for place, token in enumerate(row) if token in ending), None)
+    if length is not None and length < wish.max_tokens:
+        told.finish = "stop"
+    told.tokens = list(row[: min(len(row) if length is None else length, wish.max_tokens)])
+    told.text = tokenizer.decode(told.tokens, skip_special_tokens=True)
+    if cuts := [place for each in wish.stop if (place := told.text.find(each)) >= 0]:
+        told.text, told.finish = told.text[: min(cuts)], "stop"
+    told.logprobs, told.top = told.logprobs[: len(told.tokens)], told.top[: len(told.tokens)]

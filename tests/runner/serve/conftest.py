@@ -1,0 +1,16 @@
+"""The small real model, loaded once for all tests of the server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from runner.backends.local import weights  # noqa: E402
+from runner.serve.served import ServedModel  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def smollm() -> Iterator[ServedModel]:
+    source, gguf = weights("smollm2-135m-instruct")
+    yield ServedModel.load(source, gguf, None, "float32", "cpu", check=4)
