@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils import logging
 
 from personas.errors import InputError, MachineError
 from runner.assets import cache_directory
@@ -27,7 +27,7 @@ def load(
     On CUDA the layers are spread over the devices that are there (`device_map="auto"`). A GGUF file's weights and
     tokenizer, which take long to convert, are kept in the cache directory.
     """
-    disable_progress_bar()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = _converted(Path(source), gguf, dtype) if gguf else None
     if gguf and folder and not folder.exists():
         say(f"converting {gguf}, once")

@@ -1,0 +1,103 @@
+"""A study's local model: the server is started, killed, started again, and nothing is lost."""
+
+import asyncio
+import json
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+
+pytest.importorskip("torch")
+
+from personas.errors import MachineError
+from runner.backends import make_backend
+from runner.backends.base import Learn
+from runner.backends.local import DEATHS, LocalBackend, local_identity
+from runner.config import ModelSection
+from runner.context import BackendFactory
+from runner.engine import run
+from runner.requests import ModelIdentity, Request
+from runner.state import State
+from tests.support.studies import load, rows
+
+LOCAL = {"name": "small", "backend": "local", "id": "smollm2-135m-instruct", "dtype": "float32"}
+
+
+def server_of(parent: psutil.Process) -> psutil.Process | None:
+    """The server that this process started, once it answers."""
+    return next((each for each in parent.children() if "serve" in each.cmdline()), None)
+
+
+async def kill_the_server_once(state: State) -> int:
+    while not any(tally.answered >= 5 for tally in state.tallies.values()):
+        await asyncio.sleep(0.02)
+    server = server_of(psutil.Process())
+    assert server is not None
+    os.kill(server.pid, signal.SIGKILL)
+    return server.pid
+
+
+async def test_a_server_that_is_killed_is_started_again_with_half_the_batch(tmp_path: Path) -> None:
+    started: list[LocalBackend] = []
+
+    def remembering(section: ModelSection, identity: ModelIdentity, learn: Learn) -> LocalBackend:
+        started.append(LocalBackend(section, identity))
+        return started[-1]
+
+    factory: BackendFactory = remembering
+    study = load(tmp_path, [{**LOCAL, "concurrency": 4}], n=5, groups=6)
+    state = State()
+    killer = asyncio.create_task(kill_the_server_once(state))
+    await asyncio.wait_for(run(study, state, backend=factory), 240)
+    pid = await killer
+    assert not psutil.pid_exists(pid) and server_of(psutil.Process()) is None
+    ((trials, completions),) = rows(
+        tmp_path, "SELECT COUNT(*), COUNT(DISTINCT completion) FROM score WHERE status='ok'"
+    )
+    assert trials == completions == 36
+    assert state.sent == 36 and not state.failures, "a request was counted, or answered, twice"
+    assert started[0]._batch_tokens == 2048
+    ((exactness,),) = rows(tmp_path, "SELECT exactness FROM model")
+    found = json.loads(exactness)
+    assert found["checked"] == 8 and found["changed"] == 0 and found["largest_difference"] < 1e-4
+
+
+async def test_a_local_model_writes_text(tmp_path: Path) -> None:
+    table = {**LOCAL, "answer": "text", "decoding": {"max_tokens": 3, "temperature": 0}}
+    await asyncio.wait_for(run(load(tmp_path, [table], n=1, groups=2)), 240)
+    found = rows(tmp_path, "SELECT answer, completion_tokens, finish FROM completion")
+    assert len(found) == 4
+    assert all(answer and 0 < tokens <= 3 and finish in ("length", "stop") for answer, tokens, finish in found)
+
+
+async def test_a_server_that_always_dies_is_given_up_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    section = ModelSection.model_validate(LOCAL)
+    backend = make_backend(section, local_identity(section, None), lambda headers: None)
+    assert isinstance(backend, LocalBackend)
+    sizes: list[int | None] = []
+
+    async def start() -> None:
+        sizes.append(backend._batch_tokens)
+        backend._batch_tokens = backend._batch_tokens or 4096
+        await dying(backend)
+
+    monkeypatch.setattr(backend, "_start", start)
+    request = Request(b"", [{"role": "user", "content": "?"}], {}, "letters", ("A", "B"))
+    with pytest.raises(MachineError, match=f"died {DEATHS + 1} times .* free some memory"):
+        await backend.answer(request)
+    assert sizes == [None, 2048, 1024, 512, 256, 128]
+    await backend.close()
+
+
+async def dying(backend: LocalBackend) -> None:
+    """A server that takes a connection and is gone."""
+    backend._folder = tempfile.TemporaryDirectory(prefix="mtpa-")
+    backend._log.write_text("killed\n")
+    backend._process = await asyncio.create_subprocess_exec("true")
+    await backend._process.wait()
+    connector = aiohttp.UnixConnector(str(Path(backend._folder.name) / "socket"))
+    backend._session = aiohttp.ClientSession(connector=connector)

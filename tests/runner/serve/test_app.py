@@ -1,0 +1,136 @@
+"""The server over HTTP: the openai SDK on a real model, refusals, the token."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator
+
+import aiohttp
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from aiohttp.test_utils import TestServer  # noqa: E402
+from openai import AsyncOpenAI, BadRequestError  # noqa: E402
+
+from runner.serve.app import application  # noqa: E402
+from runner.serve.memory import TokenBudget  # noqa: E402
+from runner.serve.served import ServedModel  # noqa: E402
+
+CAPITAL = [{"role": "user", "content": "What is the capital of France?"}]
+
+
+@pytest.fixture
+async def server(smollm: ServedModel) -> AsyncIterator[TestServer]:
+    async with TestServer(application(smollm, "small", TokenBudget(4096))) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(server: TestServer) -> AsyncIterator[AsyncOpenAI]:
+    async with AsyncOpenAI(base_url=str(server.make_url("/v1")), api_key="none", max_retries=0) as client:
+        yield client
+
+
+async def test_the_openai_sdk_gets_text_with_log_probabilities(client: AsyncOpenAI) -> None:
+    found = await client.chat.completions.create(
+        model="small", messages=CAPITAL, max_tokens=20, temperature=0, logprobs=True, top_logprobs=3
+    )
+    choice = found.choices[0]
+    assert choice.message.content is not None and "Paris" in choice.message.content
+    assert choice.finish_reason == "stop" and choice.logprobs and choice.logprobs.content
+    assert "".join(each.token for each in choice.logprobs.content) == choice.message.content
+    for each in choice.logprobs.content:
+        assert each.logprob == max(other.logprob for other in each.top_logprobs) and len(each.top_logprobs) == 3
+    assert found.usage and found.usage.completion_tokens == len(choice.logprobs.content)
+
+
+async def test_one_token_is_the_one_that_generation_begins_with(client: AsyncOpenAI) -> None:
+    async def ask(most: int) -> list[tuple[str, float]]:
+        found = await client.chat.completions.create(
+            model="small", messages=CAPITAL, max_tokens=most, temperature=0, logprobs=True, top_logprobs=5
+        )
+        assert found.choices[0].logprobs and found.choices[0].logprobs.content
+        return [(each.token, each.logprob) for each in found.choices[0].logprobs.content[0].top_logprobs]
+
+    one, many = await ask(1), await ask(2)
+    assert [token for token, _ in one] == [token for token, _ in many]
+    assert [value for _, value in one] == pytest.approx([value for _, value in many], abs=1e-3)
+
+
+async def test_a_seed_means_the_same_answer_in_every_batch(client: AsyncOpenAI) -> None:
+    async def ask(seed: int, words: str = "Name a fruit.") -> str | None:
+        found = await client.chat.completions.create(
+            model="small", messages=[{"role": "user", "content": words}], max_tokens=8, temperature=1.2, seed=seed
+        )
+        return found.choices[0].message.content
+
+    alone = await ask(7)
+    together = await asyncio.gather(ask(7), *(ask(seed, "Tell a much longer story, please.") for seed in range(3)))
+    assert together[0] == alone
+    assert len({await ask(seed) for seed in range(6)}) > 1
+
+
+async def test_stop_strings_and_length_end_an_answer(client: AsyncOpenAI) -> None:
+    ask = {"model": "small", "messages": CAPITAL, "temperature": 0}
+    found = await client.chat.completions.create(**ask, max_tokens=20, stop=["France", "zzz"])  # type: ignore[call-overload]
+    assert found.choices[0].finish_reason == "stop"
+    assert found.choices[0].message.content == "The capital of "
+    found = await client.chat.completions.create(**ask, max_tokens=2)  # type: ignore[call-overload]
+    assert found.choices[0].finish_reason == "length" and found.usage.completion_tokens == 2
+
+
+async def test_embeddings_are_the_mean_of_the_last_layer(client: AsyncOpenAI, smollm: ServedModel) -> None:
+    texts = ["a short one", "quite another, somewhat longer text", "a short two"]
+    found = await client.embeddings.create(model="small", input=texts, encoding_format="float")
+    assert [each.index for each in found.data] == [0, 1, 2]
+    ids = smollm.tokenizer(texts[1], add_special_tokens=False, return_tensors="pt")["input_ids"]
+    with torch.inference_mode():
+        by_hand = smollm.model(ids, output_hidden_states=True).hidden_states[-1][0].mean(0)
+    assert found.data[1].embedding == pytest.approx(by_hand.tolist(), abs=1e-3)
+
+
+async def test_letters_continuations_stats_and_check(server: TestServer) -> None:
+    async with aiohttp.ClientSession(base_url=server.make_url("/")) as session:
+        asked = {"messages": [{"role": "user", "content": "Yes?\nA. Yes\nB. No\nOne letter."}]}
+        async with session.post("/v1/choices", json=asked | {"choices": ["A", "B"]}) as reply:
+            letters = await reply.json()
+        assert sum(map(math.exp, letters["logprobs"])) == pytest.approx(letters["mass"]) and letters["mass"] < 1
+        async with session.post("/v1/loglikelihood", json=asked | {"continuations": [" Yes", " No, it is"]}) as reply:
+            found = await reply.json()
+        assert found["tokens"] == [1, 4] and all(each < 0 for each in found["logprobs"])
+        async with session.get("/stats") as reply:
+            stats = await reply.json()
+        assert stats["prompts"] == 3 and stats["computed_tokens"] < stats["given_tokens"] and stats["shares_prefixes"]
+        async with session.get("/check") as reply:
+            assert (await reply.json())["checked"] == 4
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({"messages": [{"role": "user", "content": "x " * 9000}]}, "the model reads at most 8192"),
+        ({"messages": CAPITAL, "stream": True}, "stream is not supported"),
+        ({"messages": CAPITAL, "temperature": -1}, "temperature"),
+        ({"messages": "hello"}, "messages"),
+        ({}, "messages"),
+    ],
+)
+async def test_what_is_wrong_is_said(server: TestServer, body: dict[str, object], message: str) -> None:
+    url = server.make_url("/v1/chat/completions")
+    async with aiohttp.ClientSession() as session, session.post(url, json=body) as reply:
+        assert reply.status == 400 and message in (await reply.json())["error"]["message"]
+
+
+async def test_the_sdk_sees_the_sentence(client: AsyncOpenAI) -> None:
+    with pytest.raises(BadRequestError, match="n is not supported"):
+        await client.chat.completions.create(model="small", messages=CAPITAL, n=2)
+
+
+async def test_with_a_token_nobody_else_is_answered(smollm: ServedModel) -> None:
+    app = application(smollm, "small", TokenBudget(4096), token="open sesame")
+    async with TestServer(app) as server, aiohttp.ClientSession(base_url=server.make_url("/")) as session:
+        for headers in ({}, {"Authorization": "Bearer open"}, {"Authorization": "Basic open sesame"}):
+            async with session.get("/v1/models", headers=headers) as reply:
+                assert reply.status == 401
+        async with session.get("/v1/models", headers={"Authorization": "Bearer open sesame"}) as reply:
+            assert (await reply.json())["data"][0]["id"] == "small"
