@@ -140,15 +140,16 @@ def load_about(database: str | Path) -> dict[str, Any]:
             "SELECT study, code, seed, started, ended, packages FROM run ORDER BY id DESC LIMIT 1"
         ).fetchone()
         models = connection.execute(
-            "SELECT name, provider, model, revision, dtype, answer, served FROM model"
+            "SELECT name, provider, model, revision, dtype, answer, served, exactness FROM model"
         ).fetchall()
         connection.close()
     names = ("study", "code", "seed", "started", "ended", "packages")
     about = dict(zip(names, run or ("", "", 0, "", "", "{}"), strict=True))
-    fields = ("name", "provider", "model", "revision", "dtype", "answer", "served")
+    fields = ("name", "provider", "model", "revision", "dtype", "answer", "served", "exactness")
+    served = [dict(zip(fields, row, strict=True)) for row in models]
     return about | {
         "packages": json.loads(about["packages"]),
-        "models": [dict(zip(fields, row, strict=True)) for row in models],
+        "models": [each | {"exactness": json.loads(each["exactness"])} for each in served],
     }
 
 
