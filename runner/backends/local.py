@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from personas.errors import MachineError
+from personas.errors import InputError, MachineError
 from runner.assets import assets, fetch
 from runner.backends import chat
 from runner.backends.base import Answer
@@ -204,7 +205,12 @@ def fastest_dtype() -> str:
 
 
 def weights(model: str) -> tuple[Path | str, str | None]:
-    """Where the weights are: a directory or hub id, and the GGUF file in it where the model is an asset."""
+    """Where the weights are: a directory or hub id, and the GGUF file in it where the model is an asset.
+
+    Raises InputError for a folder that is not there.
+    """
     if model in assets():
         return fetch(model), next(iter(assets()[model].files))
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model) and not Path(model).is_dir():
+        raise InputError(f"there is no folder {model}; name one, a hub id, or a model of `mtpa-run data list`")
     return model, None
