@@ -24,7 +24,7 @@ def serve(
     device: Annotated[Device, typer.Option(help="Where; auto takes a GPU if there is one.")] = "auto",
     socket: Annotated[Path | None, typer.Option(help="A Unix socket instead of a port.")] = None,
     host: Annotated[str, typer.Option(help=f"An address; any but loopback wants a token in {TOKEN}.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port.")] = 8765,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8765,
     batch_tokens: Annotated[int | None, typer.Option(help="Tokens computed at once, at most.")] = None,
     check: Annotated[int, typer.Option(help="Compare this many answers with unbatched ones (GET /check).")] = 0,
 ) -> None:
