@@ -144,6 +144,17 @@ class BudgetSection(Section):
     confirm_above: float = Field(1.0, ge=0)
 
 
+class TargetSection(Section):
+    """[target]: ask no more than makes Δ's interval ± `half_width`, for everybody or for each level of `by`.
+
+    The interval is looked at once a round, `rounds` times at most.
+    """
+
+    half_width: float = Field(gt=0, lt=1)
+    by: str | None = None
+    rounds: int = Field(8, ge=2, le=64)
+
+
 class ReportSection(Section):
     """[report]: which subgroups are told apart, and how people are weighted.
 
@@ -171,6 +182,7 @@ class Study(Section):
     benchmarks: tuple[BenchmarkSection, ...] = Field(min_length=1)
     models: tuple[ModelSection, ...] = Field(min_length=1)
     budget: BudgetSection = BudgetSection()
+    target: TargetSection | None = None
     report: ReportSection = ReportSection()
     path: Path = Path("mtpa.toml")
     text: str = ""
@@ -191,6 +203,13 @@ class Study(Section):
                 raise ValueError(f"benchmark {section.name!r}: no model is named {section.judge!r} to be its judge")
         if not self.asked_models:
             raise ValueError("every model is a judge: add a [[models]] to be asked")
+        return self
+
+    @model_validator(mode="after")
+    def _has_target_attribute(self) -> Self:
+        attribute = self.target.by if self.target else None
+        if attribute is not None and attribute not in self.report.attributes:
+            raise ValueError(f"[target] by = {attribute!r} is not in [report] by: add it there, so that it is declared")
         return self
 
     @property

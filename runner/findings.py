@@ -1,7 +1,7 @@
 """The findings of a study, from its database."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,17 +10,20 @@ import pandas as pd
 from personas.errors import MachineError
 from runner.assets import assets, fetch
 from runner.config import Study
-from runner.scores import last_selection, load_about, load_gold, load_items, load_scores
+from runner.scores import last_selection, load_about, load_gold, load_items, load_levels, load_scores
 from runner.sources import Say, described
+from runner.targeting import target_of
 from scoring.benchmarks.base import Benchmark
 from scoring.report.findings import Findings, findings
+from scoring.sequential import target_table
 from scoring.subgroups import Slicing
 
 
 def study_findings(study: Study) -> Findings:
     """Every table of the last run of a study. Raises InputError or MachineError."""
     known = [described(section.name, study) for section in study.benchmarks]
-    scores = load_scores(study.database, last_selection(study.database))
+    selection = last_selection(study.database)
+    scores = load_scores(study.database, selection)
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     return findings(
         scores,
@@ -28,7 +31,16 @@ def study_findings(study: Study) -> Findings:
         load_gold(study.database, turns),
         partial(load_items, study.database),
         about(study, scores, known),
+        {"target": _target(study, scores, selection)},
     )
+
+
+def _target(study: Study, scores: pd.DataFrame, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+    """Where a targeted run stands; empty without a target."""
+    target = target_of(study)
+    if target is None or selection is None:
+        return pd.DataFrame()
+    return target_table(scores, target, *load_levels(study.database, selection, target.by))
 
 
 def world_map(say: Say) -> str | None:

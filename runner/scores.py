@@ -12,7 +12,9 @@ import pandas as pd
 
 from runner.database import database_errors, open_database
 from scoring.benchmarks.base import measure, measured
+from scoring.cells import TWIN
 from scoring.items import LETTERS, Item, option_order
+from scoring.subgroups import ALL
 
 BLOCK = 250_000
 _STATUSES = ("ok", "unparsed", "refused", "pending", "failed")
@@ -61,7 +63,8 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
 def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
     """The score table in blocks of small numbers, then the trials that failed."""
     blocks = []
-    cursor = connection.execute(_SQL)
+    wanted = "" if selection is None else f"WHERE model IN ({','.join(str(int(each)) for each in selection['models'])})"
+    cursor = connection.execute(f"{_SQL} {wanted}")
     while len(packed := np.fromiter(islice(cursor, BLOCK), dtype=_PACKED)):
         blocks.append(_block(packed))
         if selection is not None:
@@ -111,6 +114,30 @@ def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
             rows.append((item_id, benchmark, part, question, list(record["choices"])))
     table = pd.DataFrame(rows, columns=["item_id", "benchmark", "part", "question", "choices"])
     return table.drop_duplicates("item_id", ignore_index=True)
+
+
+def load_levels(
+    database: str | Path, selection: Mapping[str, Sequence[int]], attribute: str | None
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What a run may ask, answered or not: each respondent's level of an attribute ("all" without one), and each
+    measure's item groups. Twins are not respondents."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
+        items = connection.execute("SELECT id, benchmark, part, grp FROM item").fetchall()
+        connection.close()
+    wanted, asked = set(selection["personas"]), set(selection["items"])
+    levels = {
+        str(name): str(json.loads(subgroups).get(attribute, "")) if attribute else ALL
+        for number, name, subgroups in people
+        if number in wanted and TWIN not in name
+    }
+    groups: dict[str, list[str]] = {}
+    for number, name, part, group in items:
+        if number in asked:
+            groups.setdefault(measure(name, part), []).append(str(group))
+    return levels, groups
 
 
 def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """The cross product of a study, enumerated lazily, persona by persona."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 from personas.errors import InputError
@@ -19,6 +20,7 @@ from scoring.benchmarks.base import Benchmark, JudgeQuestion, measure
 from scoring.items import LETTERS, Item, continuations, option_order, question_text, rotations
 
 SCORER = "1"
+BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -106,10 +108,20 @@ class Crossing:
 
     def trials(self, model: AskedModel) -> Iterator[Asked]:
         """The trials of one model: the baseline first, then persona by persona."""
-        yield from self._asked(model, 0, None, 0, Variant())
-        for persona_id, persona in self.personas:
-            for variant_id, variant in self.variants:
-                yield from self._asked(model, persona_id, persona, variant_id, variant)
+        yield from self.baseline(model)
+        for number, persona in self.personas:
+            yield from self.of_persona(model, number, persona, self.questions)
+
+    def baseline(self, model: AskedModel) -> Iterator[Asked]:
+        """The trials without a persona."""
+        return self._asked(model, 0, None, 0, Variant(), self.questions)
+
+    def of_persona(
+        self, model: AskedModel, number: int, persona: Persona, questions: Sequence[Question]
+    ) -> Iterator[Asked]:
+        """Some questions to one persona, in every variant; `number` is its row."""
+        for variant_id, variant in self.variants:
+            yield from self._asked(model, number, persona, variant_id, variant, questions)
 
     def counts(self, model: AskedModel) -> Iterator[tuple[Question, int]]:
         """How many trials of one model each question has."""
@@ -128,10 +140,16 @@ class Crossing:
         }
 
     def _asked(
-        self, model: AskedModel, persona_id: int, persona: Persona | None, variant_id: int, variant: Variant
+        self,
+        model: AskedModel,
+        persona_id: int,
+        persona: Persona | None,
+        variant_id: int,
+        variant: Variant,
+        questions: Sequence[Question],
     ) -> Iterator[Asked]:
         texts: dict[str | None, str] = {}
-        for question in self.questions:
+        for question in questions:
             if not question.is_for(persona):
                 continue
             hidden = question.item.target_trait
@@ -156,6 +174,13 @@ class Crossing:
         kind, options = _answer_kind(question.item, model.section)
         fields = key_fields(model.fields, messages, kind, options, trial.replicate)
         return Request(digest(fields), messages, model.identity.parameters, kind, options)
+
+
+def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:
+    """A few hundred trials at a time."""
+    iterator = iter(trials)
+    while block := list(islice(iterator, BLOCK)):
+        yield block
 
 
 def _answer_kind(item: Item, model: ModelSection) -> tuple[AnswerKind, tuple[str, ...]]:

@@ -1,7 +1,8 @@
 """Everything that a report says, computed once: the terminal, the page and the files show the same tables."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from scoring.components import component_table
 from scoring.counterfactuals import counterfactual_table
 from scoring.effect import POWER_FACTOR
 from scoring.formats import control_table, ranking_table, variance_table
+from scoring.sequential import UNFINISHED
 from scoring.subgroups import ALL, MEASURES, Slicing, effect_tables
 from scoring.validity import agreement_table, recall_table, validity_table
 
@@ -48,8 +50,10 @@ def findings(
     gold: pd.DataFrame,
     items: Callable[[Sequence[str]], pd.DataFrame],
     about: Mapping[str, Any],
+    further: Mapping[str, pd.DataFrame] = MappingProxyType({}),
 ) -> Findings:
-    """All tables of a study. `gold` says where each item's right option stands; `items` gives the texts of item ids."""
+    """All tables of a study. `gold` says where each item's right option stands; `items` gives the texts of item ids;
+    `further` are tables that need more than scores."""
     by = slicing.attributes
     found = effect_tables(scores, slicing)
     of_items = item_table(scores)
@@ -70,9 +74,25 @@ def findings(
         "items": of_items,
         "answers": answer_table(scores, by, list(shown)),
         "personas": persona_table(scores, slicing.columns),
+        **further,
     }
     sentences = tuple(sentence for _, row in _overall(found.effects) for sentence in _resolvable(row, found.effects))
-    return Findings(tables, sentences, tuple(_warnings(scores, found.effects)), slicing, items(list(shown)), about)
+    warnings = (*_about_target(further.get("target")), *_warnings(scores, found.effects))
+    return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
+
+
+def _about_target(target: pd.DataFrame | None) -> Iterator[str]:
+    """Which intervals hold in a run that was looked at while it ran."""
+    if target is None or target.empty:
+        return
+    row = target.iloc[0]
+    unfinished = (target["outcome"] == UNFINISHED).any()
+    yield (
+        f"This run was to end once Δ was known to ± {row['wanted']:g}; it was looked at {row['rounds']} times at most. "
+        "The intervals that hold under this looking are those of the table of rounds, at "
+        f"{100 * row['confidence']:.2f} % each so that all looks together have 95 %. The others are 95 % intervals "
+        f"that take the number of answers as given.{' It is not finished: run it again to go on.' if unfinished else ''}"
+    )
 
 
 def _overall(effects: pd.DataFrame) -> Any:

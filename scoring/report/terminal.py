@@ -32,6 +32,8 @@ def print_report(console: Console, found: Findings) -> None:
 
 def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[RenderableType]:
     yield _overall(effects[effects["attribute"] == ALL])
+    if len(target := _of(found, "target", model)):
+        yield _target(target)
     if len(aggregates := _of(found, "aggregates", model)):
         yield _aggregates(aggregates)
     if (
@@ -51,7 +53,7 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
 
 
 def _of(found: Findings, name: str, model: str) -> pd.DataFrame:
-    table = found.tables[name]
+    table = found.tables.get(name, pd.DataFrame())
     return table[table["model"] == model] if len(table) else table
 
 
@@ -85,6 +87,19 @@ def _overall(overall: pd.DataFrame) -> Table:
             _half(row["items_low"], row["items_high"]),
             f"{_percent(row['invalid_without'])} / {_percent(row['invalid_with'])}",
         )
+    return table
+
+
+def _target(target: pd.DataFrame) -> Table:
+    caption = "The interval that holds though it was looked at while the run went on, for these items"
+    numbers = ["people", "rounds", "Δ", f"{100 * target['confidence'].iloc[0]:.2f} % interval", "±", "wanted"]
+    table = plain_table("Rounds until the target", caption, ["benchmark", "of", "level", "outcome"], numbers)
+    for _, row in target.iterrows():
+        names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level", "outcome"))
+        people = "<5" if math.isnan(row["personas"]) else f"{row['personas']:,.0f}"
+        bounds = interval(row["low"], row["high"])
+        values = (signed(row["effect"]), bounds, number(row["half_width"]), f"{row['wanted']:g}")
+        table.add_row(*names, people, f"{row['asked']} of {row['rounds']}", *values)
     return table
 
 
