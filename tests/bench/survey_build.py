@@ -1,7 +1,7 @@
 """Builds 231,000 respondents from made-up files of official size; prints seconds and peak memory.
 
-Run: python tests/bench/survey_build.py [FOLDER]. The files are written to FOLDER once (1 GB; a temporary folder otherwise),
-and the build runs in a process of its own, so that the peak is that of the build alone.
+Run: python tests/bench/survey_build.py [FOLDER]. The files are written to FOLDER once (1 GB; a temporary folder
+otherwise), and the build runs in a process of its own, so that the peak is that of the build alone.
 """
 
 import resource

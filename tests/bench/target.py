@@ -18,11 +18,11 @@ from scoring.sequential import Course, Target
 from scoring.simulation import Design, simulate
 
 DESIGNS = (
-    (Design(100, 100, levels=1, baseline_replicates=50), Target(0.02)),
-    (Design(200, 100, levels=1, baseline_replicates=50), Target(0.015)),
-    (Design(40, 40, levels=1, baseline_replicates=50), Target(0.05)),
-    (Design(100, 100, levels=1, baseline_replicates=5), Target(0.03)),
-    (Design(150, 64, levels=5, baseline_replicates=50), Target(0.05, by="level")),
+    (Design(100, 100, levels=1, baseline_replicates=50), Target(0.03)),
+    (Design(200, 100, levels=1, baseline_replicates=50), Target(0.03)),
+    (Design(40, 40, levels=1, baseline_replicates=50), Target(0.07)),
+    (Design(100, 100, levels=1, baseline_replicates=5), Target(0.07)),
+    (Design(150, 64, levels=5, baseline_replicates=50), Target(0.07, by="level")),
 )
 
 
