@@ -8,15 +8,17 @@ from typing import Any
 import pandas as pd
 
 from personas.errors import MachineError
+from personas.render import chosen_traits
 from runner.assets import assets, fetch
 from runner.config import Study
 from runner.scores import last_selection, load_about, load_gold, load_items, load_levels, load_scores
-from runner.sources import Say, described
+from runner.sources import Say, described, load_everyone
 from runner.targeting import target_of
 from scoring.benchmarks.base import Benchmark
 from scoring.report.findings import Findings, findings
 from scoring.sequential import target_table
 from scoring.subgroups import Slicing
+from scoring.trait_findings import asks_traits, trait_table
 
 
 def study_findings(study: Study) -> Findings:
@@ -31,7 +33,7 @@ def study_findings(study: Study) -> Findings:
         load_gold(study.database, turns),
         partial(load_items, study.database),
         about(study, scores, known),
-        {"target": _target(study, scores, selection)},
+        {"target": _target(study, scores, selection), "traits": _traits(study, scores)},
     )
 
 
@@ -41,6 +43,15 @@ def _target(study: Study, scores: pd.DataFrame, selection: Mapping[str, Sequence
     if target is None or selection is None:
         return pd.DataFrame()
     return target_table(scores, target, *load_levels(study.database, selection, target.by))
+
+
+def _traits(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
+    """How well hidden traits are told, beside baselines that learn from those who were not asked."""
+    if not asks_traits(scores):
+        return pd.DataFrame()
+    everyone = load_everyone(study, lambda line: None)
+    shown = [name for name in chosen_traits(study.personas.traits, everyone.traits) if name in everyone.frame]
+    return trait_table(scores, everyone, shown, study.study.seed)
 
 
 def world_map(say: Say) -> str | None:

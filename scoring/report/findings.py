@@ -18,6 +18,7 @@ from scoring.effect import POWER_FACTOR
 from scoring.formats import control_table, ranking_table, variance_table
 from scoring.sequential import UNFINISHED
 from scoring.subgroups import ALL, MEASURES, Slicing, effect_tables
+from scoring.trait_findings import PARTS as TRAIT_PARTS
 from scoring.validity import agreement_table, recall_table, validity_table
 
 SHOWN_ITEMS = 100
@@ -114,6 +115,10 @@ def direction_of(benchmark: str) -> str:
 def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
     """What this run could not have found, in words: the effect itself, then each attribute's gaps."""
     name = f"{row['model']} on {title_of(str(row['benchmark']))}, by {MEASURES[row['measure']]}"
+    if row["benchmark"] in TRAIT_PARTS:
+        return [
+            f"{name}: nothing is asked without a persona, so there is no Δ; the table of hidden traits has its scores."
+        ]
     if not row["pairs"]:
         return [f"{name}: no persona and baseline answer could be paired; there is nothing to compare."]
     if np.isnan(row["items_error"]):
@@ -143,7 +148,7 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
     lines = []
     for _, row in _overall(effects):
         name = f"{row['model']} on {title_of(str(row['benchmark']))}"
-        if row["measure"] != "value":
+        if row["measure"] != "value" or not row["pairs"]:
             continue
         for count, side in ((row["clusters"], "persona clusters"), (row["groups"], "item groups")):
             if count < FEW_CLUSTERS:
