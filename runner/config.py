@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -34,9 +34,10 @@ class StudySection(Section):
 
 
 class PersonaSection(Section):
-    """[personas]: who answers."""
+    """[personas]: who answers; `where` keeps those who have one of the listed values of each attribute."""
 
     sources: tuple[str, ...] = Field(min_length=1)
+    where: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     n: int = Field(gt=0)
     stratify: tuple[str, ...] = ("country", "gender", "age_band")
     allocation: Allocation = "proportional"

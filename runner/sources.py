@@ -33,7 +33,7 @@ def load_everyone(study: Study, say: Say) -> Respondents:
     """The respondents that the study's sample is drawn from. Raises InputError or MachineError."""
     section = study.personas
     try:
-        return combine([_source(source, study, say) for source in section.sources])
+        return combine([_source(source, study, say) for source in section.sources]).where(section.where)
     except InputError as error:
         raise InputError(f"{study.path}, [personas]: {error}") from None
 
