@@ -48,12 +48,14 @@ class PersonaSection(Section):
 
 
 class VariantSection(Section):
-    """[variants]: how a persona is written; the lists are crossed."""
+    """[variants]: how a persona is written; the lists are crossed. `traits` are sets to compare, each a superset of the
+    smallest; without it, [personas] traits is the only one."""
 
     formats: tuple[PersonaFormat, ...] = Field(("prose",), min_length=1)
     frames: tuple[Frame, ...] = Field(("role",), min_length=1)
     placements: tuple[Placement, ...] = Field(("prompt",), min_length=1)
     trait_orders: int = Field(1, gt=0)
+    traits: tuple[str | tuple[str, ...], ...] = ()
     neutral: bool = False
     system: str = ""
 
@@ -205,6 +207,17 @@ class Study(Section):
         if not self.asked_models:
             raise ValueError("every model is a judge: add a [[models]] to be asked")
         return self
+
+    @model_validator(mode="after")
+    def _has_traits_once(self) -> Self:
+        if self.variants.traits and "traits" in self.personas.model_fields_set:
+            raise ValueError("[personas] traits and [variants] traits both say what is shown: leave one out")
+        return self
+
+    @property
+    def trait_sets(self) -> tuple[str | tuple[str, ...], ...]:
+        """What is shown of a persona; several sets are compared."""
+        return self.variants.traits or (self.personas.traits,)
 
     @model_validator(mode="after")
     def _has_target_attribute(self) -> Self:

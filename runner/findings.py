@@ -8,24 +8,28 @@ from typing import Any
 import pandas as pd
 
 from personas.errors import MachineError
-from personas.render import chosen_traits
+from personas.render import trait_sets
 from runner.assets import assets, fetch
 from runner.config import Study
 from runner.scores import last_selection, load_about, load_gold, load_items, load_levels, load_scores
 from runner.sources import Say, described, load_everyone
 from runner.targeting import target_of
 from scoring.benchmarks.base import Benchmark
+from scoring.conditionings import of_smallest_set
 from scoring.report.findings import Findings, findings
 from scoring.sequential import target_table
 from scoring.subgroups import Slicing
 from scoring.trait_findings import asks_traits, trait_table
 
 
-def study_findings(study: Study) -> Findings:
-    """Every table of the last run of a study. Raises InputError or MachineError."""
+def study_findings(study: Study, smallest_set: bool = False) -> Findings:
+    """Every table of the last run of a study; with `smallest_set` only of what was answered with the fewest traits
+    shown. Raises InputError or MachineError."""
     known = [described(section.name, study) for section in study.benchmarks]
     selection = last_selection(study.database)
     scores = load_scores(study.database, selection)
+    if smallest_set:
+        scores = of_smallest_set(scores)
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     return findings(
         scores,
@@ -50,7 +54,8 @@ def _traits(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
     if not asks_traits(scores):
         return pd.DataFrame()
     everyone = load_everyone(study, lambda line: None)
-    shown = [name for name in chosen_traits(study.personas.traits, everyone.traits) if name in everyone.frame]
+    largest = trait_sets(study.trait_sets, everyone.traits)[-1]
+    shown = [name for name in largest if name in everyone.frame]
     return trait_table(scores, everyone, shown, study.study.seed)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personas.render import set_name
 from runner.database import database_errors, open_database
+from runner.requests import digest
 from scoring.benchmarks.base import measure, measured
 from scoring.cells import TWIN
 from scoring.items import LETTERS, Item, option_order
@@ -41,9 +44,9 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
 
     Columns: model, benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group,
     persona_id ("" in the baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement,
-    trait_order, rotation, replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter
-    (of the option that the value is of), value, expected, and the benchmarks' `meta_columns`. Names are categorical.
-    Raises InputError or MachineError.
+    trait_order, traits (the set shown), rotation, replicate, status, chosen_by_text, chosen_by_probability (option
+    numbers), role and letter (of the option that the value is of), value, expected, and the benchmarks' `meta_columns`.
+    Names are categorical. Raises InputError or MachineError.
     """
     path = Path(database)
     connection = open_database(path, create=False)
@@ -55,9 +58,18 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
+    columns["traits"] = _lookup(frame["variant"], _named_sets(tables["variant"]), lambda row: row["traits"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     return pd.DataFrame({**columns, **{name: frame[name] for name in plain}})
+
+
+def _named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, str]]:
+    """Each variant's set of traits by a name of its own."""
+    names = {text: set_name(json.loads(text)) for text in {row["traits"] for row in variants.values()}}
+    taken = Counter(names.values())
+    unique = {text: name if taken[name] == 1 else f"{name} {digest(text).hex()[:4]}" for text, name in names.items()}
+    return {number: {"traits": unique[row["traits"]]} for number, row in variants.items()}
 
 
 def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:

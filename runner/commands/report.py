@@ -41,7 +41,7 @@ def print_study_report(
     from scoring.report.paper import paper_tables
     from scoring.report.terminal import print_paper, print_report
 
-    found = study_findings(study)
+    found = study_findings(study, smallest_set=paper)
     tables = dict(found.tables)
     written: list[Path] = []
     if paper:

@@ -13,6 +13,7 @@ from scoring.answers_by_group import answer_table, category_table, item_table, p
 from scoring.benchmarks.base import measured
 from scoring.clusters import FEW_CLUSTERS
 from scoring.components import component_table
+from scoring.conditionings import conditioning_table, set_sizes
 from scoring.counterfactuals import counterfactual_table
 from scoring.effect import POWER_FACTOR
 from scoring.formats import control_table, ranking_table, variance_table
@@ -65,6 +66,7 @@ def findings(
         "aggregates": aggregate_table(scores, slicing.seed),
         "categories": category_table(scores),
         "counterfactuals": counterfactual_table(scores),
+        "conditionings": conditioning_table(scores),
         "formats": variance_table(scores),
         "control": control_table(scores),
         "rankings": ranking_table(scores, slicing.by),
@@ -161,6 +163,11 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
                 f"{name}: {int(row['personas']):,} respondents, but {int(row['clusters']):,} different descriptions: "
                 "those who read the same count as one cluster."
             )
+    if len(sets := set_sizes(scores)) > 1:
+        lines.append(
+            f"{len(sets)} sets of traits were shown ({'; '.join(sets)}): Δ is the mean over them; the table of what is "
+            "shown of a persona has each."
+        )
     if _sampled_once(scores):
         lines.append(
             "The baseline was sampled once an item and rotation: its own noise is not in the intervals for these "

@@ -18,7 +18,7 @@ from scoring.subgroups import MEASURES
 SHOWN_PERSONAS = 200
 MAP = "world_110m"
 _SECTIONS = (
-    ("overall", "Persona effect", ("effects_overall", "target", "aggregates", "control")),
+    ("overall", "Persona effect", ("effects_overall", "target", "conditionings", "aggregates", "control")),
     ("countries", "Countries", ()),
     ("subgroups", "Subgroups", ()),
     ("heat", "Levels and benchmarks", ()),
@@ -31,6 +31,7 @@ _SECTIONS = (
 _TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
     "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
+    "conditionings": "Δ by what is shown of a persona, and its difference to the smallest set of traits",
     "aggregates": "Over all items: pigeonhole bootstrap intervals",
     "control": "The neutral control beside the personas",
     "gaps": "Δ by level, and the gap to everybody else with Holm-adjusted p and Benjamini–Hochberg q",

@@ -34,6 +34,8 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
     yield _overall(effects[effects["attribute"] == ALL])
     if len(target := _of(found, "target", model)):
         yield _target(target)
+    if len(conditionings := _of(found, "conditionings", model)):
+        yield _conditionings(conditionings)
     if len(aggregates := _of(found, "aggregates", model)):
         yield _aggregates(aggregates)
     if (
@@ -102,6 +104,24 @@ def _target(target: pd.DataFrame) -> Table:
         bounds = interval(row["low"], row["high"])
         values = (signed(row["effect"]), bounds, number(row["half_width"]), f"{row['wanted']:g}")
         table.add_row(*names, people, f"{row['asked']} of {row['rounds']}", *values)
+    return table
+
+
+def _conditionings(conditionings: pd.DataFrame) -> Table:
+    caption = "± is half a 95 % interval for items like these too; against: Δ minus that of the smallest set"
+    numbers = ["people", "items", "without", "with", "Δ", "± items too", "against", "± against"]
+    table = plain_table("Δ by what is shown of a persona", caption, ["traits shown", "benchmark", "measure"], numbers)
+    for _, row in conditionings.iterrows():
+        names = (escape(str(row["traits"])), escape(str(row["benchmark"])), MEASURES[row["measure"]])
+        counts = (
+            f"{row['personas']:,.0f}",
+            f"{row['items']:,.0f}",
+            number(row["without"]),
+            number(row["with_persona"]),
+        )
+        own = (signed(row["effect"]), _half(row["items_low"], row["items_high"]))
+        against = (signed(row["difference"]), _half(row["difference_low"], row["difference_high"]))
+        table.add_row(*names, *counts, *own, *against)
     return table
 
 
