@@ -21,6 +21,8 @@ from scoring.answers import Response
 
 START_SECONDS = 900.0
 
+URL = "http://local"
+
 
 class LocalBackend:
     """Starts `mtpa-run serve`, awaits it, and stops it on every exit path."""
@@ -35,23 +37,27 @@ class LocalBackend:
 
     async def answer(self, request: Request) -> Answer:
         """Letter probabilities from one forward pass, or the log-likelihoods of the continuations."""
-        if self._session is None:
-            async with self._starting:
-                if self._session is None:
-                    await self._start()
-        assert self._session is not None
+        session = await self.running()
         if request.kind == "text":
             raise BadRequest("unsupported", "the local server gives probabilities and log-likelihoods, not text")
         letters = request.kind == "letters"
         path, name = ("choices", "choices") if letters else ("loglikelihood", "continuations")
         payload = json.dumps({"messages": request.messages, name: request.options}).encode()
         began = time.monotonic()
-        body = await post_json(self._session, f"http://local/v1/{path}", payload)
+        body = await post_json(session, f"{URL}/v1/{path}", payload)
         latency = round(1000 * (time.monotonic() - began))
         usage = Usage(prompt_tokens=int(body["usage"]["prompt_tokens"]), latency_ms=latency)
         numbers = tuple(body["logprobs"])
         response = Response(letter_logprobs=numbers) if letters else Response(logliks=numbers)
         return Answer(response, usage, self._identity.model)
+
+    async def running(self) -> aiohttp.ClientSession:
+        """A session with the server, which is started where it is not up yet. Raises MachineError."""
+        async with self._starting:
+            if self._session is None:
+                await self._start()
+            assert self._session is not None
+            return self._session
 
     async def close(self) -> None:
         """Stop the server."""
@@ -92,7 +98,7 @@ class LocalBackend:
 
 async def _is_up(session: aiohttp.ClientSession) -> bool:
     try:
-        async with session.get("http://local/health") as response:
+        async with session.get(f"{URL}/health") as response:
             return response.status == 200
     except aiohttp.ClientError:
         return False
