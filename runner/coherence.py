@@ -56,7 +56,7 @@ async def _coherence(ready: Prepared, section: ModelSection, most: int) -> pd.Da
             embedded, *_codes(people, way.shown), list(people.frame["survey"]), ready.study.study.seed
         )
         head = {"model": section.name, "format": way.variant.format, "frame": way.variant.frame}
-        head["traits"] = set_name(way.shown)
+        head["shown"] = set_name(way.shown)
         tables.append(table.assign(**head)[[*head, *table.columns]])
     return pd.concat(tables, ignore_index=True).drop_duplicates(ignore_index=True)
 

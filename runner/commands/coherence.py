@@ -34,7 +34,7 @@ def coherence(
         ["people", "traits", "Spearman", "p", "by chance"],
     )
     for _, row in table.iterrows():
-        names = (escape(str(row[name])) for name in ("traits", "format", "frame", "survey"))
+        names = (escape(str(row[name])) for name in ("shown", "format", "frame", "survey"))
         counts = (f"{row['personas']:,}", f"{row['traits']:,}")
         shown.add_row(*names, *counts, signed(row["correlation"]), p_value(row["p"]), number(row["shuffled"]))
     out.print(shown)

@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from aiohttp import web
 from fake_llm import FakeLLM
-from studies import load, model
+from studies import load, model, write_study
+from typer.testing import CliRunner
 
 from personas.errors import InputError, MachineError
+from runner.cli import app
 from runner.coherence import study_coherence
 
 
@@ -33,10 +36,12 @@ def silent(line: str) -> None:
     pass
 
 
-async def test_texts_that_tell_alike_are_near(tmp_path: Path) -> None:
+def test_texts_that_tell_alike_are_near(tmp_path: Path) -> None:
     with FakeLLM(misbehave=embeddings) as server:
-        study = load(tmp_path, [model(server.url)], n=40, variants={"formats": ["prose", "bullets"]})
-        table = await study_coherence(study, None, 30, silent, False)
+        path = write_study(tmp_path, [model(server.url)], n=40, variants={"formats": ["prose", "bullets"]})
+        result = CliRunner().invoke(app, ["--study", str(path), "coherence", "--people", "30", "--csv"])
+    assert result.exit_code == 0, result.output
+    table = pd.read_csv(tmp_path / "study.coherence.csv")
     assert list(table["format"]) == ["prose", "bullets"] and set(table["personas"]) == {30}
     assert (table["correlation"] > 0.3).all() and (table["p"] <= 0.01).all() and (table["shuffled"].abs() < 0.1).all()
     assert server.requests == 4  # 60 texts, 16 together
