@@ -123,7 +123,7 @@ def estimate(
     total, share = clustered(of.total[people], cluster), clustered(of.share[people], cluster)
     effect = float(total.sum() / share.sum())
     narrow, wide = intervals(total, share, effect, seed, level)
-    added = _wording_variance(found.wording[people], weight)
+    added = mean_variance(wording_means(found.wording[people], weight))
     noise = _baseline_noise(of, people)
     narrow = widened(widened(narrow, effect, *added, level), effect, noise, math.inf, level)
     wide = widened(wide, effect, *added, level)
@@ -171,15 +171,19 @@ def intervals(
     return narrow, t_interval(effect, found.two_way, least - 1, level)
 
 
-def _wording_variance(wording: Matrix, weight: Floats) -> tuple[float, float]:
-    """Variance of the mean over K wordings taken as a random sample of wordings, with its K − 1 degrees of freedom."""
-    if wording.shape[1] < 2:
-        return 0.0, math.inf
+def wording_means(wording: Matrix, weight: Floats) -> Floats:
+    """The weighted mean under each wording; NaN where nobody was asked by it."""
     there = ~np.isnan(wording)
     sums = (np.where(there, wording, 0.0) * weight[:, None]).sum(axis=0)
     counts = (there * weight[:, None]).sum(axis=0)
-    means = sums[counts > 0] / counts[counts > 0]
-    return (float(means.var(ddof=1)) / len(means), len(means) - 1.0) if len(means) > 1 else (0.0, math.inf)
+    means: Floats = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return means
+
+
+def mean_variance(means: Floats) -> tuple[float, float]:
+    """Variance of the mean over K wordings taken as a random sample of wordings, with its K − 1 degrees of freedom."""
+    known = means[~np.isnan(means)]
+    return (float(known.var(ddof=1)) / len(known), len(known) - 1.0) if len(known) > 1 else (0.0, math.inf)
 
 
 def _baseline_noise(of: Contributions, people: NDArray[np.bool_]) -> float:

@@ -64,7 +64,18 @@ _OVERALL = [
 ]
 _GAPS = [
     *("model", "benchmark", "measure", "attribute", "level", "personas", "effect", "people_low", "people_high"),
-    *("items_low", "items_high", "gap", "gap_low", "gap_high", "gap_p", "gap_holm", "gap_q", "gap_resolvable"),
+    *(
+        "items_low",
+        "items_high",
+        "gap",
+        "gap_low",
+        "gap_high",
+        "gap_p",
+        "gap_holm",
+        "gap_q",
+        "gap_resolvable",
+        "gap_scope",
+    ),
 ]
 
 

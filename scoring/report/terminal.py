@@ -12,7 +12,7 @@ from rich.text import Text
 
 from scoring.report.findings import Findings, direction_of
 from scoring.report.paper import TITLES
-from scoring.subgroups import ALL, MEASURES
+from scoring.subgroups import ALL, MEASURES, THESE_ITEMS
 
 SIGNIFICANT = 0.05
 
@@ -174,9 +174,12 @@ def _traits(traits: pd.DataFrame) -> Table:
 
 
 def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
+    narrow = effects["gap_scope"] == THESE_ITEMS
+    mark = "; * of these items only, too few to speak of others" if narrow.any() else ""
     table = plain_table(
         f"Δ by {attribute}",
-        "± is half a 95 % interval, for people like these on these items; gap: Δ minus everybody else's; p by Holm",
+        "± is half a 95 % interval, for people like these on these items; gap: Δ minus everybody else's; p by Holm"
+        + mark,
         [attribute, "benchmark", "measure"],
         ["people", "items", "without", "with", "Δ", "± people", "gap", "± gap", "p"],
     )
@@ -188,6 +191,7 @@ def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
         scores = (f"{row['items']:,.0f}", number(row["without"]), number(row["with_persona"]))
         values = (signed(row["effect"]), _half(row["people_low"], row["people_high"]), signed(row["gap"]))
         half, p = _half(row["gap_low"], row["gap_high"]), p_value(row["gap_holm"])
+        p += "*" if row["gap_scope"] == THESE_ITEMS else ""
         style = "dim" if row["personas"] < min_n else "bold" if row["gap_holm"] < SIGNIFICANT else ""
         table.add_row(*head, f"{row['personas']:,.0f}", *scores, *values, half, p, style=style)
     return table
