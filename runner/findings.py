@@ -90,11 +90,16 @@ def about(study: Study, scores: pd.DataFrame, benchmarks: Sequence[Benchmark]) -
 
 
 def declared(before: str, study: Study) -> list[tuple[str, str, str]]:
-    """What the report looks at: (key, as the study file said when it ran, as it says now)."""
+    """What the report looks at: (key, as the study file said when it ran, as it says now); and the target, if any."""
     try:
-        section = tomllib.loads(before).get("report", {}) if before else {}
+        tables = tomllib.loads(before) if before else {}
     except tomllib.TOMLDecodeError:
-        section = {}
+        tables = {}
+    section = tables.get("report", {})
     now = study.report.model_dump(mode="json")
     defaults = type(study.report)().model_dump(mode="json")
-    return [(name, str(section.get(name, defaults[name])), str(value)) for name, value in now.items()]
+    found = [(name, str(section.get(name, defaults[name])), str(value)) for name, value in now.items()]
+    if study.target or "target" in tables:
+        aim = study.target.model_dump(exclude_unset=True) if study.target else "none"
+        found.append(("target", str(tables.get("target", "none")), str(aim)))
+    return found

@@ -18,7 +18,7 @@ def set_sizes(scores: pd.DataFrame) -> list[str]:
     """The sets of traits that personas were shown with, the smallest first."""
     if "traits" not in scores:
         return []
-    names = scores.loc[scores["persona_id"] != "", "traits"].astype(str).unique()
+    names = map(str, scores.loc[scores["persona_id"] != "", "traits"].unique())
     return sorted(names, key=lambda name: (int(name.partition("(")[2].partition(")")[0] or 0), name))
 
 
