@@ -214,17 +214,17 @@ class Study(Section):
             raise ValueError("[personas] traits and [variants] traits both say what is shown: leave one out")
         return self
 
-    @property
-    def trait_sets(self) -> tuple[str | tuple[str, ...], ...]:
-        """What is shown of a persona; several sets are compared."""
-        return self.variants.traits or (self.personas.traits,)
-
     @model_validator(mode="after")
     def _has_target_attribute(self) -> Self:
         attribute = self.target.by if self.target else None
         if attribute is not None and attribute not in self.report.attributes:
             raise ValueError(f"[target] by = {attribute!r} is not in [report] by: add it there, so that it is declared")
         return self
+
+    @property
+    def trait_sets(self) -> tuple[str | tuple[str, ...], ...]:
+        """What is shown of a persona; several sets are compared."""
+        return self.variants.traits or (self.personas.traits,)
 
     @property
     def judges(self) -> frozenset[str]:

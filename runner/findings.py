@@ -18,18 +18,15 @@ from scoring.benchmarks.base import Benchmark
 from scoring.conditionings import of_smallest_set
 from scoring.report.findings import Findings, findings
 from scoring.sequential import target_table
-from scoring.subgroups import Slicing
+from scoring.subgroups import Slicing, effect_tables
 from scoring.trait_findings import asks_traits, trait_table
 
 
-def study_findings(study: Study, smallest_set: bool = False) -> Findings:
-    """Every table of the last run of a study; with `smallest_set` only of what was answered with the fewest traits
-    shown. Raises InputError or MachineError."""
+def study_findings(study: Study) -> Findings:
+    """Every table of the last run of a study. Raises InputError or MachineError."""
     known = [described(section.name, study) for section in study.benchmarks]
     selection = last_selection(study.database)
     scores = load_scores(study.database, selection)
-    if smallest_set:
-        scores = of_smallest_set(scores)
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     return findings(
         scores,
@@ -39,6 +36,14 @@ def study_findings(study: Study, smallest_set: bool = False) -> Findings:
         about(study, scores, known),
         {"target": _target(study, scores, selection), "traits": _traits(study, scores)},
     )
+
+
+def paper_effects(study: Study, found: Findings) -> pd.DataFrame:
+    """Δ as the paper's tables have it: with the fewest traits shown, where the study shows several sets."""
+    if found.tables["conditionings"].empty:
+        return found.effects
+    scores = load_scores(study.database, last_selection(study.database))
+    return effect_tables(of_smallest_set(scores), found.slicing).effects
 
 
 def _target(study: Study, scores: pd.DataFrame, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:

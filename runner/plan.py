@@ -6,14 +6,12 @@ from itertools import islice
 from typing import Any
 
 from runner.backends.families import adapted
-from runner.config import TargetSection
 from runner.engine import Prepared
 from runner.estimate import Estimate, estimate
 from runner.prices import warnings
-from runner.targeting import is_targeted
+from runner.targeting import is_targeted, target_of
 from runner.trials import Asked, AskedModel, Question
-from scoring.clusters import LEVEL
-from scoring.sequential import LEAST_PERSONAS
+from scoring.sequential import LEAST_PERSONAS, Target
 
 BLOCK = 4096
 
@@ -68,18 +66,17 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
         remarks.append(f"{model.section.name}: tokens and times are {found.basis}")
         known = (*adapted(model.section)[1], *warnings(model.section))
         remarks += [f"{model.section.name}: {remark}" for remark in known]
-    if ready.study.target:
-        remarks.append(_about_target(ready.study.target, ready.crossing.questions))
+    if target := target_of(ready.study):
+        remarks.append(_about_target(target, ready.crossing.questions))
     return Plan(rows, remarks)
 
 
-def _about_target(target: TargetSection, questions: Sequence[Question]) -> str:
+def _about_target(target: Target, questions: Sequence[Question]) -> str:
     """What a plan says of a run that may end early."""
     of = f"each level of {target.by}" if target.by else "everybody"
-    confidence = 1 - (1 - LEVEL) / target.rounds
     text = (
         f"[target]: this is the most; asking ends once Δ of {of} is known to ± {target.half_width:g} for these items, "
-        f"looked at {target.rounds} times at most, each time at {100 * confidence:.2f} %; "
+        f"looked at {target.rounds} times at most, each time at {100 * target.confidence:.2f} %; "
         f"under {LEAST_PERSONAS} different personas everything is asked"
     )
     whole = sorted({question.measure for question in questions if not is_targeted(question)})

@@ -10,7 +10,6 @@ from runner.context import Context
 from runner.dispatch import Judge, ModelRun
 from runner.scores import load_scores
 from runner.trials import Asked, AskedModel, Crossing, Question, blocks
-from scoring.benchmarks.base import Judged
 from scoring.cells import TWIN
 from scoring.sequential import Course, Look, Target
 from scoring.subgroups import ALL
@@ -26,7 +25,7 @@ def target_of(study: Study) -> Target | None:
 
 def is_targeted(question: Question) -> bool:
     """Whether Δ can be looked at while it runs: there is a baseline, and no judge to wait for."""
-    return question.is_for(None) and not (question.item.ask == "text" and isinstance(question.benchmark, Judged))
+    return question.is_for(None) and question.judge is None
 
 
 class TargetedRun(ModelRun):
