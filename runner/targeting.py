@@ -1,6 +1,7 @@
 """A precision-targeted run: the baseline, then rounds of trials until Δ's interval is narrow enough."""
 
 import asyncio
+import math
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice
@@ -108,7 +109,8 @@ def _levels(crossing: Crossing, target: Target) -> dict[str, str]:
 def in_words(looks: Sequence[Look], target: Target) -> str:
     """How far the rounds are."""
     widest = max(looks, key=lambda look: (not look.reached, look.half_width))
-    width = "no interval yet" if widest.half_width == float("inf") else f"± {widest.half_width:.4f}"
+    none = "no interval, too few different people," if widest.done else "no interval yet"
+    width = none if math.isinf(widest.half_width) else f"± {widest.half_width:.4f}"
     state = f"{width} after {widest.asked} of {widest.rounds} rounds, wanted ± {target.half_width:g}"
     if target.by is None:
         return state

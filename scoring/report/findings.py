@@ -156,7 +156,8 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
             if count < FEW_CLUSTERS:
                 lines.append(
                     f"{name}: {int(count)} {side}. Under {FEW_CLUSTERS} the wild bootstrap gives the interval; in "
-                    "simulations of ten by ten it covered the truth in about 9 of 10 studies: take it as a hint."
+                    "simulations with five to nine it covered the truth in 95 of 100 studies, fewer were not tried: "
+                    "take it as a hint."
                 )
         if row["personas"] > row["clusters"]:
             lines.append(
