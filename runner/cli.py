@@ -10,6 +10,7 @@ from rich.markup import escape
 from personas.errors import MtpaError
 from runner.commands import benchmarks, data, personas, report, start
 from runner.commands import study as commands
+from runner.commands.coherence import coherence
 from runner.commands.console import err
 from runner.commands.serve import serve
 from runner.config import Study
@@ -27,6 +28,7 @@ for command in (
     report.diff,
     commands.explain,
     commands.rescore,
+    coherence,
     start.init,
     serve,
 ):

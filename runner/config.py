@@ -5,7 +5,7 @@ import tomllib
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -35,9 +35,10 @@ class StudySection(Section):
 
 
 class PersonaSection(Section):
-    """[personas]: who answers."""
+    """[personas]: who answers; `where` keeps those who have one of the listed values of each attribute."""
 
     sources: tuple[str, ...] = Field(min_length=1)
+    where: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     n: int = Field(gt=0)
     stratify: tuple[str, ...] = ("country", "gender", "age_band")
     allocation: Allocation = "proportional"
@@ -48,12 +49,14 @@ class PersonaSection(Section):
 
 
 class VariantSection(Section):
-    """[variants]: how a persona is written; the lists are crossed."""
+    """[variants]: how a persona is written; the lists are crossed. `traits` are sets to compare, each a superset of the
+    smallest; without it, [personas] traits is the only one."""
 
     formats: tuple[PersonaFormat, ...] = Field(("prose",), min_length=1)
     frames: tuple[Frame, ...] = Field(("role",), min_length=1)
     placements: tuple[Placement, ...] = Field(("prompt",), min_length=1)
     trait_orders: int = Field(1, gt=0)
+    traits: tuple[str | tuple[str, ...], ...] = ()
     neutral: bool = False
     system: str = ""
 
@@ -151,6 +154,17 @@ class BudgetSection(Section):
     confirm_above: float = Field(1.0, ge=0)
 
 
+class TargetSection(Section):
+    """[target]: ask no more than makes Δ's interval ± `half_width`, for everybody or for each level of `by`.
+
+    The interval is looked at once a round, `rounds` times at most.
+    """
+
+    half_width: float = Field(gt=0, lt=1)
+    by: str | None = None
+    rounds: int = Field(8, ge=2, le=64)
+
+
 class ReportSection(Section):
     """[report]: which subgroups are told apart, and how people are weighted.
 
@@ -178,6 +192,7 @@ class Study(Section):
     benchmarks: tuple[BenchmarkSection, ...] = Field(min_length=1)
     models: tuple[ModelSection, ...] = Field(min_length=1)
     budget: BudgetSection = BudgetSection()
+    target: TargetSection | None = None
     report: ReportSection = ReportSection()
     path: Path = Path("mtpa.toml")
     text: str = ""
@@ -199,6 +214,24 @@ class Study(Section):
         if not self.asked_models:
             raise ValueError("every model is a judge: add a [[models]] to be asked")
         return self
+
+    @model_validator(mode="after")
+    def _has_traits_once(self) -> Self:
+        if self.variants.traits and "traits" in self.personas.model_fields_set:
+            raise ValueError("[personas] traits and [variants] traits both say what is shown: leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _has_target_attribute(self) -> Self:
+        attribute = self.target.by if self.target else None
+        if attribute is not None and attribute not in self.report.attributes:
+            raise ValueError(f"[target] by = {attribute!r} is not in [report] by: add it there, so that it is declared")
+        return self
+
+    @property
+    def trait_sets(self) -> tuple[str | tuple[str, ...], ...]:
+        """What is shown of a persona; several sets are compared."""
+        return self.variants.traits or (self.personas.traits,)
 
     @property
     def judges(self) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Protocol, cast
@@ -18,13 +18,12 @@ from runner.pilot import REQUESTS, Piloted, verdict
 from runner.prices import cost, price_of, worst_cost, worst_prompt_tokens
 from runner.retry import BackendError, ModelUnavailable, Transient, retrying
 from runner.state import Tally
-from runner.trials import Asked, AskedModel, Judged
+from runner.trials import Asked, AskedModel, Judged, blocks
 from scoring.answers import Outcome, Response
 from scoring.benchmarks.base import Judged as JudgedBenchmark
 from scoring.benchmarks.base import JudgeQuestion
 from scoring.expected import expected_value
 
-BLOCK = 512
 POLL_SECONDS = 0.5
 
 
@@ -71,6 +70,7 @@ class ModelRun:
         self._backend = context.make_backend(section, model.identity, self._rates.learn)
         cap = None if section.usd is None else round(section.usd * 1e6)
         self._budget = Budget(context.cache, context.process, model.id, context.study_cap, cap)
+        self._deferred: list[Asked] = []
         self._queue: asyncio.Queue[Flight] = asyncio.Queue(maxsize=section.concurrency)
         self._window = asyncio.Semaphore(4 * section.concurrency)
         self._landed = asyncio.Event()
@@ -91,19 +91,15 @@ class ModelRun:
     async def _blocks(self) -> AsyncIterator[list[Asked]]:
         """The trials to ask, a few hundred at a time."""
         trials = islice(self._context.crossing.trials(self._model), self._context.options.limit)
-        for block in _blocks(trials):
+        for block in blocks(trials):
             yield block
 
     async def run(self) -> None:
         """Ask everything that is not answered yet. Raises MtpaError for what ends the whole run."""
         try:
-            deferred: list[Asked] = []
             async for block in self._blocks():
-                deferred += await self._take(block)
-            while deferred and not self._stopping:
-                await asyncio.sleep(POLL_SECONDS)
-                deferred = [asked for block in _blocks(deferred) for asked in await self._take(block)]
-            await self._until_landed()
+                self._deferred += await self._take(block)
+            await self._settle()
         finally:
             for task in (*self._workers, *(flight.retry for flight in self._flights.values() if flight.retry)):
                 task.cancel()
@@ -115,6 +111,13 @@ class ModelRun:
         """Keep what a backend that batches knows of its batches' exactness."""
         if isinstance(self._backend, Batching) and (found := await self._backend.exactness()):
             self._cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (json.dumps(found), self._model.id))
+
+    async def _settle(self) -> None:
+        """Wait until everything taken so far is answered, here or by another process."""
+        while self._deferred and not self._stopping:
+            await asyncio.sleep(POLL_SECONDS)
+            self._deferred = [asked for block in blocks(self._deferred) for asked in await self._take(block)]
+        await self._until_landed()
 
     @property
     def _stopping(self) -> bool:
@@ -401,9 +404,3 @@ class ModelRun:
 
     def _tally(self, asked: Asked) -> Tally:
         return self._state.tallies[self._model.section.name, asked.question.measure]
-
-
-def _blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:
-    iterator = iter(trials)
-    while block := list(islice(iterator, BLOCK)):
-        yield block

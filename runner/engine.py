@@ -21,6 +21,7 @@ from runner.licences import require_acknowledgement
 from runner.requests import ModelIdentity
 from runner.sources import load_benchmarks, load_personas
 from runner.state import State
+from runner.targeting import TargetedRun, target_of
 from runner.trials import Crossing, cross
 
 
@@ -70,7 +71,7 @@ async def run(
     trials of each model only; `pilot` lets a new model's first 50 requests run alone; `acknowledge` agrees that the
     terms of restricted surveys allow their answers to be sent to the study's endpoints. Raises MtpaError.
     """
-    options = Options(limit=limit, pilot=pilot)
+    options = Options(limit=limit, pilot=pilot, target=target_of(study))
     return await _run(study, state or State(), stop or asyncio.Event(), say, backend, options, acknowledge)
 
 
@@ -116,7 +117,8 @@ async def _run(
 async def _run_models(context: Context) -> None:
     """Run all models, and the judges until these are through; an error that ends one ends the others too."""
     judges = {name: JudgeRun(context, model) for name, model in context.crossing.judges.items()}
-    asking = [asyncio.create_task(ModelRun(context, model, judges).run()) for model in context.crossing.models]
+    kind = TargetedRun if context.options.target else ModelRun
+    asking = [asyncio.create_task(kind(context, model, judges).run()) for model in context.crossing.models]
     judging = [asyncio.create_task(judge.run()) for judge in judges.values()]
     tasks = [*asking, *judging]
     try:

@@ -1,6 +1,6 @@
 """What a run would do, before it does it: nothing is sent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import Any
@@ -9,7 +9,9 @@ from runner.backends.families import adapted
 from runner.engine import Prepared
 from runner.estimate import Estimate, estimate
 from runner.prices import warnings
-from runner.trials import Asked, AskedModel
+from runner.targeting import is_targeted, target_of
+from runner.trials import Asked, AskedModel, Question
+from scoring.sequential import LEAST_PERSONAS, Target
 
 BLOCK = 4096
 
@@ -64,7 +66,21 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
         remarks.append(f"{model.section.name}: tokens and times are {found.basis}")
         known = (*adapted(model.section)[1], *warnings(model.section))
         remarks += [f"{model.section.name}: {remark}" for remark in known]
+    if target := target_of(ready.study):
+        remarks.append(_about_target(target, ready.crossing.questions))
     return Plan(rows, remarks)
+
+
+def _about_target(target: Target, questions: Sequence[Question]) -> str:
+    """What a plan says of a run that may end early."""
+    of = f"each level of {target.by}" if target.by else "everybody"
+    text = (
+        f"[target]: this is the most; asking ends once Δ of {of} is known to ± {target.half_width:g} for these items, "
+        f"looked at {target.rounds} times at most, each time at {100 * target.confidence:.2f} %; "
+        f"under {LEAST_PERSONAS} different personas everything is asked"
+    )
+    whole = sorted({question.measure for question in questions if not is_targeted(question)})
+    return f"{text}; so it is of {', '.join(whole)}" if whole else text
 
 
 def _rows(ready: Prepared, model: AskedModel, found: Estimate, limit: int | None) -> list[PlanRow]:

@@ -35,7 +35,12 @@ async def _bars(state: State, console: Console) -> None:
             for key, tally in state.tallies.items():
                 if key not in tasks:
                     tasks[key] = progress.add_task(escape(" · ".join(key)), total=None, note="")
-                progress.update(tasks[key], completed=tally.done + tally.failed, total=tally.planned, note=_note(tally))
+                progress.update(
+                    tasks[key],
+                    completed=tally.done + tally.failed,
+                    total=tally.planned - tally.spared,
+                    note=_note(tally),
+                )
             await asyncio.sleep(0.2)
 
 

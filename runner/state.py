@@ -8,18 +8,19 @@ from typing import Any
 from runner.database import now
 from runner.trials import Asked
 
-COUNTS = ("planned", "hits", "answered", "failed", "unparsed", "effect")
+COUNTS = ("planned", "hits", "answered", "failed", "unparsed", "spared", "effect")
 
 
 @dataclass
 class Tally:
-    """What has happened to the trials of one model and benchmark so far."""
+    """What has happened to the trials of one model and benchmark so far; a target needs none of those `spared`."""
 
     planned: int = 0
     hits: int = 0
     answered: int = 0
     failed: int = 0
     unparsed: int = 0
+    spared: int = 0
     sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, asked: Asked, value: float | None) -> None:
@@ -57,6 +58,7 @@ class State:
     last_failure: dict[str, str] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)
     over_budget: set[str] = field(default_factory=set)
+    targets: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
 
     def total(self, name: str) -> int:
@@ -65,8 +67,8 @@ class State:
 
     @property
     def left_over(self) -> int:
-        """Trials that have neither an answer nor a failure."""
-        return self.total("planned") - self.total("done") - self.total("failed")
+        """Trials that are wanted and have neither an answer nor a failure."""
+        return self.total("planned") - self.total("spared") - self.total("done") - self.total("failed")
 
     @property
     def exit_code(self) -> int:
@@ -86,4 +88,5 @@ class State:
         failures = [{"model": model, "kind": kind, "count": count} for (model, kind), count in self.failures.items()]
         beat: dict[str, Any] = {"at": now(), "sent": self.sent, "in_flight": self.in_flight}
         beat |= {"micro_usd": self.micro_usd, "concurrency": self.concurrency, "failures": failures}
-        return json.dumps(beat | {"last_failure": self.last_failure, "stopped": self.stopped, "rows": rows})
+        beat |= {"last_failure": self.last_failure, "stopped": self.stopped, "targets": self.targets, "rows": rows}
+        return json.dumps(beat)

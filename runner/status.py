@@ -21,6 +21,7 @@ class StatusRow:
     failed: int
     unparsed: int
     effect: float | None
+    spared: int = 0
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,8 @@ class Status:
 
     @property
     def minutes_left(self) -> float | None:
-        """What is left at this rate; None where nothing moves or the run has ended."""
-        left = sum(row.planned - row.hits - row.answered - row.failed for row in self.rows)
+        """What is left at this rate, at most; None where nothing moves or the run has ended."""
+        left = sum(row.planned - row.spared - row.hits - row.answered - row.failed for row in self.rows)
         return left / self.rate / 60 if self.rate and not self.ended else None
 
     def lines(self) -> list[str]:
@@ -62,7 +63,9 @@ class Status:
             return [*found, "no run yet"]
         when = f"ended {self.ended}" if self.ended else f"last heard of {self.beat.get('at', 'never')}"
         found.append(f"run {self.run} started {self.started}, {when}")
-        left = "" if self.minutes_left is None else f", about {self.minutes_left:.1f} minutes left"
+        targets: dict[str, str] = self.beat.get("targets", {})
+        about = "at most" if targets else "about"
+        left = "" if self.minutes_left is None else f", {about} {self.minutes_left:.1f} minutes left"
         found.append(
             f"{self.beat.get('sent', 0):,} requests sent, {self.beat.get('in_flight', 0)} in flight, "
             f"{self.rate:.1f} trials/s{left}"
@@ -74,6 +77,7 @@ class Status:
         for each in self.beat.get("failures", []):
             last = self.beat.get("last_failure", {}).get(each["model"], "")
             found.append(f"{each['model']}: {each['count']:,} failed with {each['kind']} (last: {last})")
+        found += [f"{name}: {words}" for name, words in targets.items()]
         return found + [f"{model} stopped: {reason}" for model, reason in self.beat.get("stopped", {}).items()]
 
 

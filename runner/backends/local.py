@@ -49,7 +49,7 @@ class LocalBackend:
         payload = json.dumps({"messages": request.messages, **asked}).encode()
         began = time.monotonic()
         while True:
-            session = await self._running()
+            session = await self.running()
             try:
                 body = await post_json(session, f"{URL}/v1/{path}", payload)
             except Transient:
@@ -95,8 +95,8 @@ class LocalBackend:
         usage = Usage(prompt_tokens=int(body["usage"]["prompt_tokens"]), latency_ms=latency_ms)
         return Answer(response, usage, self._identity.model)
 
-    async def _running(self) -> aiohttp.ClientSession:
-        """The session with a server that lives; one that died leaves half its batch to the next."""
+    async def running(self) -> aiohttp.ClientSession:
+        """The session with a server that lives; one that died leaves half its batch to the next. Raises MachineError."""
         async with self._starting:
             if self._process is not None and self._process.returncode is not None:
                 log = self._last_line()

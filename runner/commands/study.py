@@ -37,7 +37,10 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     spent = f", ${state.micro_usd / 1e6:.4f} spent" if state.micro_usd else ""
     counts = (state.total("planned"), state.total("hits"), state.sent, state.total("failed"))
     line = "{:,} trials: {:,} answered before, {:,} requests sent, {:,} failed".format(*counts)
-    out.print(f"{line}{spent}.", highlight=False, soft_wrap=True)
+    spared = f" The target spared {state.total('spared'):,} of the trials." if state.total("spared") else ""
+    out.print(f"{line}{spent}.{spared}", highlight=False, soft_wrap=True)
+    for name, words in state.targets.items():
+        out.print(escape(f"{name}: {words}."), highlight=False, soft_wrap=True)
     if not state.interrupted:
         print_study_report(study, formats=["csv"])
     for sentence in _endings(state):
@@ -152,7 +155,8 @@ def plan(
 
 
 def _plan_table(study: Study, found: "Plan") -> Table:
-    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}")
+    bound = f", at most: it ends at Δ ± {study.target.half_width:g}" if study.target else ""
+    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}{bound}")
     for name in ("trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"):
         table.add_column(name, justify="right")
     for row in found.rows:
@@ -192,11 +196,12 @@ def status(
 
 def _status(found: "Status", path: str) -> Group:
     table = Table("model", "benchmark")
-    for name in ("trials", "done", "failed", "unparsed", "Δ so far"):
+    spared = any(row.spared for row in found.rows)
+    for name in ("trials", "done", "failed", "unparsed", *(["spared"] if spared else []), "Δ so far"):
         table.add_column(name, justify="right")
     for row in found.rows:
         effect = "–" if row.effect is None else f"{row.effect:+.3f}"
-        counts = (row.planned, row.hits + row.answered, row.failed, row.unparsed)
+        counts = (row.planned, row.hits + row.answered, row.failed, row.unparsed, *([row.spared] if spared else []))
         table.add_row(escape(row.model), escape(row.benchmark), *(f"{count:,}" for count in counts), effect)
     lines: list[Any] = [Text(line) for line in found.lines()]
     return Group(*lines, table, Text(f"Browse it with: datasette {path}"))
