@@ -96,7 +96,7 @@ class LocalBackend:
         return Answer(response, usage, self._identity.model)
 
     async def running(self) -> aiohttp.ClientSession:
-        """The session with a server that lives; one that died leaves half its batch to the next. Raises MachineError."""
+        """The session with a server that lives; one that died leaves half its batch. Raises MachineError."""
         async with self._starting:
             if self._process is not None and self._process.returncode is not None:
                 log = self._last_line()
