@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from runner.state import State
     from runner.status import Status
 
+ShardOption = Annotated[
+    str, typer.Option(metavar="I/N", help="Only the I-th of N parts, in a file of its own; `merge` joins them.")
+]
+
 
 def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
     """Run, report, and say how it ended; returns the exit code."""
@@ -38,7 +42,14 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     counts = (state.total("planned"), state.total("hits"), state.sent, state.total("failed"))
     line = "{:,} trials: {:,} answered before, {:,} requests sent, {:,} failed".format(*counts)
     out.print(f"{line}{spent}.", highlight=False, soft_wrap=True)
-    if not state.interrupted:
+    if not study.shard.whole:
+        out.print(
+            f"Part {study.shard} of the study is in {escape(str(study.database))}. Once every part has run: "
+            f"mtpa-run merge PART… --into {escape(str(study.whole_database))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    elif not state.interrupted:
         print_study_report(study, formats=["csv"])
     for sentence in _endings(state):
         err.print(escape(sentence), highlight=False, soft_wrap=True)
@@ -116,6 +127,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     show: Annotated[int, typer.Option(metavar="N", help="Print N requests of each model as they would be sent.")] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Only the first N trials of each model.")] = None,
+    shard: ShardOption = "1/1",
     resolve: ResolveGap = None,
     by: ResolveBy = None,
 ) -> None:
@@ -131,7 +143,7 @@ def plan(
     from runner.plan import first_requests
     from runner.plan import plan as plan_of
 
-    study = Study.load(context.obj)
+    study = Study.load(context.obj).part(shard)
     with prepared(study, say) as ready:
         found = plan_of(ready, limit)
         found.remarks.extend(asyncio.run(catalogue_remarks(study.models)))
@@ -152,7 +164,8 @@ def plan(
 
 
 def _plan_table(study: Study, found: "Plan") -> Table:
-    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}")
+    part = "" if study.shard.whole else f", part {study.shard}"
+    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}{part}")
     for name in ("trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"):
         table.add_column(name, justify="right")
     for row in found.rows:
@@ -173,11 +186,12 @@ def _span(low: float, high: float, form: str) -> str:
 def status(
     context: typer.Context,
     watch: Annotated[bool, typer.Option(help="Go on showing it, until interrupted.")] = False,
+    shard: ShardOption = "1/1",
 ) -> None:
     """How far the study is, from its database; a running one may be watched from another terminal."""
     from runner.status import read_status
 
-    path = Study.load(context.obj).database
+    path = Study.load(context.obj).part(shard).database
     if not watch:
         out.print(_status(read_status(path), str(path)))
         return
