@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from personas.errors import MtpaError
-from runner.commands import benchmarks, data, personas, report, start
+from runner.commands import benchmarks, data, files, personas, report, start
 from runner.commands import study as commands
 from runner.commands.console import err
 from runner.commands.serve import serve
@@ -27,6 +27,7 @@ for command in (
     report.diff,
     commands.explain,
     commands.rescore,
+    files.merge,
     start.init,
     serve,
 ):

@@ -13,7 +13,7 @@ from runner.backends.local import local_identity
 from runner.cache import ResultCache
 from runner.config import ModelSection, Study
 from runner.context import BackendFactory, Context, Options
-from runner.database import now
+from runner.database import now, refuse_redacted
 from runner.dispatch import ModelRun
 from runner.judging import JudgeRun
 from runner.leases import Leases
@@ -39,6 +39,7 @@ def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> It
     respondents = load_personas(study, say)
     cache = ResultCache(study.database)
     try:
+        refuse_redacted(cache.connection, study.database)
         identities = [identity_of(section, cache) for section in study.models]
         yield Prepared(study, cache, cross(study, cache.connection, respondents, selections, identities))
     finally:

@@ -22,7 +22,7 @@ class Shard:
 
     def __post_init__(self) -> None:
         if not 1 <= self.number <= self.count:
-            raise InputError(f"--shard {self}: the parts of {self.count} are 1/{self.count} to {self.count}/{self.count}")
+            raise InputError(f"--shard {self}: the parts are 1/{self.count} to {self.count}/{self.count}")
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
