@@ -73,6 +73,11 @@ def database_errors(path: Path) -> Iterator[None]:
         raise MachineError(f"{path}: cannot be written ({error.strerror}); name another in [study] database") from None
 
 
+def file_size(path: Path) -> int:
+    """Bytes on the disk: the file and what is written beside it until SQLite brings it in."""
+    return sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
+
+
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
     """What is written inside is there as a whole or not at all."""
