@@ -28,6 +28,9 @@ for command in (
     commands.explain,
     commands.rescore,
     files.merge,
+    files.bundle,
+    files.unbundle,
+    files.rehydrate,
     start.init,
     serve,
 ):

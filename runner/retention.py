@@ -1,6 +1,5 @@
 """What a file no longer needs: rows that its study does not ask for any more, and the space that they left."""
 
-import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from personas.errors import MachineError
 from runner.database import database_errors, file_size, open_database
 from runner.leases import refuse_running
-from runner.selections import NAMED, last_run
+from runner.selections import NAMED, SELECTED, choose, last_run
 
 
 @dataclass(frozen=True)
@@ -27,9 +26,6 @@ class Pruned:
         return sum(self.rows.values())
 
 
-_SELECTED = " AND ".join(
-    f"({name} = 0 OR {name} IN (SELECT id FROM temp.chosen WHERE kind = '{name}'))" for name in NAMED
-)
 _ANSWERED = """EXISTS (SELECT 1 FROM score AS s WHERE s.model = failure.model AND s.persona = failure.persona
     AND s.variant = failure.variant AND s.item = failure.item AND s.rotation = failure.rotation
     AND s.replicate = failure.replicate)"""
@@ -73,17 +69,17 @@ def _prune(connection: sqlite3.Connection) -> Pruned:
     runs = last_run(connection)
     if not runs:
         return Pruned({}, 0)
-    chosen = [(name, number) for name in NAMED for number in runs[0].selection.get(f"{name}s", [])]
-    connection.execute("CREATE TEMP TABLE chosen (kind TEXT, id INTEGER, PRIMARY KEY (kind, id)) WITHOUT ROWID")
-    connection.execute("INSERT INTO temp.chosen SELECT value ->> 0, value ->> 1 FROM json_each(?)", (json.dumps(chosen),))
+    choose(connection, runs[0].selection)
     connection.execute(f"CREATE TEMP TABLE asked AS SELECT model AS id FROM ({_ASKED})")
-    rows = {"score": _delete(connection, "score", f"NOT ({_SELECTED})")}
+    rows = {"score": _delete(connection, "score", f"NOT ({SELECTED})")}
     (cost,) = connection.execute(f"SELECT coalesce(sum(micro_usd), 0) FROM completion WHERE {_ORPHANS}").fetchone()
     rows["completion"] = _delete(connection, "completion", _ORPHANS)
-    rows["failure"] = _delete(connection, "failure", f"NOT ({_SELECTED}) OR {_ANSWERED}")
+    rows["failure"] = _delete(connection, "failure", f"NOT ({SELECTED}) OR {_ANSWERED}")
     rows["text"] = _delete(connection, "text", _UNREAD)
     for name in NAMED:
-        unused = f"id NOT IN (SELECT id FROM temp.chosen WHERE kind = '{name}') AND id NOT IN (SELECT {name} FROM score)"
+        unused = (
+            f"id NOT IN (SELECT id FROM temp.chosen WHERE kind = '{name}') AND id NOT IN (SELECT {name} FROM score)"
+        )
         kept = " AND id NOT IN (SELECT model FROM completion UNION SELECT model FROM spend)" if name == "model" else ""
         rows[name] = _delete(connection, name, unused + kept)
     connection.execute("DELETE FROM lease")

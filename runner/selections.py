@@ -48,6 +48,19 @@ def add_run(connection: sqlite3.Connection, run: LastRun, heartbeat: str) -> int
     return int(connection.execute(f"{sql}(?, ?, ?, ?, ?, ?, ?, ?)", (*row, heartbeat)).lastrowid or 0)
 
 
+SELECTED = " AND ".join(
+    f"({name} = 0 OR {name} IN (SELECT id FROM temp.chosen WHERE kind = '{name}'))" for name in NAMED
+)
+
+
+def choose(connection: sqlite3.Connection, selection: SelectionRows) -> None:
+    """Put a selection into the table temp.chosen (kind, id), which the condition `SELECTED` of a trial's row reads."""
+    chosen = [(name, number) for name in NAMED for number in selection.get(f"{name}s", [])]
+    connection.execute("CREATE TEMP TABLE chosen (kind TEXT, id INTEGER, PRIMARY KEY (kind, id)) WITHOUT ROWID")
+    sql = "INSERT INTO temp.chosen SELECT value ->> 0, value ->> 1 FROM json_each(?)"
+    connection.execute(sql, (json.dumps(chosen),))
+
+
 def same_rows(one: SelectionRows, other: SelectionRows) -> bool:
     """Whether two selections are of the same rows, and of the same shard."""
     whole = {"shard": [1, 1]}

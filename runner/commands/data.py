@@ -39,7 +39,9 @@ def fetch_assets(names: Annotated[list[str], typer.Argument(metavar="NAME…")])
 @app.command("prune")
 def prune_database(
     context: typer.Context,
-    delete: Annotated[bool, typer.Option("--delete", help="Delete it, after asking; without, it is only shown.")] = False,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete it, after asking; without, it is only shown.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
     """What the study's last run did not ask for any more, and failures that were mended since: shown, or deleted."""

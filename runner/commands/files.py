@@ -1,4 +1,4 @@
-"""What `mtpa-run` does with the files of a study: merge."""
+"""What `mtpa-run` does with the files of a study: merge, bundle, unbundle, rehydrate."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,6 +7,7 @@ import typer
 from rich.markup import escape
 
 from runner.commands.console import err, out, say
+from runner.config import Study
 
 
 def merge(
@@ -33,3 +34,51 @@ def merge(
 
 
 _COUNTED = {"completion": "answers", "score": "scores", "failure": "failures", "run": "runs"}
+
+
+def bundle(
+    context: typer.Context,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Beside the database if absent.")] = None,
+    share: Annotated[
+        bool, typer.Option("--i-may-share", help="With the personas: you have leave of the surveys' publishers.")
+    ] = False,
+) -> None:
+    """The study, its versions and its redacted database in one archive that makes every table again."""
+    from runner.bundle import write_bundle
+
+    study = Study.load(context.obj)
+    path = write_bundle(study, to or study.database.with_suffix(".bundle.zip"), share)
+    what = "with its personas" if share else "redacted: hashes of respondents and the columns of [report]"
+    out.print(
+        f"Written: {escape(str(path))}, {path.stat().st_size / 1e6:,.1f} MB, {what}.", highlight=False, soft_wrap=True
+    )
+
+
+def unbundle(
+    path: Annotated[Path, typer.Argument(metavar="BUNDLE", help="An archive of `mtpa-run bundle`.")],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder.")],
+) -> None:
+    """Unpack a bundle, after checking it; its reports need no survey file."""
+    from runner.bundle import unbundle as unpacked
+
+    study = unpacked(path, to)
+    command = f"mtpa-run --study {study.path}"
+    out.print(
+        escape(
+            f"Unpacked. {command} report: its tables. If you hold the survey's file, put it where [personas] sources "
+            f"says, and {command} rehydrate puts the personas back."
+        ),
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def rehydrate(context: typer.Context) -> None:
+    """Put the personas of an unpacked bundle back, from the survey's file that the study names."""
+    from runner.rehydrate import rehydrate as put_back
+
+    found = put_back(Study.load(context.obj), say)
+    out.print(f"{found.personas:,} personas and {found.answers:,} answers are whole again.", highlight=False)
+    if found.gone:
+        remark = f"{found.gone:,} long answers were not in the bundle: their scores stay, a run would ask them again."
+        out.print(remark, highlight=False, soft_wrap=True)

@@ -170,7 +170,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
         merge([tmp_path / "none.sqlite"], tmp_path / "into.sqlite")
     with pytest.raises(InputError, match="into itself"):
         merge([good], good)
-    with pytest.raises(InputError, match="fake-2.*fake-1.*not mixed"):
+    with pytest.raises(InputError, match=r"fake-2.*fake-1.*not mixed"):
         merge([good, small(tmp_path / "v2.sqlite", range(4), served="fake-2")], tmp_path / "v.sqlite")
     newer = open_database(tmp_path / "newer.sqlite")
     newer.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('mtpa', '9999_x', '')")
