@@ -23,7 +23,7 @@ from personas.errors import InputError, MachineError
 from personas.store import replaced
 from runner.config import Study
 from runner.database import database_errors, open_database
-from runner.redaction import write_copy
+from runner.redaction import temporary_copy
 from runner.sources import DESCRIPTIONS
 
 FORMAT = 1
@@ -45,9 +45,8 @@ def write_bundle(study: Study, path: Path, share: bool = False) -> Path:
     """
     texts = {STUDY: _without_database(study).encode(), **_descriptions(study)}
     name = f"results/{study.study.name}.sqlite"
-    with tempfile.TemporaryDirectory(dir=_folder(path), prefix=f".{path.name}.") as folder:
-        copy = Path(folder) / "copy.sqlite"
-        write_copy(study.database, copy, study.report, share)
+    _folder(path)
+    with temporary_copy(study.database, study.report, share, beside=path) as copy:
         files = {
             member: {"sha256": hashlib.sha256(text).hexdigest(), "bytes": len(text)} for member, text in texts.items()
         }

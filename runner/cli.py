@@ -31,6 +31,7 @@ for command in (
     files.bundle,
     files.unbundle,
     files.rehydrate,
+    files.export,
     start.init,
     serve,
 ):

@@ -10,11 +10,13 @@ import hashlib
 import json
 import re
 import sqlite3
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from personas.errors import InputError
+from personas.errors import InputError, MachineError
 from personas.pseudonyms import pseudonym
 from personas.release import source_of
 from runner.config import ReportSection
@@ -47,7 +49,6 @@ def write_copy(database: Path, copy: Path, report: ReportSection, share: bool) -
 
     Raises InputError where there is no run yet, or where scores themselves would tell a restricted survey's answers.
     """
-    open_database(database, create=False).close()
     connection = open_database(copy)
     try:
         with database_errors(database):
@@ -62,6 +63,20 @@ def write_copy(database: Path, copy: Path, report: ReportSection, share: bool) -
         connection.execute("VACUUM")
     finally:
         connection.close()
+
+
+@contextmanager
+def temporary_copy(database: Path, report: ReportSection, share: bool, beside: Path | None = None) -> Iterator[Path]:
+    """The copy that `write_copy` makes, in a folder of its own beside a file (the database if absent), then deleted."""
+    open_database(database, create=False).close()
+    beside = beside or database
+    try:
+        folder = tempfile.TemporaryDirectory(dir=beside.absolute().parent, prefix=f".{beside.name}.")
+    except OSError as error:
+        raise MachineError(f"{beside.parent}: cannot be written ({error.strerror}); choose another place") from None
+    with folder as name:
+        write_copy(database, Path(name) / "copy.sqlite", report, share)
+        yield Path(name) / "copy.sqlite"
 
 
 def _copy(connection: sqlite3.Connection, database: Path, report: ReportSection, share: bool) -> None:

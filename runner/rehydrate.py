@@ -107,8 +107,8 @@ def _personas(study: Study, connection: sqlite3.Connection) -> dict[int, int]:
             connection.execute(f"UPDATE main.persona SET {values} WHERE id = ?", (*row, place))
     if there:
         raise InputError(
-            f"{study.path}: {len(there):,} of {len(there) + len(numbers) - 1:,} respondents of the bundle are not among "
-            "those that the study draws from its sources: build the personas from the same release of the survey"
+            f"{study.path}: {len(there):,} of {len(there) + len(numbers) - 1:,} respondents of the bundle are not "
+            "among those that the study draws: build the personas from the same release of the survey"
         )
     return numbers
 

@@ -1,4 +1,4 @@
-"""What `mtpa-run` does with the files of a study: merge, bundle, unbundle, rehydrate."""
+"""What `mtpa-run` does with the files of a study: merge, bundle, unbundle, rehydrate, export."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+from personas.errors import InputError
 from runner.commands.console import err, out, say
 from runner.config import Study
 
@@ -36,12 +37,15 @@ def merge(
 _COUNTED = {"completion": "answers", "score": "scores", "failure": "failures", "run": "runs"}
 
 
+MayShare = Annotated[
+    bool, typer.Option("--i-may-share", help="With the personas: you have leave of the surveys' publishers.")
+]
+
+
 def bundle(
     context: typer.Context,
     to: Annotated[Path | None, typer.Option(metavar="FILE", help="Beside the database if absent.")] = None,
-    share: Annotated[
-        bool, typer.Option("--i-may-share", help="With the personas: you have leave of the surveys' publishers.")
-    ] = False,
+    share: MayShare = False,
 ) -> None:
     """The study, its versions and its redacted database in one archive that makes every table again."""
     from runner.bundle import write_bundle
@@ -82,3 +86,34 @@ def rehydrate(context: typer.Context) -> None:
     if found.gone:
         remark = f"{found.gone:,} long answers were not in the bundle: their scores stay, a run would ask them again."
         out.print(remark, highlight=False, soft_wrap=True)
+
+
+def export(
+    context: typer.Context,
+    inspect: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Inspect logs, for `inspect view --log-dir FOLDER`.")
+    ] = None,
+    hf: Annotated[
+        Path | None, typer.Option("--hf", metavar="FOLDER", help="Parquet and a card, for `datasets.load_dataset`.")
+    ] = None,
+    share: MayShare = False,
+) -> None:
+    """The last run's trials for other tools, redacted: hashes of respondents and the columns of [report]."""
+    from runner.redaction import temporary_copy
+
+    if inspect is None and hf is None:
+        raise InputError("name what to export: --inspect FOLDER, --hf FOLDER, or both")
+    study = Study.load(context.obj)
+    written: list[Path] = []
+    if inspect is not None:
+        from runner.inspect_logs import require_inspect, write_inspect_logs
+
+        require_inspect()
+    with temporary_copy(study.database, study.report, share) as copy:
+        if inspect is not None:
+            written += write_inspect_logs(copy, inspect, study.study.name, say)
+        if hf is not None:
+            from runner.dataset import write_dataset
+
+            written += write_dataset(study, copy, hf, share)
+    out.print(f"Written: {len(written):,} files, {sum(each.stat().st_size for each in written) / 1e6:,.1f} MB.")
