@@ -73,6 +73,17 @@ def database_errors(path: Path) -> Iterator[None]:
         raise MachineError(f"{path}: cannot be written ({error.strerror}); name another in [study] database") from None
 
 
+@contextmanager
+def attached(connection: sqlite3.Connection, path: Path, name: str) -> Iterator[None]:
+    """Another file's tables beside those of the connection, as NAME.table."""
+    connection.execute("PRAGMA trusted_schema = OFF")  # what a file from elsewhere calls a table may be a view
+    connection.execute(f"ATTACH ? AS {name}", (str(path.resolve()),))
+    try:
+        yield
+    finally:
+        connection.execute(f"DETACH {name}")
+
+
 def file_size(path: Path) -> int:
     """Bytes on the disk: the file and what is written beside it until SQLite brings it in."""
     return sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())

@@ -1,7 +1,7 @@
 """A study's trials and items as a folder that `datasets.load_dataset` reads: Parquet, and a card about it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +66,9 @@ def write_dataset(study: Study, copy: Path, folder: Path, share: bool) -> list[P
     except OSError as error:
         raise MachineError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
     trials, items = folder / "trials.parquet", folder / "items.parquet"
-    counts = {"trials": _write_trials(trials, scores), "items": _write_items(items, copy)}
-    schemas = {path.stem: pq.read_schema(path) for path in (trials, items)}
-    return [trials, items, write_text(folder / "README.md", _card(study, scores, schemas, counts, share))]
+    _write_trials(trials, scores)
+    _write_items(items, copy)
+    return [trials, items, write_text(folder / "README.md", _card(study, scores, (trials, items), share))]
 
 
 def _without_rare(scores: pd.DataFrame, name: str) -> pd.Categorical:
@@ -83,7 +83,7 @@ def _without_rare(scores: pd.DataFrame, name: str) -> pd.Categorical:
     return pd.Categorical.from_codes(places[codes], categories=names)
 
 
-def _write_trials(path: Path, scores: pd.DataFrame) -> int:
+def _write_trials(path: Path, scores: pd.DataFrame) -> None:
     """One row a trial; names as plain strings, a slice of the table at a time."""
     writer: pq.ParquetWriter | None = None
     with replaced(path) as file:
@@ -91,15 +91,14 @@ def _write_trials(path: Path, scores: pd.DataFrame) -> int:
             part = scores.iloc[start : start + ROWS]
             part = part.astype({name: str for name in part if isinstance(part[name].dtype, pd.CategoricalDtype)})
             table = pa.Table.from_pandas(part.astype(dict.fromkeys(_CHOICES, "Int16")), preserve_index=False)
-            table = table.replace_schema_metadata(None)
+            table = table.cast(pa.schema([(field.name, _plain(field.type)) for field in table.schema]))
             writer = writer or pq.ParquetWriter(file, table.schema, compression="zstd")
             writer.write_table(table)
         if writer:
             writer.close()
-    return len(scores)
 
 
-def _write_items(path: Path, copy: Path) -> int:
+def _write_items(path: Path, copy: Path) -> None:
     connection = open_database(copy, create=False)
     with database_errors(copy):
         records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item ORDER BY id")]
@@ -110,26 +109,16 @@ def _write_items(path: Path, copy: Path) -> int:
     ]
     with replaced(path) as file:
         pq.write_table(pa.Table.from_pylist(rows, schema=_ITEMS), file, compression="zstd")
-    return len(rows)
 
 
-def _card(
-    study: Study, scores: pd.DataFrame, schemas: Mapping[str, pa.Schema], counts: Mapping[str, int], share: bool
-) -> str:
+def _card(study: Study, scores: pd.DataFrame, files: Sequence[Path], share: bool) -> str:
     """The dataset card: how it is loaded, what its columns are, and whose terms hold."""
-    configs = [{"config_name": name, "data_files": f"{name}.parquet"} for name in schemas]
-    configs[0]["default"] = True  # type: ignore[assignment]
-    features = [
-        {
-            "config_name": name,
-            "features": [_feature(field) for field in schema],
-            "splits": [{"name": "train", "num_examples": counts[name]}],
-        }
-        for name, schema in schemas.items()
-    ]
+    configs: list[dict[str, Any]] = [{"config_name": path.stem, "data_files": path.name} for path in files]
+    configs[0]["default"] = True
+    features = [{"config_name": path.stem, **_described(path)} for path in files]
     front = {"license": "other", "tags": ["personas", "surveys", "evaluation"], "configs": configs}
     top = yaml.safe_dump({**front, "dataset_info": features}, sort_keys=False, allow_unicode=True)
-    people = int((scores["persona_id"].cat.categories != "").sum()) if len(scores) else 0
+    items, people = scores["item_id"].nunique(), scores.loc[scores["persona_id"] != "", "persona_id"].nunique()
     found = about(study, scores, [described(section.name, study) for section in study.benchmarks])
     hidden = (
         "Respondents stand here with their ids: pass this on only as far as the surveys' terms allow."
@@ -139,9 +128,9 @@ def _card(
     )
     models = ", ".join(f"{each['name']} ({each['served'] or each['model']})" for each in found["models"])
     lines = [
-        f"---\n{top}---\n",
+        f"---\n{top}---",
         f"# {study.study.name}: models that answer as somebody",
-        f"{counts['trials']:,} trials on {counts['items']:,} items: {models}; with {people:,} personas and without.",
+        f"{len(scores):,} trials on {items:,} items: {models}; with {people:,} personas and without.",
         hidden,
         "Each row of `trials` is one question put once; `items` has the questions, joined by `item_id`.",
         "| column | what it is |\n| --- | --- |\n"
@@ -153,6 +142,15 @@ def _card(
     return "\n\n".join(lines) + "\n"
 
 
+def _described(path: Path) -> dict[str, Any]:
+    """A file's columns and size, as the `dataset_info` of a card has them."""
+    found = pq.read_metadata(path)
+    size = sum(found.row_group(number).total_byte_size for number in range(found.num_row_groups))
+    split = {"name": "train", "num_bytes": size, "num_examples": found.num_rows}
+    disk = {"download_size": path.stat().st_size, "dataset_size": size}
+    return {"features": [_feature(field) for field in pq.read_schema(path)], "splits": [split], **disk}
+
+
 def _feature(field: pa.Field) -> dict[str, Any]:
     if pa.types.is_list(field.type):
         return {"name": field.name, "list": _dtype(field.type.value_type)}
@@ -160,6 +158,8 @@ def _feature(field: pa.Field) -> dict[str, Any]:
 
 
 def _dtype(kind: pa.DataType) -> str:
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-        return "string" if pa.types.is_string(kind) else "large_string"
     return {"double": "float64", "float": "float32"}.get(str(kind), str(kind))
+
+
+def _plain(kind: pa.DataType) -> pa.DataType:
+    return pa.string() if pa.types.is_large_string(kind) else kind

@@ -6,13 +6,12 @@ killed has brought in whole files or nothing, and merging again adds what is mis
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from personas.errors import InputError
-from runner.database import database_errors, open_database, refuse_redacted, transaction
+from runner.database import attached, database_errors, open_database, refuse_redacted, transaction
 from runner.leases import refuse_running
 from runner.selections import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
 
@@ -54,7 +53,7 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
         selected = last_run(connection)
         for source in sources:
             say(f"merging {source}")
-            with database_errors(source), _attached(connection, source):
+            with database_errors(source), attached(connection, source, "source"):
                 selected += _bring(connection, source, found)
         with database_errors(into), transaction(connection):
             found.remarks += select_together(connection, selected)
@@ -74,16 +73,6 @@ def _check(source: Path) -> None:
                 raise sqlite3.DatabaseError("malformed")
     finally:
         connection.close()
-
-
-@contextmanager
-def _attached(connection: sqlite3.Connection, source: Path) -> Iterator[None]:
-    connection.execute("PRAGMA trusted_schema = OFF")  # what a file from elsewhere calls a table may be a view
-    connection.execute("ATTACH ? AS source", (f"{source.resolve().as_uri()}?mode=ro",))
-    try:
-        yield
-    finally:
-        connection.execute("DETACH source")
 
 
 def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[LastRun]:

@@ -20,7 +20,7 @@ from personas.errors import InputError, MachineError
 from personas.pseudonyms import pseudonym
 from personas.release import source_of
 from runner.config import ReportSection
-from runner.database import database_errors, mark_redacted, open_database, transaction
+from runner.database import attached, database_errors, mark_redacted, open_database, transaction
 from runner.selections import SELECTED, choose
 
 GONE = "redacted"  # the `finish` of a completion whose text was left out
@@ -51,12 +51,8 @@ def write_copy(database: Path, copy: Path, report: ReportSection, share: bool) -
     """
     connection = open_database(copy)
     try:
-        with database_errors(database):
-            connection.execute("PRAGMA trusted_schema = OFF")
-            connection.execute("ATTACH ? AS source", (f"{database.resolve().as_uri()}?mode=ro",))
-            with transaction(connection):
-                _copy(connection, database, report, share)
-            connection.execute("DETACH source")
+        with database_errors(database), attached(connection, database, "source"), transaction(connection):
+            _copy(connection, database, report, share)
         mark_redacted(connection, not share)
         connection.execute("UPDATE _sqlite_migrations SET applied_at = ''")  # the same content is the same file
         connection.execute("PRAGMA journal_mode = DELETE")

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from personas.errors import InputError
 from personas.pseudonyms import pseudonym
 from runner.config import Study
-from runner.database import database_errors, is_redacted, mark_redacted, open_database, transaction
+from runner.database import attached, database_errors, is_redacted, mark_redacted, open_database, transaction
 from runner.engine import identity_of
 from runner.leases import refuse_running
 from runner.redaction import GONE, checks, together
@@ -47,10 +47,8 @@ def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> R
         with tempfile.TemporaryDirectory() as folder, database_errors(study.database):
             path = Path(folder) / "crossed.sqlite"
             crossing = _cross_anew(study, connection, path, say)
-            connection.execute("ATTACH ? AS crossed", (f"{path.resolve().as_uri()}?mode=ro",))
-            with transaction(connection):
+            with attached(connection, path, "crossed"), transaction(connection):
                 found = _put_back(study, connection, crossing)
-            connection.execute("DETACH crossed")
         return found
     finally:
         connection.close()

@@ -63,10 +63,9 @@ def choose(connection: sqlite3.Connection, selection: SelectionRows) -> None:
 
 def same_rows(one: SelectionRows, other: SelectionRows) -> bool:
     """Whether two selections are of the same rows, and of the same shard."""
-    whole = {"shard": [1, 1]}
-    names = {f"{table}s" for table in NAMED}
-    ours, theirs = whole | one, whole | other
-    return ours["shard"] == theirs["shard"] and all(set(ours.get(n, [])) == set(theirs.get(n, [])) for n in names)
+    names = [f"{table}s" for table in NAMED]
+    same = (set(one.get(name, [])) == set(other.get(name, [])) for name in names)
+    return _shard(one) == _shard(other) and all(same)
 
 
 def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> list[str]:
@@ -81,7 +80,7 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
         f"{table}s": sorted({number for run in runs for number in run.selection.get(f"{table}s", [])})
         for table in NAMED
     }
-    remarks = _missing(runs)
+    remarks = _missing(connection, runs)
     if twice := _named_twice(connection, together):
         together = {name: rows for name, rows in newest.selection.items() if name != "shard"}
         remarks.append(
@@ -95,14 +94,19 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
     return remarks
 
 
-def _missing(runs: Sequence[LastRun]) -> list[str]:
-    """The shards that are not there."""
-    shards = {tuple(run.selection.get("shard", [1, 1])) for run in runs}
+def _missing(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> list[str]:
+    """The shards, of as many as these runs are of, that the file has no run of."""
+    there = {_shard(json.loads(selection)) for (selection,) in connection.execute("SELECT selection FROM main.run")}
     lines = []
-    for count in sorted({count for _, count in shards}):
-        if absent := [f"{each}/{count}" for each in range(1, count + 1) if (each, count) not in shards]:
+    for count in sorted({count for _, count in map(_shard, (run.selection for run in runs))}):
+        if absent := [f"{each}/{count}" for each in range(1, count + 1) if (each, count) not in there]:
             lines.append(f"not merged yet: part {', '.join(absent)}")
     return lines
+
+
+def _shard(selection: SelectionRows) -> tuple[int, int]:
+    number, count = selection.get("shard", [1, 1])
+    return number, count
 
 
 def _named_twice(connection: sqlite3.Connection, selection: SelectionRows) -> str:

@@ -49,14 +49,17 @@ def prune_database(
 
     path = Study.load(context.obj).database
     found = prune(path)
-    table = Table("rows", "what", title=f"Not of use to {escape(str(path))} any more")
+    if not found.total:
+        out.print(f"{escape(str(path))}: everything is of use.", highlight=False, soft_wrap=True)
+        return
+    table = Table("rows", "of no use any more")
     for name, count in found.rows.items():
         table.add_row(f"{count:,}", _PRUNED[name])
     out.print(table)
     if found.micro_usd:
         out.print(f"The answers among them cost ${found.micro_usd / 1e6:,.4f}.", highlight=False)
-    if not found.total or not delete:
-        out.print("Nothing is deleted." if not found.total else "Nothing is deleted yet: --delete deletes it.")
+    if not delete:
+        out.print("Nothing is deleted yet: --delete deletes it.")
         return
     if not yes:
         if not sys.stdin.isatty():

@@ -19,8 +19,8 @@ def merge(
     from runner.merge import merge as merged
 
     found = merged(sources, into, say)
-    counts = ", ".join(f"{found.brought.get(table, 0):,} {name}" for table, name in _COUNTED.items())
-    out.print(f"{escape(str(into))}: {counts} are new.", highlight=False, soft_wrap=True)
+    counts = ", ".join(f"{name} {found.brought.get(table, 0):,}" for table, name in _COUNTED.items())
+    out.print(f"New in {escape(str(into))}: {counts}.", highlight=False, soft_wrap=True)
     if found.conflicting:
         out.print(f"{found.conflicting:,} requests have two answers; the first is kept:", highlight=False)
         for key, kept, other in found.conflicts:
@@ -53,9 +53,8 @@ def bundle(
     study = Study.load(context.obj)
     path = write_bundle(study, to or study.database.with_suffix(".bundle.zip"), share)
     what = "with its personas" if share else "redacted: hashes of respondents and the columns of [report]"
-    out.print(
-        f"Written: {escape(str(path))}, {path.stat().st_size / 1e6:,.1f} MB, {what}.", highlight=False, soft_wrap=True
-    )
+    line = f"Written: {path}, {path.stat().st_size / 1e6:,.1f} MB, {what}."
+    out.print(escape(line), highlight=False, soft_wrap=True)
 
 
 def unbundle(
@@ -116,4 +115,7 @@ def export(
             from runner.dataset import write_dataset
 
             written += write_dataset(study, copy, hf, share)
-    out.print(f"Written: {len(written):,} files, {sum(each.stat().st_size for each in written) / 1e6:,.1f} MB.")
+    out.print(
+        f"Written: {len(written):,} files, {sum(each.stat().st_size for each in written) / 1e6:,.1f} MB.",
+        highlight=False,
+    )

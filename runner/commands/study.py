@@ -213,7 +213,7 @@ def _status(found: "Status", path: str) -> Group:
         counts = (row.planned, row.hits + row.answered, row.failed, row.unparsed)
         table.add_row(escape(row.model), escape(row.benchmark), *(f"{count:,}" for count in counts), effect)
     lines: list[Any] = [Text(line) for line in found.lines()]
-    return Group(*lines, table, Text(f"Browse it with: datasette {path}"))
+    return Group(*lines, *([table] if found.rows else []), Text(f"Browse it with: datasette {path}"))
 
 
 def explain(
