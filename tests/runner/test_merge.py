@@ -5,7 +5,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -201,28 +200,36 @@ def test_a_file_that_a_run_writes_to_is_not_merged_into(tmp_path: Path) -> None:
     connection.close()
 
 
-def test_a_killed_merge_leaves_whole_files_or_nothing(tmp_path: Path) -> None:
-    one, other = small(tmp_path / "1.sqlite", range(8000)), small(tmp_path / "2.sqlite", range(7000, 16000))
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+import runner.merge as module
+name, times, *files = sys.argv[1:]
+job, calls = getattr(module, name), []
+def killed(*arguments):
+    found = job(*arguments)
+    calls.append(name)
+    if len(calls) == int(times):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return found
+setattr(module, name, killed)
+module.merge([Path(each) for each in files[:-1]], Path(files[-1]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "times", "kept"),
+    [("_bring_scores", 1, 0), ("_bring", 1, 800), ("_bring_spend", 2, 800), ("select_together", 1, 1600)],
+)
+def test_a_killed_merge_leaves_whole_files_or_nothing(where: str, times: int, kept: int, tmp_path: Path) -> None:
+    one, other = small(tmp_path / "1.sqlite", range(800)), small(tmp_path / "2.sqlite", range(700, 1600))
     merge([one, other], tmp_path / "clean.sqlite")
     into = tmp_path / "killed.sqlite"
-    source = (
-        f"from runner.merge import merge; from pathlib import Path as P; print(flush=True); merge([P({str(one)!r}), "
-    )
-    source += f"P({str(other)!r})], P({str(into)!r}))"
-    counts = set()
-    for delay in (0.02, 0.06, 0.1, 0.15, 0.2, 0.3):
-        process = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE)
-        assert process.stdout is not None
-        process.stdout.readline()
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        if into.exists():
-            connection = sqlite3.connect(into)
-            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            tables = connection.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'completion'").fetchone()[0]
-            counts.add(connection.execute("SELECT count(*) FROM completion").fetchone()[0] if tables else 0)
-            connection.close()
-    assert counts <= {0, 8000, 16000}
+    command = [sys.executable, "-c", _KILLED, where, str(times), str(one), str(other), str(into)]
+    assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
+    connection = sqlite3.connect(into)
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert connection.execute("SELECT count(*) FROM completion").fetchone() == (kept,)
+    connection.close()
     merge([one, other], into)
     assert content(into) == content(tmp_path / "clean.sqlite")
