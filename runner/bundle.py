@@ -14,6 +14,7 @@ import sqlite3
 import tempfile
 import tomllib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +25,7 @@ from personas.store import replaced
 from runner.config import Study
 from runner.database import database_errors, open_database
 from runner.redaction import temporary_copy
-from runner.sources import DESCRIPTIONS
+from runner.sources import DESCRIPTIONS, described
 
 FORMAT = 1
 STUDY = "mtpa.toml"
@@ -80,7 +81,7 @@ def unbundle(path: Path, folder: Path) -> Study:
             if folder.exists():
                 folder.rmdir()
             target.rename(folder)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise InputError(f"{path}: not a bundle of mtpa ({error}); ask for a new one") from None
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -135,6 +136,7 @@ def _descriptions(study: Study) -> dict[str, bytes]:
             raise InputError(
                 f"{study.path}: {section.name!r} lies outside of the study's folder; move it there to bundle"
             )
+        described(section.name, study)  # says what is wrong with a file that cannot be read
         content = (study.path.parent / section.name).read_bytes()
         if section.name.endswith((".yaml", ".yml")) and re.search(rb"^include\s*:", content, re.M):
             raise InputError(f"{study.path}: {section.name!r} includes other files; write it in one file to bundle")
@@ -164,7 +166,10 @@ def _sha256(path: Path) -> str:
 
 def _manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     """The members that the manifest lists, each checked: exactly those of the archive, with harmless names."""
-    names = [entry.filename for entry in archive.infolist()]
+    entries = archive.infolist()
+    names = [entry.filename for entry in entries]
+    if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
+        raise InputError(f"{path}: packed in a way that a bundle is not; ask for a new bundle")
     if MANIFEST not in names or len(names) > MOST_MEMBERS or archive.getinfo(MANIFEST).file_size > MOST_TEXT:
         raise InputError(f"{path}: not a bundle of mtpa; make one with `mtpa-run bundle`")
     try:
@@ -180,6 +185,10 @@ def _manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
         raise InputError(f"{path}: the member {odd!r:.100} has no name that a bundle gives; ask for a new bundle")
     if sorted(names) != sorted([*files, MANIFEST]) or STUDY not in files:
         raise InputError(f"{path}: holds other files than its {MANIFEST} lists; ask for a new bundle")
+    if big := next(
+        (n for n, size in zip(files, sizes, strict=True) if size > MOST_TEXT and n.endswith(DESCRIPTIONS)), None
+    ):
+        raise InputError(f"{path}: {big} is larger than such a file can be; ask for a new bundle")
     if min(sizes) < 0 or sum(sizes) > MOST_BYTES:
         raise InputError(
             f"{path}: would take {sum(sizes) / 1e9:,.0f} GB, more than a bundle may ({MOST_BYTES / 1e9:.0f})"

@@ -163,7 +163,11 @@ def together(connection: sqlite3.Connection, sql: str) -> str:
     return found.hexdigest()
 
 
-def checks(connection: sqlite3.Connection) -> dict[str, str]:
-    """What `write_copy` noted for the day that the personas come back."""
-    (beat,) = connection.execute("SELECT heartbeat FROM main.run ORDER BY id DESC LIMIT 1").fetchone()
-    return dict(json.loads(beat)["checks"])
+def checks(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
+    """What `write_copy` noted for the day that the personas come back. Raises InputError where that is not there."""
+    try:
+        (beat,) = connection.execute("SELECT heartbeat FROM main.run ORDER BY id DESC LIMIT 1").fetchone()
+        found = json.loads(beat)["checks"]
+        return {name: str(found[name]) for name in ("personas", "keys")}
+    except (TypeError, KeyError, ValueError):
+        raise InputError(f"{path}: does not say what its personas are checked by; ask for a new bundle") from None

@@ -66,7 +66,7 @@ def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path, say: C
 
 
 def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) -> Rehydrated:
-    known = checks(connection)
+    known = checks(connection, study.database)
     numbers = {table: _by_content(connection, table) for table in ("model", "item", "variant")}
     numbers["persona"] = _personas(study, connection)
     if together(connection, "SELECT sha FROM main.persona ORDER BY id") != known["personas"]:

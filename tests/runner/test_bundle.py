@@ -151,7 +151,9 @@ def odd(folder: Path, whole: Path, name: str) -> Path:
         members["mtpa.toml"] = text
         about["files"]["mtpa.toml"] = {"bytes": len(text), "sha256": hashlib.sha256(text).hexdigest()}
     elif name == "huge":
-        about["files"]["mtpa.toml"]["bytes"] = 10**15
+        about["files"]["results/study.sqlite"]["bytes"] = 10**15
+    elif name == "long":
+        about["files"]["mtpa.toml"]["bytes"] = 10**9
     elif name == "newer":
         about["format"] = 99
     elif name == "nonsense":
@@ -175,6 +177,7 @@ async def test_what_is_no_bundle_is_one_sentence(tmp_path: Path) -> None:
         "other": "is not what its manifest",
         "elsewhere": "does not keep its results",
         "huge": "GB",
+        "long": "larger than such a file can be",
         "newer": "newer version",
         "nonsense": "makes no sense",
     }
@@ -183,8 +186,11 @@ async def test_what_is_no_bundle_is_one_sentence(tmp_path: Path) -> None:
             unbundle(odd(tmp_path, whole, name), tmp_path / "there")
         assert not (tmp_path / "there").exists() and not (tmp_path.parent / "mtpa.toml").exists()
     (tmp_path / "text.zip").write_text("hello")
-    (tmp_path / "cut.zip").write_bytes(whole.read_bytes()[:-200])
-    for name, said in (("text", "not a bundle"), ("cut", "not a bundle"), ("none", "no such file")):
+    raw = whole.read_bytes()
+    (tmp_path / "cut.zip").write_bytes(raw[:-200])
+    (tmp_path / "broken.zip").write_bytes(raw[:200] + bytes(200) + raw[400:])
+    said_of = {"text": "not a bundle", "cut": "not a bundle", "broken": "not a bundle", "none": "no such file"}
+    for name, said in said_of.items():
         with pytest.raises(InputError, match=said):
             unbundle(tmp_path / f"{name}.zip", tmp_path / "there")
     connection = open_database(study.database)
