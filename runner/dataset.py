@@ -58,9 +58,8 @@ def write_dataset(study: Study, copy: Path, folder: Path, share: bool) -> list[P
     for name in () if share else study.report.attributes:
         if name in scores:
             scores[name] = _without_rare(scores, name)
-    plain = ["weight"] if share or study.report.weights != "none" else []
-    dropped = [name for name in ("weight", "country") if name not in (*plain, *study.report.attributes) and not share]
-    scores = scores.drop(columns=dropped)
+    if not share and study.report.weights == "none":
+        scores = scores.drop(columns=[name for name in ("weight", "country") if name not in study.report.attributes])
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -114,8 +114,8 @@ def _rows(connection: sqlite3.Connection, table: str) -> dict[int, dict[str, Any
 def _logs(connection: sqlite3.Connection) -> Iterator[_Log]:
     models, variants = _rows(connection, "model"), {0: {"id": 0, **asdict(Variant())}, **_rows(connection, "variant")}
     sql = (
-        "SELECT DISTINCT s.model, i.benchmark, i.part, s.variant FROM score AS s JOIN item AS i ON i.id = s.item "
-        "ORDER BY 1, 2, 3, 4"
+        "SELECT DISTINCT s.model, i.benchmark, i.part, s.variant FROM (SELECT model, item, variant FROM score "
+        "UNION SELECT model, item, variant FROM failure) AS s JOIN item AS i ON i.id = s.item ORDER BY 1, 2, 3, 4"
     )
     for model, benchmark, part, variant in connection.execute(sql).fetchall():
         yield _Log(models[model], benchmark, part, variants[variant])

@@ -84,15 +84,15 @@ def _copy(connection: sqlite3.Connection, database: Path, report: ReportSection,
         _refuse_telling_items(connection, database)
     _define_functions(connection, report)
     selected = "id IN (SELECT id FROM temp.chosen WHERE kind = '{}')"
-    weighed = {} if report.weights != "none" else {"weight": "1.0"}
-    located = {} if report.weights == "population" or "country" in report.attributes else {"country": "''"}
+    used = {"weight", "country"} if report.weights != "none" else {"country"} & {*report.attributes}
+    unused = {name: blank for name, blank in (("weight", "1.0"), ("country", "''")) if name not in used}
     for table in ("model", "item", "variant"):
         _copy_table(connection, table, selected.format(table), {})
     connection.execute(
         "CREATE TEMP TABLE cluster AS SELECT cluster, CAST(min(id) AS TEXT) AS number FROM source.persona GROUP BY 1"
     )
     connection.execute("CREATE UNIQUE INDEX temp.cluster_name ON cluster (cluster)")
-    persona = {} if share else {**_PERSONA, **weighed, **located}
+    persona = {} if share else {**_PERSONA, **unused}
     _copy_table(connection, "persona", selected.format("persona"), persona)
     _copy_table(connection, "score", SELECTED, {})
     answered = "id IN (SELECT completion FROM main.score)"

@@ -21,7 +21,7 @@ from runner.rehydrate import rehydrate
 from runner.sources import load_personas
 from scoring.report.files import write_tables
 
-TABLES = {"variants": {"formats": ["prose"], "neutral": True}, "report": {"by": ["gender"]}}
+TABLES = {"variants": {"formats": ["prose"], "neutral": True}, "report": {"by": ["gender"], "weights": "survey"}}
 
 
 def tables(study: Study, folder: Path) -> dict[str, bytes]:
