@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from personas.errors import InputError, nearest
+from personas.pseudonyms import TWIN
 from personas.render import render, set_name
 from personas.respondents import Respondents
 from runner.config import ModelSection, Study
@@ -14,7 +15,7 @@ from runner.embeddings import embed
 from runner.engine import Prepared, identity_of, prepared
 from runner.licences import require_acknowledgement
 from runner.sources import Say
-from scoring.cells import CONTROL, TWIN
+from scoring.cells import CONTROL
 from scoring.coherence import Matrix, coherence_table
 
 
@@ -47,7 +48,7 @@ async def _coherence(ready: Prepared, section: ModelSection, most: int) -> pd.Da
     ways = [each for each in crossing.variants if each.variant.format != CONTROL]
     texts = [[render(each, people.traits, way.shown, way.variant) for each in people.personas()] for way in ways]
     distinct = list(dict.fromkeys(text for own in texts for text in own))
-    vectors = await embed(section, identity_of(section, ready.cache), distinct)
+    vectors = await embed(section, identity_of(section, ready.cache.connection), distinct)
     of_text = dict(zip(distinct, vectors, strict=True))
     tables = []
     for way, own in zip(ways, texts, strict=True):

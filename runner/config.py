@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from personas.errors import InputError, nearest
 from personas.render import Frame, Placement, Variant
 from personas.sample import Allocation, Weights
+from runner.shard import WHOLE, Shard
 from scoring.items import Ask
 
 LOCAL_CONCURRENCY = 128
@@ -196,6 +197,7 @@ class Study(Section):
     report: ReportSection = ReportSection()
     path: Path = Path("mtpa.toml")
     text: str = ""
+    shard: Shard = WHOLE
 
     @field_validator("models")
     @classmethod
@@ -256,7 +258,7 @@ class Study(Section):
             raise InputError(f"{path}: cannot be read ({error})") from None
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{path}: not valid TOML: {error}") from None
-        for reserved in ("path", "text"):
+        for reserved in NOT_IN_FILE:
             if reserved in tables:
                 raise InputError(f"{path}, key {reserved!r}: unknown key; {nearest(reserved, _tables(cls))}")
         try:
@@ -268,12 +270,40 @@ class Study(Section):
 
     @property
     def database(self) -> Path:
-        """The results file; a relative path starts at the study file."""
+        """The results file; a relative path starts at the study file. A shard has one of its own beside it."""
+        whole, shard = self.whole_database, self.shard
+        return whole if shard.whole else whole.with_name(f"{whole.stem}.{shard.number}-of-{shard.count}{whole.suffix}")
+
+    @property
+    def whole_database(self) -> Path:
+        """The results file of the whole study, which its shards are merged into."""
         return self.path.parent / (self.study.database or f"results/{self.study.name}.sqlite")
+
+    def part(self, which: str) -> "Study":
+        """A shard of the study, such as "2/8": a file of its own, and its share of every budget, so that all shards
+        together keep the cap. Raises InputError."""
+        shard = Shard.parse(which)
+        if shard.whole:
+            return self
+        if self.target is not None:
+            raise InputError(
+                f"{self.path}, key 'target': what is asked next depends on all that was found, so such a study cannot "
+                "be run in parts; leave --shard or [target] out"
+            )
+
+        def share(usd: float | None) -> float | None:
+            return None if usd is None else round(usd * 1e6) // shard.count / 1e6
+
+        models = tuple(model.model_copy(update={"usd": share(model.usd)}) for model in self.models)
+        budget = self.budget.model_copy(update={"usd": share(self.budget.usd)})
+        return self.model_copy(update={"shard": shard, "models": models, "budget": budget})
+
+
+NOT_IN_FILE = ("path", "text", "shard")
 
 
 def _tables(section: type[BaseModel]) -> list[str]:
-    return [name for name in section.model_fields if name not in ("path", "text")]
+    return [name for name in section.model_fields if name not in NOT_IN_FILE]
 
 
 def _sentence(detail: ErrorDetails) -> str:

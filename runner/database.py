@@ -15,6 +15,7 @@ from personas.errors import InputError, MachineError
 from runner.requests import digest
 
 ROWS_A_STATEMENT = 256
+REDACTED = int.from_bytes(b"mtpr", "big")
 
 
 def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
@@ -70,6 +71,54 @@ def database_errors(path: Path) -> Iterator[None]:
         raise MachineError(f"{path}: {reason}") from None
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror}); name another in [study] database") from None
+
+
+@contextmanager
+def attached(connection: sqlite3.Connection, path: Path, name: str) -> Iterator[None]:
+    """Another file's tables beside those of the connection, as NAME.table."""
+    connection.execute("PRAGMA trusted_schema = OFF")  # what a file from elsewhere calls a table may be a view
+    connection.execute(f"ATTACH ? AS {name}", (str(path.resolve()),))
+    try:
+        yield
+    finally:
+        connection.execute(f"DETACH {name}")
+
+
+def file_size(path: Path) -> int:
+    """Bytes on the disk: the file and what is written beside it until SQLite brings it in."""
+    return sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is written inside is there as a whole or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def mark_redacted(connection: sqlite3.Connection, redacted: bool) -> None:
+    """Note in the file's header that its keys and personas are redacted, or are so no longer."""
+    connection.execute(f"PRAGMA application_id = {REDACTED if redacted else 0}")
+
+
+def is_redacted(connection: sqlite3.Connection) -> bool:
+    """Whether the file is from a bundle and nobody has put its personas back."""
+    return bool(connection.execute("PRAGMA application_id").fetchone()[0] == REDACTED)
+
+
+def refuse_redacted(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises InputError for a redacted file, in which no answer can be found by its key."""
+    if is_redacted(connection):
+        raise InputError(
+            f"{path}: redacted, good for reports only; put the personas back with `mtpa-run rehydrate`, which needs "
+            "the survey's file"
+        )
 
 
 def insert(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import distributions, version
@@ -13,7 +14,7 @@ from runner.backends.local import local_identity
 from runner.cache import ResultCache
 from runner.config import ModelSection, Study
 from runner.context import BackendFactory, Context, Options
-from runner.database import now
+from runner.database import now, refuse_redacted
 from runner.dispatch import ModelRun
 from runner.judging import JudgeRun
 from runner.leases import Leases
@@ -40,17 +41,18 @@ def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> It
     respondents = load_personas(study, say)
     cache = ResultCache(study.database)
     try:
-        identities = [identity_of(section, cache) for section in study.models]
+        refuse_redacted(cache.connection, study.database)
+        identities = [identity_of(section, cache.connection) for section in study.models]
         yield Prepared(study, cache, cross(study, cache.connection, respondents, selections, identities))
     finally:
         cache.close()
 
 
-def identity_of(section: ModelSection, cache: ResultCache) -> ModelIdentity:
+def identity_of(section: ModelSection, connection: sqlite3.Connection) -> ModelIdentity:
     """What of the model is part of every key: for a local one, `dtype = "auto"` is as the file has it already."""
     if section.backend == "local":
         sql = "SELECT dtype FROM model WHERE provider = 'local' AND model = ? ORDER BY id LIMIT 1"
-        row = cache.connection.execute(sql, (section.id,)).fetchone()
+        row = connection.execute(sql, (section.id,)).fetchone()
         return local_identity(section, row[0] if row else None)
     return ModelIdentity(section.backend, section.id, section.revision, "", adapted(section)[0])
 

@@ -13,9 +13,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from personas.errors import MachineError
 from runner.database import insert, select_many
 
 _LIVE_HERE: set[tuple[str, int]] = set()  # a process never sees its own locks as taken
+
+
+def refuse_running(connection: sqlite3.Connection, database: Path) -> None:
+    """Raises MachineError while a run is on that writes to the file."""
+    path = database.with_name(f"{database.name}.lock")
+    going = any(name == str(path) for name, _ in _LIVE_HERE)  # its locks would be dropped by opening the file again
+    runs = connection.execute("SELECT id FROM run WHERE ended IS NULL").fetchall()
+    if not going and runs and path.exists():
+        with path.open("r+b") as file:
+            going = any(_is_locked(file.fileno(), number) for (number,) in runs)
+    if going:
+        raise MachineError(f"{database}: a run is on; wait for it to end, or stop it")
+
+
+def _is_locked(file: int, byte: int) -> bool:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+    except OSError:
+        return True
+    fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)
+    return False
 
 
 class Leases:
@@ -63,9 +85,4 @@ class Leases:
     def _lives(self, process: int) -> bool:
         if (str(self._path), process) in _LIVE_HERE:
             return True
-        try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, process)
-        except OSError:
-            return True
-        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, process)
-        return False
+        return _is_locked(self._file, process)

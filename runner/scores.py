@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personas.pseudonyms import TWIN
 from personas.render import set_name
 from runner.database import database_errors, open_database
 from runner.requests import digest
 from scoring.benchmarks.base import measure, measured
-from scoring.cells import TWIN
 from scoring.items import LETTERS, Item, option_order
 from scoring.subgroups import ALL
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runner.database import database_errors, open_database
+from runner.database import database_errors, file_size, open_database
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,7 @@ class Status:
     rows: list[StatusRow] = field(default_factory=list)
     settled_micro_usd: int = 0
     reserved_micro_usd: int = 0
+    bytes: int = 0
 
     @property
     def seconds(self) -> float:
@@ -58,9 +59,14 @@ class Status:
 
     def lines(self) -> list[str]:
         """The account in words."""
-        found = [f"{self.completions:,} completions, {self.scores:,} scores"]
+        size = f"{self.bytes / 1e6:,.1f} MB on the disk"
+        if self.scores:
+            size += f", {self.bytes / self.scores:,.0f} MB a million trials"
+        found = [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
         if not self.run:
             return [*found, "no run yet"]
+        if self.beat.get("merged"):
+            return [*found, f"merged from several files; the newest run started {self.started}"]
         when = f"ended {self.ended}" if self.ended else f"last heard of {self.beat.get('at', 'never')}"
         found.append(f"run {self.run} started {self.started}, {when}")
         targets: dict[str, str] = self.beat.get("targets", {})
@@ -93,7 +99,7 @@ def read_status(path: Path) -> Status:
         settled, reserved = connection.execute(sql).fetchone()
         connection.close()
     if row is None:
-        return Status(completions, scores)
+        return Status(completions, scores, bytes=file_size(path))
     beat = json.loads(row[3])
     rows = [StatusRow(**each) for each in beat.get("rows", [])]
-    return Status(completions, scores, row[0], row[1], row[2] or "", beat, rows, settled, reserved)
+    return Status(completions, scores, row[0], row[1], row[2] or "", beat, rows, settled, reserved, file_size(path))

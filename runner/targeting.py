@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice
 
+from personas.pseudonyms import TWIN
 from runner.config import Study
 from runner.context import Context
 from runner.dispatch import Judge, ModelRun
 from runner.scores import load_scores
 from runner.trials import Asked, AskedModel, Crossing, Question, blocks
-from scoring.cells import TWIN
 from scoring.sequential import Course, Look, Target
 from scoring.subgroups import ALL
 

@@ -1,5 +1,6 @@
 """The cross product of a study, enumerated lazily, persona by persona."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from runner.cache import Trial
 from runner.config import ModelSection, Study
 from runner.database import register
 from runner.requests import AnswerKind, ModelIdentity, Request, digest, key_fields
+from runner.shard import WHOLE, Shard
 from runner.sources import Selection
 from scoring.answers import Response
 from scoring.benchmarks.base import Benchmark, JudgeQuestion, measure
@@ -106,7 +108,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Crossing:
-    """Everything that a study crosses, each with the id of its row."""
+    """Everything that a study crosses, each with the id of its row; a shard asks its own part of the trials."""
 
     personas: Sequence[tuple[int, Persona]]
     variants: Sequence[AskedVariant]
@@ -115,6 +117,7 @@ class Crossing:
     judges: Mapping[str, AskedModel]
     respondents: Respondents
     system: str
+    shard: Shard = WHOLE
 
     def trials(self, model: AskedModel) -> Iterator[Asked]:
         """The trials of one model: the baseline first, then persona by persona."""
@@ -136,13 +139,24 @@ class Crossing:
     def counts(self, model: AskedModel) -> Iterator[tuple[Question, int]]:
         """How many trials of one model each question has."""
         for question in self.questions:
+            yield question, self._places[question.id] * model.section.replicates
+
+    @cached_property
+    def _places(self) -> Mapping[int, int]:
+        """How many trials each question has in a model without replicates, by its id."""
+        if not self.shard.whole:
+            told = [(None, NOBODY), *((persona, each) for _, persona in self.personas for each in self.variants)]
+            return Counter(question.id for pair in told for question, _, _ in self._asked_of(*pair, self.questions))
+        places = {}
+        for question in self.questions:
             people = sum(question.is_for(persona) for _, persona in self.personas)
-            asked = question.is_for(None) + people * len(self.variants)
-            yield question, len(question.orders) * model.section.replicates * asked
+            places[question.id] = len(question.orders) * (question.is_for(None) + people * len(self.variants))
+        return places
 
     def selection(self) -> dict[str, list[int]]:
-        """The rows that a report on this study is about."""
+        """The rows that a report on this study is about, and which part of its trials this file asks."""
         return {
+            "shard": [self.shard.number, self.shard.count],
             "models": [model.id for model in self.models],
             "personas": [number for number, _ in self.personas],
             "variants": [each.id for each in self.variants],
@@ -157,6 +171,16 @@ class Crossing:
         variant: AskedVariant,
         questions: Sequence[Question],
     ) -> Iterator[Asked]:
+        for question, text, rotation in self._asked_of(persona, variant, questions):
+            for replicate in range(model.section.replicates):
+                trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
+                request = self._request(model, question, trial, text, variant.variant)
+                yield Asked(trial, question, persona, text, request)
+
+    def _asked_of(
+        self, persona: Persona | None, variant: AskedVariant, questions: Sequence[Question]
+    ) -> Iterator[tuple[Question, str, int]]:
+        """Which of the questions the shard puts to a persona, with the persona's text and the rotation."""
         texts: dict[str | None, str] = {}
         for question in questions:
             if not question.is_for(persona):
@@ -164,11 +188,9 @@ class Crossing:
             hidden = question.item.target_trait
             if hidden not in texts:
                 texts[hidden] = self._persona_text(persona, variant, hidden)
-            for rotation in range(len(question.orders)):
-                for replicate in range(model.section.replicates):
-                    trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
-                    request = self._request(model, question, trial, texts[hidden], variant.variant)
-                    yield Asked(trial, question, persona, texts[hidden], request)
+            for rotation, asked in enumerate(question.texts):
+                if self.shard.holds(texts[hidden] or asked):
+                    yield question, texts[hidden], rotation
 
     def _persona_text(self, persona: Persona | None, variant: AskedVariant, hidden: str | None) -> str:
         if persona is None:
@@ -231,6 +253,7 @@ def cross(
         judges={model.section.name: model for model in asked if model.section.name in study.judges},
         respondents=respondents,
         system=study.variants.system,
+        shard=study.shard,
     )
 
 

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from runner.state import State
     from runner.status import Status
 
+ShardOption = Annotated[
+    str, typer.Option(metavar="I/N", help="Only the I-th of N parts, in a file of its own; `merge` joins them.")
+]
+
 
 def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
     """Run, report, and say how it ended; returns the exit code."""
@@ -41,7 +45,14 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     out.print(f"{line}{spent}.{spared}", highlight=False, soft_wrap=True)
     for name, words in state.targets.items():
         out.print(escape(f"{name}: {words}."), highlight=False, soft_wrap=True)
-    if not state.interrupted:
+    if not study.shard.whole:
+        out.print(
+            f"Part {study.shard} of the study is in {escape(str(study.database))}. Once every part has run: "
+            f"mtpa-run merge PART… --into {escape(str(study.whole_database))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    elif not state.interrupted:
         print_study_report(study, formats=["csv"])
     for sentence in _endings(state):
         err.print(escape(sentence), highlight=False, soft_wrap=True)
@@ -119,6 +130,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     show: Annotated[int, typer.Option(metavar="N", help="Print N requests of each model as they would be sent.")] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Only the first N trials of each model.")] = None,
+    shard: ShardOption = "1/1",
     resolve: ResolveGap = None,
     by: ResolveBy = None,
 ) -> None:
@@ -134,7 +146,7 @@ def plan(
     from runner.plan import first_requests
     from runner.plan import plan as plan_of
 
-    study = Study.load(context.obj)
+    study = Study.load(context.obj).part(shard)
     with prepared(study, say) as ready:
         found = plan_of(ready, limit)
         found.remarks.extend(asyncio.run(catalogue_remarks(study.models)))
@@ -155,8 +167,9 @@ def plan(
 
 
 def _plan_table(study: Study, found: "Plan") -> Table:
+    part = "" if study.shard.whole else f", part {study.shard}"
     bound = f", at most: it ends at Δ ± {study.target.half_width:g}" if study.target else ""
-    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}{bound}")
+    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}{part}{bound}")
     for name in ("trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"):
         table.add_column(name, justify="right")
     for row in found.rows:
@@ -177,11 +190,12 @@ def _span(low: float, high: float, form: str) -> str:
 def status(
     context: typer.Context,
     watch: Annotated[bool, typer.Option(help="Go on showing it, until interrupted.")] = False,
+    shard: ShardOption = "1/1",
 ) -> None:
     """How far the study is, from its database; a running one may be watched from another terminal."""
     from runner.status import read_status
 
-    path = Study.load(context.obj).database
+    path = Study.load(context.obj).part(shard).database
     if not watch:
         out.print(_status(read_status(path), str(path)))
         return
@@ -204,7 +218,7 @@ def _status(found: "Status", path: str) -> Group:
         counts = (row.planned, row.hits + row.answered, row.failed, row.unparsed, *([row.spared] if spared else []))
         table.add_row(escape(row.model), escape(row.benchmark), *(f"{count:,}" for count in counts), effect)
     lines: list[Any] = [Text(line) for line in found.lines()]
-    return Group(*lines, table, Text(f"Browse it with: datasette {path}"))
+    return Group(*lines, *([table] if found.rows else []), Text(f"Browse it with: datasette {path}"))
 
 
 def explain(
