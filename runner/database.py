@@ -123,6 +123,17 @@ def select_many(
         yield from connection.execute(sql.format(",".join("?" * len(part))), [*before, *part])
 
 
+def text_ids(connection: sqlite3.Connection, texts: Iterable[str], known: dict[bytes, int]) -> dict[str, int]:
+    """Text → id; each distinct text is stored once, and "" is 0. `known` (sha → id) is added to."""
+    shas = {text: digest(text) for text in texts if text}
+    fresh = {sha: text for text, sha in shas.items() if sha not in known}
+    if fresh:
+        insert(connection, "INSERT OR IGNORE", "text", ("sha", "text"), list(fresh.items()))
+        rows = select_many(connection, "SELECT sha, id FROM text WHERE sha IN ({})", fresh)
+        known.update({bytes(sha): row for sha, row in rows})
+    return {text: known[sha] for text, sha in shas.items()} | {"": 0}
+
+
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")

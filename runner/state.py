@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.database import now
+from runner.requests import Usage
 from runner.trials import Asked
 
 COUNTS = ("planned", "hits", "answered", "failed", "unparsed", "effect")
@@ -45,6 +46,28 @@ class Tally:
 
 
 @dataclass
+class Caching:
+    """What the providers' caches did: of the prompts' tokens, those read from the cache, and what that saved."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    saved_micro_usd: int = 0
+
+    def add(self, usage: Usage, saved: int) -> None:
+        """Count an answer."""
+        self.prompt_tokens += usage.prompt_tokens
+        self.cached_tokens += usage.cached_tokens
+        self.saved_micro_usd += saved
+
+    def sentence(self) -> str:
+        """In words; "" where nothing was cached."""
+        if not self.cached_tokens:
+            return ""
+        share, saved = self.cached_tokens / self.prompt_tokens, self.saved_micro_usd / 1e6
+        return f"{share:.0%} of the prompts' tokens came from the provider's cache, which saved ${saved:.4f}"
+
+
+@dataclass
 class State:
     """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped."""
 
@@ -52,6 +75,8 @@ class State:
     sent: int = 0
     in_flight: int = 0
     micro_usd: int = 0
+    caching: Caching = field(default_factory=Caching)
+    jobs: dict[str, str] = field(default_factory=dict)
     concurrency: dict[str, int] = field(default_factory=dict)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     last_failure: dict[str, str] = field(default_factory=dict)
