@@ -72,6 +72,18 @@ def database_errors(path: Path) -> Iterator[None]:
         raise MachineError(f"{path}: cannot be written ({error.strerror}); name another in [study] database") from None
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is written inside is written at once, or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
 def insert(
     connection: sqlite3.Connection,
     verb: str,

@@ -58,7 +58,7 @@ class ModelRun(Recorder):
         self._workers: list[asyncio.Task[None]] = []
         if context.options.pilot and self._is_new():
             self._pilot = []
-        self._plan()
+        self.plan()
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:
         """The trials to ask, a few hundred at a time."""

@@ -10,11 +10,11 @@ from typing import NamedTuple
 from runner.backends import make_backend
 from runner.backends.families import adapted
 from runner.backends.local import local_identity
+from runner.batch import ask
 from runner.cache import ResultCache
 from runner.config import ModelSection, Study
 from runner.context import BackendFactory, Context, Options
 from runner.database import now
-from runner.dispatch import ModelRun
 from runner.judging import JudgeRun
 from runner.leases import Leases
 from runner.licences import require_acknowledgement
@@ -116,7 +116,7 @@ async def _run(
 async def _run_models(context: Context) -> None:
     """Run all models, and the judges until these are through; an error that ends one ends the others too."""
     judges = {name: JudgeRun(context, model) for name, model in context.crossing.judges.items()}
-    asking = [asyncio.create_task(ModelRun(context, model, judges).run()) for model in context.crossing.models]
+    asking = [asyncio.create_task(ask(context, model, judges)) for model in context.crossing.models]
     judging = [asyncio.create_task(judge.run()) for judge in judges.values()]
     tasks = [*asking, *judging]
     try:

@@ -16,7 +16,7 @@ LEAST_MEASURED = 20
 
 _SQL = """
 SELECT count(*), sum(prompt_tokens), sum(length(CAST(coalesce(p.text, '') || i.text || coalesce(s.text, '') AS BLOB))),
-    avg(completion_tokens), avg(latency_ms)
+    avg(completion_tokens), avg(nullif(latency_ms, 0))
 FROM (SELECT * FROM completion WHERE model = ? AND prompt_tokens > 0 ORDER BY id DESC LIMIT 1000) AS c
 JOIN text AS i ON i.id = c.item_text LEFT JOIN text AS p ON p.id = c.persona_text
 LEFT JOIN text AS s ON s.id = c.system_text
@@ -60,4 +60,5 @@ def estimate(model: AskedModel, cache: ResultCache) -> Estimate:
     if measured < LEAST_MEASURED or not size:
         return Estimate(1 / BYTES_A_TOKEN, low, high, SECONDS_A_REQUEST, price_of(model.section), 0)
     mean = max(1.0, output)
-    return Estimate(tokens / size, mean, mean, latency / 1000, price_of(model.section), measured)
+    seconds = SECONDS_A_REQUEST if latency is None else latency / 1000  # a batch has no latency
+    return Estimate(tokens / size, mean, mean, seconds, price_of(model.section), measured)

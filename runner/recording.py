@@ -53,11 +53,19 @@ class Recorder:
     def _stopping(self) -> bool:
         return self._halted or self._context.stop.is_set()
 
-    def _plan(self) -> None:
+    def plan(self) -> None:
         """Count the trials that there will be."""
         for question, count in self._context.crossing.counts(self._model):
             key = (self._model.section.name, question.measure)
             self._state.tallies.setdefault(key, Tally()).planned += count
+
+    async def _until_committed(self) -> None:
+        """Wait until what was recorded is on the disk. Raises what stopped the writer."""
+        last = max((number for number, _ in self._uncommitted.values()), default=0)
+        while self._cache.committed < last:
+            if self._cache.error:
+                raise self._cache.error
+            await asyncio.sleep(0.01)
 
     async def _sleep(self, seconds: float) -> None:
         """Wait, but not for longer than until the run is to stop."""

@@ -69,14 +69,17 @@ class Caching:
 
 @dataclass
 class State:
-    """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped."""
+    """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped.
+
+    `jobs` are those open at the provider, by model: how many, with how many requests, of which answered.
+    """
 
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     sent: int = 0
     in_flight: int = 0
     micro_usd: int = 0
     caching: Caching = field(default_factory=Caching)
-    jobs: dict[str, str] = field(default_factory=dict)
+    jobs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     concurrency: dict[str, int] = field(default_factory=dict)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     last_failure: dict[str, str] = field(default_factory=dict)
