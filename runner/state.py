@@ -1,6 +1,7 @@
 """What a run knows of itself while it goes: the terminal, `mtpa-run status` and the exit code read it."""
 
 import json
+import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +66,13 @@ class Caching:
             return ""
         share, saved = self.cached_tokens / self.prompt_tokens, self.saved_micro_usd / 1e6
         return f"{share:.0%} of the prompts' tokens came from the provider's cache, which saved ${saved:.4f}"
+
+
+def caching(connection: sqlite3.Connection, model: int | None = None) -> Caching:
+    """What the caches did to the answers in a file, of one model or of all."""
+    sums = "sum(prompt_tokens), sum(cached_tokens), sum(saved_micro_usd)"
+    sql = f"SELECT {sums} FROM completion WHERE ? IS NULL OR model = ?"
+    return Caching(*(int(each or 0) for each in connection.execute(sql, (model, model)).fetchone()))
 
 
 @dataclass

@@ -1,12 +1,14 @@
 """How far a run is, read from its database."""
 
 import json
+import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from runner.database import database_errors, open_database
+from runner.state import Caching, caching
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Status:
     rows: list[StatusRow] = field(default_factory=list)
     settled_micro_usd: int = 0
     reserved_micro_usd: int = 0
+    jobs: list[str] = field(default_factory=list)
+    caching: Caching = field(default_factory=Caching)
 
     @property
     def seconds(self) -> float:
@@ -71,6 +75,9 @@ class Status:
             held = f", ${self.reserved_micro_usd / 1e6:.4f} held for requests whose cost is not known"
             spent = max(self.settled_micro_usd, self.beat.get("micro_usd", 0))
             found.append(f"${spent / 1e6:.4f} spent{held if self.reserved_micro_usd else ''}")
+        if cached := self.caching.sentence():
+            found.append(cached)
+        found += self.jobs
         for each in self.beat.get("failures", []):
             last = self.beat.get("last_failure", {}).get(each["model"], "")
             found.append(f"{each['model']}: {each['count']:,} failed with {each['kind']} (last: {last})")
@@ -85,11 +92,31 @@ def read_status(path: Path) -> Status:
         row = connection.execute(sql).fetchone()
         (completions,) = connection.execute("SELECT count(*) FROM completion").fetchone()
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
-        sql = "SELECT coalesce(sum(settled_micro_usd), 0), coalesce(sum(reserved_micro_usd), 0) FROM spend"
+        amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved FROM"
+        sums = "coalesce(sum(settled), 0), coalesce(sum(reserved), 0)"
+        sql = f"SELECT {sums} FROM ({amounts} spend UNION ALL {amounts} job)"
         settled, reserved = connection.execute(sql).fetchone()
+        jobs, cached = _jobs(connection), caching(connection)
         connection.close()
     if row is None:
-        return Status(completions, scores)
+        return Status(completions, scores, jobs=jobs, caching=cached)
     beat = json.loads(row[3])
     rows = [StatusRow(**each) for each in beat.get("rows", [])]
-    return Status(completions, scores, row[0], row[1], row[2] or "", beat, rows, settled, reserved)
+    return Status(completions, scores, row[0], row[1], row[2] or "", beat, rows, settled, reserved, jobs, cached)
+
+
+def _jobs(connection: sqlite3.Connection) -> list[str]:
+    """A line for every open job, and one for those that are closed."""
+    columns = "job.id, model.name, state, provider_state, provider_id, answered, requests, made, settled_micro_usd"
+    sql = f"SELECT {columns} FROM job JOIN model ON model.id = job.model ORDER BY job.id"
+    rows = connection.execute(sql).fetchall()
+    found = [
+        f"job {number} of {name}: {provider_state or state} at the provider{f' ({known_as})' if known_as else ''}, "
+        f"{answered:,} of {requests:,} requests answered, made {made}"
+        for number, name, state, provider_state, known_as, answered, requests, made, _ in rows
+        if state != "closed"
+    ]
+    if closed := [row for row in rows if row[2] == "closed"]:
+        requests, dollars = sum(row[6] for row in closed), sum(row[8] for row in closed) / 1e6
+        found.append(f"{len(closed):,} jobs of {requests:,} requests are through, for ${dollars:.4f}")
+    return found

@@ -1,5 +1,6 @@
 """What a provider's batches are: files of requests that go up, jobs that work on them, files of answers."""
 
+import io
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
@@ -105,17 +106,13 @@ def make_batches(section: ModelSection) -> Batches:
     return GeminiBatches(section)
 
 
-def in_lines(pending: bytes, part: bytes) -> tuple[list[bytes], bytes]:
-    """The lines that a further part completes, and what is left over. Only a line feed ends a line: answers may hold
-    any other separator."""
-    *lines, rest = (pending + part).split(b"\n")
-    return lines, rest
+def objects(content: bytes, name: str) -> Iterator[tuple[bytes, Mapping[str, Any]]]:
+    """(key, object) of the lines that are JSON objects with a key of ours in the field `name`; others are nobody's.
 
-
-def objects(lines: list[bytes], name: str) -> Iterator[tuple[bytes, Mapping[str, Any]]]:
-    """(key, object) of the lines that are JSON objects with a key of ours in the field `name`; others are nobody's."""
-    for line in lines:
-        if not line.strip() or len(line) > MAX_BODY:
+    Only a line feed ends a line: answers may hold what other readers take for the end of one.
+    """
+    for line in io.BytesIO(content):
+        if len(line) > MAX_BODY:
             continue
         try:
             value = json.loads(line)

@@ -91,11 +91,11 @@ class GeminiBatches:
         return JobView(state, ended=missing is not None, files=files, missing=missing or UNANSWERED)
 
     async def results(self, view: JobView) -> AsyncIterator[Result]:
-        """The lines of the file of results, which the SDK reads as a whole."""
+        """The lines of the file of results."""
         for file in view.files:
             with _sdk_errors():
                 content = await self._live.client().aio.files.download(file=file)
-            for key, line in objects(content.split(b"\n"), "key"):
+            for key, line in objects(content, "key"):
                 yield Result(key, _found(line))
 
     def read(self, reply: Mapping[str, Any], request: Request) -> Answer:

@@ -8,7 +8,7 @@ import openai
 from openai.types import Batch
 
 from runner.backends.base import Answer
-from runner.backends.batch import CANCELLED, EXPIRED, QUEUE_FULL, UNANSWERED, JobView, Limits, Result, in_lines, objects
+from runner.backends.batch import CANCELLED, EXPIRED, QUEUE_FULL, UNANSWERED, JobView, Limits, Result, objects
 from runner.backends.chat import body, read
 from runner.backends.http import failure
 from runner.backends.openai import OpenAIBackend, as_backend_error
@@ -76,15 +76,9 @@ class OpenAIBatches:
     async def results(self, view: JobView) -> AsyncIterator[Result]:
         """The lines of the output and of the error file."""
         for file in view.files:
-            pending = b""
             with _sdk_errors():
-                content = self._live.client().files.with_streaming_response.content(file, timeout=TRANSFER_SECONDS)
-                async with content as response:
-                    async for part in response.iter_bytes():
-                        lines, pending = in_lines(pending, part)
-                        for key, line in objects(lines, "custom_id"):
-                            yield Result(key, _found(line))
-            for key, line in objects([pending], "custom_id"):
+                found = await self._live.client().files.content(file, timeout=TRANSFER_SECONDS)
+            for key, line in objects(found.content, "custom_id"):
                 yield Result(key, _found(line))
 
     def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
