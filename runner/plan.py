@@ -12,7 +12,7 @@ from runner.engine import Prepared
 from runner.estimate import Estimate, estimate
 from runner.pilot import REQUESTS
 from runner.prices import batch_price_of, mode_price_of, terms_of, warnings
-from runner.state import caching
+from runner.state import caching, counted
 from runner.trials import Asked, AskedModel
 
 BLOCK = 4096
@@ -128,11 +128,11 @@ def batch_remarks(model: AskedModel, rows: list[PlanRow]) -> Iterator[str]:
     if section.mode == "live":
         return
     to_send = sum(row.to_send for row in rows if row.model == section.name)
-    jobs = -(-to_send // section.batch.requests)
+    least = -(-to_send // section.batch.requests)
     pilot = f", after a pilot of {REQUESTS} live ones if the model is new" if section.mode == "auto" else ""
     factor = terms_of(section.backend).batch
     yield (
-        f"{to_send:,} requests in at least {jobs:,} jobs at {factor:.0%} of the live price{pilot}; "
+        f"{to_send:,} requests in {counted(least, 'job')} or more at {factor:.0%} of the live price{pilot}; "
         "a provider may take up to 24 hours for a job, and usually takes much less"
     )
 

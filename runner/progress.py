@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-from runner.state import State, Tally
+from runner.state import State, Tally, counted
 
 LINE_SECONDS = 10.0
 
@@ -66,4 +66,4 @@ def _note(tally: Tally, jobs: tuple[int, int, int] | None) -> str:
 
 def _at_provider(jobs: tuple[int, int, int]) -> str:
     number, requests, answered = jobs
-    return f"{number} {'job' if number == 1 else 'jobs'} at the provider, {answered:,} of {requests:,} answered"
+    return f"{counted(number, 'job')} at the provider, {answered:,} of {requests:,} answered"

@@ -68,6 +68,11 @@ class Caching:
         return f"{share:.0%} of the prompts' tokens came from the provider's cache, which saved ${saved:.4f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where that is due."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def caching(connection: sqlite3.Connection, model: int | None = None) -> Caching:
     """What the caches did to the answers in a file, of one model or of all."""
     sums = "sum(prompt_tokens), sum(cached_tokens), sum(saved_micro_usd)"

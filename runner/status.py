@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.database import database_errors, open_database
-from runner.state import Caching, caching
+from runner.state import Caching, caching, counted
 
 
 @dataclass(frozen=True)
@@ -110,13 +110,15 @@ def _jobs(connection: sqlite3.Connection) -> list[str]:
     columns = "job.id, model.name, state, provider_state, provider_id, answered, requests, made, settled_micro_usd"
     sql = f"SELECT {columns} FROM job JOIN model ON model.id = job.model ORDER BY job.id"
     rows = connection.execute(sql).fetchall()
-    found = [
-        f"job {number} of {name}: {provider_state or state} at the provider{f' ({known_as})' if known_as else ''}, "
-        f"{answered:,} of {requests:,} requests answered, made {made}"
-        for number, name, state, provider_state, known_as, answered, requests, made, _ in rows
-        if state != "closed"
-    ]
+    found = []
+    for number, name, state, provider_state, known_as, answered, requests, made, _ in rows:
+        if state != "closed":
+            shown = state if state == "cancelling" else provider_state or state
+            place = f"{shown} at the provider ({known_as})" if known_as else shown
+            told = f"{answered:,} of {counted(requests, 'request')} answered, made {made}"
+            found.append(f"job {number} of {name}: {place}, {told}")
     if closed := [row for row in rows if row[2] == "closed"]:
         requests, dollars = sum(row[6] for row in closed), sum(row[8] for row in closed) / 1e6
-        found.append(f"{len(closed):,} jobs of {requests:,} requests are through, for ${dollars:.4f}")
+        told = f"{counted(len(closed), 'job')} of {counted(requests, 'request')}"
+        found.append(f"{told} through, for ${dollars:.4f}")
     return found

@@ -90,11 +90,12 @@ def _confirm(study: Study, limit: int | None, yes: bool) -> None:
 def _offer_to_cancel(study: Study) -> None:
     """Jobs go on without us, and the next run collects them: whether to cancel them is asked where somebody can be."""
     from runner.cancel import cancel_jobs, jobs_left
+    from runner.state import counted
 
     if not (left := jobs_left(study)):
         return
     requests = sum(job.requests for job in left)
-    told = f"{len(left)} {'job' if len(left) == 1 else 'jobs'} of {requests:,} requests"
+    told = f"{counted(len(left), 'job')} of {counted(requests, 'request')}"
     kept = f"{told} left running at the provider; run again to collect the answers."
     if not sys.stdin.isatty():
         say(kept)

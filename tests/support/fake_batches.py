@@ -115,14 +115,15 @@ class FakeBatches(FakeLLM):
         if job.status == "failed":
             job.errors = job.errors or [{"code": "token_limit_exceeded", "message": "too many enqueued tokens"}]
             return
-        good, bad = b"", b""
+        good: list[bytes] = []
+        bad: list[bytes] = []
         for line in job.file.lines():
             key, fate = _key(line), self.fate(_key(line))
             if fate == "answer":
-                good += _line(self._answer(line))
+                good.append(_line(self._answer(line)))
             elif fate != "missing":
-                bad += _line(_failed(key, fate, "request" in line))
-        job.results = [self._store("output", content, "results") for content in (good, bad) if content]
+                bad.append(_line(_failed(key, fate, "request" in line)))
+        job.results = [self._store("output", b"".join(lines), "results") for lines in (good, bad) if lines]
 
     def _answer(self, line: dict[str, Any]) -> dict[str, Any]:
         if "request" in line:
@@ -234,7 +235,7 @@ def _openai_file(file: FakeFile) -> dict[str, Any]:
 
 
 def _openai_job(job: FakeJob) -> dict[str, Any]:
-    total = len(job.file.lines())
+    total = job.file.content.count(b"\n")
     files = {"output_file_id": None, "error_file_id": None}
     for name, file in zip(files, job.results, strict=False):
         files[name] = file.id
