@@ -7,7 +7,7 @@ after like this run's own.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -15,9 +15,8 @@ from itertools import islice
 from runner.backends.batch import QUEUE_FULL, Batches, JobView, Result, make_batches
 from runner.budget import BudgetReached
 from runner.context import Context
-from runner.dispatch import LONGEST_POLL_SECONDS, POLL_SECONDS, ModelRun, in_blocks
+from runner.dispatch import LONGEST_POLL_SECONDS, POLL_SECONDS, in_blocks
 from runner.jobs import Entry, Job, Jobs, Waiting
-from runner.pilot import REQUESTS
 from runner.prices import batch_price_of, cost, worst_cost
 from runner.recording import Judge, Recorder
 from runner.requests import AnswerKind, Request
@@ -36,30 +35,6 @@ class Content:
 
     lines: bytes = field(repr=False)
     tries: int = 0
-
-
-class Pilot(ModelRun):
-    """The first requests of a new model, sent live: blocks of the run's trials until the pilot is over."""
-
-    def __init__(
-        self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None, trials: Iterator[Asked]
-    ) -> None:
-        super().__init__(context, model, judges)
-        self._trials = trials
-
-    async def _blocks(self) -> AsyncIterator[list[Asked]]:
-        while self._pilot is not None and not self._stopping and (block := list(islice(self._trials, REQUESTS))):
-            yield block
-
-    async def run(self) -> None:
-        """Ask the first requests; on return they are on the disk."""
-        await super().run()
-        await self._until_committed()
-
-    @property
-    def passed(self) -> bool:
-        """Whether the rest may go up."""
-        return not self._stopping and self._model.section.name not in self._state.over_budget
 
 
 class BatchRun(Recorder):
@@ -120,7 +95,7 @@ class BatchRun(Recorder):
                 deferred += await self._take(block)
             await self._send_up(everything=True)
             pause = POLL_SECONDS
-            while (deferred or self._again or self._jobs.mine()) and not self._stopping:
+            while (deferred or self._buffer or self._again or self._jobs.mine()) and not self._stopping:
                 await self._until_moved(pause)
                 before, deferred = deferred, [each for block in in_blocks(deferred) for each in await self._take(block)]
                 pause = POLL_SECONDS if len(deferred) < len(before) else min(1.5 * pause, LONGEST_POLL_SECONDS)
@@ -187,8 +162,7 @@ class BatchRun(Recorder):
             self._gathered -= len(content)
             self._contents[job.id] = Content(content)
             self._work.set()
-            while job.id in self._contents and not self._halted:
-                await self._until_moved(LONGEST_POLL_SECONDS)
+            await self._until_up(job)
 
     def _job_load(self) -> list[Entry]:
         """The first of what has gathered that go into one job."""
@@ -208,6 +182,13 @@ class BatchRun(Recorder):
         while not self._moved.is_set() and (left := deadline - time.monotonic()) > 0 and not self._stopping:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._moved.wait(), min(left, POLL_SECONDS))
+
+    async def _until_up(self, job: Job) -> None:
+        """Wait until a job is at the provider, or will never be; also where the run is to stop meanwhile."""
+        while job.id in self._contents and not self._halted:
+            self._moved.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._moved.wait(), POLL_SECONDS)
 
     async def _advance(self, job: Job) -> bool:
         """Bring one job a step forward; true where something changed."""
@@ -360,33 +341,3 @@ class BatchRun(Recorder):
         jobs = self._jobs.mine()
         counts = (len(jobs), sum(job.requests for job in jobs), sum(job.answered for job in jobs))
         self._state.jobs[self._model.section.name] = counts
-
-
-async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) -> None:
-    """Run one model as its section says: live, in batches, or a pilot live and the rest in batches.
-
-    A live run looks after jobs that an earlier one left, because their keys may be sent by nobody else.
-    """
-    mode, batched = model.section.mode, model.section.has_batches and context.options.send
-    if not batched:
-        await ModelRun(context, model, judges).run()
-    elif mode == "live":
-        others = BatchRun(context, model)
-        looking_after = asyncio.create_task(others.look_after())
-        try:
-            await ModelRun(context, model, judges).run()
-        finally:
-            looking_after.cancel()
-            await asyncio.gather(looking_after, return_exceptions=True)
-            await others.close()
-    else:
-        trials = islice(context.crossing.trials(model), context.options.limit)
-        if mode == "auto":
-            pilot = Pilot(context, model, judges, trials)
-            await pilot.run()
-            if not pilot.passed:
-                return
-        run = BatchRun(context, model, judges)
-        if mode == "batch":
-            run.plan()
-        await run.run(trials)

@@ -1,9 +1,11 @@
 """The one SQLite file of a study: opening it, and the rows that scores refer to."""
 
+import fcntl
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,11 +29,24 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
         raise InputError(f"{path}: no such database; run the study first, or name another file")
     with database_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000", "cache_size = -65536"):
-            connection.execute(f"PRAGMA {pragma}")
-        _migrate(connection, path)
+        with _alone(path.parent):
+            connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000", "cache_size = -65536"):
+                connection.execute(f"PRAGMA {pragma}")
+            _migrate(connection, path)
     return connection
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process opens a file of this folder meanwhile: SQLite does not wait where two make a new one at once."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without such locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from runner.backends import make_backend
 from runner.backends.families import adapted
 from runner.backends.local import local_identity
-from runner.batch import ask
 from runner.cache import ResultCache
 from runner.config import ModelSection, Study
 from runner.context import BackendFactory, Context, Options
@@ -18,6 +17,7 @@ from runner.database import now
 from runner.judging import JudgeRun
 from runner.leases import Leases
 from runner.licences import require_acknowledgement
+from runner.modes import ask
 from runner.requests import ModelIdentity
 from runner.sources import load_benchmarks, load_personas
 from runner.state import State

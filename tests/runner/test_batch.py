@@ -180,12 +180,11 @@ async def test_jobs_left_running_are_collected_and_cancelled_ones_asked_again(tm
 
         study = load(tmp_path, [batched(server)], n=3)
         stop = asyncio.Event()
-        task = asyncio.create_task(run(study, stop=stop))
-        while len(server.jobs) < 2:
-            await asyncio.sleep(0.02)
-        await asyncio.sleep(0.2)
-        stop.set()
-        await task
+        loop = asyncio.get_running_loop()
+        server.at = lambda step: step == "before upload" and loop.call_soon_threadsafe(stop.set) is None
+        state = await asyncio.wait_for(run(study, stop=stop), 20)  # stopped, it first gets up what was on its way
+        assert (state.exit_code, len(server.jobs)) == (130, 2)
+        server.at = lambda step: False
         server.fate = lambda key: "answer" if key < "8" and len(server.jobs) == 2 else "missing"
         assert await cancel_jobs(study) == 1
         server.fate, server.views = lambda key: "answer", 1

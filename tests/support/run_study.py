@@ -5,9 +5,11 @@ import multiprocessing
 import os
 import sys
 from multiprocessing.process import BaseProcess
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 from runner.config import Study
+from runner.database import open_database
 from runner.engine import run
 
 _context = multiprocessing.get_context("forkserver")
@@ -24,3 +26,19 @@ def run_in_process(study: Path) -> BaseProcess:
 def _run(study: Path, environment: dict[str, str]) -> None:
     os.environ.update(environment)
     sys.exit(asyncio.run(run(Study.load(study), pilot=False)).exit_code)
+
+
+def open_at_once(path: Path, processes: int) -> list[int | None]:
+    """Exit codes of processes that open a database file at the same moment."""
+    together = _context.Barrier(processes)
+    started = [_context.Process(target=_open, args=(path, together), daemon=True) for _ in range(processes)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join(60)
+    return [process.exitcode for process in started]
+
+
+def _open(path: Path, together: Barrier) -> None:
+    together.wait(30)
+    open_database(path).close()
