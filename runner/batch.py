@@ -112,7 +112,8 @@ class BatchRun(Recorder):
         fresh = self._look_up(block)
         keys = {asked.request.key for asked in fresh}
         mine = self._jobs.held(keys)
-        held = self._context.leases.take(sorted(keys - set(mine) - set(self._buffer) - set(self._again)))
+        new = [key for key in keys if not (key in mine or key in self._buffer or key in self._again)]
+        held = self._context.leases.take(new)
         joining: dict[int, list[Asked]] = {}
         later = []
         for asked in fresh:
@@ -205,7 +206,7 @@ class BatchRun(Recorder):
             return False
         except BackendError as error:
             self._note(error)
-            return await self._give_up(job, error)
+            return self._give_up(job, error)
         seen = {"provider_state": view.state, "answered": view.answered, "failed": view.failed}
         if seen == {name: getattr(job, name) for name in seen}:
             return False
@@ -247,16 +248,18 @@ class BatchRun(Recorder):
         """Whether what was not found may still appear in the provider's lists."""
         return not new and job.age < self._settings.lag
 
-    async def _give_up(self, job: Job, error: BackendError) -> bool:
-        """What no retry mends: a job that never went up is closed, one that did is left for a later run."""
-        if job.provider_id and error.kind == "404" and job.age > self._batches.limits.kept:
-            self._close(job, "gone", {}, GONE)
-            return True
+    def _give_up(self, job: Job, error: BackendError) -> bool:
+        """What no retry mends: a job that the provider never took is closed, another is left for a later run."""
         if job.id in self._contents:
             self._close(job, "refused", {}, error)
+        elif not job.provider_id and (isinstance(error, BadRequest) or error.kind == "404"):
+            self._close(job, "refused", {}, NEVER_SENT)
+        elif error.kind == "404" and job.age > self._batches.limits.kept:
+            self._close(job, "gone", {}, GONE)
         else:
             self._halt(f"job {job.provider_id or job.marker}: {error}")
-        return False
+            return False
+        return True
 
     async def _bring_down(self, job: Job, view: JobView) -> None:
         """Record what an ended job says, and let go of it."""
@@ -284,7 +287,7 @@ class BatchRun(Recorder):
         """Record answers with the scores of the trials of this run that wait for them; a later run scores the rest."""
         await asyncio.sleep(0)
         waiting = self._jobs.waiting(job.id, {result.key for result in results})
-        known = self._cache.find(waiting)
+        known = self._find(waiting)
         for key, found in results:
             if key not in waiting or key in known or key in self._uncommitted:
                 continue

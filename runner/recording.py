@@ -1,7 +1,7 @@
 """What live and batch runs of a model share: look up, score, record, count."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple, Protocol, cast
 
@@ -76,11 +76,16 @@ class Recorder:
         sql = "SELECT 1 FROM completion WHERE model = ? LIMIT 1"
         return self._cache.connection.execute(sql, (self._model.id,)).fetchone() is None
 
+    def _find(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """The completion ids of the keys that are in the file; what is not there yet may be in `_uncommitted`."""
+        done = self._cache.committed  # before the look-up: what is committed meanwhile must stay in one of the two
+        known = self._cache.find(keys)
+        self._uncommitted = {key: entry for key, entry in self._uncommitted.items() if entry[0] > done}
+        return known
+
     def _look_up(self, block: Sequence[Asked]) -> list[Asked]:
         """Score what is answered; return the trials whose request is not."""
-        done = self._cache.committed  # before the look-up: what is committed meanwhile must stay in one of the two
-        known = self._cache.find({asked.request.key for asked in block})
-        self._uncommitted = {key: entry for key, entry in self._uncommitted.items() if entry[0] > done}
+        known = self._find({asked.request.key for asked in block})
         scored: dict[tuple[int, int], Mapping[tuple[int, ...], ScoreState]] = {}
         stale: dict[int, list[Asked]] = {}
         fresh = []

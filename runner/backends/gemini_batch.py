@@ -61,7 +61,7 @@ class GeminiBatches:
     async def find_file(self, marker: str) -> str | None:
         """By its display name."""
         with _sdk_errors():
-            async for file in await self._live.client().aio.files.list():
+            async for file in await self._live.client().aio.files.list(config={"page_size": 100}):
                 if file.display_name == marker:
                     return _named(file.name)
         return None
@@ -76,7 +76,7 @@ class GeminiBatches:
     async def find_job(self, marker: str) -> str | None:
         """By its display name."""
         with _sdk_errors():
-            async for job in await self._live.client().aio.batches.list():
+            async for job in await self._live.client().aio.batches.list(config={"page_size": 100}):
                 if job.display_name == marker:
                     return _named(job.name)
         return None

@@ -63,7 +63,7 @@ class OpenAIBatches:
     async def find_job(self, marker: str) -> str | None:
         """By its metadata, the newest jobs first."""
         with _sdk_errors():
-            async for job in self._live.client().batches.list():
+            async for job in self._live.client().batches.list(limit=100):
                 if (job.metadata or {}).get("mtpa") == marker:
                     return job.id
         return None

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from run_study import run_in_process
 from studies import load, model, rows, write_study
 
 from personas.errors import InputError
+from runner.cache import ResultCache
 from runner.cancel import cancel_jobs, jobs_left
-from runner.config import ModelSection, Price
-from runner.engine import run
-from runner.plan import caching_remarks, plan
+from runner.config import ModelSection, Price, Study
+from runner.database import now
+from runner.engine import prepared, run
+from runner.plan import plan
 from runner.prices import batch_price_of, cost, saved_by_caching
 from runner.requests import Usage
 from runner.status import read_status
@@ -61,12 +64,19 @@ async def test_a_batch_answers_what_live_requests_would(backend: str, tmp_path: 
     assert (again.sent, again.total("hits"), server.requests) == (0, 50, 0)
     assert rows(tmp_path, "SELECT DISTINCT micro_usd FROM completion") == [(COST,)]
     every_answer_is_kept_once(server, tmp_path, 50)
+    sent = [key for file in server.files.values() if file.name != "output" for key in map(_key, file.lines())]
+    read_by = dict(rows(tmp_path, "SELECT lower(hex(key)), persona_text FROM completion"))
+    assert len(list(groupby(read_by[key] for key in sent))) == 5  # what a persona is asked stands together
     if backend == "openai":
         assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
         assert line["body"]["messages"][0] == {"role": "system", "content": "Be brief."}
     else:
         assert line["request"]["systemInstruction"] == {"parts": [{"text": "Be brief."}]}
         assert line["request"]["generationConfig"] == {"maxOutputTokens": 3}
+
+
+def _key(line: dict[str, Any]) -> str:
+    return str(line.get("custom_id") or line.get("key"))
 
 
 @pytest.mark.parametrize(
@@ -193,6 +203,29 @@ async def test_jobs_left_running_are_collected_and_cancelled_ones_asked_again(tm
     assert rows(tmp_path, "SELECT count(*) FROM completion") == rows(tmp_path, "SELECT count(*) FROM score") == [(40,)]
 
 
+async def test_a_job_that_its_provider_does_not_know_is_never_a_dead_end(tmp_path: Path) -> None:
+    columns = "marker, model, process, state, file_id, provider_id, requests, reserved_micro_usd, made, changed"
+
+    def leave(study: Study, state: str, job: str, changed: str) -> None:
+        cache = ResultCache(study.database)
+        values = (f"m{changed}{state}", 1, 0, state, "file", job, 1, 500, changed, changed)
+        cache.connection.execute(f"INSERT INTO job ({columns}) VALUES ({', '.join('?' * 10)})", values)
+        cache.close()
+
+    with FakeBatches() as server:
+        study = load(tmp_path, [batched(server)], n=1)
+        leave(study, "uploaded", "", now())  # its file is gone, and there never was a job
+        leave(study, "submitted", "deleted", "2020-01-01T00:00:00+00:00")
+        state = await run(study)
+        assert (state.exit_code, state.total("answered")) == (0, 20)
+        assert rows(tmp_path, "SELECT count(*) FROM job WHERE state = 'closed' AND reserved_micro_usd = 0") == [(3,)]
+        leave(study, "submitted", "elsewhere", now())  # another account's, perhaps: its answers may be paid for
+        state = await run(study)
+    assert state.exit_code == 3
+    assert "job elsewhere: HTTP 404" in state.stopped["fake"]
+    assert rows(tmp_path, "SELECT count(*) FROM job WHERE state = 'submitted'") == [(1,)]
+
+
 async def test_two_processes_never_send_up_the_same_request(tmp_path: Path) -> None:
     with FakeBatches(views=4) as server:
         study = write_study(tmp_path, [batched(server, batch={**QUICK, "requests": 25})], n=19)
@@ -213,7 +246,7 @@ async def test_auto_sends_a_pilot_live_and_the_rest_up(tmp_path: Path) -> None:
 
 
 async def test_jobs_never_reserve_more_than_the_cap_leaves(tmp_path: Path) -> None:
-    cap = 30_000  # a worst case is about 700, and an answer costs 55
+    cap = 12_000  # a worst case is about 700, and an answer costs 55
     worst: list[int] = []
 
     def reserved(job: FakeJob) -> str:
@@ -223,7 +256,7 @@ async def test_jobs_never_reserve_more_than_the_cap_leaves(tmp_path: Path) -> No
 
     with FakeBatches() as server:
         server.end = reserved
-        study = load(tmp_path, [batched(server)], n=99, budget={"usd": cap / 1e6})
+        study = load(tmp_path, [batched(server)], n=39, budget={"usd": cap / 1e6})
         state = await run(study)
     assert max(worst) <= cap
     assert len(worst) > 3  # what a job does not need of its reservation pays for the next
@@ -255,14 +288,11 @@ async def test_what_the_providers_cache_saved_is_priced_and_shown(
     assert state.caching.sentence().startswith("40% of the prompts' tokens came from the provider's cache")
     assert state.caching.saved_micro_usd == state.total("done") * 30
     assert any("saved $0.0012" in line for line in read_status(study.database).lines())
-    from runner.engine import prepared
-
     with prepared(load(tmp_path, [table | {"mode": "batch"}], n=4)) as ready:
         found = plan(ready)
         assert any("saved $0.0012" in remark for remark in found.remarks)
         assert any("caches from 1,024 on: do not count on a discount" in remark for remark in found.remarks)
         assert found.rows[0].usd_high == found.rows[0].usd_batch
-        assert caching_remarks
 
 
 def test_what_takes_no_batches_says_so(tmp_path: Path) -> None:

@@ -150,6 +150,8 @@ class FakeBatches(FakeLLM):
         assert (body["endpoint"], body["completion_window"]) == ("/v1/chat/completions", "24h")
         if self._step("before create"):
             return _gone(request)
+        if body["input_file_id"] not in self.files:
+            return web.json_response({"error": {"message": "no such file", "code": 400}}, status=400)
         job = self._make_job(body["metadata"]["mtpa"], self.files[body["input_file_id"]])
         return _gone(request) if self._step("after create") else web.json_response(_openai_job(job))
 
