@@ -25,6 +25,17 @@ _ENDED = {
     "JOB_STATE_CANCELLED": CANCELLED,
     "JOB_STATE_EXPIRED": EXPIRED,
 }
+# what is read of a response: the SDK's types refuse a field that is newer than they are
+_WHOLE: Mapping[str, Any] = {}
+_TOKENS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
+_TOP = {"topCandidates": {"candidates": {"token": _WHOLE, "logProbability": _WHOLE}}}
+_PARTS = {"parts": {"text": _WHOLE, "thought": _WHOLE}}
+_READ: Mapping[str, Any] = {
+    "candidates": {"content": _PARTS, "finishReason": _WHOLE, "logprobsResult": _TOP},
+    "promptFeedback": {"blockReason": _WHOLE},
+    "usageMetadata": dict.fromkeys(_TOKENS, _WHOLE),
+    "modelVersion": _WHOLE,
+}
 # google.rpc.Code → HTTP status (googleapis/googleapis, google/rpc/code.proto)
 _HTTP = {1: 499, 3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 9: 400, 10: 409, 13: 500, 14: 503, 16: 401}
 
@@ -101,7 +112,7 @@ class GeminiBatches:
     def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
         """A generateContent response."""
         try:
-            return read(types.GenerateContentResponse.model_validate(reply), request, 0)
+            return read(types.GenerateContentResponse.model_validate(_only(reply, _READ)), request, 0)
         except (ValueError, TypeError, AttributeError) as error:
             raise Transient("no answer", f"no answer in the line ({type(error).__name__})", charged=True) from None
 
@@ -125,6 +136,15 @@ def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
     code = error.get("code")
     status = _HTTP.get(code, code) if isinstance(code, int) else 500
     return failure(status, {}, str(error.get("message") or error).encode())
+
+
+def _only(value: Any, names: Mapping[str, Any]) -> Any:
+    """The named parts of a JSON value, and of theirs the parts named there; the whole where none are named."""
+    if isinstance(value, list):
+        return [_only(each, names) for each in value]
+    if names and isinstance(value, Mapping):
+        return {name: _only(value[name], inner) for name, inner in names.items() if name in value}
+    return value
 
 
 def _named(name: str | None) -> str:

@@ -238,10 +238,12 @@ async def test_two_processes_never_send_up_the_same_request(tmp_path: Path) -> N
 
 async def test_auto_sends_a_pilot_live_and_the_rest_up(tmp_path: Path) -> None:
     with FakeBatches() as server:
-        state = await run(load(tmp_path, [batched(server, mode="auto", concurrency=8)], n=9, budget={"usd": 1.0}))
+        table = batched(server, mode="auto", concurrency=8, answer="probabilities", decoding={})
+        state = await run(load(tmp_path, [table], n=9, budget={"usd": 1.0}))
     assert (state.exit_code, state.total("answered"), state.total("hits")) == (0, 100, 0)
     assert (server.requests, len(server.worked_on)) == (50, 50)
     assert state.micro_usd == 50 * 110 + 50 * COST
+    assert rows(tmp_path, "SELECT count(*) FROM completion WHERE length(letters) = 8") == [(100,)]
     assert rows(tmp_path, "SELECT sum(settled_micro_usd), sum(reserved_micro_usd) FROM spend") == [(50 * 110, 0)]
 
 

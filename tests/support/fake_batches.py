@@ -127,7 +127,9 @@ class FakeBatches(FakeLLM):
 
     def _answer(self, line: dict[str, Any]) -> dict[str, Any]:
         if "request" in line:
-            return {"key": line["key"], "response": self._gemini(json.dumps(line["request"]))}
+            reply = self._gemini(json.dumps(line["request"]))
+            reply["candidates"][0]["newerThanTheSDK"] = {"a": 1}
+            return {"key": line["key"], "response": {**reply, "newerStill": 1}}
         reply = {"status_code": 200, "request_id": "r", "body": self._chat(json.dumps(line["body"]))}
         return {"id": "x", "custom_id": line["custom_id"], "response": reply, "error": None}
 
