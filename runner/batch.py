@@ -177,19 +177,21 @@ class BatchRun(Recorder):
         return load
 
     async def _until_moved(self, seconds: float) -> None:
-        """Wait until a job went up or was closed, or the run is to stop, but no longer than this."""
-        self._moved.clear()
+        """Wait until a job went up or was closed since the last wait, or the run is to stop; at most this long."""
         deadline = time.monotonic() + seconds
         while not self._moved.is_set() and (left := deadline - time.monotonic()) > 0 and not self._stopping:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), min(left, POLL_SECONDS))
+            await self._moving(min(left, POLL_SECONDS))
+        self._moved.clear()
 
     async def _until_up(self, job: Job) -> None:
         """Wait until a job is at the provider, or will never be; also where the run is to stop meanwhile."""
         while job.id in self._contents and not self._halted:
+            await self._moving(POLL_SECONDS)
             self._moved.clear()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), POLL_SECONDS)
+
+    async def _moving(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._moved.wait(), seconds)
 
     async def _advance(self, job: Job) -> bool:
         """Bring one job a step forward; true where something changed."""

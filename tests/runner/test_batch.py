@@ -79,9 +79,7 @@ def _key(line: dict[str, Any]) -> str:
     return str(line.get("custom_id") or line.get("key"))
 
 
-@pytest.mark.parametrize(
-    ("backend", "steps"), [("openai", STEPS), ("gemini", ("after upload", "after create", STEPS[-1]))]
-)
+@pytest.mark.parametrize(("backend", "steps"), [("openai", STEPS), ("gemini", ("after upload", "after create"))])
 def test_killed_at_every_step_nothing_goes_up_twice_and_nothing_is_lost(
     backend: str, steps: tuple[str, ...], tmp_path: Path
 ) -> None:
