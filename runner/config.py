@@ -18,6 +18,7 @@ from runner.shard import WHOLE, Shard
 from scoring.items import Ask
 
 LOCAL_CONCURRENCY = 128
+Mode = Literal["live", "batch", "auto"]
 PersonaFormat = Literal["prose", "prose-paper", "bullets", "json", "oneliner"]
 
 
@@ -105,6 +106,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+class BatchSection(Section):
+    """[models.batch]: how large a job may be, and how often its provider is asked about it.
+
+    `requests` and `megabytes` are bounds besides the provider's own; the provider is asked after `poll` seconds, then
+    ever more seldom, down to once in `poll_most`. Its list of jobs may lag behind by `lag` seconds.
+    """
+
+    requests: int = Field(50_000, gt=0)
+    megabytes: float = Field(200, gt=0)
+    poll: float = Field(2, gt=0)
+    poll_most: float = Field(60, gt=0)
+    lag: float = Field(60, ge=0)
+
+
 class ModelSection(Section):
     """[[models]]: who is asked."""
 
@@ -118,6 +133,8 @@ class ModelSection(Section):
     decoding: dict[str, Any] = {}
     answer: Literal["text", "probabilities"] = "probabilities"
     replicates: int = Field(1, gt=0)
+    mode: Mode = "live"
+    batch: BatchSection = BatchSection()
     concurrency: int = Field(64, gt=0, le=4096)
     requests_per_minute: float | None = Field(None, gt=0)
     tokens_per_minute: float | None = Field(None, gt=0)
@@ -135,6 +152,16 @@ class ModelSection(Section):
         return given
 
     @property
+    def cap(self) -> int | None:
+        """The most that this model may cost, in millionths of a dollar."""
+        return None if self.usd is None else round(self.usd * 1e6)
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether its provider takes batches."""
+        return self.backend in ("openai", "gemini")
+
+    @property
     def leaves_machine(self) -> bool:
         """Whether requests go to another machine."""
         if self.backend == "local":
@@ -145,6 +172,10 @@ class ModelSection(Section):
     def _has_endpoint(self) -> Self:
         if self.backend == "openai-compatible" and not self.base_urls:
             raise ValueError(f"model {self.name!r} needs base_urls, such as ['http://127.0.0.1:8000/v1']")
+        if self.mode != "live" and not self.has_batches:
+            raise ValueError(
+                f"model {self.name!r}: backend {self.backend!r} takes no batches; leave mode = {self.mode!r} out"
+            )
         return self
 
 
@@ -213,8 +244,12 @@ class Study(Section):
         for section in self.benchmarks:
             if section.judge is not None and section.judge not in names:
                 raise ValueError(f"benchmark {section.name!r}: no model is named {section.judge!r} to be its judge")
+        if batched := next((each for each in self.models if each.name in self.judges and each.mode != "live"), None):
+            raise ValueError(f"model {batched.name!r} is a judge, and judges are asked live; leave mode out")
         if not self.asked_models:
             raise ValueError("every model is a judge: add a [[models]] to be asked")
+        if self.target and (batched := next((each for each in self.models if each.mode != "live"), None)):
+            raise ValueError(f"model {batched.name!r}: a [target] looks after every round; leave mode or [target] out")
         return self
 
     @model_validator(mode="after")

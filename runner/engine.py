@@ -15,14 +15,14 @@ from runner.cache import ResultCache
 from runner.config import ModelSection, Study
 from runner.context import BackendFactory, Context, Options
 from runner.database import now, refuse_redacted
-from runner.dispatch import ModelRun
 from runner.judging import JudgeRun
 from runner.leases import Leases
 from runner.licences import require_acknowledgement
+from runner.modes import ask
 from runner.requests import ModelIdentity
 from runner.sources import load_benchmarks, load_personas
 from runner.state import State
-from runner.targeting import TargetedRun, target_of
+from runner.targeting import target_of
 from runner.trials import Crossing, cross
 
 
@@ -119,8 +119,7 @@ async def _run(
 async def _run_models(context: Context) -> None:
     """Run all models, and the judges until these are through; an error that ends one ends the others too."""
     judges = {name: JudgeRun(context, model) for name, model in context.crossing.judges.items()}
-    kind = TargetedRun if context.options.target else ModelRun
-    asking = [asyncio.create_task(kind(context, model, judges).run()) for model in context.crossing.models]
+    asking = [asyncio.create_task(ask(context, model, judges)) for model in context.crossing.models]
     judging = [asyncio.create_task(judge.run()) for judge in judges.values()]
     tasks = [*asking, *judging]
     try:

@@ -28,7 +28,7 @@ class JudgeRun(ModelRun):
         """Nothing more will be submitted."""
         self._submitted.put_nowait(None)
 
-    def _plan(self) -> None:
+    def plan(self) -> None:
         """How much there is to judge is not known beforehand."""
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from personas.errors import InputError
 from runner.database import attached, database_errors, open_database, refuse_redacted, transaction
-from runner.leases import refuse_running
+from runner.leases import refuse_open_jobs, refuse_running
 from runner.selections import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
 
 SHOWN_CONFLICTS = 20
@@ -68,6 +68,7 @@ def _check(source: Path) -> None:
     try:
         refuse_redacted(connection, source)
         with database_errors(source):
+            refuse_open_jobs(connection, source)
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError("malformed")
@@ -87,6 +88,7 @@ def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[
         _count(found, "score", _bring_scores(connection, found))
         _count(found, "failure", _bring_failures(connection))
         _bring_spend(connection)
+        _bring_jobs(connection)
         connection.execute("INSERT OR IGNORE INTO main.acknowledgement SELECT * FROM source.acknowledgement")
     return last
 
@@ -249,4 +251,15 @@ def _bring_spend(connection: sqlite3.Connection) -> None:
         "JOIN temp.map_run AS r ON r.theirs = s.process JOIN temp.map_model AS m ON m.theirs = s.model WHERE true "
         f"ON CONFLICT (process, model) DO UPDATE SET reserved_micro_usd = {later}, "
         "settled_micro_usd = max(settled_micro_usd, excluded.settled_micro_usd)"
+    )
+
+
+def _bring_jobs(connection: sqlite3.Connection) -> None:
+    """What closed jobs cost; a job is known by its marker."""
+    names = _columns(connection, "job")
+    ours = {"process": "r.ours", "model": "m.ours"}
+    connection.execute(
+        f"INSERT OR IGNORE INTO main.job ({', '.join(names)}) "
+        f"SELECT {', '.join(ours.get(name, f'j.{name}') for name in names)} FROM source.job AS j "
+        "JOIN temp.map_run AS r ON r.theirs = j.process JOIN temp.map_model AS m ON m.theirs = j.model"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from personas.errors import MachineError
 from runner.database import database_errors, file_size, open_database
-from runner.leases import refuse_running
+from runner.leases import refuse_open_jobs, refuse_running
 from runner.selections import NAMED, SELECTED, choose, last_run
 
 
@@ -48,6 +48,7 @@ def prune(path: Path, delete: bool = False) -> Pruned:
     try:
         refuse_running(connection, path)
         with database_errors(path), _undone(connection, not delete):
+            refuse_open_jobs(connection, path)
             return _prune(connection)
     finally:
         connection.close()
@@ -80,7 +81,11 @@ def _prune(connection: sqlite3.Connection) -> Pruned:
         unused = (
             f"id NOT IN (SELECT id FROM temp.chosen WHERE kind = '{name}') AND id NOT IN (SELECT {name} FROM score)"
         )
-        kept = " AND id NOT IN (SELECT model FROM completion UNION SELECT model FROM spend)" if name == "model" else ""
+        kept = (
+            " AND id NOT IN (SELECT model FROM completion UNION SELECT model FROM spend UNION SELECT model FROM job)"
+            if name == "model"
+            else ""
+        )
         rows[name] = _delete(connection, name, unused + kept)
     connection.execute("DELETE FROM lease")
     return Pruned({name: count for name, count in rows.items() if count}, int(cost))

@@ -1,11 +1,13 @@
 """What a run knows of itself while it goes: the terminal, `mtpa-run status` and the exit code read it."""
 
 import json
+import sqlite3
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
 from runner.database import now
+from runner.requests import Usage
 from runner.trials import Asked
 
 COUNTS = ("planned", "hits", "answered", "failed", "unparsed", "spared", "effect")
@@ -46,13 +48,52 @@ class Tally:
 
 
 @dataclass
+class Caching:
+    """What the providers' caches did: of the prompts' tokens, those read from the cache, and what that saved."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    saved_micro_usd: int = 0
+
+    def add(self, usage: Usage, saved: int) -> None:
+        """Count an answer."""
+        self.prompt_tokens += usage.prompt_tokens
+        self.cached_tokens += usage.cached_tokens
+        self.saved_micro_usd += saved
+
+    def sentence(self) -> str:
+        """In words; "" where nothing was cached."""
+        if not self.cached_tokens:
+            return ""
+        share, saved = self.cached_tokens / self.prompt_tokens, self.saved_micro_usd / 1e6
+        return f"{share:.0%} of the prompts' tokens came from the provider's cache, which saved ${saved:.4f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where that is due."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def caching(connection: sqlite3.Connection, model: int | None = None) -> Caching:
+    """What the caches did to the answers in a file, of one model or of all."""
+    sums = "sum(prompt_tokens), sum(cached_tokens), sum(saved_micro_usd)"
+    sql = f"SELECT {sums} FROM completion WHERE ? IS NULL OR model = ?"
+    return Caching(*(int(each or 0) for each in connection.execute(sql, (model, model)).fetchone()))
+
+
+@dataclass
 class State:
-    """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped."""
+    """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped.
+
+    `jobs` are those open at the provider, by model: how many, with how many requests, of which answered.
+    """
 
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     sent: int = 0
     in_flight: int = 0
     micro_usd: int = 0
+    caching: Caching = field(default_factory=Caching)
+    jobs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     concurrency: dict[str, int] = field(default_factory=dict)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     last_failure: dict[str, str] = field(default_factory=dict)

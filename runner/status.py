@@ -1,12 +1,14 @@
 """How far a run is, read from its database."""
 
 import json
+import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from runner.database import database_errors, file_size, open_database
+from runner.state import Caching, caching, counted
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,8 @@ class Status:
     settled_micro_usd: int = 0
     reserved_micro_usd: int = 0
     bytes: int = 0
+    jobs: list[str] = field(default_factory=list)
+    caching: Caching = field(default_factory=Caching)
 
     @property
     def seconds(self) -> float:
@@ -80,6 +84,9 @@ class Status:
             held = f", ${self.reserved_micro_usd / 1e6:.4f} held for requests whose cost is not known"
             spent = max(self.settled_micro_usd, self.beat.get("micro_usd", 0))
             found.append(f"${spent / 1e6:.4f} spent{held if self.reserved_micro_usd else ''}")
+        if cached := self.caching.sentence():
+            found.append(cached)
+        found += self.jobs
         for each in self.beat.get("failures", []):
             last = self.beat.get("last_failure", {}).get(each["model"], "")
             found.append(f"{each['model']}: {each['count']:,} failed with {each['kind']} (last: {last})")
@@ -95,11 +102,34 @@ def read_status(path: Path) -> Status:
         row = connection.execute(sql).fetchone()
         (completions,) = connection.execute("SELECT count(*) FROM completion").fetchone()
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
-        sql = "SELECT coalesce(sum(settled_micro_usd), 0), coalesce(sum(reserved_micro_usd), 0) FROM spend"
+        amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved FROM"
+        sums = "coalesce(sum(settled), 0), coalesce(sum(reserved), 0)"
+        sql = f"SELECT {sums} FROM ({amounts} spend UNION ALL {amounts} job)"
         settled, reserved = connection.execute(sql).fetchone()
+        jobs, cached = _jobs(connection), caching(connection)
         connection.close()
     if row is None:
-        return Status(completions, scores, bytes=file_size(path))
+        return Status(completions, scores, bytes=file_size(path), jobs=jobs, caching=cached)
     beat = json.loads(row[3])
     rows = [StatusRow(**each) for each in beat.get("rows", [])]
-    return Status(completions, scores, row[0], row[1], row[2] or "", beat, rows, settled, reserved, file_size(path))
+    ran = (row[0], row[1], row[2] or "", beat, rows, settled, reserved)
+    return Status(completions, scores, *ran, file_size(path), jobs, cached)
+
+
+def _jobs(connection: sqlite3.Connection) -> list[str]:
+    """A line for every open job, and one for those that are closed."""
+    columns = "job.id, model.name, state, provider_state, provider_id, answered, requests, made, settled_micro_usd"
+    sql = f"SELECT {columns} FROM job JOIN model ON model.id = job.model ORDER BY job.id"
+    rows = connection.execute(sql).fetchall()
+    found = []
+    for number, name, state, provider_state, known_as, answered, requests, made, _ in rows:
+        if state != "closed":
+            shown = state if state == "cancelling" else provider_state or state
+            place = f"{shown} at the provider ({known_as})" if known_as else shown
+            told = f"{answered:,} of {counted(requests, 'request')} answered, made {made}"
+            found.append(f"job {number} of {name}: {place}, {told}")
+    if closed := [row for row in rows if row[2] == "closed"]:
+        requests, dollars = sum(row[6] for row in closed), sum(row[8] for row in closed) / 1e6
+        told = f"{counted(len(closed), 'job')} of {counted(requests, 'request')}"
+        found.append(f"{told} through, for ${dollars:.4f}")
+    return found

@@ -9,13 +9,12 @@ from itertools import islice
 from personas.pseudonyms import TWIN
 from runner.config import Study
 from runner.context import Context
-from runner.dispatch import Judge, ModelRun
+from runner.dispatch import ModelRun
+from runner.recording import Judge
 from runner.scores import load_scores
 from runner.trials import Asked, AskedModel, Crossing, Question, blocks
 from scoring.sequential import Course, Look, Target
 from scoring.subgroups import ALL
-
-COMMIT_SECONDS = 0.01
 
 
 def target_of(study: Study) -> Target | None:
@@ -62,7 +61,7 @@ class TargetedRun(ModelRun):
         yield self._trials({persona.persona_id: whole for _, persona in crossing.personas})
         while True:
             await self._settle()
-            await self._commit()
+            await self._until_committed()
             if self._stopping:
                 return
             cells = self._next_cells(await asyncio.to_thread(self._looks))
@@ -72,10 +71,6 @@ class TargetedRun(ModelRun):
         for measure in self._courses:
             tally = self._state.tallies[self._model.section.name, measure]
             tally.spared = tally.planned - tally.done - tally.failed
-
-    async def _commit(self) -> None:
-        while self._cache.error is None and any(row > self._cache.committed for row, _ in self._uncommitted.values()):
-            await asyncio.sleep(COMMIT_SECONDS)
 
     def _looks(self) -> dict[str, list[Look]]:
         selection = {**self._context.crossing.selection(), "models": [self._model.id]}

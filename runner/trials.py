@@ -153,6 +153,25 @@ class Crossing:
             places[question.id] = len(question.orders) * (question.is_for(None) + people * len(self.variants))
         return places
 
+    def asked(self, model: AskedModel, trial: Trial) -> Asked:
+        """One trial, by the ids of its rows."""
+        question, persona = self._numbered[trial.item], self._people.get(trial.persona)
+        variant = self._variants[trial.variant] if persona else NOBODY
+        text = self._persona_text(persona, variant, question.item.target_trait)
+        return Asked(trial, question, persona, text, self._request(model, question, trial, text, variant.variant))
+
+    @cached_property
+    def _numbered(self) -> Mapping[int, Question]:
+        return {question.id: question for question in self.questions}
+
+    @cached_property
+    def _people(self) -> Mapping[int, Persona]:
+        return dict(self.personas)
+
+    @cached_property
+    def _variants(self) -> Mapping[int, AskedVariant]:
+        return {each.id: each for each in self.variants}
+
     def selection(self) -> dict[str, list[int]]:
         """The rows that a report on this study is about, and which part of its trials this file asks."""
         return {

@@ -38,6 +38,8 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     _confirm(study, limit, yes)
     state = State()
     asyncio.run(_watched(study, state, limit, pilot, acknowledge))
+    if state.interrupted:
+        _offer_to_cancel(study)
     spent = f", ${state.micro_usd / 1e6:.4f} spent" if state.micro_usd else ""
     counts = (state.total("planned"), state.total("hits"), state.sent, state.total("failed"))
     line = "{:,} trials: {:,} answered before, {:,} requests sent, {:,} failed".format(*counts)
@@ -45,6 +47,8 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     out.print(f"{line}{spent}.{spared}", highlight=False, soft_wrap=True)
     for name, words in state.targets.items():
         out.print(escape(f"{name}: {words}."), highlight=False, soft_wrap=True)
+    if cached := state.caching.sentence():
+        out.print(f"{cached}.", highlight=False, soft_wrap=True)
     if not study.shard.whole:
         out.print(
             f"Part {study.shard} of the study is in {escape(str(study.database))}. Once every part has run: "
@@ -95,6 +99,28 @@ def _confirm(study: Study, limit: int | None, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise InputError(f"{study.path}: {question} Run it with --yes to agree, or raise confirm_above")
     typer.confirm(f"{question} Go on?", abort=True)
+
+
+def _offer_to_cancel(study: Study) -> None:
+    """Jobs go on without us, and the next run collects them: whether to cancel them is asked where somebody can be."""
+    from runner.cancel import cancel_jobs, jobs_left
+    from runner.state import counted
+
+    if not (left := jobs_left(study)):
+        return
+    requests = sum(job.requests for job in left)
+    told = f"{counted(len(left), 'job')} of {counted(requests, 'request')}"
+    kept = f"{told} left running at the provider; run again to collect the answers."
+    if not sys.stdin.isatty():
+        say(kept)
+        return
+    try:
+        cancelled = typer.confirm(f"{told} at the provider. Cancel, and pay only for what is answered?", default=False)
+    except typer.Abort:
+        cancelled = False
+    if cancelled:
+        asyncio.run(cancel_jobs(study))
+    say(f"{told} cancelled; run again to collect what was answered, and to ask the rest." if cancelled else kept)
 
 
 async def _watched(study: Study, state: "State", limit: int | None, pilot: bool, acknowledge: bool) -> None:
@@ -156,7 +182,12 @@ def plan(
             for asked in first_requests(ready, show)
         ]
     if as_json:
-        document = {"rows": [row.as_dict() for row in found.rows], "usd": found.usd, "remarks": found.remarks}
+        document = {
+            "rows": [row.as_dict() for row in found.rows],
+            "usd": found.usd,
+            "usd_batch": found.usd_batch,
+            "remarks": found.remarks,
+        }
         sys.stdout.write(json.dumps(document | {"requests": requests}, indent=2, ensure_ascii=False) + "\n")
         return
     out.print(_plan_table(study, found))
@@ -178,7 +209,7 @@ def _plan_table(study: Study, found: "Plan") -> Table:
         dollars = _span(row.usd_low, row.usd_high, ",.4f")
         numbers = [f"{count:,}" for count in counts]
         table.add_row(escape(row.model), escape(row.benchmark), *numbers, outputs, dollars, f"{row.minutes:,.1f}")
-    batch = f", ${found.usd / 2:,.2f} as a batch" if found.usd else ""
+    batch = f", ${found.usd_batch:,.2f} in batches" if found.usd_batch < found.usd else ""
     table.caption = f"At most ${found.usd:,.2f}{batch}"
     return table
 
