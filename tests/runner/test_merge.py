@@ -21,6 +21,7 @@ from runner.engine import prepared, run
 from runner.leases import Leases
 from runner.merge import merge
 from runner.requests import Usage, digest
+from runner.retention import prune
 from runner.scores import last_selection, load_scores
 from scoring.answers import Outcome, Response
 from scoring.items import Item
@@ -233,3 +234,22 @@ def test_a_killed_merge_leaves_whole_files_or_nothing(where: str, times: int, ke
     connection.close()
     merge([one, other], into)
     assert content(into) == content(tmp_path / "clean.sqlite")
+
+
+def test_what_batch_jobs_cost_is_carried_once_and_an_open_job_is_refused(tmp_path: Path) -> None:
+    source, into = small(tmp_path / "a.sqlite", range(3)), tmp_path / "c.sqlite"
+    connection = open_database(source, create=False)
+    names = "marker, model, process, state, requests, reserved_micro_usd, settled_micro_usd, made, changed"
+    head = f"INSERT INTO job ({names})"
+    connection.execute(f"{head} VALUES ('one', 1, 1, 'closed', 3, 0, 70, '', '')")
+    for _ in range(2):
+        merge([source], into)
+    merged = open_database(into, create=False)
+    assert merged.execute("SELECT marker, settled_micro_usd FROM job").fetchall() == [("one", 70)]
+    merged.close()
+    connection.execute(f"{head} VALUES ('two', 1, 1, 'running', 3, 90, 0, '', '')")
+    connection.close()
+    with pytest.raises(InputError, match=r"a\.sqlite: 1 of its batch jobs are open"):
+        merge([source], into)
+    with pytest.raises(InputError, match="batch jobs are open"):
+        prune(source, delete=True)

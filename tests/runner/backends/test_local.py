@@ -13,6 +13,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+from studies import load, rows
+
 from personas.errors import MachineError
 from runner.backends import make_backend
 from runner.backends.base import Learn
@@ -22,7 +24,6 @@ from runner.context import BackendFactory
 from runner.engine import run
 from runner.requests import ModelIdentity, Request
 from runner.state import State
-from tests.support.studies import load, rows
 
 LOCAL = {"name": "small", "backend": "local", "id": "smollm2-135m-instruct", "dtype": "float32"}
 
