@@ -214,7 +214,7 @@ def _beside(entry: Waiting[Row, Told], neighbour: Waiting[Row, Told]) -> int:
 
 def _cost(row: Row, shared: int) -> int:
     """A row's tokens behind the shared ones, and as many again for each place whose logits are wanted beyond one."""
-    return len(row.tokens) - shared + row.places - 1
+    return len(row.tokens) - shared + len(row.places) - 1
 
 
 def alike(entries: Sequence[Waiting[Wish, Written]], budget: int) -> list[Waiting[Wish, Written]]:

@@ -21,9 +21,9 @@ class Row:
     top: int = 0
 
     @property
-    def places(self) -> int:
-        """From how many places something is wanted."""
-        return len({place for place, _ in self.asked} | ({len(self.tokens) - 1} if self.top else set()))
+    def places(self) -> set[int]:
+        """The places behind which something is wanted."""
+        return {place for place, _ in self.asked} | ({len(self.tokens) - 1} if self.top else set())
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class Passes:
         found: dict[int, Told] = {}
         for batch in equally_long([row.tokens for row in rows], together):
             ids = torch.tensor([rows[number].tokens for number in batch], device=self.device)
-            wanted = sorted({place for number in batch for place in _places(rows[number])})
+            wanted = sorted({place for number in batch for place in rows[number].places})
             logits = self._logits(ids, torch.tensor(wanted, device=self.device))
             index = {place: number for number, place in enumerate(wanted)}
             for logit_rows, number in zip(logits, batch, strict=True):
@@ -68,7 +68,7 @@ class Passes:
         ranked = [rows[number] for number in order]
         tree = plan([row.tokens for row in ranked])
         places = [place for node in tree.nodes for place in range(node.depth, node.depth + node.length)]
-        packed = [{place: tree.packed(rank, place) for place in _places(row)} for rank, row in enumerate(ranked)]
+        packed = [{place: tree.packed(rank, place) for place in row.places} for rank, row in enumerate(ranked)]
         wanted = sorted({place for each in packed for place in each.values()})
         index = {place: number for number, place in enumerate(wanted)}
         with self._attending_by_tree():
@@ -125,10 +125,6 @@ def equally_long(rows: Sequence[list[int]], together: int) -> Iterator[list[int]
     for _, group in groupby(order, key=lambda number: len(rows[number])):
         members = list(group)
         yield from (members[start : start + together] for start in range(0, len(members), together))
-
-
-def _places(row: Row) -> set[int]:
-    return {place for place, _ in row.asked} | ({len(row.tokens) - 1} if row.top else set())
 
 
 def _read(logits: torch.Tensor, rows: Sequence[Row], lookup: Sequence[dict[int, int]]) -> list[Told]:
