@@ -79,6 +79,7 @@ class ModelRun:
         self._halted = False
         self._pilot: list[Piloted] | None = [] if context.options.pilot and self._is_new() else None
         self._served = context.cache.served(model.id)
+        self._state.limits[section.name] = self._limits
         self._plan()
 
     def _plan(self) -> None:
@@ -92,6 +93,11 @@ class ModelRun:
         trials = islice(self._context.crossing.trials(self._model), self._context.options.limit)
         for block in _blocks(trials):
             yield block
+
+    def _limits(self) -> dict[str, float | None]:
+        """How much may be sent at once as of now: `concurrency` of at most `most`, requests and tokens a minute."""
+        rates = {"requests": self._rates.requests_per_minute, "tokens": self._rates.tokens_per_minute}
+        return {"in_use": self._gate.active, "concurrency": int(self._gate.limit), "most": self._gate.most, **rates}
 
     async def run(self) -> None:
         """Ask everything that is not answered yet. Raises MtpaError for what ends the whole run."""
@@ -279,7 +285,6 @@ class ModelRun:
                 self._gate.shrink()
             elif self._breaker.failed():
                 self._halt(f"most calls fail, the last with {error}")
-        self._state.concurrency[name] = int(self._gate.limit)
 
     def _try_again(self, flight: Flight, error: Transient) -> None:
         """A first failure starts the flight's retries, outside of any slot; a later one goes back to them."""

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,13 +47,16 @@ class Tally:
 
 @dataclass
 class State:
-    """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped."""
+    """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped.
+
+    `limits` are asked for at every heartbeat: they adapt.
+    """
 
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
     sent: int = 0
     in_flight: int = 0
     micro_usd: int = 0
-    concurrency: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, Callable[[], dict[str, float | None]]] = field(default_factory=dict)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     last_failure: dict[str, str] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)
@@ -85,5 +89,6 @@ class State:
         ]
         failures = [{"model": model, "kind": kind, "count": count} for (model, kind), count in self.failures.items()]
         beat: dict[str, Any] = {"at": now(), "sent": self.sent, "in_flight": self.in_flight}
-        beat |= {"micro_usd": self.micro_usd, "concurrency": self.concurrency, "failures": failures}
+        beat |= {"micro_usd": self.micro_usd, "failures": failures}
+        beat |= {"limits": {model: limits() for model, limits in self.limits.items()}}
         return json.dumps(beat | {"last_failure": self.last_failure, "stopped": self.stopped, "rows": rows})
