@@ -12,6 +12,7 @@ from runner.commands import benchmarks, data, personas, report, start
 from runner.commands import study as commands
 from runner.commands.console import err
 from runner.commands.serve import serve
+from runner.commands.view import view
 from runner.config import Study
 
 app = typer.Typer(
@@ -29,6 +30,7 @@ for command in (
     commands.rescore,
     start.init,
     serve,
+    view,
 ):
     app.command()(command)
 app.add_typer(personas.app, name="personas", help="Survey files into personas: build, check, show, export.")

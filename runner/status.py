@@ -1,7 +1,8 @@
 """How far a run is, read from its database."""
 
 import json
-from dataclasses import dataclass, field
+import sqlite3
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,6 @@ class StatusRow:
 class Status:
     """The last run of a file, as it accounts for itself every second."""
 
-    completions: int
-    scores: int
     run: int = 0
     started: str = ""
     ended: str = ""
@@ -36,6 +35,8 @@ class Status:
     rows: list[StatusRow] = field(default_factory=list)
     settled_micro_usd: int = 0
     reserved_micro_usd: int = 0
+    completions: int = 0
+    scores: int = 0
 
     @property
     def seconds(self) -> float:
@@ -81,15 +82,20 @@ def read_status(path: Path) -> Status:
     """The last run of the file. Raises InputError or MachineError."""
     connection = open_database(path, create=False)
     with database_errors(path):
-        sql = "SELECT id, started, ended, heartbeat FROM run ORDER BY id DESC LIMIT 1"
-        row = connection.execute(sql).fetchone()
         (completions,) = connection.execute("SELECT count(*) FROM completion").fetchone()
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
-        sql = "SELECT coalesce(sum(settled_micro_usd), 0), coalesce(sum(reserved_micro_usd), 0) FROM spend"
-        settled, reserved = connection.execute(sql).fetchone()
+        found = replace(last_run(connection), completions=completions, scores=scores)
         connection.close()
+    return found
+
+
+def last_run(connection: sqlite3.Connection) -> Status:
+    """The last run without counting what is in the file, which takes long in a big one."""
+    row = connection.execute("SELECT id, started, ended, heartbeat FROM run ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
-        return Status(completions, scores)
+        return Status()
+    sql = "SELECT coalesce(sum(settled_micro_usd), 0), coalesce(sum(reserved_micro_usd), 0) FROM spend"
+    settled, reserved = connection.execute(sql).fetchone()
     beat = json.loads(row[3])
     rows = [StatusRow(**each) for each in beat.get("rows", [])]
-    return Status(completions, scores, row[0], row[1], row[2] or "", beat, rows, settled, reserved)
+    return Status(row[0], row[1], row[2] or "", beat, rows, settled, reserved)

@@ -5,7 +5,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import sqlite_utils
 
@@ -40,17 +39,14 @@ def _is_older(path: Path) -> bool:
     """Whether schema steps are missing. Raises InputError for a newer file, or one that is not ours."""
     with reading(path) as connection:
         database = sqlite_utils.Database(connection)
-        applied = {step.name for step in schema.applied(database)} if "_sqlite_migrations" in _names(database) else set()
+        has_steps = "_sqlite_migrations" in database.table_names()
+        applied = {step.name for step in schema.applied(database)} if has_steps else set()
     known = {step.name for step in schema.pending(sqlite_utils.Database(memory=True))}
     if not applied:
         raise InputError(f"{path}: an SQLite file, but not one of mtpa's; name the database of a study")
     if newer := applied - known:
         raise InputError(f"{path}: made by a newer version of mtpa ({min(newer)}); upgrade mtpa to open it")
     return applied != known
-
-
-def _names(database: Any) -> list[str]:
-    return list(database.table_names())
 
 
 @contextmanager
@@ -98,5 +94,3 @@ def version_of(path: Path) -> tuple[int, int, str]:
         (score,) = connection.execute("SELECT coalesce(max(id), 0) FROM score").fetchone()
         row = connection.execute("SELECT id, coalesce(ended, '') FROM run ORDER BY id DESC LIMIT 1").fetchone()
     return (int(score), *(row or (0, "")))
-
-

@@ -1,6 +1,7 @@
 """Text from outside as plain text: nothing of it is markup, and what cannot be seen is made visible."""
 
 import unicodedata
+from typing import Any
 
 from dash import html
 
@@ -38,6 +39,6 @@ def plain(text: str, length: int | None = None, whole: str | None = None) -> htm
     length = len(text) if length is None else length
     if length <= SHOWN:
         return html.Div(shown)
-    note = [f"The first {SHOWN:,} of {length:,} characters. "]
+    note: list[Any] = [f"The first {SHOWN:,} of {length:,} characters. "]
     note += [html.A("Download the whole text", href=whole)] if whole else []
     return html.Div([shown, html.P(note, className="note")])

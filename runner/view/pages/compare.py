@@ -1,0 +1,152 @@
+"""Two personas, models or formats beside each other on the same items."""
+
+from typing import Any
+
+import pandas as pd
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from personas.errors import MtpaError
+from runner.view.background import result
+from runner.view.compare import DIFFERENT, KINDS, Answered, Pair, Sides, pairs, personas
+from runner.view.computed import compared
+from runner.view.file import version_of
+from runner.view.pages.parts import block, dropdown, grid, number, response, table, trial_address
+from runner.view.source import Source
+from runner.view.text import line, visible
+from runner.view.trials import Filter, latest
+from scoring.report.findings import title_of
+from scoring.subgroups import MEASURES
+
+PAGE = "compare"
+_COLUMNS = [
+    {"field": "item", "headerName": "Item", "width": 190},
+    {"field": "question", "headerName": "Question", "flex": 2, "minWidth": 220},
+    {"field": "persona", "headerName": "Persona", "width": 190},
+    {"field": "first", "headerName": "First", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 150},
+    {"field": "one", "headerName": "Value", "width": 85, "type": "rightAligned"},
+    {"field": "second", "headerName": "Second", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 150},
+    {"field": "other", "headerName": "Value", "width": 85, "type": "rightAligned"},
+]
+
+
+def render(source: Source, search: str) -> list[Any]:
+    """The page that an address asks for."""
+    sides = Sides.parse(search)
+    content: list[Any] = [html.H1("Compare"), html.Div(_fields(source, sides), className="filters", role="search")]
+    if not sides.complete:
+        return [*content, html.P("Choose two different ones: their answers to the same items stand side by side.")]
+    upto = source.look(latest, Filter())
+    identity = {"table": "pairs", "search": sides.search(), "upto": upto}
+    names = {"first": line(sides.first, 60), "second": line(sides.second, 60)}
+    columns = [{**each, "headerName": names.get(str(each["field"]), each["headerName"])} for each in _COLUMNS]
+    return [
+        *content,
+        html.Div(html.P("Computing the difference and its intervals…"), id="difference", role="status"),
+        grid(identity, columns, "Pairs of answers to the same question"),
+        dcc.Store(id="compared", data={"search": sides.search(), "version": list(version_of(source.path))}),
+        dcc.Interval(id="compared-beat", interval=700),
+    ]
+
+
+def _fields(source: Source, sides: Sides) -> list[Any]:
+    known = source.choices()
+    names = {"persona": personas, "model": None, "format": None}[sides.what]
+    options = source.look(names) if names else list(known.models if sides.what == "model" else known.formats)
+    kinds = [{"value": each, "label": f"two {each}s"} for each in KINDS]
+    only = [{"value": DIFFERENT, "label": "where they chose differently"}]
+    return [
+        dropdown("what", "Compare", kinds, sides.what, PAGE),
+        dropdown("first", "First", options, sides.first, PAGE),
+        dropdown("second", "Second", options, sides.second, PAGE),
+        dropdown("benchmark", "Benchmark", known.benchmarks, sides.benchmark, PAGE),
+        dropdown("only", "Only", only, sides.only, PAGE),
+    ]
+
+
+def register(app: Dash, source: Source) -> None:
+    """Fields change the address, the address the table, and the table asks for its rows."""
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input({"page": PAGE, "field": ALL}, "value"),
+        State({"page": PAGE, "field": ALL}, "id"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose(values: list[str | None], names: list[dict[str, str]], search: str) -> Any:
+        given = {each["field"]: value or "" for each, value in zip(names, values, strict=True)}
+        if not given:
+            return no_update
+        before, wanted = Sides.parse(search or ""), Sides.parse(Sides(**given).search())
+        if wanted.what != before.what:
+            wanted = Sides(wanted.what, benchmark=wanted.benchmark)
+        return no_update if wanted == before else wanted.search()
+
+    @app.callback(
+        Output({"table": "pairs", "search": MATCH, "upto": MATCH}, "getRowsResponse"),
+        Input({"table": "pairs", "search": MATCH, "upto": MATCH}, "getRowsRequest"),
+        prevent_initial_call=True,
+    )
+    def rows(request: dict[str, Any] | None) -> Any:
+        if request is None:
+            return no_update
+        identity = ctx.triggered_id
+        start, most = block(request)
+        found = source.look(pairs, Sides.parse(identity["search"]), int(identity["upto"]), start, most)
+        return response([_cells(pair) for pair in found], start, most, None)
+
+    @app.callback(
+        Output("difference", "children"),
+        Output("compared-beat", "disabled"),
+        Input("compared-beat", "n_intervals"),
+        State("compared", "data"),
+    )
+    def difference(_: int, wanted: dict[str, Any]) -> Any:
+        sides = Sides.parse(wanted["search"])
+        names = (sides.what, sides.first, sides.second, sides.benchmark)
+        future = source.background.ask((compared, *names, *wanted["version"]), compared, source.path, *names)
+        if not future.done():
+            return no_update, False
+        try:
+            return _difference(result(future), sides), True
+        except MtpaError as error:
+            return html.P(visible(str(error)), role="alert"), True
+
+
+def _difference(found: pd.DataFrame, sides: Sides) -> Any:
+    """Second − first, with both intervals."""
+    if found.empty:
+        return html.Div(html.P("No answered trial in common."))
+    what = {"baseline": f"two {sides.what}s" if sides.what == "persona" else "baseline"}
+    rows = [
+        (
+            title_of(str(row.benchmark)),
+            MEASURES[str(row.measure)],
+            what.get(str(row.compared), str(row.compared)),
+            f"{row.items:,}",
+            number(row.without, ".3f"),
+            number(row.with_persona, ".3f"),
+            number(row.effect, "+.3f"),
+            f"{number(row.items_low, '+.3f')} … {number(row.items_high, '+.3f')}",
+        )
+        for row in found.itertuples()
+    ]
+    numbers = ("items", "first", "second", "second − first", "95 % interval, for items like these")
+    return table("The difference", ("benchmark", "measure", "of", *numbers), rows, numbers)
+
+
+def _cells(pair: Pair) -> dict[str, Any]:
+    return {
+        "item": line(pair.item_id, 80),
+        "question": line(pair.question),
+        "persona": line(pair.persona_id, 80),
+        "first": _link(pair.first, pair),
+        "one": number(pair.first.value, ".3g"),
+        "second": _link(pair.second, pair),
+        "other": number(pair.second.value, ".3g"),
+    }
+
+
+def _link(side: Answered, pair: Pair) -> dict[str, str]:
+    text = line(side.answer, 80) or side.status
+    return {"href": trial_address(side.place), "text": text, "persona": line(pair.item_id, 80)}

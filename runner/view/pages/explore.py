@@ -1,0 +1,132 @@
+"""The table of trials, and what narrows it."""
+
+from dataclasses import replace
+from typing import Any
+
+from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+
+from runner.view.pages.parts import block, dropdown, entry, grid, number, response, trial_address
+from runner.view.source import Source
+from runner.view.text import line
+from runner.view.trials import BASELINE, COUNTED, FAILED, STATUSES, Filter, Row, count, latest, page
+
+PAGE = "explore"
+_COLUMNS = [
+    {"field": "trial", "headerName": "Trial", "cellRenderer": "TrialLink", "width": 210},
+    {"field": "status", "headerName": "Status", "width": 105},
+    {"field": "value", "headerName": "Value", "width": 85, "type": "rightAligned"},
+    {"field": "answer", "headerName": "Answer", "width": 150, "flex": 1, "minWidth": 120},
+    {"field": "question", "headerName": "Question", "flex": 3, "minWidth": 220},
+    {"field": "persona", "headerName": "Persona", "width": 200},
+    {"field": "country", "headerName": "Country", "width": 95},
+    {"field": "format", "headerName": "Format", "width": 110},
+    {"field": "benchmark", "headerName": "Benchmark", "width": 160},
+    {"field": "model", "headerName": "Model", "width": 160},
+]
+
+
+def render(source: Source, search: str) -> list[Any]:
+    """The page that an address asks for. The table is of the trials that there are now: it stands still while new ones
+    land, which are told of beside it."""
+    wanted = Filter.parse(search)
+    upto = source.look(latest, wanted)
+    identity = {"table": "trials", "search": wanted.search(), "upto": upto}
+    return [
+        html.H1("Trials"),
+        html.Div(_filters(source, wanted), className="filters", role="search"),
+        html.P(
+            [html.Span("Counting…", id={**identity, "table": "trials-count"}, role="status"), html.Span(id="newer")],
+            className="note",
+        ),
+        grid(identity, _COLUMNS, "Trials"),
+        html.P("Arrow keys move in the table, Enter opens a trial.", className="note"),
+        dcc.Store(id="shown", data={"search": wanted.search(), "upto": upto}),
+        dcc.Interval(id="newer-beat", interval=3000),
+    ]
+
+
+def _filters(source: Source, wanted: Filter) -> list[Any]:
+    known = source.choices()
+    levels = [{"value": value, "label": line(label, 80)} for value, label in known.levels.get(wanted.trait, ())]
+    statuses = [{"value": each, "label": "failed (no answer)" if each == FAILED else each} for each in STATUSES]
+    orders = [{"value": "oldest", "label": "oldest first"}]
+    return [
+        dropdown("model", "Model", known.models, wanted.model, PAGE),
+        dropdown("benchmark", "Benchmark", known.benchmarks, wanted.benchmark, PAGE),
+        dropdown("country", "Country", known.countries, wanted.country, PAGE),
+        dropdown("trait", "Trait", list(known.levels), wanted.trait, PAGE),
+        dropdown("level", "Its level", levels, wanted.level if wanted.trait else "", PAGE),
+        dropdown("format", "Format", known.formats, wanted.format, PAGE),
+        dropdown("status", "Status", statuses, wanted.status, PAGE),
+        dropdown("order", "Order (newest first)", orders, wanted.order, PAGE),
+        entry("item", "Item id", wanted.item, PAGE),
+        entry("persona", f"Persona id, or {BASELINE}", wanted.persona, PAGE),
+    ]
+
+
+def register(app: Dash, source: Source) -> None:
+    """Filters change the address, the address the table, and the table asks for its rows."""
+
+    @app.callback(
+        Output("url", "search", allow_duplicate=True),
+        Input({"page": PAGE, "field": ALL}, "value"),
+        State({"page": PAGE, "field": ALL}, "id"),
+        State("url", "search"),
+        prevent_initial_call=True,
+    )
+    def choose(values: list[str | None], names: list[dict[str, str]], search: str) -> Any:
+        given = {each["field"]: value or "" for each, value in zip(names, values, strict=True)}
+        if not given:
+            return no_update
+        before = Filter.parse(search or "")
+        wanted = Filter(**given)
+        if wanted.trait != before.trait:
+            wanted = replace(wanted, level="")
+        return no_update if wanted == before else wanted.search()
+
+    @app.callback(
+        Output({"table": "trials", "search": MATCH, "upto": MATCH}, "getRowsResponse"),
+        Output({"table": "trials-count", "search": MATCH, "upto": MATCH}, "children"),
+        Input({"table": "trials", "search": MATCH, "upto": MATCH}, "getRowsRequest"),
+        prevent_initial_call=True,
+    )
+    def rows(request: dict[str, Any] | None) -> Any:
+        if request is None:
+            return no_update, no_update
+        identity = ctx.triggered_id
+        wanted, upto = Filter.parse(identity["search"]), int(identity["upto"])
+        start, most = block(request)
+        with source.reading() as connection:
+            found = page(connection, wanted, upto, start, most)
+            known = count(connection, wanted, upto) if start == 0 else None
+        said = _counted(known) if start == 0 else no_update
+        return response([_cells(row) for row in found], start, most, known), said
+
+    @app.callback(Output("newer", "children"), Input("newer-beat", "n_intervals"), State("shown", "data"))
+    def newer(_: int, shown: dict[str, Any]) -> Any:
+        wanted = Filter.parse(shown["search"])
+        landed = source.look(latest, wanted) - shown["upto"]
+        if landed <= 0:
+            return ""
+        return [f" {landed:,} newer have landed: ", html.A("show them", href=f"/explore{wanted.search()}")]
+
+
+def _counted(found: int | None) -> str:
+    if found is None:
+        return f"Over {COUNTED:,} trials."
+    return f"{found:,} trial." if found == 1 else f"{found:,} trials."
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    return {
+        "trial": {"href": trial_address(row.place), "text": line(row.item_id, 80), "persona": line(row.persona_id, 80)},
+        "status": row.status,
+        "value": number(row.value, ".3g"),
+        "answer": line(row.answer),
+        "question": line(row.question),
+        "persona": line(row.persona_id, 80),
+        "country": row.country,
+        "format": row.format,
+        "benchmark": line(row.benchmark, 80),
+        "model": line(row.model, 80),
+    }

@@ -1,0 +1,231 @@
+"""The first page: how far the run is, what it costs, what it finds and what goes wrong."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+from dash import Dash, Input, Output, State, dcc, html, no_update
+
+from personas.errors import MtpaError
+from runner.view.computed import Effects
+from runner.view.figures import narrowing
+from runner.view.file import request_stop, version_of
+from runner.view.live import Live
+from runner.view.pages.parts import bar, named, number, table
+from runner.view.source import Source
+from runner.view.text import line, visible
+from scoring.report.figures import forest
+from scoring.report.findings import title_of
+from scoring.subgroups import MEASURES
+
+SECOND = 1000
+_PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}
+
+
+def render(source: Source, search: str) -> list[Any]:
+    """The page as it is now; from then on it is refreshed every second."""
+    live = source.live()
+    return [
+        html.H1("Live"),
+        html.Div(account(live, _effects(source)), id="live"),
+        html.Div(
+            [
+                html.Button("Stop the run after what is in flight", id="stop", disabled=not live.is_going),
+                html.Span(id="stopped", role="status"),
+                dcc.ConfirmDialog(
+                    id="stop-sure",
+                    message="Stop this run after what is in flight? What was answered is kept, and mtpa-run goes on "
+                    "from there.",
+                ),
+            ],
+            className="actions",
+        ),
+        _plot("forest", "Persona effect Δ so far, with 95 % intervals"),
+        _plot("narrowing", "How Δ and its interval narrow as answers land"),
+        dcc.Store(id="drawn", data=-1),
+        dcc.Interval(id="second", interval=SECOND),
+    ]
+
+
+def _plot(name: str, title: str) -> html.Figure:
+    return html.Figure(
+        [
+            html.Figcaption(title),
+            named(html.Div(dcc.Graph(id=name, config=_PLOT), role="img"), f"{title}; the table has the numbers"),
+        ],
+        id=f"{name}-shown",
+        hidden=True,
+    )
+
+
+def register(app: Dash, source: Source) -> None:
+    """What keeps the page up to date, and the one button."""
+
+    @app.callback(
+        Output("live", "children"),
+        Output("stop", "disabled"),
+        Input("second", "n_intervals"),
+        prevent_initial_call=True,
+    )
+    def refresh(_: int) -> tuple[Any, bool]:
+        try:
+            live = source.live()
+            return account(live, _effects(source)), not live.is_going or live.stopping
+        except MtpaError as error:
+            return html.P(visible(str(error)), role="alert"), True
+
+    @app.callback(
+        Output("forest", "figure"),
+        Output("forest-shown", "hidden"),
+        Output("narrowing", "figure"),
+        Output("narrowing-shown", "hidden"),
+        Output("drawn", "data"),
+        Input("second", "n_intervals"),
+        State("drawn", "data"),
+    )
+    def draw(_: int, drawn: int) -> Any:
+        serial, found = source.effects.serial, _effects(source)
+        if serial == drawn or found is None:
+            return [no_update] * 5
+        one, other = found.overall, found.history
+        shown = [] if one.empty else [forest(one)]
+        moving = [] if other.empty else [narrowing(other)]
+        return [*_figure(shown), *_figure(moving), serial]
+
+    @app.callback(Output("stop-sure", "displayed"), Input("stop", "n_clicks"), prevent_initial_call=True)
+    def ask(_: int) -> bool:
+        return True
+
+    @app.callback(Output("stopped", "children"), Input("stop-sure", "submit_n_clicks"), prevent_initial_call=True)
+    def stop(_: int) -> str:
+        run = source.live().status.run
+        try:
+            asked = request_stop(source.path, run)
+        except MtpaError as error:
+            return visible(str(error))
+        return "Asked: the run ends after what is in flight." if asked else "The run has ended already."
+
+
+def _figure(drawn: Sequence[go.Figure]) -> tuple[Any, bool]:
+    return (drawn[0], False) if drawn else (no_update, True)
+
+
+def _effects(source: Source) -> Effects | None:
+    found: Effects | None = source.effects.latest(version_of(source.path))
+    return found
+
+
+def account(live: Live, found: Effects | None) -> list[Any]:
+    """The run in figures and words."""
+    if not live.status.run:
+        return [html.P("No run yet: this page shows the first one as soon as it starts.")]
+    return [each for each in (_summary(live), _benchmarks(live, found), _models(live), _failures(live)) if each]
+
+
+def _summary(live: Live) -> html.Div:
+    rows = live.status.rows
+    planned = sum(row.planned for row in rows)
+    done = sum(row.hits + row.answered + row.failed for row in rows)
+    share = f" ({100 * done / planned:.1f} %)" if planned else ""
+    return html.Div(
+        [
+            html.P([html.Strong(_state(live)), f" · run {live.status.run}, started {live.status.started}"]),
+            bar(done, planned, "Trials done"),
+            html.P(f"{done:,} of {planned:,} trials{share}", className="big"),
+            html.P(" · ".join(_pace(live))),
+        ],
+        className="summary",
+    )
+
+
+def _state(live: Live) -> str:
+    if live.status.ended:
+        return f"Ended {live.status.ended}"
+    if live.silent is not None:
+        return f"Not heard of for {duration(live.silent / 60)}: it was killed, or its machine sleeps"
+    return "Stopping after what is in flight" if live.stopping else "Running"
+
+
+def _pace(live: Live) -> list[str]:
+    """Rate, time left, requests and money."""
+    beat = live.status.beat
+    said = [f"{live.rate:,.1f} trials/s"] if live.rate else []
+    said += [f"about {duration(live.minutes_left)} left"] if live.minutes_left and live.is_going else []
+    said.append(f"{beat.get('sent', 0):,} requests sent, {beat.get('in_flight', 0):,} in flight")
+    spent = max(live.status.settled_micro_usd, beat.get("micro_usd", 0))
+    cap = live.caps.get("")
+    if spent or cap:
+        held = live.status.reserved_micro_usd
+        said.append(_money(spent, cap) + (f", ${held / 1e6:,.4f} reserved" if held else ""))
+    return said
+
+
+def _money(micro: int, cap: float | None) -> str:
+    return f"${micro / 1e6:,.4f}" + (f" of ${cap:,.2f} spent ({micro / cap / 1e4:.1f} %)" if cap else " spent")
+
+
+def duration(minutes: float) -> str:
+    """A time in words: seconds under two minutes, then minutes, then hours."""
+    if minutes < 2:
+        return f"{60 * minutes:.0f} s"
+    hours, rest = divmod(round(minutes), 60)
+    return f"{hours} h {rest} min" if hours else f"{rest} min"
+
+
+def _benchmarks(live: Live, found: Effects | None) -> Any:
+    rows = [
+        (
+            line(row.model, 60),
+            line(title_of(row.benchmark), 60),
+            bar(row.hits + row.answered + row.failed, row.planned, f"{row.model} on {row.benchmark}"),
+            f"{row.hits + row.answered:,} of {row.planned:,}",
+            f"{row.hits:,}",
+            f"{row.failed:,}",
+            f"{row.unparsed:,}",
+            *_delta(row.model, row.benchmark, row.effect, found),
+        )
+        for row in live.status.rows
+    ]
+    counts = ("answered", "of them before", "failed", "unparsed", "Δ so far", "95 % interval")
+    columns = ("model", "benchmark", "progress", *counts)
+    return table("Progress, and what it finds", columns, rows, counts) if rows else None
+
+
+def _delta(model: str, benchmark: str, plain: float | None, found: Effects | None) -> tuple[str, str]:
+    """Δ and its interval as last computed; before that the plain difference, which the run keeps itself."""
+    if found is not None and not found.overall.empty:
+        overall = found.overall
+        for row in overall[(overall["model"] == model) & (overall["benchmark"] == benchmark)].iloc[-1:].itertuples():
+            if row.effect == row.effect:
+                name = f"{row.effect:+.3f} ({MEASURES[str(row.measure)]})"
+                return name, f"{number(row.items_low, '+.3f')} … {number(row.items_high, '+.3f')}"
+    return ("–" if plain is None else f"{plain:+.3f}"), "–" if plain is None else "not yet computed"
+
+
+def _models(live: Live) -> Any:
+    limits, stopped = live.status.beat.get("limits", {}), live.status.beat.get("stopped", {})
+    rows = []
+    for name, each in limits.items():
+        cap, spent = live.caps.get(name), live.spent.get(name, 0)
+        rows.append(
+            (
+                line(name, 60),
+                f"{each['in_use']:,.0f}",
+                f"{each['concurrency']:,.0f} of {each['most']:,.0f}",
+                "none known" if each["requests"] is None else f"{each['requests']:,.0f}",
+                "none known" if each["tokens"] is None else f"{each['tokens']:,.0f}",
+                _money(spent, cap) if spent or cap else "–",
+                visible(stopped.get(name, "")) or "no",
+            )
+        )
+    columns = ("model", "in flight", "slots", "requests/min", "tokens/min", "money, all runs", "stopped")
+    return table("Models, and their limits as they adapt", columns, rows, columns[1:5]) if rows else None
+
+
+def _failures(live: Live) -> Any:
+    rows = [
+        (line(each.model, 60), visible(each.kind), f"{each.count:,}", visible(each.message), each.at)
+        for each in live.failures
+    ]
+    columns = ("model", "kind", "count", "last message", "at")
+    return table("Failures", columns, rows, ("count",)) if rows else None
