@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dash import Dash, Input, Output, dcc, html
+from dash import Dash, Input, Output, dcc, html, set_props
 from flask import Flask, Response, request
 
 from personas.errors import MtpaError
@@ -61,12 +61,14 @@ def application(source: Source, token: str, port: int) -> Dash:
         serve_locally=True,
         suppress_callback_exceptions=True,
         enable_mcp=False,
+        on_error=_tell,
     )
     app.layout = html.Div(
         [
             dcc.Location(id="url", refresh="callback-nav"),
             html.A("Skip to the content", href="#main", className="skip"),
             html.Header([html.Span(line(source.path.name, 60), className="file"), named(html.Nav(id="nav"), "Pages")]),
+            html.Div(id="problem", role="alert"),
             html.Main(id="main", tabIndex=-1),
         ]
     )
@@ -82,23 +84,30 @@ def _route(app: Dash, source: Source) -> None:
     @app.callback(
         Output("main", "children"),
         Output("nav", "children"),
+        Output("problem", "children"),
         Input("url", "pathname"),
         Input("url", "search"),
     )
-    def show(path: str | None, search: str | None) -> tuple[list[Any], list[Any]]:
+    def show(path: str | None, search: str | None) -> tuple[list[Any], list[Any], str]:
         path = path or "/"
-        if path not in PAGES:
-            return _sentence(f"There is no page {line(path, 80)}."), _links(path)
         try:
-            return PAGES[path].render(source, search or ""), _links(path)
-        except MtpaError as error:
-            return _sentence(str(error)), _links(path)
-        except (ValueError, TypeError, KeyError) as error:  # a file from outside may hold anything
-            return _sentence(f"{source.path}: cannot be shown ({type(error).__name__}: {error})"), _links(path)
+            content = PAGES[path].render(source, search or "") if path in PAGES else _absent(path)
+        except Exception as error:  # a file from outside may hold anything
+            return [html.H1("mtpa")], _links(path), _said(error)
+        return content, _links(path), ""
 
 
-def _sentence(text: str) -> list[Any]:
-    return [html.H1("mtpa"), html.P(visible(text), role="alert")]
+def _tell(error: Exception) -> None:
+    """Say above the page, which stays as it was, what went wrong."""
+    set_props("problem", {"children": _said(error)})
+
+
+def _said(error: Exception) -> str:
+    return visible(str(error) if isinstance(error, MtpaError) else f"This cannot be shown: {error!r:.300}")
+
+
+def _absent(path: str) -> list[Any]:
+    return [html.H1("No such page"), html.P(["There is no page ", line(path, 80), "; the pages are above."])]
 
 
 def _links(path: str) -> list[Any]:

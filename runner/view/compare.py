@@ -9,6 +9,7 @@ from runner.view.trials import BASELINE, Place
 
 KINDS = ("persona", "model", "format")
 DIFFERENT = "different"
+OFFERED = 50
 _IDS = {
     "persona": "SELECT id FROM persona WHERE persona_id = ?",
     "model": "SELECT id FROM model WHERE name = ?",
@@ -124,6 +125,8 @@ def _pair(row: tuple[Any, ...]) -> Pair:
     return Pair(item_id, question, model, persona_id or BASELINE, one, other)
 
 
-def personas(connection: sqlite3.Connection) -> list[str]:
-    """Everybody who can be compared, the baseline first."""
-    return [BASELINE, *(str(name) for (name,) in connection.execute("SELECT persona_id FROM persona ORDER BY id"))]
+def personas(connection: sqlite3.Connection, typed: str) -> list[str]:
+    """The first fifty personas whose id contains what was typed, the baseline before them."""
+    sql = f"SELECT persona_id FROM persona WHERE instr(persona_id, ?) ORDER BY id LIMIT {OFFERED}"
+    names = [BASELINE, *(str(name) for (name,) in connection.execute(sql, [typed]))]
+    return [name for name in names if typed in name]

@@ -35,7 +35,7 @@ def line(text: str, most: int = 160) -> str:
 def plain(text: str, length: int | None = None, whole: str | None = None) -> html.Div:
     """A text with its line breaks, in a direction of its own. `length` is that of the whole text, in characters, where
     `text` is its beginning, and `whole` where to download it."""
-    shown = html.Pre(visible(text[:SHOWN]), dir="auto", className="plain")
+    shown = html.Pre(visible(text[:SHOWN]), dir="auto", className="plain", tabIndex=0)
     length = len(text) if length is None else length
     if length <= SHOWN:
         return html.Div(shown)

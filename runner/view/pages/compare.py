@@ -1,9 +1,10 @@
 """Two personas, models or formats beside each other on the same items."""
 
+from dataclasses import fields
 from typing import Any
 
 import pandas as pd
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from personas.errors import MtpaError
 from runner.view.background import result
@@ -18,6 +19,7 @@ from scoring.report.findings import title_of
 from scoring.subgroups import MEASURES
 
 PAGE = "compare"
+FIELDS = tuple(each.name for each in fields(Sides))
 _COLUMNS = [
     {"field": "item", "headerName": "Item", "width": 190},
     {"field": "question", "headerName": "Question", "flex": 2, "minWidth": 220},
@@ -50,17 +52,19 @@ def render(source: Source, search: str) -> list[Any]:
 
 def _fields(source: Source, sides: Sides) -> list[Any]:
     known = source.choices()
-    names = {"persona": personas, "model": None, "format": None}[sides.what]
-    options = source.look(names) if names else list(known.models if sides.what == "model" else known.formats)
-    kinds = [{"value": each, "label": f"two {each}s"} for each in KINDS]
-    only = [{"value": DIFFERENT, "label": "where they chose differently"}]
+    sorts = {"persona": [], "model": known.models, "format": known.formats}
+    kinds = [(each, f"two {each}s") for each in KINDS]
     return [
-        dropdown("what", "Compare", kinds, sides.what, PAGE),
-        dropdown("first", "First", options, sides.first, PAGE),
-        dropdown("second", "Second", options, sides.second, PAGE),
-        dropdown("benchmark", "Benchmark", known.benchmarks, sides.benchmark, PAGE),
-        dropdown("only", "Only", only, sides.only, PAGE),
+        dropdown(_id("what"), "Compare", kinds, sides.what),
+        dropdown(_id("first"), "First", sorts[sides.what], sides.first),
+        dropdown(_id("second"), "Second", sorts[sides.what], sides.second),
+        dropdown(_id("benchmark"), "Benchmark", known.benchmarks, sides.benchmark),
+        dropdown(_id("only"), "Only", [(DIFFERENT, "where they chose differently")], sides.only),
     ]
+
+
+def _id(field: str) -> str:
+    return f"{PAGE}-{field}"
 
 
 def register(app: Dash, source: Source) -> None:
@@ -68,19 +72,31 @@ def register(app: Dash, source: Source) -> None:
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
-        Input({"page": PAGE, "field": ALL}, "value"),
-        State({"page": PAGE, "field": ALL}, "id"),
+        [Input(_id(name), "value") for name in FIELDS],
         State("url", "search"),
         prevent_initial_call=True,
     )
-    def choose(values: list[str | None], names: list[dict[str, str]], search: str) -> Any:
-        given = {each["field"]: value or "" for each, value in zip(names, values, strict=True)}
-        if not given:
-            return no_update
-        before, wanted = Sides.parse(search or ""), Sides.parse(Sides(**given).search())
+    def choose(*given: str | None) -> Any:
+        *values, search = given
+        chosen = Sides(**{name: value or "" for name, value in zip(FIELDS, values, strict=True)})
+        before, wanted = Sides.parse(search or ""), Sides.parse(chosen.search())
         if wanted.what != before.what:
             wanted = Sides(wanted.what, benchmark=wanted.benchmark)
         return no_update if wanted == before else wanted.search()
+
+    for side in ("first", "second"):
+
+        @app.callback(
+            Output(_id(side), "options"),
+            Input(_id(side), "search_value"),
+            State(_id(side), "value"),
+            State("url", "search"),
+        )
+        def offer(typed: str | None, chosen: str | None, search: str | None) -> Any:
+            if Sides.parse(search or "").what != "persona":
+                return no_update
+            names = dict.fromkeys([*([chosen] if chosen else []), *source.look(personas, typed or "")])
+            return [{"value": name, "label": line(name, 80)} for name in names]
 
     @app.callback(
         Output({"table": "pairs", "search": MATCH, "upto": MATCH}, "getRowsResponse"),

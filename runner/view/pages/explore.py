@@ -1,9 +1,9 @@
 """The table of trials, and what narrows it."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
-from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash import MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from runner.view.pages.parts import block, dropdown, entry, grid, number, response, trial_address
 from runner.view.source import Source
@@ -11,6 +11,7 @@ from runner.view.text import line
 from runner.view.trials import BASELINE, COUNTED, FAILED, STATUSES, Filter, Row, count, latest, page
 
 PAGE = "explore"
+FIELDS = tuple(each.name for each in fields(Filter))
 _COLUMNS = [
     {"field": "trial", "headerName": "Trial", "cellRenderer": "TrialLink", "width": 210},
     {"field": "status", "headerName": "Status", "width": 105},
@@ -47,21 +48,24 @@ def render(source: Source, search: str) -> list[Any]:
 
 def _filters(source: Source, wanted: Filter) -> list[Any]:
     known = source.choices()
-    levels = [{"value": value, "label": line(label, 80)} for value, label in known.levels.get(wanted.trait, ())]
-    statuses = [{"value": each, "label": "failed (no answer)" if each == FAILED else each} for each in STATUSES]
-    orders = [{"value": "oldest", "label": "oldest first"}]
+    levels = [(value, line(label, 80)) for value, label in known.levels.get(wanted.trait, ())]
+    statuses = [(each, "failed (no answer)" if each == FAILED else each) for each in STATUSES]
     return [
-        dropdown("model", "Model", known.models, wanted.model, PAGE),
-        dropdown("benchmark", "Benchmark", known.benchmarks, wanted.benchmark, PAGE),
-        dropdown("country", "Country", known.countries, wanted.country, PAGE),
-        dropdown("trait", "Trait", list(known.levels), wanted.trait, PAGE),
-        dropdown("level", "Its level", levels, wanted.level if wanted.trait else "", PAGE),
-        dropdown("format", "Format", known.formats, wanted.format, PAGE),
-        dropdown("status", "Status", statuses, wanted.status, PAGE),
-        dropdown("order", "Order (newest first)", orders, wanted.order, PAGE),
-        entry("item", "Item id", wanted.item, PAGE),
-        entry("persona", f"Persona id, or {BASELINE}", wanted.persona, PAGE),
+        dropdown(_id("model"), "Model", known.models, wanted.model),
+        dropdown(_id("benchmark"), "Benchmark", known.benchmarks, wanted.benchmark),
+        dropdown(_id("country"), "Country", known.countries, wanted.country),
+        dropdown(_id("trait"), "Trait", list(known.levels), wanted.trait),
+        dropdown(_id("level"), "Its level", levels, wanted.level if wanted.trait else ""),
+        dropdown(_id("format"), "Format", known.formats, wanted.format),
+        dropdown(_id("status"), "Status", statuses, wanted.status),
+        dropdown(_id("order"), "Order (newest first)", [("oldest", "oldest first")], wanted.order),
+        entry(_id("item"), "Item id", wanted.item),
+        entry(_id("persona"), f"Persona id, or {BASELINE}", wanted.persona),
     ]
+
+
+def _id(field: str) -> str:
+    return f"{PAGE}-{field}"
 
 
 def register(app: Dash, source: Source) -> None:
@@ -69,17 +73,14 @@ def register(app: Dash, source: Source) -> None:
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
-        Input({"page": PAGE, "field": ALL}, "value"),
-        State({"page": PAGE, "field": ALL}, "id"),
+        [Input(_id(name), "value") for name in FIELDS],
         State("url", "search"),
         prevent_initial_call=True,
     )
-    def choose(values: list[str | None], names: list[dict[str, str]], search: str) -> Any:
-        given = {each["field"]: value or "" for each, value in zip(names, values, strict=True)}
-        if not given:
-            return no_update
+    def choose(*given: str | None) -> Any:
+        *values, search = given
         before = Filter.parse(search or "")
-        wanted = Filter(**given)
+        wanted = Filter(**{name: value or "" for name, value in zip(FIELDS, values, strict=True)})
         if wanted.trait != before.trait:
             wanted = replace(wanted, level="")
         return no_update if wanted == before else wanted.search()

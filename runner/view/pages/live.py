@@ -11,7 +11,7 @@ from runner.view.computed import Effects
 from runner.view.figures import narrowing
 from runner.view.file import request_stop, version_of
 from runner.view.live import Live
-from runner.view.pages.parts import bar, named, number, table
+from runner.view.pages.parts import bar, moment, named, number, table
 from runner.view.source import Source
 from runner.view.text import line, visible
 from scoring.report.figures import forest
@@ -129,7 +129,7 @@ def _summary(live: Live) -> html.Div:
     share = f" ({100 * done / planned:.1f} %)" if planned else ""
     return html.Div(
         [
-            html.P([html.Strong(_state(live)), f" · run {live.status.run}, started {live.status.started}"]),
+            html.P([html.Strong(_state(live)), f" · run {live.status.run}, started {moment(live.status.started)}"]),
             bar(done, planned, "Trials done"),
             html.P(f"{done:,} of {planned:,} trials{share}", className="big"),
             html.P(" · ".join(_pace(live))),
@@ -140,7 +140,7 @@ def _summary(live: Live) -> html.Div:
 
 def _state(live: Live) -> str:
     if live.status.ended:
-        return f"Ended {live.status.ended}"
+        return f"Ended {moment(live.status.ended)}"
     if live.silent is not None:
         return f"Not heard of for {duration(live.silent / 60)}: it was killed, or its machine sleeps"
     return "Stopping after what is in flight" if live.stopping else "Running"
@@ -224,7 +224,7 @@ def _models(live: Live) -> Any:
 
 def _failures(live: Live) -> Any:
     rows = [
-        (line(each.model, 60), visible(each.kind), f"{each.count:,}", visible(each.message), each.at)
+        (line(each.model, 60), visible(each.kind), f"{each.count:,}", visible(each.message), moment(each.at))
         for each in live.failures
     ]
     columns = ("model", "kind", "count", "last message", "at")

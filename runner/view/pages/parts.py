@@ -7,7 +7,7 @@ from urllib.parse import quote
 import dash_ag_grid as dag
 from dash import dcc, html
 
-from runner.view.text import line
+from runner.view.text import line, visible
 from runner.view.trials import Place
 
 BLOCK = 100
@@ -38,24 +38,30 @@ def bar(done: float, whole: float, label: str) -> Any:
     return named(html.Progress(value=str(min(done, whole)), max=str(whole or 1)), label)
 
 
-def dropdown(name: str, label: str, options: Sequence[Any], value: str, page: str) -> html.Div:
-    """A choice that may be left open; its id is {"page", "field"}."""
-    known = [each["value"] if isinstance(each, dict) else each for each in options]
-    shown = [*options, value] if value and value not in known else options  # from an address: shown as it is
+def dropdown(identity: str, label: str, options: Sequence[Any], value: str) -> html.Div:
+    """A choice that may be left open. `options` are values, or (value, label)."""
+    pairs = [each if isinstance(each, tuple) else (each, line(each, 80)) for each in options]
+    if value and value not in {known for known, _ in pairs}:
+        pairs.append((value, line(value, 80)))  # from an address: shown as it is
     control = dcc.Dropdown(
-        id={"page": page, "field": name},
-        options=[each if isinstance(each, dict) else {"value": each, "label": line(each, 80)} for each in shown],
+        id=identity,
+        options=[{"value": known, "label": name} for known, name in pairs],
         value=value or None,
         placeholder="any",
-        optionHeight="auto",
     )
-    return html.Div([html.Span(label, className="label"), control], className="field")
+    # dcc.Dropdown is labelled by this id and its value's
+    return html.Div([html.Span(label, className="label", id=f"{identity}-value-count"), control], className="field")
 
 
-def entry(name: str, label: str, value: str, page: str) -> html.Div:
+def entry(identity: str, label: str, value: str) -> html.Div:
     """A text to type; it counts when Enter is pressed or the field is left."""
-    control = dcc.Input(id={"page": page, "field": name}, value=value, debounce=True, type="text", placeholder="any")
-    return html.Div([html.Span(label, className="label"), control], className="field")
+    control = dcc.Input(id=identity, value=value, debounce=True, type="text", placeholder="any")
+    return html.Div([html.Label(label, className="label", htmlFor=identity), control], className="field")
+
+
+def moment(time: str) -> str:
+    """A time as it is kept, for reading: "2026-11-23 13:28:28 UTC"."""
+    return visible(time).replace("T", " ").replace("+00:00", " UTC")
 
 
 def trial_address(place: Place) -> str:
@@ -68,27 +74,26 @@ def number(value: float | None, form: str = "g") -> str:
     return "–" if value is None or value != value else format(value, form)
 
 
-def grid(identity: dict[str, Any], columns: list[dict[str, Any]], label: str) -> html.Div:
+def grid(identity: dict[str, Any], columns: list[dict[str, Any]], label: str) -> Any:
     """A table that asks for its rows a block at a time as it is scrolled."""
-    return html.Div(
-        dag.AgGrid(
-            id=identity,
-            columnDefs=columns,
-            defaultColDef={"sortable": False, "resizable": True, "suppressHeaderMenuButton": True},
-            rowModelType="infinite",
-            dashGridOptions={
-                "cacheBlockSize": BLOCK,
-                "maxBlocksInCache": 50,
-                "infiniteInitialRowCount": BLOCK,
-                "enableCellTextSelection": True,
-                "ensureDomOrder": True,
-                "ariaLabel": label,
-            },
-            eventListeners={"cellKeyDown": ["openTrial(params)"]},
-            style={"height": "100%"},
-        ),
-        className="grid",
+    table = dag.AgGrid(
+        id=identity,
+        columnDefs=columns,
+        defaultColDef={"sortable": False, "resizable": True, "suppressHeaderMenuButton": True},
+        rowModelType="infinite",
+        dashGridOptions={
+            "cacheBlockSize": BLOCK,
+            "maxBlocksInCache": 50,
+            "infiniteInitialRowCount": 1,
+            "enableCellTextSelection": True,
+            "ensureDomOrder": True,
+            "rowHeight": 34,
+            "headerHeight": 38,
+        },
+        eventListeners={"cellKeyDown": ["openTrial(params)"]},
+        style={"height": "100%"},
     )
+    return named(html.Div(table, className="grid", role="region"), label)
 
 
 def block(request: dict[str, Any]) -> tuple[int, int]:

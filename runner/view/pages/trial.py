@@ -63,7 +63,7 @@ def _options(found: Opened) -> html.Section:
         text = html.Span(visible(option.text), dir="auto", className="plain")
         row = [option.letter, text, option.worth or "–", "✓ chosen" if option.chosen else ""]
         rows.append([*row, number(option.probability, ".4f")] if likely else row)
-    columns = ["letter", "option", "worth (the key)", "chosen", *(["probability"] if likely else [])]
+    columns = ["letter", "option", "key (weight, role)", "chosen", *(["probability"] if likely else [])]
     content: list[Any] = [html.H2("Options as shown"), table("In the order shown", columns, rows, ("probability",))]
     if found.outside is not None:
         content.append(html.P(f"Probability of anything but these letters: {found.outside:.4f}.", className="note"))
