@@ -62,7 +62,7 @@ class Sides:
         return f"?{urlencode({name: value for name, value in asdict(self).items() if value})}"
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether there are two different sides."""
         return bool(self.first and self.second and self.first != self.second)
 

@@ -28,11 +28,10 @@ class Failed:
 
 
 class Moment(NamedTuple):
-    """What a heartbeat said: seconds since the run began, trials answered, requests in flight, slots a model."""
+    """What a heartbeat said: seconds since the run began, trials answered, and the slots of each model."""
 
     seconds: float
     answered: int
-    in_flight: int
     slots: Mapping[str, float]
 
 
@@ -73,7 +72,7 @@ class Pulse:
         if status.beat and (not self._moments or self._moments[-1].seconds < status.seconds):
             limits = status.beat.get("limits", {})
             slots = {model: each["concurrency"] for model, each in limits.items()}
-            self._moments.append(Moment(status.seconds, answered, status.beat.get("in_flight", 0), slots))
+            self._moments.append(Moment(status.seconds, answered, slots))
         rate = 0.0 if status.ended else self._rate() or status.rate
         row = connection.execute("SELECT stop_requested, study FROM run WHERE id = ?", (status.run,)).fetchone()
         return Live(

@@ -108,9 +108,10 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
         order = option_order(item, place.rotation)
         persona = _row(connection, "SELECT * FROM persona WHERE id = ?", place.persona)
         completion = _row(connection, _COMPLETION, score["completion"]) if score else None
+        variant = _variant(connection, place)
         answered = _Answered(completion, item, order, model["answer"])
         chosen = _chosen(score)
-        messages, matches = _messages(connection, place, completion, model, item)
+        messages, matches = _messages(place, completion, model, item, variant)
         return Opened(
             place=place,
             model=str(model["name"]),
@@ -129,7 +130,7 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
             why=_why(item, order, score, failure, completion),
             key=bytes(completion["key"]).hex() if completion else str(failure["key"] if failure else ""),
             matches=matches,
-            facts=_facts(model, completion, score),
+            facts=_facts(model, variant, completion, score),
             beside=_beside(connection, place),
         )
     except (ValueError, TypeError, KeyError, IndexError) as error:
@@ -165,18 +166,19 @@ def _chosen(score: sqlite3.Row | None) -> int | None:
     return cast(int | None, by_text if by_probability is None else by_probability)
 
 
+def _variant(connection: sqlite3.Connection, place: Place) -> Variant:
+    row = _row(connection, "SELECT * FROM variant WHERE id = ?", place.variant)
+    if row is None:
+        return Variant("none")
+    return Variant(row["format"], row["frame"], row["placement"], row["trait_order"])
+
+
 def _messages(
-    connection: sqlite3.Connection,
-    place: Place,
-    completion: sqlite3.Row | None,
-    model: sqlite3.Row,
-    item: Item,
+    place: Place, completion: sqlite3.Row | None, model: sqlite3.Row, item: Item, variant: Variant
 ) -> tuple[Sequence[Mapping[str, str]], bool]:
     """The messages as they were sent, put together again from the texts; and whether they hash to the key."""
     if completion is None:
         return [], False
-    row = _row(connection, "SELECT * FROM variant WHERE id = ?", place.variant)
-    variant = Variant(row["format"], row["frame"], row["placement"], row["trait_order"]) if row else Variant()
     texts = (str(completion[f"{name}_text"] or "") for name in ("persona", "item", "system"))
     persona_text, item_text, system_text = texts
     messages = compose(persona_text or None, item_text, system_text, variant)
@@ -257,10 +259,15 @@ def _value(item: Item, score: sqlite3.Row) -> str:
     return f"Its value is {score['value']:g} ({kind}{because}){expected}."
 
 
-def _facts(model: sqlite3.Row, completion: sqlite3.Row | None, score: sqlite3.Row | None) -> list[tuple[str, str]]:
+def _facts(
+    model: sqlite3.Row, variant: Variant, completion: sqlite3.Row | None, score: sqlite3.Row | None
+) -> list[tuple[str, str]]:
     """The model, its parameters, and what the answer cost."""
     rows = [(name, str(model[name])) for name in ("provider", "model", "revision", "dtype", "parameters", "served")]
     rows.append(("asked for", str(model["answer"])))
+    if variant.format != "none":
+        order = f", trait order {variant.trait_order}" if variant.trait_order else ""
+        rows.append(("persona as", f"{variant.format}, frame {variant.frame}, in the {variant.placement}{order}"))
     if completion is not None:
         counts = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
         rows += [(name.replace("_", " "), f"{completion[name]:,}") for name in counts if completion[name]]

@@ -35,7 +35,7 @@ def render(source: Source, search: str) -> list[Any]:
     """The page that an address asks for."""
     sides = Sides.parse(search)
     content: list[Any] = [html.H1("Compare"), html.Div(_fields(source, sides), className="filters", role="search")]
-    if not sides.complete:
+    if not sides.is_complete:
         return [*content, html.P("Choose two different ones: their answers to the same items stand side by side.")]
     upto = source.look(latest, Filter())
     identity = {"table": "pairs", "search": sides.search(), "upto": upto}

@@ -1,12 +1,10 @@
 """The first page: how far the run is, what it costs, what it finds and what goes wrong."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from personas.errors import MtpaError
 from runner.view.computed import Effects
 from runner.view.figures import narrowing
 from runner.view.file import request_stop, version_of
@@ -40,22 +38,16 @@ def render(source: Source, search: str) -> list[Any]:
             ],
             className="actions",
         ),
-        _plot("forest", "Persona effect Δ so far, with 95 % intervals"),
-        _plot("narrowing", "How Δ and its interval narrow as answers land"),
+        html.Div(id="figures"),
         dcc.Store(id="drawn", data=-1),
         dcc.Interval(id="second", interval=SECOND),
     ]
 
 
-def _plot(name: str, title: str) -> html.Figure:
-    return html.Figure(
-        [
-            html.Figcaption(title),
-            named(html.Div(dcc.Graph(id=name, config=_PLOT), role="img"), f"{title}; the table has the numbers"),
-        ],
-        id=f"{name}-shown",
-        hidden=True,
-    )
+def _plot(name: str, title: str, figure: go.Figure) -> html.Figure:
+    graph = dcc.Graph(id=name, figure=figure, config=_PLOT, style={"height": figure.layout.height})
+    shown = named(html.Div(graph, role="img"), f"{title}; the table has the numbers")
+    return html.Figure([html.Figcaption(title), shown])
 
 
 def register(app: Dash, source: Source) -> None:
@@ -68,17 +60,11 @@ def register(app: Dash, source: Source) -> None:
         prevent_initial_call=True,
     )
     def refresh(_: int) -> tuple[Any, bool]:
-        try:
-            live = source.live()
-            return account(live, _effects(source)), not live.is_going or live.stopping
-        except MtpaError as error:
-            return html.P(visible(str(error)), role="alert"), True
+        live = source.live()
+        return account(live, _effects(source)), not live.is_going or live.stopping
 
     @app.callback(
-        Output("forest", "figure"),
-        Output("forest-shown", "hidden"),
-        Output("narrowing", "figure"),
-        Output("narrowing-shown", "hidden"),
+        Output("figures", "children"),
         Output("drawn", "data"),
         Input("second", "n_intervals"),
         State("drawn", "data"),
@@ -86,11 +72,13 @@ def register(app: Dash, source: Source) -> None:
     def draw(_: int, drawn: int) -> Any:
         serial, found = source.effects.serial, _effects(source)
         if serial == drawn or found is None:
-            return [no_update] * 5
-        one, other = found.overall, found.history
-        shown = [] if one.empty else [forest(one)]
-        moving = [] if other.empty else [narrowing(other)]
-        return [*_figure(shown), *_figure(moving), serial]
+            return no_update, no_update
+        shown = []
+        if not found.overall.empty:
+            shown.append(_plot("forest", "Persona effect Δ so far, with 95 % intervals", forest(found.overall)))
+        if not found.history.empty:
+            shown.append(_plot("narrowing", "How Δ and its interval narrow as answers land", narrowing(found.history)))
+        return shown, serial
 
     @app.callback(Output("stop-sure", "displayed"), Input("stop", "n_clicks"), prevent_initial_call=True)
     def ask(_: int) -> bool:
@@ -98,16 +86,8 @@ def register(app: Dash, source: Source) -> None:
 
     @app.callback(Output("stopped", "children"), Input("stop-sure", "submit_n_clicks"), prevent_initial_call=True)
     def stop(_: int) -> str:
-        run = source.live().status.run
-        try:
-            asked = request_stop(source.path, run)
-        except MtpaError as error:
-            return visible(str(error))
+        asked = request_stop(source.path, source.live().status.run)
         return "Asked: the run ends after what is in flight." if asked else "The run has ended already."
-
-
-def _figure(drawn: Sequence[go.Figure]) -> tuple[Any, bool]:
-    return (drawn[0], False) if drawn else (no_update, True)
 
 
 def _effects(source: Source) -> Effects | None:
@@ -186,7 +166,7 @@ def _benchmarks(live: Live, found: Effects | None) -> Any:
         )
         for row in live.status.rows
     ]
-    counts = ("answered", "of them before", "failed", "unparsed", "Δ so far", "95 % interval")
+    counts = ("answered", "of them before", "failed", "unparsed", "Δ so far", "95 % interval, items too")
     columns = ("model", "benchmark", "progress", *counts)
     return table("Progress, and what it finds", columns, rows, counts) if rows else None
 
@@ -211,7 +191,7 @@ def _models(live: Live) -> Any:
             (
                 line(name, 60),
                 f"{each['in_use']:,.0f}",
-                f"{each['concurrency']:,.0f} of {each['most']:,.0f}",
+                _slots(live, name, each["concurrency"], each["most"]),
                 "none known" if each["requests"] is None else f"{each['requests']:,.0f}",
                 "none known" if each["tokens"] is None else f"{each['tokens']:,.0f}",
                 _money(spent, cap) if spent or cap else "–",
@@ -222,10 +202,17 @@ def _models(live: Live) -> Any:
     return table("Models, and their limits as they adapt", columns, rows, columns[1:5]) if rows else None
 
 
+def _slots(live: Live, model: str, now: float, most: float) -> str:
+    """How many requests may be in flight, and between what this has moved since the page first looked."""
+    seen = [moment.slots[model] for moment in live.moments if model in moment.slots]
+    moved = f" ({min(seen):,.0f} to {max(seen):,.0f} of late)" if seen and min(seen) != max(seen) else ""
+    return f"{now:,.0f} of {most:,.0f}{moved}"
+
+
 def _failures(live: Live) -> Any:
     rows = [
         (line(each.model, 60), visible(each.kind), f"{each.count:,}", visible(each.message), moment(each.at))
         for each in live.failures
     ]
     columns = ("model", "kind", "count", "last message", "at")
-    return table("Failures", columns, rows, ("count",)) if rows else None
+    return table("Failures", columns, rows, ("count", "at")) if rows else None

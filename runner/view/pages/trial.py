@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 from dash import html
 
 from personas.errors import InputError
+from runner.view.compare import Sides
 from runner.view.pages.parts import number, pairs, table, trial_address
 from runner.view.source import Source
 from runner.view.text import line, plain, visible
@@ -20,6 +21,7 @@ def render(source: Source, search: str) -> list[Any]:
     if place is None:
         raise InputError(f"{text!r} names no trial: open one from the table of trials")
     found = source.look(opened, place)
+    beside = Sides("persona", found.persona_id, BASELINE)
     return [
         html.H1(f"{line(found.item_id, 80)} as {line(found.persona_id, 80)}"),
         html.P(
@@ -29,6 +31,8 @@ def render(source: Source, search: str) -> list[Any]:
                 html.A("all trials of this item", href=f"/explore{Filter(item=found.item_id).search()}"),
                 " · ",
                 html.A("all of this persona", href=f"/explore{Filter(persona=found.persona_id).search()}"),
+                " · ",
+                html.A("this persona beside the baseline", href=f"/compare{beside.search()}"),
             ]
         ),
         _answer(found),
