@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dash import Dash, Input, Output, dcc, html, set_props
+from dash import Dash, Input, Output, State, dcc, html, set_props
 from flask import Flask, Response, request
 
 from personas.errors import MtpaError
@@ -86,7 +86,7 @@ def _route(app: Dash, source: Source) -> None:
         Output("nav", "children"),
         Output("problem", "children"),
         Input("url", "pathname"),
-        Input("url", "search"),
+        State("url", "search"),
     )
     def show(path: str | None, search: str | None) -> tuple[list[Any], list[Any], str]:
         path = path or "/"

@@ -32,13 +32,12 @@ def line(text: str, most: int = 160) -> str:
     return visible(" ".join(text[: 4 * most].split()))[:most] + ("…" if len(text) > most else "")
 
 
-def plain(text: str, length: int | None = None, whole: str | None = None) -> html.Div:
-    """A text with its line breaks, in a direction of its own. `length` is that of the whole text, in characters, where
-    `text` is its beginning, and `whole` where to download it."""
+def plain(text: str, whole: str | None = None) -> html.Div:
+    """A text with its line breaks, in a direction of its own; of a long one the beginning, with its length, and where
+    the whole of it can be downloaded."""
     shown = html.Pre(visible(text[:SHOWN]), dir="auto", className="plain", tabIndex=0)
-    length = len(text) if length is None else length
-    if length <= SHOWN:
+    if len(text) <= SHOWN:
         return html.Div(shown)
-    note: list[Any] = [f"The first {SHOWN:,} of {length:,} characters. "]
+    note: list[Any] = [f"The first {SHOWN:,} of {len(text):,} characters. "]
     note += [html.A("Download the whole text", href=whole)] if whole else []
     return html.Div([shown, html.P(note, className="note")])

@@ -12,7 +12,6 @@ from personas.traits import catalogue
 from runner.cache import unpack
 from runner.requests import ModelIdentity, digest, key_fields
 from runner.trials import answer_kind
-from runner.view.text import SHOWN
 from runner.view.trials import BASELINE, Place
 from scoring.answers import Response, letter_probabilities, option_probabilities
 from scoring.items import LETTERS, Item, option_order
@@ -44,8 +43,8 @@ class Beside(NamedTuple):
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything there is to say of a trial. `length` is that of the whole answer, in characters, whose beginning
-    `answer` is; `matches` says whether the messages hash to the key; `facts` are pairs of a name and a value."""
+    """Everything there is to say of a trial. `matches` says whether the messages hash to the key; `facts` are pairs of
+    a name and a value."""
 
     place: Place
     model: str
@@ -57,7 +56,6 @@ class Opened:
     options: list[Option]
     completion: int
     answer: str | None
-    length: int
     outside: float | None
     status: str
     value: float | None
@@ -76,8 +74,8 @@ _FAILURE = f"""
 SELECT lower(hex(key)) AS key, attempt, kind, substr(message, 1, 2000) AS message, at FROM failure
 WHERE {_TRIAL} ORDER BY id DESC LIMIT 1
 """
-_COMPLETION = f"""
-SELECT c.id, c.key, substr(c.answer, 1, {SHOWN}) AS answer, length(c.answer) AS length, c.letters, c.finish,
+_COMPLETION = """
+SELECT c.id, c.key, c.answer, c.letters, c.finish,
     c.prompt_tokens, c.completion_tokens, c.reasoning_tokens, c.cached_tokens, c.micro_usd, c.latency_ms,
     p.text AS persona_text, i.text AS item_text, s.text AS system_text
 FROM completion AS c LEFT JOIN text AS p ON p.id = c.persona_text LEFT JOIN text AS i ON i.id = c.item_text
@@ -123,7 +121,6 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
             options=list(_options(item, order, answered.probabilities, chosen)),
             completion=completion["id"] if completion else 0,
             answer=completion["answer"] if completion else None,
-            length=completion["length"] or 0 if completion else 0,
             outside=answered.outside,
             status=score["status"] if score else "failed",
             value=score["value"] if score else None,

@@ -91,7 +91,7 @@ def test_a_link_from_elsewhere_leads_to_this_page_only(client):
     headers = {**HOST, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
     path = {"PATH_INFO": "//evil.example/x"}
     followed = client.get("/?item=%22%3E%3Cscript%3E", headers=headers, environ_overrides=path)
-    assert 'url=http://127.0.0.1:8000//evil.example/x?item=%22%3E%3Cscript%3E"' in followed.text
+    assert 'url=http://127.0.0.1:8000/evil.example/x?item=%22%3E%3Cscript%3E"' in followed.text
 
 
 @pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/answer/..%2f..%2fetc%2fpasswd.txt"])

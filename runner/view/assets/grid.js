@@ -14,11 +14,3 @@ window.dashAgGridFunctions.openTrial = (params) => {
   const link = cell && (cell.querySelector("a") || cell.closest(".ag-row").querySelector("a"));
   if (link) link.click();
 };
-
-// dcc.Dropdown puts a hidden field before its button into the tab order: the button itself belongs there.
-new MutationObserver(() => {
-  for (const field of document.querySelectorAll(".dash-dropdown-focus-target[tabindex='0']")) {
-    field.tabIndex = -1;
-    field.nextElementSibling.tabIndex = 0;
-  }
-}).observe(document.documentElement, { subtree: true, childList: true, attributes: true, attributeFilter: ["tabindex"] });

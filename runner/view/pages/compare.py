@@ -1,17 +1,19 @@
 """Two personas, models or formats beside each other on the same items."""
 
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import astuple, fields
 from typing import Any
 
 import pandas as pd
 from dash import MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
 
 from personas.errors import MtpaError
 from runner.view.background import result
 from runner.view.compare import DIFFERENT, KINDS, Answered, Pair, Sides, pairs, personas
 from runner.view.computed import compared
 from runner.view.file import version_of
-from runner.view.pages.parts import block, dropdown, grid, number, response, table, trial_address
+from runner.view.pages.parts import block, dropdown, grid, number, options, response, table, trial_address
 from runner.view.source import Source
 from runner.view.text import line, visible
 from runner.view.trials import Filter, latest
@@ -21,28 +23,36 @@ from scoring.subgroups import MEASURES
 PAGE = "compare"
 FIELDS = tuple(each.name for each in fields(Sides))
 _COLUMNS = [
-    {"field": "item", "headerName": "Item", "width": 190},
+    {"field": "item", "headerName": "Item", "width": 150},
+    {"field": "first", "headerName": "First", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 120},
+    {"field": "one", "headerName": "Value", "width": 85, "type": "rightAligned"},
+    {"field": "second", "headerName": "Second", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 120},
+    {"field": "other", "headerName": "Value", "width": 85, "type": "rightAligned"},
     {"field": "question", "headerName": "Question", "flex": 2, "minWidth": 220},
     {"field": "persona", "headerName": "Persona", "width": 190},
-    {"field": "first", "headerName": "First", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 150},
-    {"field": "one", "headerName": "Value", "width": 85, "type": "rightAligned"},
-    {"field": "second", "headerName": "Second", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 150},
-    {"field": "other", "headerName": "Value", "width": 85, "type": "rightAligned"},
 ]
 
 
 def render(source: Source, search: str) -> list[Any]:
     """The page that an address asks for."""
     sides = Sides.parse(search)
-    content: list[Any] = [html.H1("Compare"), html.Div(_fields(source, sides), className="filters", role="search")]
+    return [
+        dcc.Location(id="compare-url", pathname="/compare", search=search, refresh="callback-nav"),
+        html.H1("Compare"),
+        html.Div(_fields(source, sides), className="filters", role="search"),
+        html.Div(_shown(source, sides), id="compare-shown"),
+    ]
+
+
+def _shown(source: Source, sides: Sides) -> list[Any]:
+    """The pairs, and above them the difference once it is computed."""
     if not sides.is_complete:
-        return [*content, html.P("Choose two different ones: their answers to the same items stand side by side.")]
+        return [html.P("Choose two different ones: their answers to the same items stand side by side.")]
     upto = source.look(latest, Filter())
     identity = {"table": "pairs", "search": sides.search(), "upto": upto}
     names = {"first": line(sides.first, 60), "second": line(sides.second, 60)}
     columns = [{**each, "headerName": names.get(str(each["field"]), each["headerName"])} for each in _COLUMNS]
     return [
-        *content,
         html.Div(html.P("Computing the difference and its intervals…"), id="difference", role="status"),
         grid(identity, columns, "Pairs of answers to the same question"),
         dcc.Store(id="compared", data={"search": sides.search(), "version": list(version_of(source.path))}),
@@ -51,16 +61,21 @@ def render(source: Source, search: str) -> list[Any]:
 
 
 def _fields(source: Source, sides: Sides) -> list[Any]:
-    known = source.choices()
-    sorts = {"persona": [], "model": known.models, "format": known.formats}
+    known, sorts = source.choices(), _sorts(source, sides)
     kinds = [(each, f"two {each}s") for each in KINDS]
     return [
         dropdown(_id("what"), "Compare", kinds, sides.what),
-        dropdown(_id("first"), "First", sorts[sides.what], sides.first),
-        dropdown(_id("second"), "Second", sorts[sides.what], sides.second),
+        dropdown(_id("first"), "First", sorts, sides.first),
+        dropdown(_id("second"), "Second", sorts, sides.second),
         dropdown(_id("benchmark"), "Benchmark", known.benchmarks, sides.benchmark),
         dropdown(_id("only"), "Only", [(DIFFERENT, "where they chose differently")], sides.only),
     ]
+
+
+def _sorts(source: Source, sides: Sides) -> Sequence[str]:
+    """What there is to compare; personas are offered as they are searched for."""
+    known = source.choices()
+    return {"persona": (), "model": known.models, "format": known.formats}[sides.what]
 
 
 def _id(field: str) -> str:
@@ -68,35 +83,38 @@ def _id(field: str) -> str:
 
 
 def register(app: Dash, source: Source) -> None:
-    """Fields change the address, the address the table, and the table asks for its rows."""
+    """Fields and address follow each other, the table follows both, and asks for its rows."""
 
     @app.callback(
-        Output("url", "search", allow_duplicate=True),
+        Output("compare-url", "search"),
+        [Output(_id(name), "value") for name in FIELDS],
+        Output("compare-shown", "children"),
+        Input("compare-url", "search"),
         [Input(_id(name), "value") for name in FIELDS],
-        State("url", "search"),
         prevent_initial_call=True,
     )
-    def choose(*given: str | None) -> Any:
-        *values, search = given
-        chosen = Sides(**{name: value or "" for name, value in zip(FIELDS, values, strict=True)})
-        before, wanted = Sides.parse(search or ""), Sides.parse(chosen.search())
-        if wanted.what != before.what:
-            wanted = Sides(wanted.what, benchmark=wanted.benchmark)
-        return no_update if wanted == before else wanted.search()
+    def follow(search: str | None, *values: str | None) -> Any:
+        before = Sides.parse(search or "")
+        sides = before
+        if ctx.triggered_id != "compare-url":
+            chosen = Sides(**{name: value or "" for name, value in zip(FIELDS, values, strict=True)})
+            sides = Sides.parse(chosen.search())
+            sides = sides if sides.what == before.what else Sides(sides.what, benchmark=sides.benchmark)
+            if sides == before and chosen.what:
+                raise PreventUpdate
+        return sides.search(), *(value or None for value in astuple(sides)), _shown(source, sides)
 
     for side in ("first", "second"):
 
         @app.callback(
             Output(_id(side), "options"),
             Input(_id(side), "search_value"),
-            State(_id(side), "value"),
-            State("url", "search"),
+            Input("compare-url", "search"),
         )
-        def offer(typed: str | None, chosen: str | None, search: str | None) -> Any:
-            if Sides.parse(search or "").what != "persona":
-                return no_update
-            names = dict.fromkeys([*([chosen] if chosen else []), *source.look(personas, typed or "")])
-            return [{"value": name, "label": line(name, 80)} for name in names]
+        def offer(typed: str | None, search: str | None, side: str = side) -> list[dict[str, str]]:
+            sides = Sides.parse(search or "")
+            found = source.look(personas, typed or "") if sides.what == "persona" else _sorts(source, sides)
+            return options(found, getattr(sides, side))
 
     @app.callback(
         Output({"table": "pairs", "search": MATCH, "upto": MATCH}, "getRowsResponse"),

@@ -1,14 +1,15 @@
 """The table of trials, and what narrows it."""
 
-from dataclasses import fields, replace
+from dataclasses import astuple, fields, replace
 from typing import Any
 
 from dash import MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
 
-from runner.view.pages.parts import block, dropdown, entry, grid, number, response, trial_address
+from runner.view.pages.parts import block, dropdown, entry, grid, number, options, response, trial_address
 from runner.view.source import Source
 from runner.view.text import line
-from runner.view.trials import BASELINE, COUNTED, FAILED, STATUSES, Filter, Row, count, latest, page
+from runner.view.trials import BASELINE, COUNTED, FAILED, STATUSES, Choices, Filter, Row, count, latest, page
 
 PAGE = "explore"
 FIELDS = tuple(each.name for each in fields(Filter))
@@ -27,35 +28,39 @@ _COLUMNS = [
 
 
 def render(source: Source, search: str) -> list[Any]:
-    """The page that an address asks for. The table is of the trials that there are now: it stands still while new ones
-    land, which are told of beside it."""
+    """The page that an address asks for."""
     wanted = Filter.parse(search)
-    upto = source.look(latest, wanted)
-    identity = {"table": "trials", "search": wanted.search(), "upto": upto}
     return [
+        dcc.Location(id="explore-url", pathname="/explore", search=search, refresh="callback-nav"),
         html.H1("Trials"),
         html.Div(_filters(source, wanted), className="filters", role="search"),
-        html.P(
-            [html.Span("Counting…", id={**identity, "table": "trials-count"}, role="status"), html.Span(id="newer")],
-            className="note",
-        ),
-        grid(identity, _COLUMNS, "Trials"),
+        html.Div(_shown(source, wanted), id="explore-shown"),
         html.P("Arrow keys move in the table, Enter opens a trial.", className="note"),
-        dcc.Store(id="shown", data={"search": wanted.search(), "upto": upto}),
         dcc.Interval(id="newer-beat", interval=3000),
+    ]
+
+
+def _shown(source: Source, wanted: Filter) -> list[Any]:
+    """The table of the trials that there are now: it stands still while new ones land, which are told of beside it."""
+    upto = source.look(latest, wanted)
+    identity = {"table": "trials", "search": wanted.search(), "upto": upto}
+    counted = html.Span("Counting…", id={**identity, "table": "trials-count"}, role="status")
+    return [
+        html.P([counted, html.Span(id="newer")], className="note"),
+        grid(identity, _COLUMNS, "Trials"),
+        dcc.Store(id="shown", data={"search": wanted.search(), "upto": upto}),
     ]
 
 
 def _filters(source: Source, wanted: Filter) -> list[Any]:
     known = source.choices()
-    levels = [(value, line(label, 80)) for value, label in known.levels.get(wanted.trait, ())]
     statuses = [(each, "failed (no answer)" if each == FAILED else each) for each in STATUSES]
     return [
         dropdown(_id("model"), "Model", known.models, wanted.model),
         dropdown(_id("benchmark"), "Benchmark", known.benchmarks, wanted.benchmark),
         dropdown(_id("country"), "Country", known.countries, wanted.country),
         dropdown(_id("trait"), "Trait", list(known.levels), wanted.trait),
-        dropdown(_id("level"), "Its level", levels, wanted.level if wanted.trait else ""),
+        dropdown(_id("level"), "Its level", _levels(known, wanted.trait), wanted.level),
         dropdown(_id("format"), "Format", known.formats, wanted.format),
         dropdown(_id("status"), "Status", statuses, wanted.status),
         dropdown(_id("order"), "Order (newest first)", [("oldest", "oldest first")], wanted.order),
@@ -64,26 +69,37 @@ def _filters(source: Source, wanted: Filter) -> list[Any]:
     ]
 
 
+def _levels(known: Choices, trait: str) -> list[tuple[str, str]]:
+    return [(value, line(label, 80)) for value, label in known.levels.get(trait, ())]
+
+
 def _id(field: str) -> str:
     return f"{PAGE}-{field}"
 
 
 def register(app: Dash, source: Source) -> None:
-    """Filters change the address, the address the table, and the table asks for its rows."""
+    """Filters and address follow each other, the table follows both, and asks for its rows."""
 
     @app.callback(
-        Output("url", "search", allow_duplicate=True),
+        Output("explore-url", "search"),
+        [Output(_id(name), "value") for name in FIELDS],
+        Output(_id("level"), "options"),
+        Output("explore-shown", "children"),
+        Input("explore-url", "search"),
         [Input(_id(name), "value") for name in FIELDS],
-        State("url", "search"),
         prevent_initial_call=True,
     )
-    def choose(*given: str | None) -> Any:
-        *values, search = given
+    def follow(search: str | None, *values: str | None) -> Any:
         before = Filter.parse(search or "")
-        wanted = Filter(**{name: value or "" for name, value in zip(FIELDS, values, strict=True)})
-        if wanted.trait != before.trait:
-            wanted = replace(wanted, level="")
-        return no_update if wanted == before else wanted.search()
+        wanted = before
+        if ctx.triggered_id != "explore-url":
+            wanted = Filter(**{name: value or "" for name, value in zip(FIELDS, values, strict=True)})
+            wanted = wanted if wanted.trait == before.trait else replace(wanted, level="")
+            if wanted == before:
+                raise PreventUpdate
+        levels = options(_levels(source.choices(), wanted.trait), wanted.level)
+        shown = [value or None for value in astuple(wanted)]
+        return wanted.search(), *shown, levels, _shown(source, wanted)
 
     @app.callback(
         Output({"table": "trials", "search": MATCH, "upto": MATCH}, "getRowsResponse"),

@@ -38,19 +38,19 @@ def bar(done: float, whole: float, label: str) -> Any:
     return named(html.Progress(value=str(min(done, whole)), max=str(whole or 1)), label)
 
 
-def dropdown(identity: str, label: str, options: Sequence[Any], value: str) -> html.Div:
-    """A choice that may be left open. `options` are values, or (value, label)."""
-    pairs = [each if isinstance(each, tuple) else (each, line(each, 80)) for each in options]
-    if value and value not in {known for known, _ in pairs}:
-        pairs.append((value, line(value, 80)))  # from an address: shown as it is
-    control = dcc.Dropdown(
-        id=identity,
-        options=[{"value": known, "label": name} for known, name in pairs],
-        value=value or None,
-        placeholder="any",
-    )
+def dropdown(identity: str, label: str, choices: Sequence[Any], value: str) -> html.Div:
+    """A choice that may be left open; `choices` as `options` takes them."""
+    control = dcc.Dropdown(id=identity, options=options(choices, value), value=value or None, placeholder="any")
     # dcc.Dropdown is labelled by this id and its value's
     return html.Div([html.Span(label, className="label", id=f"{identity}-value-count"), control], className="field")
+
+
+def options(choices: Sequence[Any], value: str) -> list[dict[str, str]]:
+    """What a dropdown offers: values, or (value, label); a value from an address that is none of them, too."""
+    pairs = [each if isinstance(each, tuple) else (each, line(each, 80)) for each in choices]
+    if value and value not in {known for known, _ in pairs}:
+        pairs.append((value, line(value, 80)))
+    return [{"value": known, "label": name} for known, name in pairs]
 
 
 def entry(identity: str, label: str, value: str) -> html.Div:

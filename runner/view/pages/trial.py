@@ -51,7 +51,7 @@ def _shown(rows: list[tuple[str, str]]) -> list[tuple[str, str]]:
 def _answer(found: Opened) -> html.Section:
     content: list[Any] = [html.H2("Answer")]
     if found.answer is not None:
-        content.append(plain(found.answer, found.length, f"/answer/{found.completion}.txt"))
+        content.append(plain(found.answer, f"/answer/{found.completion}.txt"))
     elif found.completion:
         content.append(html.P("Probabilities came back, and no text."))
     value = number(found.value, ".4g")
