@@ -13,6 +13,7 @@ from typing import Any
 from personas.errors import MachineError
 
 DUTY = 0.05
+LEAST_PAUSE = 10.0
 NICE = 19
 KEPT = 8
 
@@ -56,7 +57,7 @@ class Background:
 
 class Paced:
     """The newest result of one function, computed again when the file changed and somebody looks, and then no more
-    than a twentieth of the time."""
+    than a twentieth of the time, and not more often than every ten seconds."""
 
     def __init__(self, background: Background, function: Callable[[Path], Any], path: Path) -> None:
         self._background, self._function, self._path = background, function, path
@@ -80,7 +81,7 @@ class Paced:
             return self._last
 
     def _take(self, future: Future[Any], now: float) -> None:
-        self._not_before = now + (now - self._began) * (1 / DUTY - 1)
+        self._not_before = now + max(LEAST_PAUSE, (now - self._began) * (1 / DUTY - 1))
         try:
             self._last, self.error = future.result(), ""
             self.serial += 1

@@ -1,4 +1,4 @@
-"""What the last run of a file is doing: read every second, and remembered for a few minutes."""
+"""What the last run of a file is doing: read while somebody looks, and remembered for a few minutes."""
 
 import sqlite3
 import tomllib

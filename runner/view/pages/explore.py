@@ -115,8 +115,9 @@ def register(app: Dash, source: Source) -> None:
         start, most = block(request)
         with source.reading() as connection:
             found = page(connection, wanted, upto, start, most)
-            known = count(connection, wanted, upto) if start == 0 else None
-        said = _counted(known) if start == 0 else no_update
+            is_whole = start == 0 and len(found) < most
+            known = count(connection, wanted, upto) if start == 0 and not is_whole else None
+        said = _counted(len(found) if is_whole else known) if start == 0 else no_update
         return response([_cells(row) for row in found], start, most, known), said
 
     @app.callback(Output("newer", "children"), Input("newer-beat", "n_intervals"), State("shown", "data"))

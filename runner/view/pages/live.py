@@ -16,31 +16,31 @@ from scoring.report.figures import forest
 from scoring.report.findings import title_of
 from scoring.subgroups import MEASURES
 
-SECOND = 1000
+BEAT, SLOWLY = 2000, 5000  # milliseconds: while a run goes, and otherwise
 _PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}
 
 
 def render(source: Source, search: str) -> list[Any]:
-    """The page as it is now; from then on it is refreshed every second."""
+    """The page as it is now; from then on it is refreshed every other second."""
     live = source.live()
     return [
         html.H1("Live"),
-        html.Div(account(live, _effects(source)), id="live"),
+        html.Div(account(live, _effects(source), source.effects.error), id="live"),
         html.Div(
             [
                 html.Button("Stop the run after what is in flight", id="stop", disabled=not live.is_going),
                 html.Span(id="stopped", role="status"),
                 dcc.ConfirmDialog(
                     id="stop-sure",
-                    message="Stop this run after what is in flight? What was answered is kept, and mtpa-run goes on "
-                    "from there.",
+                    message="Stop this run after what is in flight? What was answered is kept; mtpa-run, started "
+                    "again, goes on from there.",
                 ),
             ],
             className="actions",
         ),
         html.Div(id="figures"),
         dcc.Store(id="drawn", data=-1),
-        dcc.Interval(id="second", interval=SECOND),
+        dcc.Interval(id="beat", interval=BEAT),
     ]
 
 
@@ -56,29 +56,18 @@ def register(app: Dash, source: Source) -> None:
     @app.callback(
         Output("live", "children"),
         Output("stop", "disabled"),
-        Input("second", "n_intervals"),
-        prevent_initial_call=True,
-    )
-    def refresh(_: int) -> tuple[Any, bool]:
-        live = source.live()
-        return account(live, _effects(source)), not live.is_going or live.stopping
-
-    @app.callback(
         Output("figures", "children"),
         Output("drawn", "data"),
-        Input("second", "n_intervals"),
+        Output("beat", "interval"),
+        Input("beat", "n_intervals"),
         State("drawn", "data"),
     )
-    def draw(_: int, drawn: int) -> Any:
-        serial, found = source.effects.serial, _effects(source)
-        if serial == drawn or found is None:
-            return no_update, no_update
-        shown = []
-        if not found.overall.empty:
-            shown.append(_plot("forest", "Persona effect Δ so far, with 95 % intervals", forest(found.overall)))
-        if not found.history.empty:
-            shown.append(_plot("narrowing", "How Δ and its interval narrow as answers land", narrowing(found.history)))
-        return shown, serial
+    def refresh(_: int, drawn: int) -> Any:
+        live, found, serial = source.live(), _effects(source), source.effects.serial
+        figures = no_update if found is None or serial == drawn else _figures(found)
+        disabled = not live.is_going or live.stopping
+        pace = BEAT if live.is_going else SLOWLY
+        return account(live, found, source.effects.error), disabled, figures, serial, pace
 
     @app.callback(Output("stop-sure", "displayed"), Input("stop", "n_clicks"), prevent_initial_call=True)
     def ask(_: int) -> bool:
@@ -90,16 +79,27 @@ def register(app: Dash, source: Source) -> None:
         return "Asked: the run ends after what is in flight." if asked else "The run has ended already."
 
 
+def _figures(found: Effects) -> list[html.Figure]:
+    shown = []
+    if not found.overall.empty:
+        shown.append(_plot("forest", "Persona effect Δ so far, with 95 % intervals", forest(found.overall)))
+    if not found.history.empty:
+        shown.append(_plot("narrowing", "How Δ and its interval narrow as answers land", narrowing(found.history)))
+    return shown
+
+
 def _effects(source: Source) -> Effects | None:
     found: Effects | None = source.effects.latest(version_of(source.path))
     return found
 
 
-def account(live: Live, found: Effects | None) -> list[Any]:
-    """The run in figures and words."""
+def account(live: Live, found: Effects | None, error: str = "") -> list[Any]:
+    """The run in figures and words; `error` says why Δ could not be computed."""
     if not live.status.run:
         return [html.P("No run yet: this page shows the first one as soon as it starts.")]
-    return [each for each in (_summary(live), _benchmarks(live, found), _models(live), _failures(live)) if each]
+    why = html.P(f"Δ is not computed: {visible(error)}", role="alert") if error else None
+    parts = (_summary(live), _benchmarks(live, found), why, _models(live), _failures(live))
+    return [each for each in parts if each is not None]
 
 
 def _summary(live: Live) -> html.Div:
