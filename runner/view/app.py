@@ -111,9 +111,16 @@ def _absent(path: str) -> list[Any]:
 
 
 def _links(path: str) -> list[Any]:
-    named = [(address, page.name) for address, page in PAGES.items() if page.name]
     current = "/explore" if path == "/trial" else path
-    return [dcc.Link(name, href=address, className="current" if address == current else "") for address, name in named]
+    return [_link(page.name, address, address == current) for address, page in PAGES.items() if page.name]
+
+
+def _link(name: str, address: str, is_current: bool) -> Any:
+    if not is_current:
+        return dcc.Link(name, href=address)
+    here = html.A(name, href=address)
+    setattr(here, "aria-current", "page")
+    return here
 
 
 def _download(server: Flask, source: Source) -> None:

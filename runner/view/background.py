@@ -19,7 +19,7 @@ KEPT = 8
 
 
 class Background:
-    """Runs functions of a module by themselves, one at a time, and keeps what the last few gave."""
+    """Runs functions of modules, one at a time, and keeps what the last few gave."""
 
     def __init__(self) -> None:
         self._pool: ProcessPoolExecutor | None = None
@@ -34,7 +34,7 @@ class Background:
                 future = self._submit(function, arguments)
             self._futures[key] = future
             for old in list(self._futures)[:-KEPT]:
-                self._futures.pop(old).cancel()
+                del self._futures[old]
             return future
 
     def _submit(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> Future[Any]:

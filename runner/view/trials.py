@@ -89,7 +89,8 @@ class Filter:
         if self.format:
             found.append(("variant IN (SELECT id FROM variant WHERE format = ?)", [self.format]))
         if self.status and self.status != FAILED:
-            found.append(("status = ?", [self.status]))
+            # the second term says what the index of those that are not ok needs to know
+            found.append(("status = ?" if self.status == "ok" else "status = ? AND status != 'ok'", [self.status]))
         return " AND ".join(sql for sql, _ in found) or "1", [value for _, values in found for value in values]
 
     @property
