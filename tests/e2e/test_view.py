@@ -203,7 +203,7 @@ def test_two_tabs_look_at_different_things(tab, context, run):
     other.close()
 
 
-@pytest.mark.parametrize(("scheme", "width", "pages"), [("light", 1300, PAGES[:1]), ("dark", 400, PAGES)])
+@pytest.mark.parametrize(("scheme", "width", "pages"), [("light", 1300, PAGES[:1]), ("dark", 400, PAGES[:3])])
 def test_no_fault_for_who_cannot_see_or_has_a_small_screen(browser, run, scheme, width, pages):
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
     tab = context.new_page()

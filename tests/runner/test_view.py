@@ -106,7 +106,7 @@ def test_files_that_cannot_be_shown(file, tmp_path):
     newer, damaged, foreign, empty = (tmp_path / f"{name}.sqlite" for name in ("newer", "damaged", "foreign", "empty"))
     _copy(file, newer)
     with sqlite3.connect(newer) as connection:
-        connection.execute("UPDATE _sqlite_migrations SET name = '9999_later'")
+        connection.execute("UPDATE _sqlite_migrations SET name = '9999_later' WHERE name = '0001_tables'")
     _copy(file, damaged)
     content = bytearray(damaged.read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
