@@ -1,6 +1,5 @@
 """A study's file as the page reads it: checked once, then opened read-only for every look."""
 
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ import sqlite_utils
 
 from migrations import schema
 from personas.errors import InputError, MachineError
-from runner.database import database_errors, open_database
+from runner.database import database_errors, open_database, read_only
 
 TABLES = ("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text")
 
@@ -56,7 +55,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     Raises InputError or MachineError.
     """
     with database_errors(path):
-        connection = sqlite3.connect(f"{path.resolve().as_uri()}?{_mode(path)}", uri=True, timeout=10)
+        connection = read_only(path)
         try:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
@@ -64,12 +63,6 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
         finally:
             connection.close()
-
-
-def _mode(path: Path) -> str:
-    """A finished file in a folder where nothing can be written has no place for SQLite's shared memory."""
-    has_log = path.with_name(f"{path.name}-wal").exists()
-    return "mode=ro" if has_log or os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
 
 
 def _decoded(raw: bytes) -> str:

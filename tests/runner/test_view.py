@@ -265,3 +265,12 @@ def test_a_run_in_the_file_is_read_and_asked_to_stop(file, tmp_path):
 def test_what_cannot_be_seen_is_made_visible():
     assert visible("a\x00\x1b[31m\u202eb\u200b\U000e0041\x7f\n\tc") == "a␀␛[31m⟨U+202E⟩b⟨U+200B⟩⟨U+E0041⟩␡\n\tc"
     assert visible("שלום می\u200cخواهم 👩\u200d🔬") == "שלום می\u200cخواهم 👩\u200d🔬"
+
+
+def test_a_finished_file_can_be_read_where_nothing_can_be_written(file, tmp_path, monkeypatch):
+    copy = tmp_path / "copy.sqlite"
+    _copy(file, copy)
+    monkeypatch.setattr("runner.database.os.access", lambda path, mode: False)
+    assert checked(copy) == copy
+    assert len(effects(copy).overall) == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["copy.sqlite"]
