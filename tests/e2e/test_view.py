@@ -298,6 +298,6 @@ def test_stop_asks_first_and_then_the_run_ends_tidily(tab, run):
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.click("#stop")
     tab.wait_for_selector("text=Asked: the run ends after what is in flight.")
-    assert run.going.wait(30) == 130
+    assert run.going.wait(90) == 130
     tab.wait_for_selector(".summary:has-text('Ended')")
     assert tab.locator("#stop").is_disabled()
