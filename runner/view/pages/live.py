@@ -66,7 +66,7 @@ def register(app: Dash, source: Source) -> None:
         live, found, serial = source.live(), _effects(source), source.effects.serial
         figures = no_update if found is None or serial == drawn else _figures(found)
         disabled = not live.is_going or live.stopping
-        pace = BEAT if live.is_going else SLOWLY
+        pace = BEAT if live.is_going or found is None else SLOWLY
         return account(live, found, source.effects.error), disabled, figures, serial, pace
 
     @app.callback(Output("stop-sure", "displayed"), Input("stop", "n_clicks"), prevent_initial_call=True)
