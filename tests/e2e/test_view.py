@@ -51,7 +51,8 @@ def run(tmp_path_factory) -> Iterator[SimpleNamespace]:
             model(server.url, name="hostile", id="hostile", concurrency=2),
         ]
         budget = {"usd": 50.0, "confirm_above": 100.0}
-        study = write_study(folder, models, n=200, groups=20, variants={"formats": ["prose", "bullets"]}, budget=budget)
+        tables = {"variants": {"formats": ["prose", "bullets"]}, "budget": budget, "report": {"by": ["gender"]}}
+        study = write_study(folder, models, n=200, groups=20, **tables)
         going = start(study, "--yes", "--no-pilot")
         _until(lambda: (folder / "study.sqlite").exists() and _count(folder) > 50)
         page = subprocess.Popen(
@@ -163,6 +164,34 @@ def _every_row_is(column: str, value: str) -> str:
     return f"{cells}.length > 3 && {cells}.every((cell) => cell.textContent === '{value}')"
 
 
+def test_two_formats_beside_each_other(tab, run):
+    tab.goto(f"{run.base}/compare?what=format&first=prose&second=bullets&only=different")
+    tab.wait_for_selector(".ag-row a")
+    tab.wait_for_selector("#difference table", timeout=20_000)
+    assert "second − first" in tab.locator("#difference").text_content()
+    values = tab.evaluate("[...document.querySelectorAll('.ag-row')].map((row) => row.innerText)")
+    assert len(values) > 3
+
+
+@pytest.mark.parametrize(("scheme", "width", "pages"), [("light", 1300, ("/", "/report")), ("dark", 400, PAGES[:3])])
+def test_no_fault_for_who_cannot_see_or_has_a_small_screen(browser, run, scheme, width, pages):
+    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+    tab = context.new_page()
+    tab.goto(run.url)
+    tab.wait_for_selector("h1")
+    trial = rows(run.folder, "SELECT model, persona, variant, item, rotation, replicate FROM score LIMIT 1")[0]
+    for path in (*pages, f"/trial?place={'-'.join(map(str, trial))}"):
+        tab.goto(f"{run.base}{path}")
+        tab.wait_for_selector("h1")
+        tab.wait_for_selector(".ag-row [col-id], #live, h2, #report-state")
+        tab.wait_for_timeout(300)
+        _assert_no_grave_fault(tab)
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width, path
+        background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 23, 28)")
+    context.close()
+
+
 def test_with_the_keyboard_alone(tab):
     tab.keyboard.press("Tab")
     assert tab.evaluate("document.activeElement.className") == "skip"
@@ -201,25 +230,6 @@ def test_two_tabs_look_at_different_things(tab, context, run):
     other.wait_for_selector("text=newer have landed")
     assert other.evaluate(_every_row_is("format", "bullets"))
     other.close()
-
-
-@pytest.mark.parametrize(("scheme", "width", "pages"), [("light", 1300, PAGES[:1]), ("dark", 400, PAGES[:3])])
-def test_no_fault_for_who_cannot_see_or_has_a_small_screen(browser, run, scheme, width, pages):
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
-    tab = context.new_page()
-    tab.goto(run.url)
-    tab.wait_for_selector("h1")
-    trial = rows(run.folder, "SELECT model, persona, variant, item, rotation, replicate FROM score LIMIT 1")[0]
-    for path in (*pages, f"/trial?place={'-'.join(map(str, trial))}"):
-        tab.goto(f"{run.base}{path}")
-        tab.wait_for_selector("h1")
-        tab.wait_for_selector(".ag-row [col-id], #live, h2, #report-state")
-        tab.wait_for_timeout(300)
-        _assert_no_grave_fault(tab)
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width, path
-        background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 23, 28)")
-    context.close()
 
 
 def _assert_no_grave_fault(tab) -> None:
@@ -268,15 +278,6 @@ def test_another_origin_cannot_read_it(context, run):
     frame += "f.onload = () => done(f.contentDocument === null); document.body.append(f); })"
     assert tab.evaluate(frame) is True
     tab.close()
-
-
-def test_two_formats_beside_each_other(tab, run):
-    tab.goto(f"{run.base}/compare?what=format&first=prose&second=bullets&only=different")
-    tab.wait_for_selector(".ag-row a")
-    tab.wait_for_selector("#difference table", timeout=20_000)
-    assert "second − first" in tab.locator("#difference").text_content()
-    values = tab.evaluate("[...document.querySelectorAll('.ag-row')].map((row) => row.innerText)")
-    assert len(values) > 3
 
 
 def test_the_report_is_the_same_page(tab, run):
