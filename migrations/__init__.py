@@ -49,6 +49,13 @@ _JOBS = (
     "ALTER TABLE completion ADD COLUMN saved_micro_usd INTEGER NOT NULL DEFAULT 0",
 )
 
+
+@schema(name="0002_scores_not_ok")
+def index_scores_not_ok(database: Database) -> None:
+    """What could not be scored is found at once among millions; a score that is ok costs the index nothing."""
+    database.execute("CREATE INDEX score_not_ok ON score (status) WHERE status != 'ok'")
+
+
 _TABLES = (
     "CREATE TABLE text (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, text TEXT NOT NULL)",
     """CREATE TABLE model (

@@ -13,6 +13,7 @@ from runner.commands import study as commands
 from runner.commands.coherence import coherence
 from runner.commands.console import err
 from runner.commands.serve import serve
+from runner.commands.view import view
 from runner.config import Study
 
 app = typer.Typer(
@@ -36,6 +37,7 @@ for command in (
     files.export,
     start.init,
     serve,
+    view,
 ):
     app.command()(command)
 app.add_typer(personas.app, name="personas", help="Survey files into personas: build, check, show, export.")

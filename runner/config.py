@@ -285,12 +285,17 @@ class Study(Section):
         """Read a study file. Raises InputError: one sentence that names the file, the key and the remedy."""
         path = Path(path)
         try:
-            text = path.read_text(encoding="utf-8")
-            tables = tomllib.loads(text)
+            return cls.parse(path.read_text(encoding="utf-8"), path)
         except FileNotFoundError:
             raise InputError(f"{path}: no such study file; name one with --study FILE") from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read ({error})") from None
+
+    @classmethod
+    def parse(cls, text: str, path: Path) -> "Study":
+        """A study from its text; `path` is where it stands, or stood. Raises InputError."""
+        try:
+            tables = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{path}: not valid TOML: {error}") from None
         for reserved in NOT_IN_FILE:

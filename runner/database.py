@@ -29,6 +29,10 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
     if not create and not path.exists():
         raise InputError(f"{path}: no such database; run the study first, or name another file")
     with database_errors(path):
+        if not create and not os.access(path.parent, os.W_OK):
+            connection = read_only(path)
+            _migrate(connection, path)
+            return connection
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(path.parent):
             connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
@@ -48,6 +52,15 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write. A finished file in a folder where nothing can be written has no place for
+    SQLite's shared memory, and needs none."""
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=ro" if has_log or os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
+    uri = f"{path.resolve().as_uri()}?{mode}"
+    return sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False, isolation_level=None)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:

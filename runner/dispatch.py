@@ -60,6 +60,7 @@ class ModelRun(Recorder):
         self._workers: list[asyncio.Task[None]] = []
         if context.options.pilot and self._is_new():
             self._pilot = []
+        self._state.limits[section.name] = self._limits
         self.plan()
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:
@@ -67,6 +68,11 @@ class ModelRun(Recorder):
         trials = islice(self._context.crossing.trials(self._model), self._context.options.limit)
         for block in blocks(trials):
             yield block
+
+    def _limits(self) -> dict[str, float | None]:
+        """How much may be sent at once as of now: `concurrency` of at most `most`, requests and tokens a minute."""
+        rates = {"requests": self._rates.requests_per_minute, "tokens": self._rates.tokens_per_minute}
+        return {"in_use": self._gate.active, "concurrency": int(self._gate.limit), "most": self._gate.most, **rates}
 
     async def run(self) -> None:
         """Ask everything that is not answered yet. Raises MtpaError for what ends the whole run."""
@@ -220,7 +226,6 @@ class ModelRun(Recorder):
                 self._gate.shrink()
             elif self._breaker.failed():
                 self._halt(f"most calls fail, the last with {error}")
-        self._state.concurrency[name] = int(self._gate.limit)
 
     def _try_again(self, flight: Flight, error: Transient) -> None:
         """A first failure starts the flight's retries, outside of any slot; a later one goes back to them."""

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,7 +86,8 @@ def caching(connection: sqlite3.Connection, model: int | None = None) -> Caching
 class State:
     """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped.
 
-    `jobs` are those open at the provider, by model: how many, with how many requests, of which answered.
+    `jobs` are those open at the provider, by model: how many, with how many requests, of which answered; `limits` are
+    asked for at every heartbeat: they adapt.
     """
 
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
@@ -94,7 +96,7 @@ class State:
     micro_usd: int = 0
     caching: Caching = field(default_factory=Caching)
     jobs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
-    concurrency: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, Callable[[], dict[str, float | None]]] = field(default_factory=dict)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     last_failure: dict[str, str] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)
@@ -128,6 +130,7 @@ class State:
         ]
         failures = [{"model": model, "kind": kind, "count": count} for (model, kind), count in self.failures.items()]
         beat: dict[str, Any] = {"at": now(), "sent": self.sent, "in_flight": self.in_flight}
-        beat |= {"micro_usd": self.micro_usd, "concurrency": self.concurrency, "failures": failures}
+        beat |= {"micro_usd": self.micro_usd, "failures": failures}
+        beat |= {"limits": {model: limits() for model, limits in self.limits.items()}}
         beat |= {"last_failure": self.last_failure, "stopped": self.stopped, "targets": self.targets, "rows": rows}
         return json.dumps(beat)

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,6 @@ class StatusRow:
 class Status:
     """The last run of a file, as it accounts for itself every second."""
 
-    completions: int
-    scores: int
     run: int = 0
     started: str = ""
     ended: str = ""
@@ -39,6 +37,8 @@ class Status:
     rows: list[StatusRow] = field(default_factory=list)
     settled_micro_usd: int = 0
     reserved_micro_usd: int = 0
+    completions: int = 0
+    scores: int = 0
     bytes: int = 0
     jobs: list[str] = field(default_factory=list)
     caching: Caching = field(default_factory=Caching)
@@ -98,22 +98,26 @@ def read_status(path: Path) -> Status:
     """The last run of the file. Raises InputError or MachineError."""
     connection = open_database(path, create=False)
     with database_errors(path):
-        sql = "SELECT id, started, ended, heartbeat FROM run ORDER BY id DESC LIMIT 1"
-        row = connection.execute(sql).fetchone()
         (completions,) = connection.execute("SELECT count(*) FROM completion").fetchone()
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
-        amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved FROM"
-        sums = "coalesce(sum(settled), 0), coalesce(sum(reserved), 0)"
-        sql = f"SELECT {sums} FROM ({amounts} spend UNION ALL {amounts} job)"
-        settled, reserved = connection.execute(sql).fetchone()
-        jobs, cached = _jobs(connection), caching(connection)
+        counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
+        found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
         connection.close()
+    return found
+
+
+def last_run(connection: sqlite3.Connection) -> Status:
+    """The last run without counting what is in the file, which takes long in a big one."""
+    row = connection.execute("SELECT id, started, ended, heartbeat FROM run ORDER BY id DESC LIMIT 1").fetchone()
     if row is None:
-        return Status(completions, scores, bytes=file_size(path), jobs=jobs, caching=cached)
+        return Status()
+    amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved FROM"
+    sums = "coalesce(sum(settled), 0), coalesce(sum(reserved), 0)"
+    sql = f"SELECT {sums} FROM ({amounts} spend UNION ALL {amounts} job)"
+    settled, reserved = connection.execute(sql).fetchone()
     beat = json.loads(row[3])
     rows = [StatusRow(**each) for each in beat.get("rows", [])]
-    ran = (row[0], row[1], row[2] or "", beat, rows, settled, reserved)
-    return Status(completions, scores, *ran, file_size(path), jobs, cached)
+    return Status(row[0], row[1], row[2] or "", beat, rows, settled, reserved)
 
 
 def _jobs(connection: sqlite3.Connection) -> list[str]:

@@ -221,7 +221,7 @@ class Crossing:
         self, model: AskedModel, question: Question, trial: Trial, persona_text: str, variant: Variant
     ) -> Request:
         messages = compose(persona_text or None, question.texts[trial.rotation], self.system, variant)
-        kind, options = _answer_kind(question.item, model.section)
+        kind, options = answer_kind(question.item, model.section.answer)
         fields = key_fields(model.fields, messages, kind, options, trial.replicate)
         return Request(digest(fields), messages, model.identity.parameters, kind, options)
 
@@ -233,10 +233,11 @@ def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:
         yield block
 
 
-def _answer_kind(item: Item, model: ModelSection) -> tuple[AnswerKind, tuple[str, ...]]:
+def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
+    """What is asked of a model whose study says `answer`, and the letters or continuations that it chooses from."""
     if item.ask == "loglik":
         return "loglik", continuations(item)
-    if item.ask == "letter" and model.answer == "probabilities":
+    if item.ask == "letter" and answer == "probabilities":
         return "letters", tuple(LETTERS[: len(item.choices)])
     return "text", ()
 

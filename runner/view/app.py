@@ -1,0 +1,151 @@
+"""The application: its pages by address, what can be downloaded, and the guard before it all."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from dash import Dash, Input, Output, State, dcc, html, set_props
+from flask import Flask, Response, request
+
+from personas.errors import MtpaError
+from runner.view.background import result
+from runner.view.guard import REPORT_POLICY, Guard
+from runner.view.pages import compare, explore, live, report, trial
+from runner.view.pages.parts import named
+from runner.view.source import Source
+from runner.view.text import line, visible
+from runner.view.trial import answer_text
+
+
+class Page(NamedTuple):
+    """A page: what the navigation calls it, "" where it does not; what is in it; what keeps it up to date."""
+
+    name: str
+    render: Callable[[Source, str], list[Any]]
+    register: Callable[[Dash, Source], None] = lambda app, source: None
+
+
+PAGES = {
+    "/": Page("Live", live.render, live.register),
+    "/explore": Page("Trials", explore.render, explore.register),
+    "/compare": Page("Compare", compare.render, compare.register),
+    "/report": Page("Report", report.render, report.register),
+    "/trial": Page("", trial.render),
+}
+_DOCUMENT = """<!doctype html>
+<html lang="en">
+<head>
+{%metas%}
+<meta name="color-scheme" content="light dark">
+<title>{%title%}</title>
+<link rel="icon" href="data:,">
+{%css%}
+</head>
+<body>
+{%app_entry%}
+{%config%}
+{%scripts%}
+{%renderer%}
+</body>
+</html>"""
+
+
+def application(source: Source, token: str, port: int) -> Dash:
+    """The page over one file, for whoever has the token. `port` names the cookie."""
+    app = Dash(
+        "runner.view",
+        assets_folder=str(Path(__file__).parent / "assets"),
+        title=f"mtpa: {source.path.name}",
+        update_title="",
+        index_string=_DOCUMENT,
+        serve_locally=True,
+        suppress_callback_exceptions=True,
+        enable_mcp=False,
+        on_error=_tell,
+    )
+    app.layout = html.Div(
+        [
+            dcc.Location(id="url", refresh="callback-nav"),
+            html.A("Skip to the content", href="#main", className="skip"),
+            html.Header([html.Span(line(source.path.name, 60), className="file"), named(html.Nav(id="nav"), "Pages")]),
+            html.Div(id="problem", role="alert"),
+            html.Main(id="main", tabIndex=-1),
+        ]
+    )
+    _route(app, source)
+    for page in PAGES.values():
+        page.register(app, source)
+    _download(app.server, source)
+    Guard(app.server, token, port, " ".join(app.csp_hashes()))
+    return app
+
+
+def _route(app: Dash, source: Source) -> None:
+    @app.callback(
+        Output("main", "children"),
+        Output("nav", "children"),
+        Output("problem", "children"),
+        Input("url", "pathname"),
+        State("url", "search"),
+    )
+    def show(path: str | None, search: str | None) -> tuple[list[Any], list[Any], str]:
+        path = path or "/"
+        try:
+            content = PAGES[path].render(source, search or "") if path in PAGES else _absent(path)
+        except Exception as error:  # a file from outside may hold anything
+            return [html.H1("mtpa")], _links(path), _said(error)
+        return content, _links(path), ""
+
+
+def _tell(error: Exception) -> None:
+    """Say above the page, which stays as it was, what went wrong."""
+    set_props("problem", {"children": _said(error)})
+
+
+def _said(error: Exception) -> str:
+    return visible(str(error) if isinstance(error, MtpaError) else f"This cannot be shown: {error!r:.300}")
+
+
+def _absent(path: str) -> list[Any]:
+    return [html.H1("No such page"), html.P(["There is no page ", line(path, 80), "; the pages are above."])]
+
+
+def _links(path: str) -> list[Any]:
+    current = "/explore" if path == "/trial" else path
+    return [_link(page.name, address, address == current) for address, page in PAGES.items() if page.name]
+
+
+def _link(name: str, address: str, is_current: bool) -> Any:
+    if not is_current:
+        return dcc.Link(name, href=address)
+    here = html.A(name, href=address)
+    setattr(here, "aria-current", "page")
+    return here
+
+
+def _download(server: Flask, source: Source) -> None:
+    """What is no page: whole answers as text, the report as a file."""
+
+    @server.get("/answer/<int:number>.txt")
+    def answer(number: int) -> Response:
+        text = source.look(answer_text, number) if number < 2**63 else None
+        if text is None:
+            return Response("This file has no such answer.\n", status=404, mimetype="text/plain")
+        headers = {"Content-Disposition": f"attachment; filename=answer-{number}.txt"}
+        return Response(text.encode("utf-8", "replace"), mimetype="text/plain", headers=headers)
+
+    @server.get("/report.html")
+    def report_file() -> Response:
+        headers = {"Content-Security-Policy": REPORT_POLICY}
+        if "save" in request.args:
+            headers["Content-Disposition"] = f"attachment; filename={_plain_name(source.path.stem)}.html"
+        return Response(result(source.report().future), mimetype="text/html", headers=headers)
+
+    @server.errorhandler(MtpaError)
+    def sentence(error: MtpaError) -> Response:
+        return Response(f"{visible(str(error))}\n", status=503, mimetype="text/plain")
+
+
+def _plain_name(name: str) -> str:
+    """A file's name that needs no quoting."""
+    return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in name)

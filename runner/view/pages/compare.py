@@ -1,0 +1,186 @@
+"""Two personas, models or formats beside each other on the same items."""
+
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+from typing import Any
+
+import pandas as pd
+from dash import MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
+from dash.exceptions import PreventUpdate
+
+from personas.errors import MtpaError
+from runner.view.background import result
+from runner.view.compare import DIFFERENT, KINDS, Answered, Pair, Sides, pairs, personas
+from runner.view.computed import compared
+from runner.view.file import version_of
+from runner.view.pages.parts import block, dropdown, grid, number, options, response, table, trial_address
+from runner.view.source import Source
+from runner.view.text import line, visible
+from runner.view.trials import Filter, latest
+from scoring.report.findings import title_of
+from scoring.subgroups import MEASURES
+
+PAGE = "compare"
+FIELDS = tuple(each.name for each in fields(Sides))
+_COLUMNS = [
+    {"field": "item", "headerName": "Item", "width": 150},
+    {"field": "first", "headerName": "First", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 120},
+    {"field": "one", "headerName": "Value", "width": 85, "type": "rightAligned"},
+    {"field": "second", "headerName": "Second", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 120},
+    {"field": "other", "headerName": "Value", "width": 85, "type": "rightAligned"},
+    {"field": "question", "headerName": "Question", "flex": 2, "minWidth": 220},
+    {"field": "persona", "headerName": "Persona", "width": 190},
+]
+
+
+def render(source: Source, search: str) -> list[Any]:
+    """The page that an address asks for."""
+    sides = Sides.parse(search)
+    return [
+        dcc.Location(id="compare-url", pathname="/compare", search=search, refresh="callback-nav"),
+        html.H1("Compare"),
+        html.Div(_fields(source, sides), className="filters", role="search"),
+        html.Div(_shown(source, sides), id="compare-shown"),
+    ]
+
+
+def _shown(source: Source, sides: Sides) -> list[Any]:
+    """The pairs, and above them the difference once it is computed."""
+    if not sides.is_complete:
+        return [html.P("Choose two different ones: their answers to the same items stand side by side.")]
+    upto = source.look(latest, Filter())
+    identity = {"table": "pairs", "search": sides.search(), "upto": upto}
+    names = {"first": line(sides.first, 60), "second": line(sides.second, 60)}
+    columns = [{**each, "headerName": names.get(str(each["field"]), each["headerName"])} for each in _COLUMNS]
+    return [
+        html.Div(html.P("Computing the difference and its intervals…"), id="difference", role="status"),
+        grid(identity, columns, "Pairs of answers to the same question"),
+        dcc.Store(id="compared", data={"search": sides.search(), "version": list(version_of(source.path))}),
+        dcc.Interval(id="compared-beat", interval=700),
+    ]
+
+
+def _fields(source: Source, sides: Sides) -> list[Any]:
+    known, sorts = source.choices(), _sorts(source, sides)
+    kinds = [(each, f"two {each}s") for each in KINDS]
+    return [
+        dropdown(_id("what"), "Compare", kinds, sides.what),
+        dropdown(_id("first"), "First", sorts, sides.first),
+        dropdown(_id("second"), "Second", sorts, sides.second),
+        dropdown(_id("benchmark"), "Benchmark", known.benchmarks, sides.benchmark),
+        dropdown(_id("only"), "Only", [(DIFFERENT, "where they chose differently")], sides.only),
+    ]
+
+
+def _sorts(source: Source, sides: Sides) -> Sequence[str]:
+    """What there is to compare; personas are offered as they are searched for."""
+    known = source.choices()
+    return {"persona": (), "model": known.models, "format": known.formats}[sides.what]
+
+
+def _id(field: str) -> str:
+    return f"{PAGE}-{field}"
+
+
+def register(app: Dash, source: Source) -> None:
+    """Fields and address follow each other, the table follows both, and asks for its rows."""
+
+    @app.callback(
+        Output("compare-url", "search"),
+        [Output(_id(name), "value") for name in FIELDS],
+        Output("compare-shown", "children"),
+        Input("compare-url", "search"),
+        [Input(_id(name), "value") for name in FIELDS],
+        prevent_initial_call=True,
+    )
+    def follow(search: str | None, *values: str | None) -> Any:
+        before = Sides.parse(search or "")
+        sides = before
+        if ctx.triggered_id != "compare-url":
+            chosen = Sides(**{name: value or "" for name, value in zip(FIELDS, values, strict=True)})
+            sides = Sides.parse(chosen.search())
+            sides = sides if sides.what == before.what else Sides(sides.what, benchmark=sides.benchmark)
+            if sides == before and chosen.what:
+                raise PreventUpdate
+        return sides.search(), *(value or None for value in astuple(sides)), _shown(source, sides)
+
+    for side in ("first", "second"):
+
+        @app.callback(
+            Output(_id(side), "options"),
+            Input(_id(side), "search_value"),
+            Input("compare-url", "search"),
+        )
+        def offer(typed: str | None, search: str | None, side: str = side) -> list[dict[str, str]]:
+            sides = Sides.parse(search or "")
+            found = source.look(personas, typed or "") if sides.what == "persona" else _sorts(source, sides)
+            return options(found, getattr(sides, side))
+
+    @app.callback(
+        Output({"table": "pairs", "search": MATCH, "upto": MATCH}, "getRowsResponse"),
+        Input({"table": "pairs", "search": MATCH, "upto": MATCH}, "getRowsRequest"),
+        prevent_initial_call=True,
+    )
+    def rows(request: dict[str, Any] | None) -> Any:
+        if request is None:
+            return no_update
+        identity = ctx.triggered_id
+        start, most = block(request)
+        found = source.look(pairs, Sides.parse(identity["search"]), int(identity["upto"]), start, most)
+        return response([_cells(pair) for pair in found], start, most, None)
+
+    @app.callback(
+        Output("difference", "children"),
+        Output("compared-beat", "disabled"),
+        Input("compared-beat", "n_intervals"),
+        State("compared", "data"),
+    )
+    def difference(_: int, wanted: dict[str, Any]) -> Any:
+        sides = Sides.parse(wanted["search"])
+        names = (sides.what, sides.first, sides.second, sides.benchmark)
+        future = source.background.ask((compared, *names, *wanted["version"]), compared, source.path, *names)
+        if not future.done():
+            return no_update, False
+        try:
+            return _difference(result(future), sides), True
+        except MtpaError as error:
+            return html.P(visible(str(error)), role="alert"), True
+
+
+def _difference(found: pd.DataFrame, sides: Sides) -> Any:
+    """Second − first, with both intervals."""
+    if found.empty:
+        return html.Div(html.P("No answered trial in common."))
+    what = {"baseline": f"two {sides.what}s" if sides.what == "persona" else "baseline"}
+    rows = [
+        (
+            title_of(str(row.benchmark)),
+            MEASURES[str(row.measure)],
+            what.get(str(row.compared), str(row.compared)),
+            f"{row.items:,}",
+            number(row.without, ".3f"),
+            number(row.with_persona, ".3f"),
+            number(row.effect, "+.3f"),
+            f"{number(row.items_low, '+.3f')} … {number(row.items_high, '+.3f')}",
+        )
+        for row in found.itertuples()
+    ]
+    numbers = ("items", "first", "second", "second − first", "95 % interval, for items like these")
+    return table("The difference", ("benchmark", "measure", "of", *numbers), rows, numbers)
+
+
+def _cells(pair: Pair) -> dict[str, Any]:
+    return {
+        "item": line(pair.item_id, 80),
+        "question": line(pair.question),
+        "persona": line(pair.persona_id, 80),
+        "first": _link(pair.first, pair),
+        "one": number(pair.first.value, ".3g"),
+        "second": _link(pair.second, pair),
+        "other": number(pair.second.value, ".3g"),
+    }
+
+
+def _link(side: Answered, pair: Pair) -> dict[str, str]:
+    text = line(side.answer, 80) or side.status
+    return {"href": trial_address(side.place), "text": text, "persona": line(pair.item_id, 80)}

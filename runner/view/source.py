@@ -1,0 +1,78 @@
+"""What the pages share: the file, the study, the process for statistics, and what was seen of the run."""
+
+from collections.abc import Callable, Hashable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection
+from threading import Lock
+from typing import Any, NamedTuple, TypeVar
+
+from runner.view.background import Background, Paced
+from runner.view.computed import effects, report_page
+from runner.view.file import reading, version_of
+from runner.view.live import Live, Pulse
+from runner.view.trials import Choices, choices
+
+T = TypeVar("T")
+
+
+class Report(NamedTuple):
+    """The report's page, on its way or made; `is_stale` says that the file has changed since it was asked for."""
+
+    number: int
+    future: "Future[str]"
+    is_stale: bool
+
+
+class Source:
+    """A file that is looked at. `study` is the study file, where the page was opened for one."""
+
+    def __init__(self, path: Path, study: Path | None = None) -> None:
+        self.path, self.study = path, study
+        self.background = Background()
+        self.effects = Paced(self.background, effects, path)
+        self._pulse, self._lock = Pulse(), Lock()
+        self._choices: tuple[Any, Choices] | None = None
+        self._report: Report | None = None
+        self._reported: Hashable = None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A read-only connection. Raises InputError or MachineError."""
+        with reading(self.path) as connection:
+            yield connection
+
+    def look(self, read: Callable[..., T], *arguments: Any) -> T:
+        """What `read(connection, *arguments)` finds."""
+        with self.reading() as connection:
+            return read(connection, *arguments)
+
+    def live(self) -> Live:
+        """The run as it is now."""
+        with self._lock, self.reading() as connection:
+            return self._pulse.read(connection)
+
+    def choices(self) -> Choices:
+        """What filters can be set to; read again when there are new people, items, models or variants."""
+        sql = "SELECT " + ", ".join(f"(SELECT max(id) FROM {name})" for name in ("persona", "item", "model", "variant"))
+        with self.reading() as connection:
+            now = connection.execute(sql).fetchone()
+            if self._choices is None or self._choices[0] != now:
+                self._choices = now, choices(connection)
+            return self._choices[1]
+
+    def report(self, again: bool = False) -> Report:
+        """The report of the last run; where there is one already, `again` makes it from the file as it is now."""
+        version = version_of(self.path)
+        with self._lock:
+            before = self._report
+            if before is None or (again and before.future.done() and version != self._reported):
+                self._reported = version
+                future = self.background.ask(("report", version), report_page, self.path, self.study)
+                self._report = before = Report(1 if before is None else before.number + 1, future, False)
+            return before._replace(is_stale=version != self._reported)
+
+    def close(self) -> None:
+        """End the process for statistics."""
+        self.background.close()
