@@ -14,11 +14,16 @@ from runner.limits import Breaker, Gate, Rates
 from runner.pilot import REQUESTS, verdict
 from runner.prices import cost, worst_cost, worst_prompt_tokens
 from runner.recording import Judge, Recorder
+from runner.requests import Request
 from runner.retry import BackendError, ModelUnavailable, Transient, retrying
 from runner.trials import Asked, AskedModel, blocks
 
 POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 15.0
+
+
+class Stopped(Exception):
+    """The model is to stop, and a request of it was not sent yet."""
 
 
 @dataclass
@@ -58,6 +63,7 @@ class ModelRun(Recorder):
         self._landed = asyncio.Event()
         self._flights: dict[bytes, Flight] = {}
         self._workers: list[asyncio.Task[None]] = []
+        self._admitting: set[asyncio.Task[None] | None] = set()
         if context.options.pilot and self._is_new():
             self._pilot = []
         self._state.limits[section.name] = self._limits
@@ -76,16 +82,26 @@ class ModelRun(Recorder):
 
     async def run(self) -> None:
         """Ask everything that is not answered yet. Raises MtpaError for what ends the whole run."""
+        letting_go = asyncio.create_task(self._let_go())
         try:
             async for block in self._blocks():
                 self._deferred += await self._take(block)
             await self._settle()
         finally:
+            letting_go.cancel()
             for task in (*self._workers, *(flight.retry for flight in self._flights.values() if flight.retry)):
                 task.cancel()
             self._budget.close()
             await self._note_exactness()
             await self._backend.close()
+
+    async def _let_go(self) -> None:
+        """Once the model is to stop, what still waits for a limit is not sent: a limit may take minutes."""
+        while not self._stopping:
+            await self._sleep(POLL_SECONDS)
+        while self._admitting:
+            if worker := self._admitting.pop():
+                worker.cancel()
 
     async def _note_exactness(self) -> None:
         """Keep what a backend that batches knows of its batches' exactness."""
@@ -174,6 +190,8 @@ class ModelRun(Recorder):
                 continue
             try:
                 await self._attempt(flight)
+            except Stopped:
+                self._drop(flight)
             except BudgetReached:
                 self._state.over_budget.add(self._model.section.name)
                 self._halted = True
@@ -193,11 +211,7 @@ class ModelRun(Recorder):
     async def _attempt(self, flight: Flight) -> None:
         """Send a request once: limits and budget first, then a slot."""
         request = flight.first.request
-        if self._rates.limited:
-            await self._rates.admit(worst_prompt_tokens(request) // 4)
-        reserved = worst_cost(self._price, self._model.identity, request) if self._budget.capped else 0
-        await self._budget.reserve(reserved)
-        await self._gate.enter()
+        reserved = await self._admit(request)
         self._state.sent += 1
         self._state.in_flight += 1
         flight.attempts += 1
@@ -217,6 +231,27 @@ class ModelRun(Recorder):
         self._budget.settle(reserved, price)
         self._store(flight.key, self._texts(flight.first), flight.waiting, answer, price)
         self._land(flight)
+
+    async def _admit(self, request: Request) -> int:
+        """Wait until the limits and the budget allow a request; what was reserved for it. Raises Stopped."""
+        worker, reserved = asyncio.current_task(), 0
+        self._admitting.add(worker)
+        try:
+            if self._rates.limited:
+                await self._rates.admit(worst_prompt_tokens(request) // 4)
+            if self._budget.capped:
+                worst = worst_cost(self._price, self._model.identity, request)
+                await self._budget.reserve(worst)
+                reserved = worst
+            await self._gate.enter()
+        except asyncio.CancelledError:
+            self._budget.settle(reserved, 0)
+            if worker in self._admitting:
+                raise
+            raise Stopped from None
+        finally:
+            self._admitting.discard(worker)
+        return reserved
 
     def _count_failure(self, error: BackendError) -> None:
         name = self._model.section.name

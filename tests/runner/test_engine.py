@@ -197,6 +197,22 @@ async def test_a_stop_drains_what_is_in_flight(tmp_path: Path) -> None:
     assert server.repeats == 0
 
 
+async def test_a_stop_does_not_wait_for_limits(tmp_path: Path) -> None:
+    """What waits for its turn within requests a minute, or for a breaker that is open, is not sent any more."""
+    with FakeLLM() as server:
+        slow = model(server.url, concurrency=16, requests_per_minute=20)
+        stop = asyncio.Event()
+        going = asyncio.create_task(run(load(tmp_path, [slow]), stop=stop, pilot=False))
+        while not server.requests:
+            await asyncio.sleep(0.02)
+        stop.set()
+        state = await asyncio.wait_for(going, 3)
+        sent = server.requests
+        await asyncio.sleep(0.2)
+        assert sent == server.requests == rows(tmp_path, "SELECT count(*) FROM completion")[0][0] < 30
+    assert state.interrupted and not state.failures
+
+
 async def test_a_stop_asked_for_in_the_file_is_obeyed(tmp_path: Path) -> None:
     with FakeLLM(latency=0.2) as server:
         study = load(tmp_path, [model(server.url, concurrency=4)], n=50)
