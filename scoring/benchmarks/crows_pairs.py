@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from scoring.answers import Response
@@ -53,13 +54,27 @@ class CrowsPairs(MultipleChoice):
 
 
 def _consistency(frame: pd.DataFrame) -> float:
-    """Over pairs that were read in two or more rotations; NaN where there are none."""
+    """The share of answers whose pair was answered alike in every rotation, among pairs read in two or more; NaN where
+    there are none. A share of answers, not of pairs: a pair that a bootstrap draws twice counts twice."""
     if not {"item_id", "rotation"} <= set(frame.columns):
         return float("nan")
-    asked = [each for each in ("model", "item_id", "persona_id", "format", "replicate") if each in frame]
-    values = frame.dropna(subset=["value"]).groupby(asked, observed=True)["value"]
-    pairs = values.agg(["nunique", "size"]).query("size > 1")
-    return float((pairs["nunique"] == 1).mean())
+    read = frame[frame["value"].notna()]
+    pair = np.zeros(len(read), dtype=np.int64)
+    for name in ("model", "item_id", "persona_id", "format", "replicate"):
+        if name in read:
+            codes, values = pd.factorize(read[name])
+            pair = pair * len(values) + codes
+    order = np.argsort(pair, kind="stable")
+    starts = np.flatnonzero(np.diff(pair[order], prepend=-1))
+    if not len(starts):
+        return float("nan")
+    spans = [
+        np.maximum.reduceat(values, starts) != np.minimum.reduceat(values, starts)
+        for values in (read[name].to_numpy()[order] for name in ("value", "rotation"))
+    ]
+    differs, asked_twice = spans
+    sizes = np.diff(starts, append=len(order))
+    return float(np.average(~differs[asked_twice], weights=sizes[asked_twice])) if asked_twice.any() else float("nan")
 
 
 def absolute_difference(response: Response) -> float:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,3 +84,23 @@ def test_a_wrong_file_is_refused(tmp_path: Path, content: str, sentence: str) ->
     (tmp_path / "crows_pairs_anonymized.csv").write_text(content)
     with pytest.raises(InputError, match=sentence):
         list(CrowsPairs().load(tmp_path, "choice"))
+
+
+def test_a_pair_is_consistent_over_rotations_not_over_copies_of_a_row() -> None:
+    """A bootstrap repeats rows: a pair drawn twice counts twice, a rotation drawn twice is still one."""
+    rows = pd.DataFrame(
+        {
+            "item_id": ["a", "a", "b", "b", "c"],
+            "persona_id": "",
+            "rotation": [0, 1, 0, 1, 0],
+            "value": [1.0, 1.0, 1.0, 0.0, 1.0],
+            "role": "stereo",
+            "direction": "stereo",
+        }
+    )
+    same = [
+        CrowsPairs().aggregate(rows.iloc[drawn])["same_in_both_orders"]
+        for drawn in ([0, 1, 2, 3, 4], [0, 1, 0, 1, 2, 3])
+    ]
+    assert same == pytest.approx([1 / 2, 2 / 3])
+    assert math.isnan(CrowsPairs().aggregate(rows.iloc[[4, 4]])["same_in_both_orders"])
