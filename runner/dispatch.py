@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Protocol, cast
 
 from personas.errors import MtpaError
-from runner.backends.base import Answer, Batching
+from runner.backends.base import Answer, Batching, Remarking
 from runner.budget import Budget, BudgetReached
 from runner.cache import Completion, Failure, Score, ScoreState, as_stored
 from runner.context import Context
@@ -110,6 +110,8 @@ class ModelRun:
             self._budget.close()
             await self._note_exactness()
             await self._backend.close()
+            if isinstance(self._backend, Remarking):
+                self._state.remarks += self._backend.remarks()
 
     async def _note_exactness(self) -> None:
         """Keep what a backend that batches knows of its batches' exactness."""

@@ -56,6 +56,7 @@ class State:
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     last_failure: dict[str, str] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     over_budget: set[str] = field(default_factory=set)
     interrupted: bool = False
 
@@ -86,4 +87,6 @@ class State:
         failures = [{"model": model, "kind": kind, "count": count} for (model, kind), count in self.failures.items()]
         beat: dict[str, Any] = {"at": now(), "sent": self.sent, "in_flight": self.in_flight}
         beat |= {"micro_usd": self.micro_usd, "concurrency": self.concurrency, "failures": failures}
-        return json.dumps(beat | {"last_failure": self.last_failure, "stopped": self.stopped, "rows": rows})
+        return json.dumps(
+            beat | {"last_failure": self.last_failure, "stopped": self.stopped, "remarks": self.remarks, "rows": rows}
+        )

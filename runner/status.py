@@ -74,6 +74,7 @@ class Status:
         for each in self.beat.get("failures", []):
             last = self.beat.get("last_failure", {}).get(each["model"], "")
             found.append(f"{each['model']}: {each['count']:,} failed with {each['kind']} (last: {last})")
+        found += self.beat.get("remarks", [])
         return found + [f"{model} stopped: {reason}" for model, reason in self.beat.get("stopped", {}).items()]
 
 

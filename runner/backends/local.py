@@ -42,6 +42,10 @@ class LocalBackend:
         self._batch_tokens: int | None = None
         self._deaths = 0
 
+    async def start(self) -> None:
+        """Start the server now, which the first request does otherwise. Raises MachineError."""
+        await self._running()
+
     async def answer(self, request: Request) -> Answer:
         """Letter probabilities or log-likelihoods from forward passes, or text. Raises BackendError or MachineError."""
         path, asked = _asked(request)
