@@ -109,7 +109,7 @@ class RaySection(Section):
     Without an address here or in RAY_ADDRESS, a Ray is started on this machine.
     """
 
-    address: str | None = Field(None, pattern=r"^[^/\s]+$")
+    address: str | None = Field(None, pattern=r"^[^/\s]+:[0-9]+$")
     actors: int | None = Field(None, gt=0)
     cpus_per_actor: int | None = Field(None, gt=0)
     gpus_per_actor: int | None = Field(None, ge=0)

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+import socket
 import tempfile
 import threading
 from collections.abc import Iterable, Mapping
@@ -15,6 +16,7 @@ from personas.errors import MachineError
 from runner.config import RaySection
 
 OBJECT_STORE = 80_000_000  # bytes; blocks of prompts are small and go straight to the actors
+REACH_SECONDS = 10.0
 _lock = threading.Lock()
 
 
@@ -60,28 +62,31 @@ def _begin(address: str | None) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     quiet: dict[str, Any] = {"configure_logging": False, "logging_level": logging.ERROR, "log_to_driver": False}
     logging.getLogger("ray").setLevel(logging.ERROR)
-    if address is not None:
-        try:
-            ray.init(address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-            reason = str(error).strip().splitlines()[0]
-            raise MachineError(
-                f"no Ray cluster can be used at {address} ({reason}): start one with 'ray start --head', "
-                "or leave the address out"
-            ) from None
+    if address is None:
+        _begin_here(quiet)
         return
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), REACH_SECONDS).close()  # Ray itself would try for minutes
+        ray.init(address, **quiet)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise MachineError(
+            f"no Ray cluster can be used at {address} ({first_line(error)}): start one with 'ray start --head', "
+            "or leave the address out"
+        ) from None
+
+
+def _begin_here(quiet: Mapping[str, Any]) -> None:
+    """Start a Ray on this machine's loopback, whose files go when it does."""
     os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex())  # else Ray leaves one in the home directory
     _connection.folder = tempfile.TemporaryDirectory(prefix="mtpa-ray-", ignore_cleanup_errors=True)
-    here: dict[str, Any] = {
-        "include_dashboard": False,
-        "object_store_memory": OBJECT_STORE,
-        "_temp_dir": _connection.folder.name,
-    }
+    here: dict[str, Any] = {"include_dashboard": False, "object_store_memory": OBJECT_STORE}
+    here |= {"_temp_dir": _connection.folder.name, "_node_ip_address": "127.0.0.1"}
     try:
         ray.init("local", **here, **quiet)
     except Exception as error:
         _end()
-        raise MachineError(f"Ray does not start on this machine: {str(error).strip().splitlines()[0]}") from None
+        raise MachineError(f"Ray does not start on this machine: {first_line(error)}") from None
 
 
 def _end() -> None:
@@ -89,6 +94,12 @@ def _end() -> None:
     if _connection.folder is not None:
         _connection.folder.cleanup()
         _connection.folder = None
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the traceback that Ray adds."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0]
 
 
 class Room(NamedTuple):

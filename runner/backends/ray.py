@@ -143,7 +143,7 @@ class RayBackend:
         except MtpaError as error:
             self._fatal = error
         except Exception as error:  # whatever it is: nobody else would tell those who wait
-            self._fatal = MachineError(f"Ray can be used no more ({_first_line(error)}); run again to go on")
+            self._fatal = MachineError(f"Ray can be used no more ({cluster.first_line(error)}); run again to go on")
         finally:
             await _dismiss(self._members)
             while self._fatal is not None and self._waiting:
@@ -191,7 +191,7 @@ class RayBackend:
             self._refused.append(error)
         except Exception as error:  # one that was lost with blocks in hand is counted there
             if actor not in self._ready:
-                reason = f"model {self._section.name!r}: an actor did not start ({_first_line(error)})"
+                reason = f"model {self._section.name!r}: an actor did not start ({cluster.first_line(error)})"
                 self._refused.append(MachineError(f"{reason}; is the same mtpa installed on every node?"))
         finally:
             self._ready.pop(actor, None)
@@ -285,11 +285,6 @@ def _settle(job: Job, answer: Answer | BaseException) -> None:
 async def _result(reference: Any) -> Any:
     """What a call on an actor gave."""
     return await reference
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return lines[0]
 
 
 def _no_room(name: str, needs: cluster.Room) -> str:

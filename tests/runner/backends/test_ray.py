@@ -1,0 +1,269 @@
+"""A local model on Ray: the same requests and answers as without it; nodes come and go, and nothing is lost."""
+
+import asyncio
+import math
+import signal
+import sqlite3
+import struct
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("ray")
+
+from ray.cluster_utils import Cluster  # noqa: E402
+
+from personas.errors import InputError, MachineError  # noqa: E402
+from runner.backends import make_backend  # noqa: E402
+from runner.backends.cluster import room  # noqa: E402
+from runner.backends.local import weights  # noqa: E402
+from runner.backends.ray import RayBackend  # noqa: E402
+from runner.config import ModelSection, RaySection, Study  # noqa: E402
+from runner.engine import run  # noqa: E402
+from runner.requests import ModelIdentity, Request  # noqa: E402
+from runner.state import State  # noqa: E402
+from tests.support.studies import load, rows, start, write_study  # noqa: E402
+
+LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for "whatever address others reach this machine at"
+SMALL = {"object_store_memory": 80_000_000, "include_dashboard": False, "node_ip_address": LOOPBACK}
+IDENTITY = ModelIdentity("local", "tiny", "", "float32", {})
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """A [[models]] table of a made-up model whose letters differ in probability, with a real tokenizer."""
+    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+    folder = tmp_path_factory.mktemp("tiny")
+    source, gguf = weights("smollm2-135m-instruct")
+    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf)
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=4096, initializer_range=0.3, **sizes)
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return {"name": "tiny", "backend": "local", "id": str(folder), "dtype": "float32"}
+
+
+def processes() -> list[psutil.Process]:
+    """What this process started, and what that started: Ray's, and the servers."""
+    found = psutil.Process().children(recursive=True)
+    return [each for each in found if each.is_running() and each.status() != psutil.STATUS_ZOMBIE]
+
+
+def servers() -> list[psutil.Process]:
+    return [each for each in processes() if "serve" in each.cmdline()]
+
+
+@contextmanager
+def ray_cluster(cpus: int) -> Iterator[Cluster]:
+    """A cluster of one head node, of which nothing is left afterwards."""
+    before = set(processes())
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        patch.setenv("RAY_TMPDIR", folder)
+        cluster = Cluster(initialize_head=True, head_node_args={**SMALL, "num_cpus": cpus})
+        try:
+            yield cluster
+        finally:
+            cluster.shutdown()
+        _, left = psutil.wait_procs(set(processes()) - before, timeout=20)
+        assert not left
+
+
+class Held(RayBackend):
+    """Lets some requests through, and the others when it is opened."""
+
+    def __init__(self, section: ModelSection, identity: ModelIdentity, free: int) -> None:
+        super().__init__(section, identity)
+        self.free, self.opened = free, asyncio.Event()
+
+    async def answer(self, request: Request) -> Any:
+        self.free -= 1
+        if self.free < 0:
+            await self.opened.wait()
+        return await super().answer(request)
+
+    @property
+    def actors(self) -> int:
+        return len(self._ready)
+
+
+@asynccontextmanager
+async def running(study: Study, state: State, free: int) -> AsyncIterator[Held]:
+    """A run that is under way; it is awaited at the end."""
+    section = study.models[0]
+    made: list[Held] = []
+
+    def factory(section: ModelSection, identity: ModelIdentity, learn: Any) -> Held:
+        made.append(Held(section, identity, free))
+        return made[0]
+
+    assert section.executor == "ray"
+    task = asyncio.create_task(run(study, state, backend=factory, pilot=False))
+    try:
+        await until(lambda: bool(made), task)
+        yield made[0]
+        await asyncio.wait_for(task, 60)
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def until(condition: Callable[[], bool], task: "asyncio.Task[Any] | None" = None) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            if task is not None and task.done():
+                task.result()
+            await asyncio.sleep(0.02)
+
+
+def answers(folder: Path) -> dict[bytes, list[float]]:
+    """The letters' probabilities of each request."""
+    found = rows(folder, "SELECT key, letters FROM completion")
+    return {key: [math.exp(each) for (each,) in struct.iter_unpack("<f", letters)] for key, letters in found}
+
+
+async def test_two_nodes_answer_as_one_process_does(tiny: dict[str, Any], tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("ray", "plain")]
+    for folder in folders:
+        folder.mkdir()
+    with ray_cluster(cpus=1) as cluster:
+        cluster.add_node(num_cpus=1, **SMALL)
+        table = {**tiny, "executor": "ray", "ray": {"address": cluster.address}}
+        state = State()
+        async with running(load(folders[0], [table], n=7, groups=10), state, free=1) as backend:
+            await until(lambda: backend.actors == 2)
+            backend.opened.set()
+        assert len(backend.counts.blocks) == 2 and backend.counts.repeated == 0
+        assert state.remarks == [f"tiny on Ray: {backend.counts.blocks.total()} blocks, answered on 2 nodes"]
+    await asyncio.wait_for(run(load(folders[1], [tiny], n=7, groups=10)), 60)
+    on_ray, plain = map(answers, folders)
+    assert on_ray.keys() == plain.keys() and len(plain) == 80
+    spread = {round(value, 3) for each in plain.values() for value in each}
+    assert len(spread) > 20, "the answers must differ for their equality to mean something"
+    for key, expected in plain.items():
+        assert on_ray[key] == pytest.approx(expected, abs=1e-4)
+    changed = sum(found.index(max(found)) != plain[key].index(max(plain[key])) for key, found in on_ray.items())
+    assert changed == 0
+
+
+async def test_a_node_comes_and_another_is_killed(tiny: dict[str, Any], tmp_path: Path) -> None:
+    with ray_cluster(cpus=0) as cluster:
+        first = cluster.add_node(num_cpus=1, **SMALL)
+        table = {**tiny, "executor": "ray", "ray": {"address": cluster.address, "cpus_per_actor": 1}}
+        state = State()
+        async with running(load(tmp_path, [table], n=19, groups=10), state, free=10) as backend:
+            await until(lambda: backend.counts.blocks.total() > 0)
+            (stopped,) = servers()
+            await asyncio.to_thread(cluster.add_node, num_cpus=1, **SMALL)
+            await until(lambda: backend.actors == 2)
+            stopped.send_signal(signal.SIGSTOP)  # so that it is sure to have blocks in hand when its node dies
+            backend.opened.set()
+            await until(lambda: len(backend.counts.blocks) == 2)
+            await asyncio.to_thread(cluster.remove_node, first, allow_graceful=False)
+            stopped.kill()
+        assert backend.counts.lost == 1 and backend.counts.repeated > 0
+        assert f"1 actor was lost with requests in hand; {backend.counts.repeated} were asked again" in state.remarks[1]
+    assert state.sent == 200 and not state.failures
+    sql = (
+        "SELECT COUNT(*), COUNT(DISTINCT completion), (SELECT COUNT(*) FROM completion) FROM score WHERE status = 'ok'"
+    )
+    assert rows(tmp_path, sql) == [(200, 200, 200)]
+
+
+def test_an_interrupted_run_leaves_no_ray_behind(tiny: dict[str, Any], tmp_path: Path) -> None:
+    table = {**tiny, "executor": "ray", "ray": {"cpus_per_actor": 1, "actors": 1}}
+    study = write_study(tmp_path, [table], n=200, groups=40)
+    before = set(processes())
+    process = start(study, RAY_ADDRESS="", TMPDIR=str(short := Path(tempfile.mkdtemp())))
+    deadline = time.monotonic() + 120
+    while not answered(tmp_path):
+        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
+        time.sleep(0.1)
+    left = set(processes()) - before
+    assert any("raylet" in each.name() for each in left)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Interrupted: what was answered is kept" in said
+    assert not psutil.wait_procs(left, timeout=20)[1]
+    assert not list(short.iterdir())
+    short.rmdir()
+
+
+def answered(folder: Path) -> bool:
+    try:
+        return bool(rows(folder, "SELECT 1 FROM completion LIMIT 1"))
+    except sqlite3.OperationalError:
+        return False
+
+
+async def test_a_cluster_that_is_not_there_is_said() -> None:
+    section = ModelSection.model_validate(
+        {"name": "tiny", "backend": "local", "id": "tiny", "dtype": "float32", "executor": "ray"}
+        | {"ray": {"address": "127.0.0.1:9"}}
+    )
+    backend = make_backend(section, IDENTITY, lambda headers: None)
+    request = Request(b"", [{"role": "user", "content": "?"}], {}, "letters", ("A", "B"))
+    with pytest.raises(MachineError, match=r"no Ray cluster can be used at 127\.0\.0\.1:9 .*ray start --head"):
+        await asyncio.wait_for(backend.answer(request), 60)
+    await backend.close()
+
+
+def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "runner.backends.ray")
+    section = ModelSection(name="tiny", backend="local", id="tiny", dtype="float32", executor="ray")
+    with pytest.raises(MachineError, match=r"pip install 'mtpa\[cluster\]'"):
+        make_backend(section, IDENTITY, lambda headers: None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dtype": "auto"}, "name a dtype; the nodes may differ"),
+        ({"backend": "openai"}, "an API needs no cluster"),
+        ({"ray": {"adress": "x:1"}}, "did you mean 'address'"),
+        ({"ray": {"address": "ray://head:10001"}}, "key 'models.0.ray.address'"),
+    ],
+)
+def test_what_ray_cannot_run_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    table = {"name": "m", "backend": "local", "id": "m", "dtype": "float32", "executor": "ray", **changes}
+    with pytest.raises(InputError, match=message):
+        load(tmp_path, [table])
+
+
+def test_a_run_has_one_cluster_and_restricted_text_leaves_for_it(tmp_path: Path) -> None:
+    table = {"backend": "local", "id": "m", "dtype": "float32", "executor": "ray"}
+    one, other = ({**table, "name": name, "ray": {"address": f"{name}:6379"}} for name in ("a", "b"))
+    with pytest.raises(InputError, match="a run has one Ray cluster"):
+        load(tmp_path, [one, other])
+    (model,) = load(tmp_path, [one]).models
+    assert model.leaves_machine
+    (model,) = load(tmp_path, [{**table, "name": "here"}]).models
+    assert not model.leaves_machine
+
+
+def test_room_is_counted_node_by_node() -> None:
+    def node(number: int, cpus: float, gpus: float = 0, alive: bool = True) -> dict[str, Any]:
+        return {
+            "NodeID": str(number),
+            "Alive": alive,
+            "Resources": {"CPU": cpus, "GPU": gpus} if gpus else {"CPU": cpus},
+        }
+
+    assert room([], RaySection())[:3] == (1, 0, 0)
+    assert room([node(1, 2), node(2, 1)], RaySection())[:3] == (2, 0, 1)
+    assert room([node(1, 6), node(2, 6), node(3, 8, alive=False)], RaySection())[:3] == (4, 0, 2)
+    assert room([node(1, 64), node(2, 2, 8)], RaySection())[:3] == (1, 1, 2)
+    assert room([node(1, 64), node(2, 64, 8)], RaySection(gpus_per_actor=4))[:3] == (1, 4, 2)
+    assert room([node(1, 64), node(2, 64, 8)], RaySection(gpus_per_actor=0, cpus_per_actor=16))[:3] == (16, 0, 8)
+    assert room([node(1, 8)], RaySection(gpus_per_actor=1)).actors == 0
