@@ -91,6 +91,11 @@ class RayBackend:
         self._fatal: MtpaError | None = None
         self._keeper: asyncio.Task[None] | None = None
 
+    @property
+    def actors(self) -> int:
+        """How many have loaded the model and take blocks."""
+        return len(self._ready)
+
     async def answer(self, request: Request) -> Answer:
         """An answer of the local server on some node. Raises BackendError or MtpaError."""
         if self._keeper is None:
