@@ -180,7 +180,8 @@ class ModelRun:
                         flight.retry.cancel()
             self._landed.clear()
             try:
-                await asyncio.wait_for(self._landed.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):  # wait_for may swallow a cancellation in Python 3.11
+                    await self._landed.wait()
             except TimeoutError:
                 self._check_workers()
 

@@ -23,7 +23,7 @@ HANDS = 2  # blocks that an actor has at a time: it never waits for the next
 LOOK_SECONDS = 2.0  # between two looks at the cluster
 LINGER = 0.005  # seconds without a new request, after which a block that has room for more goes as it is
 LOSSES = 6  # actors that a request may be lost with, each time in half as large a block
-CLOSE_SECONDS = 15.0
+CLOSE_SECONDS, CHECK_SECONDS = 15.0, 60.0
 
 
 class ModelActor:
@@ -113,7 +113,7 @@ class RayBackend:
 
     async def exactness(self) -> Mapping[str, float] | None:
         """What the servers that are there now have compared, put together; None where nothing was."""
-        asked = [_result(actor.exactness.remote()) for actor in self._ready]
+        asked = [asyncio.wait_for(_result(actor.exactness.remote()), CHECK_SECONDS) for actor in self._ready]
         answers = await asyncio.gather(*asked, return_exceptions=True)
         found = [each for each in answers if isinstance(each, Mapping)]
         if not found:
@@ -200,10 +200,12 @@ class RayBackend:
                 self._refused.append(MachineError(f"{reason}; is the same mtpa installed on every node?"))
         finally:
             self._ready.pop(actor, None)
-            if node:
-                ending = asyncio.wait_for(_result(actor.close.remote()), CLOSE_SECONDS)
-                await asyncio.gather(ending, return_exceptions=True)
-            ray.kill(actor)
+            try:
+                if node:
+                    ending = asyncio.wait_for(_result(actor.close.remote()), CLOSE_SECONDS)
+                    await asyncio.gather(ending, return_exceptions=True)
+            finally:
+                ray.kill(actor)
 
     async def _hand_out(self, actor: Any, node: str) -> None:
         """Keep an actor's hands full. Raises RayError where it is lost, MtpaError where its server is given up."""

@@ -23,7 +23,6 @@ from ray.cluster_utils import Cluster  # noqa: E402
 from personas.errors import InputError, MachineError  # noqa: E402
 from runner.backends import make_backend  # noqa: E402
 from runner.backends.cluster import room  # noqa: E402
-from runner.backends.local import weights  # noqa: E402
 from runner.backends.ray import RayBackend  # noqa: E402
 from runner.config import ModelSection, RaySection, Study  # noqa: E402
 from runner.engine import run  # noqa: E402
@@ -38,16 +37,21 @@ IDENTITY = ModelIdentity("local", "tiny", "", "float32", {})
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A [[models]] table of a made-up model whose letters differ in probability, with a real tokenizer."""
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    """A [[models]] table of a made-up model whose letters differ in probability, and a tokenizer made of this file."""
+    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
     folder = tmp_path_factory.mktemp("tiny")
-    source, gguf = weights("smollm2-135m-instruct")
-    tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf)
-    tokenizer.save_pretrained(folder)
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(vocab_size=1000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
+    tokenizer.train_from_iterator(Path(__file__).read_text().splitlines(), trainer)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
     torch.manual_seed(0)
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = LlamaConfig(vocab_size=len(tokenizer), max_position_embeddings=4096, initializer_range=0.3, **sizes)
+    config = LlamaConfig(
+        vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=4096, initializer_range=0.3, **sizes
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
     return {"name": "tiny", "backend": "local", "id": str(folder), "dtype": "float32"}
 
@@ -225,7 +229,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     ("changes", "message"),
     [
         ({"dtype": "auto"}, "name a dtype; the nodes may differ"),
-        ({"backend": "openai"}, "an API needs no cluster"),
+        ({"backend": "openai"}, "an endpoint needs no cluster"),
         ({"ray": {"adress": "x:1"}}, "did you mean 'address'"),
         ({"ray": {"address": "ray://head:10001"}}, "key 'models.0.ray.address'"),
     ],
