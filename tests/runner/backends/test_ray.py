@@ -23,7 +23,7 @@ from ray.cluster_utils import Cluster  # noqa: E402
 from personas.errors import InputError, MachineError  # noqa: E402
 from runner.backends import make_backend  # noqa: E402
 from runner.backends.cluster import room  # noqa: E402
-from runner.backends.ray import RayBackend  # noqa: E402
+from runner.backends.ray import BLOCK, RayBackend  # noqa: E402
 from runner.config import ModelSection, RaySection, Study  # noqa: E402
 from runner.engine import run  # noqa: E402
 from runner.requests import ModelIdentity, Request  # noqa: E402
@@ -49,10 +49,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
     torch.manual_seed(0)
     sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
-    config = LlamaConfig(
-        vocab_size=tokenizer.get_vocab_size(), max_position_embeddings=4096, initializer_range=0.3, **sizes
-    )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    sizes |= {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 4096}
+    LlamaForCausalLM(LlamaConfig(initializer_range=0.3, **sizes)).save_pretrained(folder)
     return {"name": "tiny", "backend": "local", "id": str(folder), "dtype": "float32"}
 
 
@@ -130,36 +128,15 @@ def answers(folder: Path) -> dict[bytes, list[float]]:
     return {key: [each for (each,) in struct.iter_unpack("<f", letters)] for key, letters in found}
 
 
-async def test_two_nodes_answer_as_one_process_does(tiny: dict[str, Any], tmp_path: Path) -> None:
+async def test_nodes_come_and_go_and_the_answers_are_those_of_one_process(tiny: dict[str, Any], tmp_path: Path) -> None:
     folders = [tmp_path / name for name in ("ray", "plain")]
     for folder in folders:
         folder.mkdir()
-    with ray_cluster(cpus=1) as cluster:
-        cluster.add_node(num_cpus=1, **SMALL)
-        table = {**tiny, "executor": "ray", "ray": {"address": cluster.address}}
-        state = State()
-        async with running(load(folders[0], [table], n=7, groups=10), state, free=1) as backend:
-            await until(lambda: backend.actors == 2)
-            backend.opened.set()
-        assert len(backend.counts.blocks) == 2 and backend.counts.repeated == 0
-        assert state.remarks == [f"tiny on Ray: {backend.counts.blocks.total()} blocks, answered on 2 nodes"]
-    await asyncio.wait_for(run(load(folders[1], [tiny], n=7, groups=10)), 60)
-    on_ray, plain = map(answers, folders)
-    assert on_ray.keys() == plain.keys() and len(plain) == 80
-    spread = {round(value, 3) for each in plain.values() for value in each}
-    assert len(spread) > 20, "the answers must differ for their equality to mean something"
-    for key, expected in plain.items():
-        assert on_ray[key] == pytest.approx(expected, abs=1e-4)
-    changed = sum(found.index(max(found)) != plain[key].index(max(plain[key])) for key, found in on_ray.items())
-    assert changed == 0
-
-
-async def test_a_node_comes_and_another_is_killed(tiny: dict[str, Any], tmp_path: Path) -> None:
     with ray_cluster(cpus=0) as cluster:
         first = cluster.add_node(num_cpus=1, **SMALL)
         table = {**tiny, "executor": "ray", "ray": {"address": cluster.address, "cpus_per_actor": 1}}
         state = State()
-        async with running(load(tmp_path, [table], n=19, groups=10), state, free=10) as backend:
+        async with running(load(folders[0], [table], n=19, groups=10), state, free=10) as backend:
             await until(lambda: backend.counts.blocks.total() > 0)
             (stopped,) = servers()
             cluster.add_node(num_cpus=1, **SMALL)
@@ -169,13 +146,24 @@ async def test_a_node_comes_and_another_is_killed(tiny: dict[str, Any], tmp_path
             await until(lambda: len(backend.counts.blocks) == 2)
             cluster.remove_node(first, allow_graceful=False)
             stopped.kill()
-        assert backend.counts.lost == 1 and backend.counts.repeated > 0
-        assert f"1 actor was lost with requests in hand; {backend.counts.repeated} were asked again" in state.remarks[1]
+        assert backend.counts.lost == 1 and 0 < backend.counts.repeated <= 2 * BLOCK
+        assert state.remarks == [
+            f"tiny on Ray: {backend.counts.blocks.total()} blocks, answered on 2 nodes",
+            f"tiny on Ray: 1 actor was lost with requests in hand; {backend.counts.repeated} were asked again",
+        ]
     assert state.sent == 200 and not state.failures
     sql = (
         "SELECT COUNT(*), COUNT(DISTINCT completion), (SELECT COUNT(*) FROM completion) FROM score WHERE status = 'ok'"
     )
-    assert rows(tmp_path, sql) == [(200, 200, 200)]
+    assert rows(folders[0], sql) == [(200, 200, 200)], "an answer was lost or scored twice"
+    await asyncio.wait_for(run(load(folders[1], [tiny], n=19, groups=10)), 60)
+    on_ray, plain = map(answers, folders)
+    assert on_ray.keys() == plain.keys() and len(plain) == 200
+    assert len({round(value, 3) for each in plain.values() for value in each}) > 20, "equality would mean nothing"
+    for key, expected in plain.items():
+        assert on_ray[key] == pytest.approx(expected, abs=1e-4)
+    changed = sum(found.index(max(found)) != plain[key].index(max(plain[key])) for key, found in on_ray.items())
+    assert changed == 0
 
 
 def test_an_interrupted_run_leaves_no_ray_behind(tiny: dict[str, Any], tmp_path: Path) -> None:
