@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from itertools import product
@@ -109,10 +110,17 @@ class RaySection(Section):
     Without an address here or in RAY_ADDRESS, a Ray is started on this machine.
     """
 
-    address: str | None = Field(None, pattern=r"^[^/\s]+:[0-9]+$")
+    address: str | None = None
     actors: int | None = Field(None, gt=0)
     cpus_per_actor: int | None = Field(None, gt=0)
     gpus_per_actor: int | None = Field(None, ge=0)
+
+    @field_validator("address")
+    @classmethod
+    def _is_host_and_port(cls, address: str | None) -> str | None:
+        if address is not None and not re.fullmatch(r"[^/\s]+:\d{1,5}", address):
+            raise ValueError("an address is HOST:PORT, as 'ray start --head' prints it; run on a node of the cluster")
+        return address
 
     @property
     def cluster(self) -> str | None:

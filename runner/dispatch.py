@@ -184,6 +184,7 @@ class ModelRun:
                     await self._landed.wait()
             except TimeoutError:
                 self._check_workers()
+        self._check_workers()
 
     def _check_workers(self) -> None:
         """What ended a worker ends the run."""

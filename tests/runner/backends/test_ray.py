@@ -193,16 +193,11 @@ def answered(folder: Path) -> bool:
         return False
 
 
-async def test_a_cluster_that_is_not_there_is_said() -> None:
-    section = ModelSection.model_validate(
-        {"name": "tiny", "backend": "local", "id": "tiny", "dtype": "float32", "executor": "ray"}
-        | {"ray": {"address": "127.0.0.1:9"}}
-    )
-    backend = make_backend(section, IDENTITY, lambda headers: None)
-    request = Request(b"", [{"role": "user", "content": "?"}], {}, "letters", ("A", "B"))
+async def test_a_cluster_that_is_not_there_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
+    table = {"name": "tiny", "backend": "local", "id": "tiny", "dtype": "float32", "executor": "ray"}
+    study = load(tmp_path, [{**table, "ray": {"address": "127.0.0.1:9"}}])
     with pytest.raises(MachineError, match=r"no Ray cluster can be used at 127\.0\.0\.1:9 .*ray start --head"):
-        await asyncio.wait_for(backend.answer(request), 60)
-    await backend.close()
+        await asyncio.wait_for(run(study), 60)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,7 +214,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
         ({"dtype": "auto"}, "name a dtype; the nodes may differ"),
         ({"backend": "openai"}, "an endpoint needs no cluster"),
         ({"ray": {"adress": "x:1"}}, "did you mean 'address'"),
-        ({"ray": {"address": "ray://head:10001"}}, "key 'models.0.ray.address'"),
+        ({"ray": {"address": "ray://head:10001"}}, "key 'models.0.ray.address': an address is HOST:PORT"),
     ],
 )
 def test_what_ray_cannot_run_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
