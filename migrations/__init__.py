@@ -22,6 +22,33 @@ def add_exactness(database: Database) -> None:
     database.execute("ALTER TABLE model ADD COLUMN exactness TEXT NOT NULL DEFAULT '{}'")
 
 
+@schema(name="batch_jobs")
+def create_jobs(database: Database) -> None:
+    """Jobs at a provider, the trials that wait for them, and what its cache saved.
+
+    A key stands in `job_trial` for as long as its job is open; nobody else may send it meanwhile.
+    """
+    for statement in _JOBS:
+        database.execute(statement)
+
+
+_JOBS = (
+    """CREATE TABLE job (
+        id INTEGER PRIMARY KEY, marker TEXT NOT NULL UNIQUE, model INTEGER NOT NULL, process INTEGER NOT NULL,
+        state TEXT NOT NULL, provider_state TEXT NOT NULL DEFAULT '', file_id TEXT NOT NULL DEFAULT '',
+        provider_id TEXT NOT NULL DEFAULT '', requests INTEGER NOT NULL, answered INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0, reserved_micro_usd INTEGER NOT NULL,
+        settled_micro_usd INTEGER NOT NULL DEFAULT 0, made TEXT NOT NULL, changed TEXT NOT NULL)""",
+    """CREATE TABLE job_trial (
+        key BLOB NOT NULL, persona INTEGER NOT NULL, variant INTEGER NOT NULL, item INTEGER NOT NULL,
+        rotation INTEGER NOT NULL, replicate INTEGER NOT NULL, job INTEGER NOT NULL, process INTEGER NOT NULL,
+        attempt INTEGER NOT NULL, reserved_micro_usd INTEGER NOT NULL, options TEXT NOT NULL,
+        persona_text INTEGER NOT NULL, item_text INTEGER NOT NULL, system_text INTEGER NOT NULL,
+        PRIMARY KEY (key, persona, variant, item, rotation, replicate)) WITHOUT ROWID""",
+    "CREATE INDEX job_trial_job ON job_trial (job)",
+    "ALTER TABLE completion ADD COLUMN saved_micro_usd INTEGER NOT NULL DEFAULT 0",
+)
+
 _TABLES = (
     "CREATE TABLE text (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, text TEXT NOT NULL)",
     """CREATE TABLE model (

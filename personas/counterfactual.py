@@ -7,6 +7,7 @@ from dataclasses import replace
 import pandas as pd
 
 from personas.errors import InputError, nearest
+from personas.pseudonyms import TWIN
 from personas.respondents import Respondents
 
 
@@ -43,6 +44,6 @@ def _swapped(respondents: Respondents, trait: str) -> pd.DataFrame:
         rows.append(row)
         changed.append(other)
         name = other if trait == "country" else respondents.traits[trait].label(int(other))
-        ids.append(f"{persona_id}~{trait}={name}")
+        ids.append(f"{persona_id}{TWIN}{trait}={name}")
     frame = respondents.frame.iloc[rows].reset_index(drop=True)
     return frame.assign(**{trait: pd.Series(changed, dtype=column.dtype), "persona_id": ids})

@@ -194,12 +194,12 @@ def _respondents(
     head_frame = head_frame.drop(columns=[name for name in OPTIONAL if not head_frame[name].any()])
     frame = pd.concat([head_frame, pd.DataFrame(codes.T, columns=names)], axis=1)
     weighted = head_frame["weight"].ne(1.0).groupby(head_frame["survey"]).any()
-    sources = {name: replace(_source(name), weighted=bool(weighted[name])) for name in sorted(weighted.index) if name}
+    sources = {name: replace(source_of(name), weighted=bool(weighted[name])) for name in sorted(weighted.index) if name}
     return Respondents(frame, traits, sources)
 
 
-def _source(name: str) -> Source:
-    """A survey's terms from its description; of an unknown survey the careful guess."""
+def source_of(name: str) -> Source:
+    """A survey by its name: its terms from its description; of an unknown survey the careful guess."""
     if name == _AUTHORS:
         licence = "CC-BY-NC-4.0 as released by the paper's authors; the answers are under the terms of WVS, EVS and GSS"
         return Source(name, "MTPA personas of Tehenan, Chamoun and Vlachos", True, licence, PAPER)

@@ -169,6 +169,25 @@ def chosen_traits(selection: str | Sequence[str], traits: Mapping[str, Trait]) -
     return [_known(name, traits) for name in selection]
 
 
+def trait_sets(selections: Sequence[str | Sequence[str]], traits: Mapping[str, Trait]) -> list[list[str]]:
+    """The traits of each selection, the smallest set first. Raises InputError where one does not hold the smallest:
+    respondents who read the same in that one must be one cluster in all."""
+    sets = sorted((chosen_traits(each, traits) for each in selections), key=len)
+    for each in sets[1:]:
+        if lacking := [name for name in sets[0] if name not in each]:
+            raise InputError(
+                f"[variants] traits: the smallest set has {lacking[0]!r}, a larger one does not; add it there"
+            )
+    return sets
+
+
+def set_name(shown: Sequence[str]) -> str:
+    """What a report calls a set of traits, such as "demographic (10)" or "demographic, value (33)"."""
+    core = catalogue().traits
+    uses = {core[name].use if name in core else "extended" for name in shown}
+    return f"{', '.join(sorted(uses))} ({len(shown)})"
+
+
 def _known(name: str, traits: Mapping[str, Trait]) -> str:
     if name not in traits:
         raise InputError(f"[personas] traits: unknown trait {name!r}; {nearest(name, traits)}")

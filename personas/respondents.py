@@ -1,6 +1,6 @@
 """Respondents: the harmonised table that every later step works on."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -61,6 +61,24 @@ class Respondents:
         codes = self.frame[name]
         labels = {code: trait.label(code) for code in codes.unique() if code >= 0}
         return codes.map(labels).fillna(MISSING_LABEL).astype(str)
+
+    def where(self, wanted: Mapping[str, Sequence[str]]) -> "Respondents":
+        """Those who have one of the wanted values of every attribute, such as {"country": ["USA", "DEU"]}.
+
+        Raises InputError for an attribute or value that nobody has, and where nobody is left.
+        """
+        kept = np.ones(len(self), dtype=bool)
+        for name, values in wanted.items():
+            own = self.attribute(name)
+            known = set(own.unique())
+            for value in values:
+                if value not in known:
+                    raise InputError(f"where: no respondent has {name} = {value!r}; {nearest(value, known)}")
+            kept &= own.isin(values).to_numpy()
+        if not kept.any():
+            asked = "; ".join(f"{name}: {', '.join(values)}" for name, values in wanted.items())
+            raise InputError(f"where: nobody has all of {asked}; ask for less")
+        return self.take(np.flatnonzero(kept))
 
     def _age_band(self) -> pd.Series:
         edges = np.array([edge for edge, _ in AGE_BANDS])

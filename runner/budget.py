@@ -1,8 +1,8 @@
 """The budget: the worst-case cost of a request is reserved before it is sent and settled after.
 
-The ledger is the table `spend`, a row per process and model. A process reserves in blocks, in a transaction that adds
-up all rows, so that several processes and restarts share one cap. What a killed process had reserved stays counted:
-nobody knows what its last requests cost.
+The ledger is the table `spend`, a row per process and model, and for batches the table `job`. A process reserves in
+blocks, in a transaction that adds up all rows, so that several processes and restarts share one cap. What a killed
+process had reserved stays counted: nobody knows what its last requests cost.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ class Budget:
         self._outstanding = 0  # of it, promised to requests in flight
         self._settled = asyncio.Event()
         if self.capped:
-            sql = "INSERT INTO spend (process, model, reserved_micro_usd, settled_micro_usd) VALUES (?, ?, 0, 0)"
-            cache.connection.execute(sql, self._row)
+            columns = "process, model, reserved_micro_usd, settled_micro_usd"
+            cache.connection.execute(f"INSERT INTO spend ({columns}) VALUES (?, ?, 0, 0)", self._row)
 
     @property
     def capped(self) -> bool:
@@ -76,7 +76,7 @@ class Budget:
         connection = self._cache.connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            room = self._room(connection)
+            room = room_left(connection, self._row[1], *self._caps)
             short = amount - (self._held - self._outstanding)
             block = min(room, max(short, amount * BLOCK_REQUESTS))
             if block >= short:
@@ -86,10 +86,12 @@ class Budget:
         finally:
             connection.execute("COMMIT")
 
-    def _room(self, connection: sqlite3.Connection) -> int:
-        study_cap, model_cap = self._caps
-        sql = "SELECT coalesce(sum(reserved_micro_usd + settled_micro_usd), 0) FROM spend"
-        (everything,) = connection.execute(sql).fetchone()
-        (model,) = connection.execute(f"{sql} WHERE model = ?", (self._row[1],)).fetchone()
-        rooms = [cap - used for cap, used in ((study_cap, everything), (model_cap, model)) if cap is not None]
-        return int(max(0, min(rooms)))
+
+def room_left(connection: sqlite3.Connection, model: int, study_cap: int | None, model_cap: int | None) -> int:
+    """What the caps leave after all that is spent and reserved, live and in jobs; call it inside a transaction."""
+    amounts = "SELECT model, reserved_micro_usd + settled_micro_usd AS amount FROM"
+    spent = f"SELECT coalesce(sum(amount), 0) FROM ({amounts} spend UNION ALL {amounts} job)"
+    (everything,) = connection.execute(spent).fetchone()
+    (of_model,) = connection.execute(f"{spent} WHERE model = ?", (model,)).fetchone()
+    rooms = [cap - used for cap, used in ((study_cap, everything), (model_cap, of_model)) if cap is not None]
+    return int(max(0, min(rooms)))

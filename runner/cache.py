@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.errors import MtpaError
-from runner.database import database_errors, insert, now, open_database, select_many
-from runner.requests import Usage, digest
+from runner.database import database_errors, insert, now, open_database, select_many, text_ids
+from runner.requests import Usage
 from scoring.answers import Outcome, Response
 
 GROUP_ROWS = 512
@@ -42,6 +42,7 @@ class Completion:
     response: Response
     usage: Usage
     micro_usd: int = 0
+    saved_micro_usd: int = 0
 
 
 class Score(NamedTuple):
@@ -78,7 +79,7 @@ class Known(NamedTuple):
 
 _COMPLETION = (
     "id key model persona_text item_text system_text answer letters finish "
-    "prompt_tokens completion_tokens reasoning_tokens cached_tokens micro_usd latency_ms"
+    "prompt_tokens completion_tokens reasoning_tokens cached_tokens micro_usd saved_micro_usd latency_ms"
 ).split()
 _SCORE = (
     "model persona variant item rotation replicate completion "
@@ -225,10 +226,8 @@ class ResultCache:
         keys |= {score.key for job in group for score in job.scores if score.key}
         ids = {bytes(key): row for key, row in select_many(connection, sql, keys)}
         fresh = {job.key: job.completion for job in group if job.completion and job.key not in ids}
-        texts = self._text_ids(
-            connection,
-            {text for each in fresh.values() for text in (each.persona_text, each.item_text, each.system_text)},
-        )
+        said = {text for each in fresh.values() for text in (each.persona_text, each.item_text, each.system_text)}
+        texts = text_ids(connection, said, self._texts)
         (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM completion").fetchone()
         rows = []
         for number, each in enumerate(fresh.values(), start=last + 1):
@@ -236,16 +235,6 @@ class ResultCache:
             rows.append(_completion_row(number, each, texts))
         insert(connection, "INSERT", "completion", _COMPLETION, rows)
         return ids
-
-    def _text_ids(self, connection: sqlite3.Connection, texts: set[str]) -> dict[str, int]:
-        """Text → id; each distinct text is stored once, and "" is 0."""
-        shas = {text: digest(text) for text in texts if text}
-        fresh = {sha: text for text, sha in shas.items() if sha not in self._texts}
-        if fresh:
-            insert(connection, "INSERT OR IGNORE", "text", ("sha", "text"), list(fresh.items()))
-            rows = select_many(connection, "SELECT sha, id FROM text WHERE sha IN ({})", fresh)
-            self._texts.update({bytes(sha): row for sha, row in rows})
-        return {text: self._texts[sha] for text, sha in shas.items()} | {"": 0}
 
 
 def pack(values: Sequence[float] | None) -> bytes | None:
@@ -288,6 +277,7 @@ def _completion_row(number: int, each: Completion, texts: dict[str, int]) -> tup
         usage.reasoning_tokens,
         usage.cached_tokens,
         each.micro_usd,
+        each.saved_micro_usd,
         usage.latency_ms,
     )
 

@@ -8,8 +8,9 @@ import typer
 from rich.markup import escape
 
 from personas.errors import MtpaError
-from runner.commands import benchmarks, data, personas, report, start
+from runner.commands import benchmarks, data, files, personas, report, start
 from runner.commands import study as commands
+from runner.commands.coherence import coherence
 from runner.commands.console import err
 from runner.commands.serve import serve
 from runner.config import Study
@@ -27,6 +28,12 @@ for command in (
     report.diff,
     commands.explain,
     commands.rescore,
+    coherence,
+    files.merge,
+    files.bundle,
+    files.unbundle,
+    files.rehydrate,
+    files.export,
     start.init,
     serve,
 ):
@@ -43,6 +50,7 @@ def run_study(
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Run the first N trials of each model.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Spend without asking.")] = False,
     pilot: Annotated[bool, typer.Option(help="Let a new model's first 50 requests run alone.")] = True,
+    shard: commands.ShardOption = "1/1",
     acknowledge: Annotated[
         bool, typer.Option("--acknowledge", help="The surveys' terms allow sending answers to the study's endpoints.")
     ] = False,
@@ -50,7 +58,7 @@ def run_study(
     """Without a command: run the study of ./mtpa.toml, or of --study FILE, and report."""
     context.obj = study
     if context.invoked_subcommand is None:
-        raise typer.Exit(commands.run_study(Study.load(study), limit, yes, pilot, acknowledge))
+        raise typer.Exit(commands.run_study(Study.load(study).part(shard), limit, yes, pilot, acknowledge))
 
 
 def main() -> None:

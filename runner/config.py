@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -16,10 +16,12 @@ from pydantic_core import ErrorDetails
 from personas.errors import InputError, nearest
 from personas.render import Frame, Placement, Variant
 from personas.sample import Allocation, Weights
+from runner.shard import WHOLE, Shard
 from scoring.items import Ask
 
 LOCAL_CONCURRENCY = 128
 RAY_CONCURRENCY = 1024  # blocks for eight actors
+Mode = Literal["live", "batch", "auto"]
 PersonaFormat = Literal["prose", "prose-paper", "bullets", "json", "oneliner"]
 
 
@@ -38,9 +40,10 @@ class StudySection(Section):
 
 
 class PersonaSection(Section):
-    """[personas]: who answers."""
+    """[personas]: who answers; `where` keeps those who have one of the listed values of each attribute."""
 
     sources: tuple[str, ...] = Field(min_length=1)
+    where: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
     n: int = Field(gt=0)
     stratify: tuple[str, ...] = ("country", "gender", "age_band")
     allocation: Allocation = "proportional"
@@ -51,12 +54,14 @@ class PersonaSection(Section):
 
 
 class VariantSection(Section):
-    """[variants]: how a persona is written; the lists are crossed."""
+    """[variants]: how a persona is written; the lists are crossed. `traits` are sets to compare, each a superset of the
+    smallest; without it, [personas] traits is the only one."""
 
     formats: tuple[PersonaFormat, ...] = Field(("prose",), min_length=1)
     frames: tuple[Frame, ...] = Field(("role",), min_length=1)
     placements: tuple[Placement, ...] = Field(("prompt",), min_length=1)
     trait_orders: int = Field(1, gt=0)
+    traits: tuple[str | tuple[str, ...], ...] = ()
     neutral: bool = False
     system: str = ""
 
@@ -128,6 +133,20 @@ class RaySection(Section):
         return self.address or os.environ.get("RAY_ADDRESS") or None
 
 
+class BatchSection(Section):
+    """[models.batch]: how large a job may be, and how often its provider is asked about it.
+
+    `requests` and `megabytes` are bounds besides the provider's own; the provider is asked after `poll` seconds, then
+    ever more seldom, down to once in `poll_most`. Its list of jobs may lag behind by `lag` seconds.
+    """
+
+    requests: int = Field(50_000, gt=0)
+    megabytes: float = Field(200, gt=0)
+    poll: float = Field(2, gt=0)
+    poll_most: float = Field(60, gt=0)
+    lag: float = Field(60, ge=0)
+
+
 class ModelSection(Section):
     """[[models]]: who is asked."""
 
@@ -143,6 +162,8 @@ class ModelSection(Section):
     decoding: dict[str, Any] = {}
     answer: Literal["text", "probabilities"] = "probabilities"
     replicates: int = Field(1, gt=0)
+    mode: Mode = "live"
+    batch: BatchSection = BatchSection()
     concurrency: int = Field(64, gt=0, le=4096)
     requests_per_minute: float | None = Field(None, gt=0)
     tokens_per_minute: float | None = Field(None, gt=0)
@@ -160,6 +181,16 @@ class ModelSection(Section):
         return given
 
     @property
+    def cap(self) -> int | None:
+        """The most that this model may cost, in millionths of a dollar."""
+        return None if self.usd is None else round(self.usd * 1e6)
+
+    @property
+    def has_batches(self) -> bool:
+        """Whether its provider takes batches."""
+        return self.backend in ("openai", "gemini")
+
+    @property
     def leaves_machine(self) -> bool:
         """Whether requests go to another machine."""
         if self.backend == "local":
@@ -170,6 +201,10 @@ class ModelSection(Section):
     def _has_endpoint(self) -> Self:
         if self.backend == "openai-compatible" and not self.base_urls:
             raise ValueError(f"model {self.name!r} needs base_urls, such as ['http://127.0.0.1:8000/v1']")
+        if self.mode != "live" and not self.has_batches:
+            raise ValueError(
+                f"model {self.name!r}: backend {self.backend!r} takes no batches; leave mode = {self.mode!r} out"
+            )
         return self
 
     @model_validator(mode="after")
@@ -188,6 +223,17 @@ class BudgetSection(Section):
 
     usd: float | None = Field(None, gt=0)
     confirm_above: float = Field(1.0, ge=0)
+
+
+class TargetSection(Section):
+    """[target]: ask no more than makes Δ's interval ± `half_width`, for everybody or for each level of `by`.
+
+    The interval is looked at once a round, `rounds` times at most.
+    """
+
+    half_width: float = Field(gt=0, lt=1)
+    by: str | None = None
+    rounds: int = Field(8, ge=2, le=64)
 
 
 class ReportSection(Section):
@@ -217,9 +263,11 @@ class Study(Section):
     benchmarks: tuple[BenchmarkSection, ...] = Field(min_length=1)
     models: tuple[ModelSection, ...] = Field(min_length=1)
     budget: BudgetSection = BudgetSection()
+    target: TargetSection | None = None
     report: ReportSection = ReportSection()
     path: Path = Path("mtpa.toml")
     text: str = ""
+    shard: Shard = WHOLE
 
     @field_validator("models")
     @classmethod
@@ -243,9 +291,31 @@ class Study(Section):
         for section in self.benchmarks:
             if section.judge is not None and section.judge not in names:
                 raise ValueError(f"benchmark {section.name!r}: no model is named {section.judge!r} to be its judge")
+        if batched := next((each for each in self.models if each.name in self.judges and each.mode != "live"), None):
+            raise ValueError(f"model {batched.name!r} is a judge, and judges are asked live; leave mode out")
         if not self.asked_models:
             raise ValueError("every model is a judge: add a [[models]] to be asked")
+        if self.target and (batched := next((each for each in self.models if each.mode != "live"), None)):
+            raise ValueError(f"model {batched.name!r}: a [target] looks after every round; leave mode or [target] out")
         return self
+
+    @model_validator(mode="after")
+    def _has_traits_once(self) -> Self:
+        if self.variants.traits and "traits" in self.personas.model_fields_set:
+            raise ValueError("[personas] traits and [variants] traits both say what is shown: leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _has_target_attribute(self) -> Self:
+        attribute = self.target.by if self.target else None
+        if attribute is not None and attribute not in self.report.attributes:
+            raise ValueError(f"[target] by = {attribute!r} is not in [report] by: add it there, so that it is declared")
+        return self
+
+    @property
+    def trait_sets(self) -> tuple[str | tuple[str, ...], ...]:
+        """What is shown of a persona; several sets are compared."""
+        return self.variants.traits or (self.personas.traits,)
 
     @property
     def judges(self) -> frozenset[str]:
@@ -270,7 +340,7 @@ class Study(Section):
             raise InputError(f"{path}: cannot be read ({error})") from None
         except tomllib.TOMLDecodeError as error:
             raise InputError(f"{path}: not valid TOML: {error}") from None
-        for reserved in ("path", "text"):
+        for reserved in NOT_IN_FILE:
             if reserved in tables:
                 raise InputError(f"{path}, key {reserved!r}: unknown key; {nearest(reserved, _tables(cls))}")
         try:
@@ -282,12 +352,40 @@ class Study(Section):
 
     @property
     def database(self) -> Path:
-        """The results file; a relative path starts at the study file."""
+        """The results file; a relative path starts at the study file. A shard has one of its own beside it."""
+        whole, shard = self.whole_database, self.shard
+        return whole if shard.whole else whole.with_name(f"{whole.stem}.{shard.number}-of-{shard.count}{whole.suffix}")
+
+    @property
+    def whole_database(self) -> Path:
+        """The results file of the whole study, which its shards are merged into."""
         return self.path.parent / (self.study.database or f"results/{self.study.name}.sqlite")
+
+    def part(self, which: str) -> "Study":
+        """A shard of the study, such as "2/8": a file of its own, and its share of every budget, so that all shards
+        together keep the cap. Raises InputError."""
+        shard = Shard.parse(which)
+        if shard.whole:
+            return self
+        if self.target is not None:
+            raise InputError(
+                f"{self.path}, key 'target': what is asked next depends on all that was found, so such a study cannot "
+                "be run in parts; leave --shard or [target] out"
+            )
+
+        def share(usd: float | None) -> float | None:
+            return None if usd is None else round(usd * 1e6) // shard.count / 1e6
+
+        models = tuple(model.model_copy(update={"usd": share(model.usd)}) for model in self.models)
+        budget = self.budget.model_copy(update={"usd": share(self.budget.usd)})
+        return self.model_copy(update={"shard": shard, "models": models, "budget": budget})
+
+
+NOT_IN_FILE = ("path", "text", "shard")
 
 
 def _tables(section: type[BaseModel]) -> list[str]:
-    return [name for name in section.model_fields if name not in ("path", "text")]
+    return [name for name in section.model_fields if name not in NOT_IN_FILE]
 
 
 def _sentence(detail: ErrorDetails) -> str:

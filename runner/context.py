@@ -11,18 +11,21 @@ from runner.leases import Leases
 from runner.requests import ModelIdentity
 from runner.state import State
 from runner.trials import Crossing
+from scoring.sequential import Target
 
 BackendFactory = Callable[[ModelSection, ModelIdentity, Learn], Backend]
 
 
 @dataclass(frozen=True)
 class Options:
-    """How much of a run is wanted: `limit` trials of each model, no sending, every score anew, no pilot."""
+    """How much of a run is wanted: `limit` trials of each model, no sending, every score anew, no pilot; or no more
+    than a `target` needs."""
 
     limit: int | None = None
     send: bool = True
     rescore: bool = False
     pilot: bool = True
+    target: Target | None = None
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """The one SQLite file of a study: opening it, and the rows that scores refer to."""
 
+import fcntl
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from personas.errors import InputError, MachineError
 from runner.requests import digest
 
 ROWS_A_STATEMENT = 256
+REDACTED = int.from_bytes(b"mtpr", "big")
 
 
 def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
@@ -27,11 +30,24 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
         raise InputError(f"{path}: no such database; run the study first, or name another file")
     with database_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000", "cache_size = -65536"):
-            connection.execute(f"PRAGMA {pragma}")
-        _migrate(connection, path)
+        with _alone(path.parent):
+            connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000", "cache_size = -65536"):
+                connection.execute(f"PRAGMA {pragma}")
+            _migrate(connection, path)
     return connection
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process opens a file of this folder meanwhile: SQLite does not wait where two make a new one at once."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without such locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -70,6 +86,54 @@ def database_errors(path: Path) -> Iterator[None]:
         raise MachineError(f"{path}: {reason}") from None
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror}); name another in [study] database") from None
+
+
+@contextmanager
+def attached(connection: sqlite3.Connection, path: Path, name: str) -> Iterator[None]:
+    """Another file's tables beside those of the connection, as NAME.table."""
+    connection.execute("PRAGMA trusted_schema = OFF")  # what a file from elsewhere calls a table may be a view
+    connection.execute(f"ATTACH ? AS {name}", (str(path.resolve()),))
+    try:
+        yield
+    finally:
+        connection.execute(f"DETACH {name}")
+
+
+def file_size(path: Path) -> int:
+    """Bytes on the disk: the file and what is written beside it until SQLite brings it in."""
+    return sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is written inside is there as a whole or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def mark_redacted(connection: sqlite3.Connection, redacted: bool) -> None:
+    """Note in the file's header that its keys and personas are redacted, or are so no longer."""
+    connection.execute(f"PRAGMA application_id = {REDACTED if redacted else 0}")
+
+
+def is_redacted(connection: sqlite3.Connection) -> bool:
+    """Whether the file is from a bundle and nobody has put its personas back."""
+    return bool(connection.execute("PRAGMA application_id").fetchone()[0] == REDACTED)
+
+
+def refuse_redacted(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises InputError for a redacted file, in which no answer can be found by its key."""
+    if is_redacted(connection):
+        raise InputError(
+            f"{path}: redacted, good for reports only; put the personas back with `mtpa-run rehydrate`, which needs "
+            "the survey's file"
+        )
 
 
 def insert(
@@ -121,6 +185,17 @@ def select_many(
     for start in range(0, len(ordered), 500):
         part = ordered[start : start + 500]
         yield from connection.execute(sql.format(",".join("?" * len(part))), [*before, *part])
+
+
+def text_ids(connection: sqlite3.Connection, texts: Iterable[str], known: dict[bytes, int]) -> dict[str, int]:
+    """Text → id; each distinct text is stored once, and "" is 0. `known` (sha → id) is added to."""
+    shas = {text: digest(text) for text in texts if text}
+    fresh = {sha: text for text, sha in shas.items() if sha not in known}
+    if fresh:
+        insert(connection, "INSERT OR IGNORE", "text", ("sha", "text"), list(fresh.items()))
+        rows = select_many(connection, "SELECT sha, id FROM text WHERE sha IN ({})", fresh)
+        known.update({bytes(sha): row for sha, row in rows})
+    return {text: known[sha] for text, sha in shas.items()} | {"": 0}
 
 
 def now() -> str:

@@ -1,39 +1,24 @@
-"""One model's part of a run: look up, single flight, limits, backend, score, record."""
+"""One model's live part of a run: look up, single flight, limits, backend, score, record."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Protocol, cast
 
 from personas.errors import MtpaError
-from runner.backends.base import Answer, Batching, Remarking
+from runner.backends.base import Batching, Remarking
 from runner.budget import Budget, BudgetReached
-from runner.cache import Completion, Failure, Score, ScoreState, as_stored
 from runner.context import Context
-from runner.estimate import estimate
 from runner.limits import Breaker, Gate, Rates
-from runner.pilot import REQUESTS, Piloted, verdict
-from runner.prices import cost, price_of, worst_cost, worst_prompt_tokens
+from runner.pilot import REQUESTS, verdict
+from runner.prices import cost, worst_cost, worst_prompt_tokens
+from runner.recording import Judge, Recorder
 from runner.retry import BackendError, ModelUnavailable, Transient, retrying
-from runner.state import Tally
-from runner.trials import Asked, AskedModel, Judged
-from scoring.answers import Outcome, Response
-from scoring.benchmarks.base import Judged as JudgedBenchmark
-from scoring.benchmarks.base import JudgeQuestion
-from scoring.expected import expected_value
+from runner.trials import Asked, AskedModel, blocks
 
-BLOCK = 512
 POLL_SECONDS = 0.5
-
-
-class Judge(Protocol):
-    """Where answers go that a benchmark cannot score by itself."""
-
-    def submit(self, asked: Asked, question: JudgeQuestion, judged: Judged) -> None:
-        """Have an answer judged; its score is pending until then."""
-        ...
+LONGEST_POLL_SECONDS = 15.0
 
 
 @dataclass
@@ -56,54 +41,39 @@ class Flight:
         return self.waiting[0].request.key
 
 
-class ModelRun:
+class ModelRun(Recorder):
     """Feeds one model's trials through its workers."""
 
     def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
-        self._context, self._model = context, model
-        self._cache, self._state, self._judges = context.cache, context.state, judges or {}
+        super().__init__(context, model, judges)
         section = model.section
-        self._price = price_of(section)
-        self._estimate = estimate(model, context.cache)
         self._gate = Gate(section.concurrency)
         self._rates = Rates(section.requests_per_minute, section.tokens_per_minute)
         self._breaker = Breaker(self._gate)
         self._backend = context.make_backend(section, model.identity, self._rates.learn)
-        cap = None if section.usd is None else round(section.usd * 1e6)
-        self._budget = Budget(context.cache, context.process, model.id, context.study_cap, cap)
+        self._budget = Budget(context.cache, context.process, model.id, context.study_cap, section.cap)
+        self._deferred: list[Asked] = []
         self._queue: asyncio.Queue[Flight] = asyncio.Queue(maxsize=section.concurrency)
         self._window = asyncio.Semaphore(4 * section.concurrency)
         self._landed = asyncio.Event()
         self._flights: dict[bytes, Flight] = {}
-        self._uncommitted: dict[bytes, tuple[int, Response]] = {}
         self._workers: list[asyncio.Task[None]] = []
-        self._halted = False
-        self._pilot: list[Piloted] | None = [] if context.options.pilot and self._is_new() else None
-        self._served = context.cache.served(model.id)
-        self._plan()
-
-    def _plan(self) -> None:
-        """Count the trials that there will be."""
-        for question, count in self._context.crossing.counts(self._model):
-            key = (self._model.section.name, question.measure)
-            self._state.tallies.setdefault(key, Tally()).planned += count
+        if context.options.pilot and self._is_new():
+            self._pilot = []
+        self.plan()
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:
         """The trials to ask, a few hundred at a time."""
         trials = islice(self._context.crossing.trials(self._model), self._context.options.limit)
-        for block in _blocks(trials):
+        for block in blocks(trials):
             yield block
 
     async def run(self) -> None:
         """Ask everything that is not answered yet. Raises MtpaError for what ends the whole run."""
         try:
-            deferred: list[Asked] = []
             async for block in self._blocks():
-                deferred += await self._take(block)
-            while deferred and not self._stopping:
-                await asyncio.sleep(POLL_SECONDS)
-                deferred = [asked for block in _blocks(deferred) for asked in await self._take(block)]
-            await self._until_landed()
+                self._deferred += await self._take(block)
+            await self._settle()
         finally:
             for task in (*self._workers, *(flight.retry for flight in self._flights.values() if flight.retry)):
                 task.cancel()
@@ -118,13 +88,15 @@ class ModelRun:
         if isinstance(self._backend, Batching) and (found := await self._backend.exactness()):
             self._cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (json.dumps(found), self._model.id))
 
-    @property
-    def _stopping(self) -> bool:
-        return self._halted or self._context.stop.is_set()
-
-    def _is_new(self) -> bool:
-        sql = "SELECT 1 FROM completion WHERE model = ? LIMIT 1"
-        return self._cache.connection.execute(sql, (self._model.id,)).fetchone() is None
+    async def _settle(self) -> None:
+        """Wait until everything taken so far is answered, here or by another process."""
+        pause = POLL_SECONDS
+        while self._deferred and not self._stopping:
+            await self._sleep(pause)
+            before = len(self._deferred)
+            self._deferred = [asked for block in blocks(self._deferred) for asked in await self._take(block)]
+            pause = POLL_SECONDS if len(self._deferred) < before else min(1.5 * pause, LONGEST_POLL_SECONDS)
+        await self._until_landed()
 
     async def _take(self, block: Sequence[Asked]) -> list[Asked]:
         """Look a block up and send what is not answered; returns the trials that another process is asking."""
@@ -192,45 +164,6 @@ class ModelRun:
             if worker.done() and not worker.cancelled() and (error := worker.exception()):
                 raise error
 
-    def _look_up(self, block: Sequence[Asked]) -> list[Asked]:
-        """Score what is answered; return the trials whose request is not."""
-        done = self._cache.committed  # before the look-up: what is committed meanwhile must stay in one of the two
-        known = self._cache.find({asked.request.key for asked in block})
-        self._uncommitted = {key: entry for key, entry in self._uncommitted.items() if entry[0] > done}
-        scored: dict[tuple[int, int], Mapping[tuple[int, ...], ScoreState]] = {}
-        stale: dict[int, list[Asked]] = {}
-        fresh = []
-        for asked in block:
-            key, trial = asked.request.key, asked.trial
-            if key in known:
-                pair = (trial.persona, trial.variant)
-                if pair not in scored:
-                    scored[pair] = self._cache.scored(trial.model, *pair)
-                self._tally(asked).hits += 1
-                found = scored[pair].get(trial[3:])
-                if found and self._is_current(asked, known[key], found):
-                    self._tally(asked).add(asked, found[2])
-                else:
-                    stale.setdefault(known[key], []).append(asked)
-            elif key in self._uncommitted:
-                self._tally(asked).hits += 1
-                self._record(key, self._uncommitted[key][1], [asked])
-            else:
-                fresh.append(asked)
-        self._rescore(stale)
-        return fresh
-
-    def _is_current(self, asked: Asked, completion: int, found: ScoreState) -> bool:
-        """Whether a score in the file may stay: of this answer, by today's scorer, and not waiting for a judge."""
-        again = asked.judged is not None or self._context.options.rescore or found[3] == "pending"
-        return not again and found[:2] == (completion, asked.question.scorer)
-
-    def _rescore(self, stale: Mapping[int, Sequence[Asked]]) -> None:
-        for loglik in (False, True):
-            part = {row: asked for row, asked in stale.items() if (asked[0].question.item.ask == "loglik") is loglik}
-            for row, known in self._cache.responses(part, loglik).items():
-                self._record(part[row][0].request.key, known.response, part[row])
-
     async def _work(self) -> None:
         while True:
             flight = await self._queue.get()
@@ -280,7 +213,8 @@ class ModelRun:
         price = cost(self._price, answer.usage)
         self._state.micro_usd += price
         self._budget.settle(reserved, price)
-        self._complete(flight, answer, price)
+        self._store(flight.key, self._texts(flight.first), flight.waiting, answer, price)
+        self._land(flight)
 
     def _count_failure(self, error: BackendError) -> None:
         name = self._model.section.name
@@ -315,74 +249,10 @@ class ModelRun:
                 self._fail(flight, error)
             raise
 
-    def _complete(self, flight: Flight, answer: Answer, price: int) -> None:
-        if answer.served and answer.served != self._served:
-            self._note_served(answer.served)
-        first = flight.first
-        response = as_stored(answer.response)
-        completion = Completion(
-            key=flight.key,
-            model=self._model.id,
-            persona_text="" if first.judged else first.persona_text,
-            item_text=first.request.messages[-1]["content"] if first.judged else first.text,
-            system_text="" if first.judged else self._context.crossing.system,
-            response=response,
-            usage=answer.usage,
-            micro_usd=price,
-        )
-        for asked in flight.waiting:
-            self._tally(asked).answered += 1
-        self._record(flight.key, response, flight.waiting, completion)
-        self._land(flight)
-
-    def _note_served(self, served: str) -> None:
-        """Baseline and persona must come from one version of the model: another one is not mixed in."""
-        if self._served:
-            raise ModelUnavailable(
-                "version",
-                f"the endpoint now serves {served!r}, but the answers in {self._cache.path} are from {self._served!r}: "
-                "name that version in `id`, or use a new database",
-                charged=True,
-            )
-        self._served = served
-        self._cache.execute("UPDATE model SET served = ? WHERE id = ?", (served, self._model.id))
-
-    def _record(
-        self, key: bytes, response: Response, trials: Sequence[Asked], completion: Completion | None = None
-    ) -> None:
-        scores = []
-        for asked in trials:
-            scores.append(self._score(key, asked, response))
-            outcome = scores[-1].outcome
-            if completion and self._pilot is not None and asked is trials[0]:
-                planned = self._estimate.cost(self._estimate.prompt_tokens(asked.request), self._estimate.high)
-                self._pilot.append(Piloted(response, outcome, completion.micro_usd, planned))
-        self._uncommitted[key] = (self._cache.record(key, completion, scores), response)
-
-    def _score(self, key: bytes, asked: Asked, response: Response) -> Score:
-        """A trial's score; it is pending where a judge must be asked, who is asked now."""
-        question, judged = asked.question, asked.judged
-        if judged is not None:
-            outcome = cast(JudgedBenchmark, question.benchmark).settle(question.item, judged.response, response)
-            self._tally(asked).add(asked, outcome.value)
-            return Score(asked.trial, outcome, None, question.scorer, judged.key)
-        found = question.benchmark.score(question.item, asked.order, response, asked.persona)
-        if isinstance(found, JudgeQuestion):
-            judge = self._judges[question.judge or ""]
-            judge.submit(asked, found, Judged(response, key))
-            return Score(asked.trial, Outcome("pending"), None, question.scorer)
-        self._tally(asked).add(asked, found.value)
-        return Score(asked.trial, found, expected_value(question.item, asked.order, response), question.scorer)
-
     def _fail(self, flight: Flight, error: BackendError) -> None:
         if flight.key not in self._flights:
             return
-        self._state.failures[self._model.section.name, error.kind] += len(flight.waiting)
-        for asked in flight.waiting:
-            self._tally(asked).failed += 1
-        attempts = max(1, flight.attempts)
-        failures = [Failure(flight.key, asked.trial, attempts, error.kind, str(error)) for asked in flight.waiting]
-        self._cache.record(flight.key, failures=failures)
+        self._record_failure(flight.key, flight.waiting, max(1, flight.attempts), error)
         self._land(flight)
 
     def _drop(self, flight: Flight) -> None:
@@ -398,16 +268,3 @@ class ModelRun:
         self._landed.set()
         if flight.again is not None and not flight.again.done():
             flight.again.set_result(None)
-
-    def _halt(self, reason: str) -> None:
-        self._halted = True
-        self._state.stopped.setdefault(self._model.section.name, reason)
-
-    def _tally(self, asked: Asked) -> Tally:
-        return self._state.tallies[self._model.section.name, asked.question.measure]
-
-
-def _blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:
-    iterator = iter(trials)
-    while block := list(islice(iterator, BLOCK)):
-        yield block

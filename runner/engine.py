@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import distributions, version
@@ -13,14 +14,15 @@ from runner.backends.local import local_identity
 from runner.cache import ResultCache
 from runner.config import ModelSection, Study
 from runner.context import BackendFactory, Context, Options
-from runner.database import now
-from runner.dispatch import ModelRun
+from runner.database import now, refuse_redacted
 from runner.judging import JudgeRun
 from runner.leases import Leases
 from runner.licences import require_acknowledgement
+from runner.modes import ask
 from runner.requests import ModelIdentity
 from runner.sources import load_benchmarks, load_personas
 from runner.state import State
+from runner.targeting import target_of
 from runner.trials import Crossing, cross
 
 
@@ -39,17 +41,18 @@ def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> It
     respondents = load_personas(study, say)
     cache = ResultCache(study.database)
     try:
-        identities = [identity_of(section, cache) for section in study.models]
+        refuse_redacted(cache.connection, study.database)
+        identities = [identity_of(section, cache.connection) for section in study.models]
         yield Prepared(study, cache, cross(study, cache.connection, respondents, selections, identities))
     finally:
         cache.close()
 
 
-def identity_of(section: ModelSection, cache: ResultCache) -> ModelIdentity:
+def identity_of(section: ModelSection, connection: sqlite3.Connection) -> ModelIdentity:
     """What of the model is part of every key: for a local one, `dtype = "auto"` is as the file has it already."""
     if section.backend == "local":
         sql = "SELECT dtype FROM model WHERE provider = 'local' AND model = ? ORDER BY id LIMIT 1"
-        row = cache.connection.execute(sql, (section.id,)).fetchone()
+        row = connection.execute(sql, (section.id,)).fetchone()
         return local_identity(section, row[0] if row else None)
     return ModelIdentity(section.backend, section.id, section.revision, "", adapted(section)[0])
 
@@ -70,7 +73,7 @@ async def run(
     trials of each model only; `pilot` lets a new model's first 50 requests run alone; `acknowledge` agrees that the
     terms of restricted surveys allow their answers to be sent to the study's endpoints. Raises MtpaError.
     """
-    options = Options(limit=limit, pilot=pilot)
+    options = Options(limit=limit, pilot=pilot, target=target_of(study))
     return await _run(study, state or State(), stop or asyncio.Event(), say, backend, options, acknowledge)
 
 
@@ -116,7 +119,7 @@ async def _run(
 async def _run_models(context: Context) -> None:
     """Run all models, and the judges until these are through; an error that ends one ends the others too."""
     judges = {name: JudgeRun(context, model) for name, model in context.crossing.judges.items()}
-    asking = [asyncio.create_task(ModelRun(context, model, judges).run()) for model in context.crossing.models]
+    asking = [asyncio.create_task(ask(context, model, judges)) for model in context.crossing.models]
     judging = [asyncio.create_task(judge.run()) for judge in judges.values()]
     tasks = [*asking, *judging]
     try:

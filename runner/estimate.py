@@ -16,7 +16,7 @@ LEAST_MEASURED = 20
 
 _SQL = """
 SELECT count(*), sum(prompt_tokens), sum(length(CAST(coalesce(p.text, '') || i.text || coalesce(s.text, '') AS BLOB))),
-    avg(completion_tokens), avg(latency_ms)
+    avg(completion_tokens), avg(nullif(latency_ms, 0)), sum(cached_tokens)
 FROM (SELECT * FROM completion WHERE model = ? AND prompt_tokens > 0 ORDER BY id DESC LIMIT 1000) AS c
 JOIN text AS i ON i.id = c.item_text LEFT JOIN text AS p ON p.id = c.persona_text
 LEFT JOIN text AS s ON s.id = c.system_text
@@ -25,7 +25,10 @@ LEFT JOIN text AS s ON s.id = c.system_text
 
 @dataclass(frozen=True)
 class Estimate:
-    """Per model: tokens a byte of prompt, output tokens from `low` to `high`, seconds a request, and where from."""
+    """Per model: tokens a byte of prompt, output tokens from `low` to `high`, seconds a request, and where from.
+
+    `cached_share` of the prompts' tokens come from the provider's cache.
+    """
 
     tokens_a_byte: float
     low: float
@@ -33,6 +36,7 @@ class Estimate:
     seconds: float
     price: Price
     measured: int
+    cached_share: float = 0.0
 
     @property
     def basis(self) -> str:
@@ -47,17 +51,19 @@ class Estimate:
 
     def cost(self, prompt_tokens: float, output_tokens: float) -> int:
         """In millionths of a dollar."""
-        return cost(self.price, Usage(prompt_tokens=round(prompt_tokens), completion_tokens=round(output_tokens)))
+        cached = round(prompt_tokens * self.cached_share)
+        return cost(self.price, Usage(round(prompt_tokens), round(output_tokens), cached_tokens=cached))
 
 
 def estimate(model: AskedModel, cache: ResultCache) -> Estimate:
     """What a model's requests will take. A model that thinks may use anything up to its bound; others answer with a
     letter, or with text up to their bound."""
-    measured, tokens, size, output, latency = cache.connection.execute(_SQL, (model.id,)).fetchone()
+    measured, tokens, size, output, latency, cached = cache.connection.execute(_SQL, (model.id,)).fetchone()
     bound = float(most_output_tokens(model.identity) or TEXT_TOKENS)
     thinks = family(model.section.backend, model.section.id).thinks
     low, high = (1.0, bound) if thinks or model.section.answer == "text" else (1.0, 1.0)
     if measured < LEAST_MEASURED or not size:
         return Estimate(1 / BYTES_A_TOKEN, low, high, SECONDS_A_REQUEST, price_of(model.section), 0)
     mean = max(1.0, output)
-    return Estimate(tokens / size, mean, mean, latency / 1000, price_of(model.section), measured)
+    seconds = SECONDS_A_REQUEST if latency is None else latency / 1000  # a batch has no latency
+    return Estimate(tokens / size, mean, mean, seconds, price_of(model.section), measured, cached / tokens)

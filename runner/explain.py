@@ -82,7 +82,8 @@ def _matcher(which: str) -> Callable[[Asked], bool]:
 def _answered(ready: Prepared, asked: Asked) -> Iterator[tuple[str, dict[str, Any]]]:
     """Other requests in the file that ask the same question, whatever study, model or setting they are from."""
     question = asked.question.texts[asked.trial.rotation]
-    variant = dict(ready.crossing.variants).get(asked.trial.variant, Variant())
+    known = {each.id: each.variant for each in ready.crossing.variants}
+    variant = known.get(asked.trial.variant, Variant())
     values = (digest(question), asked.request.key, asked.persona_text, CANDIDATES)
     for key, provider, model, revision, dtype, parameters, persona, item, system in ready.cache.connection.execute(
         _SQL, values

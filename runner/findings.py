@@ -1,26 +1,32 @@
 """The findings of a study, from its database."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import pandas as pd
 
 from personas.errors import MachineError
+from personas.render import trait_sets
 from runner.assets import assets, fetch
 from runner.config import Study
-from runner.scores import last_selection, load_about, load_gold, load_items, load_scores
-from runner.sources import Say, described
+from runner.scores import last_selection, load_about, load_gold, load_items, load_levels, load_scores
+from runner.sources import Say, described, load_everyone
+from runner.targeting import target_of
 from scoring.benchmarks.base import Benchmark
+from scoring.conditionings import of_smallest_set
 from scoring.report.findings import Findings, findings
-from scoring.subgroups import Slicing
+from scoring.sequential import target_table
+from scoring.subgroups import Slicing, effect_tables
+from scoring.trait_findings import asks_traits, trait_table
 
 
 def study_findings(study: Study) -> Findings:
     """Every table of the last run of a study. Raises InputError or MachineError."""
     known = [described(section.name, study) for section in study.benchmarks]
-    scores = load_scores(study.database, last_selection(study.database))
+    selection = last_selection(study.database)
+    scores = load_scores(study.database, selection)
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     return findings(
         scores,
@@ -28,7 +34,34 @@ def study_findings(study: Study) -> Findings:
         load_gold(study.database, turns),
         partial(load_items, study.database),
         about(study, scores, known),
+        {"target": _target(study, scores, selection), "traits": _traits(study, scores)},
     )
+
+
+def paper_effects(study: Study, found: Findings) -> pd.DataFrame:
+    """Δ as the paper's tables have it: with the fewest traits shown, where the study shows several sets."""
+    if found.tables["conditionings"].empty:
+        return found.effects
+    scores = load_scores(study.database, last_selection(study.database))
+    return effect_tables(of_smallest_set(scores), found.slicing).effects
+
+
+def _target(study: Study, scores: pd.DataFrame, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+    """Where a targeted run stands; empty without a target."""
+    target = target_of(study)
+    if target is None or selection is None:
+        return pd.DataFrame()
+    return target_table(scores, target, *load_levels(study.database, selection, target.by))
+
+
+def _traits(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
+    """How well hidden traits are told, beside baselines that learn from those who were not asked."""
+    if not asks_traits(scores):
+        return pd.DataFrame()
+    everyone = load_everyone(study, lambda line: None)
+    largest = trait_sets(study.trait_sets, everyone.traits)[-1]
+    shown = [name for name in largest if name in everyone.frame]
+    return trait_table(scores, everyone, shown, study.study.seed)
 
 
 def world_map(say: Say) -> str | None:
@@ -62,11 +95,16 @@ def about(study: Study, scores: pd.DataFrame, benchmarks: Sequence[Benchmark]) -
 
 
 def declared(before: str, study: Study) -> list[tuple[str, str, str]]:
-    """What the report looks at: (key, as the study file said when it ran, as it says now)."""
+    """What the report looks at: (key, as the study file said when it ran, as it says now); and the target, if any."""
     try:
-        section = tomllib.loads(before).get("report", {}) if before else {}
+        tables = tomllib.loads(before) if before else {}
     except tomllib.TOMLDecodeError:
-        section = {}
+        tables = {}
+    section = tables.get("report", {})
     now = study.report.model_dump(mode="json")
     defaults = type(study.report)().model_dump(mode="json")
-    return [(name, str(section.get(name, defaults[name])), str(value)) for name, value in now.items()]
+    found = [(name, str(section.get(name, defaults[name])), str(value)) for name, value in now.items()]
+    if study.target or "target" in tables:
+        aim = study.target.model_dump(exclude_unset=True) if study.target else "none"
+        found.append(("target", str(tables.get("target", "none")), str(aim)))
+    return found

@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from runner.context import Context
-from runner.dispatch import BLOCK, ModelRun
+from runner.dispatch import ModelRun
 from runner.state import Tally
-from runner.trials import Asked, AskedModel, Judged, judge_request
+from runner.trials import BLOCK, Asked, AskedModel, Judged, judge_request
 from scoring.benchmarks.base import JudgeQuestion
 
 
@@ -28,7 +28,7 @@ class JudgeRun(ModelRun):
         """Nothing more will be submitted."""
         self._submitted.put_nowait(None)
 
-    def _plan(self) -> None:
+    def plan(self) -> None:
         """How much there is to judge is not known beforehand."""
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:

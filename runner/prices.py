@@ -3,6 +3,7 @@
 import math
 import tomllib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from functools import cache
 from importlib.resources import files
@@ -30,14 +31,34 @@ class Listed(BaseModel):
     shutdown: date | None = None
 
 
+class Terms(BaseModel):
+    """What a provider's prices share: the factor of a batch, and the fewest tokens of a prompt that it caches."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    batch: float = Field(1.0, gt=0, le=1)
+    cached_from: int | None = None
+
+
 @cache
 def price_list() -> tuple[date, Mapping[str, Mapping[str, Listed]]]:
     """The date of the list, and provider → model → row."""
-    raw: dict[str, Any] = tomllib.loads(files("runner").joinpath("prices.toml").read_text(encoding="utf-8"))
+    raw: dict[str, Any] = tomllib.loads(_text())
     as_of = date.fromisoformat(raw.pop("as_of"))
+    raw.pop("terms")
     return as_of, {
         provider: {name: Listed.model_validate(row) for name, row in rows.items()} for provider, rows in raw.items()
     }
+
+
+@cache
+def terms_of(provider: str) -> Terms:
+    """A provider's terms; those of an endpoint that is not listed give no discount."""
+    raw = tomllib.loads(_text())["terms"]
+    return Terms.model_validate(raw.get(provider, {}))
+
+
+def _text() -> str:
+    return files("runner").joinpath("prices.toml").read_text(encoding="utf-8")
 
 
 def price_of(section: ModelSection) -> Price:
@@ -56,6 +77,21 @@ def price_of(section: ModelSection) -> Price:
         f"model {section.name!r}: no price is known for {section.id!r}; give price = {{ input = …, output = … }} in "
         'dollars per million tokens, or unpriced = "allow"'
     )
+
+
+def batch_price_of(section: ModelSection) -> Price:
+    """The price in a batch. A cached token never costs more than another; the two discounts are not multiplied, since
+    not every provider does that. Raises InputError as `price_of` does."""
+    price, factor = price_of(section), terms_of(section.backend).batch
+    if price == FREE:
+        return FREE
+    cached = price.input if price.cached is None else price.cached
+    return Price(input=price.input * factor, output=price.output * factor, cached=min(cached, price.input * factor))
+
+
+def mode_price_of(section: ModelSection) -> Price:
+    """The price of nearly all of a model's requests: an `auto` model's pilot alone goes live."""
+    return price_of(section) if section.mode == "live" else batch_price_of(section)
 
 
 def warnings(section: ModelSection) -> list[str]:
@@ -79,6 +115,11 @@ def cost(price: Price, usage: Usage) -> int:
     cached_price = price.input if price.cached is None else price.cached
     dollars = (usage.prompt_tokens - cached) * price.input + cached * cached_price
     return math.ceil(dollars + usage.completion_tokens * price.output)
+
+
+def saved_by_caching(price: Price, usage: Usage) -> int:
+    """What the provider's cache took off the cost of an answer, in millionths of a dollar."""
+    return cost(price, replace(usage, cached_tokens=0)) - cost(price, usage)
 
 
 def worst_prompt_tokens(request: Request) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -10,9 +11,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personas.pseudonyms import TWIN
+from personas.render import set_name
 from runner.database import database_errors, open_database
+from runner.requests import digest
 from scoring.benchmarks.base import measure, measured
 from scoring.items import LETTERS, Item, option_order
+from scoring.subgroups import ALL
 
 BLOCK = 250_000
 _STATUSES = ("ok", "unparsed", "refused", "pending", "failed")
@@ -39,9 +44,9 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
 
     Columns: model, benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group,
     persona_id ("" in the baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement,
-    trait_order, rotation, replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter
-    (of the option that the value is of), value, expected, and the benchmarks' `meta_columns`. Names are categorical.
-    Raises InputError or MachineError.
+    trait_order, traits (the set shown), rotation, replicate, status, chosen_by_text, chosen_by_probability (option
+    numbers), role and letter (of the option that the value is of), value, expected, and the benchmarks' `meta_columns`.
+    Names are categorical. Raises InputError or MachineError.
     """
     path = Path(database)
     connection = open_database(path, create=False)
@@ -53,15 +58,25 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
+    columns["traits"] = _lookup(frame["variant"], _named_sets(tables["variant"]), lambda row: row["traits"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     return pd.DataFrame({**columns, **{name: frame[name] for name in plain}})
 
 
+def _named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, str]]:
+    """Each variant's set of traits by a name of its own."""
+    names = {text: set_name(json.loads(text)) for text in {row["traits"] for row in variants.values()}}
+    taken = Counter(names.values())
+    unique = {text: name if taken[name] == 1 else f"{name} {digest(text).hex()[:4]}" for text, name in names.items()}
+    return {number: {"traits": unique[row["traits"]]} for number, row in variants.items()}
+
+
 def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
     """The score table in blocks of small numbers, then the trials that failed."""
     blocks = []
-    cursor = connection.execute(_SQL)
+    wanted = "" if selection is None else f"WHERE model IN ({','.join(str(int(each)) for each in selection['models'])})"
+    cursor = connection.execute(f"{_SQL} {wanted}")
     while len(packed := np.fromiter(islice(cursor, BLOCK), dtype=_PACKED)):
         blocks.append(_block(packed))
         if selection is not None:
@@ -113,6 +128,30 @@ def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
     return table.drop_duplicates("item_id", ignore_index=True)
 
 
+def load_levels(
+    database: str | Path, selection: Mapping[str, Sequence[int]], attribute: str | None
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What a run may ask, answered or not: each respondent's level of an attribute ("all" without one), and each
+    measure's item groups. Twins are not respondents."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
+        items = connection.execute("SELECT id, benchmark, part, grp FROM item").fetchall()
+        connection.close()
+    wanted, asked = set(selection["personas"]), set(selection["items"])
+    levels = {
+        str(name): str(json.loads(subgroups).get(attribute, "")) if attribute else ALL
+        for number, name, subgroups in people
+        if number in wanted and TWIN not in name
+    }
+    groups: dict[str, list[str]] = {}
+    for number, name, part, group in items:
+        if number in asked:
+            groups.setdefault(measure(name, part), []).append(str(group))
+    return levels, groups
+
+
 def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
     """Where the one right option stands: item_id, rotation, letter; items with several or none are left out."""
     path = Path(database)
@@ -140,15 +179,16 @@ def load_about(database: str | Path) -> dict[str, Any]:
             "SELECT study, code, seed, started, ended, packages FROM run ORDER BY id DESC LIMIT 1"
         ).fetchone()
         models = connection.execute(
-            "SELECT name, provider, model, revision, dtype, answer, served FROM model"
+            "SELECT name, provider, model, revision, dtype, answer, served, exactness FROM model"
         ).fetchall()
         connection.close()
     names = ("study", "code", "seed", "started", "ended", "packages")
     about = dict(zip(names, run or ("", "", 0, "", "", "{}"), strict=True))
-    fields = ("name", "provider", "model", "revision", "dtype", "answer", "served")
+    fields = ("name", "provider", "model", "revision", "dtype", "answer", "served", "exactness")
+    served = [dict(zip(fields, row, strict=True)) for row in models]
     return about | {
         "packages": json.loads(about["packages"]),
-        "models": [dict(zip(fields, row, strict=True)) for row in models],
+        "models": [each | {"exactness": json.loads(each["exactness"])} for each in served],
     }
 
 

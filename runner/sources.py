@@ -29,11 +29,19 @@ class Selection:
     items: list[Item]
 
 
-def load_personas(study: Study, say: Say) -> Respondents:
-    """The study's sample of respondents, with the twins that `swap` asks for."""
+def load_everyone(study: Study, say: Say) -> Respondents:
+    """The respondents that the study's sample is drawn from. Raises InputError or MachineError."""
     section = study.personas
     try:
-        everyone = combine([_source(source, study, say) for source in section.sources])
+        return combine([_source(source, study, say) for source in section.sources]).where(section.where)
+    except InputError as error:
+        raise InputError(f"{study.path}, [personas]: {error}") from None
+
+
+def load_personas(study: Study, say: Say) -> Respondents:
+    """The study's sample of respondents, with the twins that `swap` asks for."""
+    section, everyone = study.personas, load_everyone(study, say)
+    try:
         for name in (*section.stratify, *study.report.attributes):
             everyone.attribute(name)
         chosen = sample(

@@ -1,12 +1,14 @@
 """How far a run is, read from its database."""
 
 import json
+import sqlite3
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runner.database import database_errors, open_database
+from runner.database import database_errors, file_size, open_database
+from runner.state import Caching, caching, counted
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,7 @@ class StatusRow:
     failed: int
     unparsed: int
     effect: float | None
+    spared: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,9 @@ class Status:
     rows: list[StatusRow] = field(default_factory=list)
     settled_micro_usd: int = 0
     reserved_micro_usd: int = 0
+    bytes: int = 0
+    jobs: list[str] = field(default_factory=list)
+    caching: Caching = field(default_factory=Caching)
 
     @property
     def seconds(self) -> float:
@@ -51,18 +57,25 @@ class Status:
 
     @property
     def minutes_left(self) -> float | None:
-        """What is left at this rate; None where nothing moves or the run has ended."""
-        left = sum(row.planned - row.hits - row.answered - row.failed for row in self.rows)
+        """What is left at this rate, at most; None where nothing moves or the run has ended."""
+        left = sum(row.planned - row.spared - row.hits - row.answered - row.failed for row in self.rows)
         return left / self.rate / 60 if self.rate and not self.ended else None
 
     def lines(self) -> list[str]:
         """The account in words."""
-        found = [f"{self.completions:,} completions, {self.scores:,} scores"]
+        size = f"{self.bytes / 1e6:,.1f} MB on the disk"
+        if self.scores:
+            size += f", {self.bytes / self.scores:,.0f} MB a million trials"
+        found = [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
         if not self.run:
             return [*found, "no run yet"]
+        if self.beat.get("merged"):
+            return [*found, f"merged from several files; the newest run started {self.started}"]
         when = f"ended {self.ended}" if self.ended else f"last heard of {self.beat.get('at', 'never')}"
         found.append(f"run {self.run} started {self.started}, {when}")
-        left = "" if self.minutes_left is None else f", about {self.minutes_left:.1f} minutes left"
+        targets: dict[str, str] = self.beat.get("targets", {})
+        about = "at most" if targets else "about"
+        left = "" if self.minutes_left is None else f", {about} {self.minutes_left:.1f} minutes left"
         found.append(
             f"{self.beat.get('sent', 0):,} requests sent, {self.beat.get('in_flight', 0)} in flight, "
             f"{self.rate:.1f} trials/s{left}"
@@ -71,9 +84,13 @@ class Status:
             held = f", ${self.reserved_micro_usd / 1e6:.4f} held for requests whose cost is not known"
             spent = max(self.settled_micro_usd, self.beat.get("micro_usd", 0))
             found.append(f"${spent / 1e6:.4f} spent{held if self.reserved_micro_usd else ''}")
+        if cached := self.caching.sentence():
+            found.append(cached)
+        found += self.jobs
         for each in self.beat.get("failures", []):
             last = self.beat.get("last_failure", {}).get(each["model"], "")
             found.append(f"{each['model']}: {each['count']:,} failed with {each['kind']} (last: {last})")
+        found += [f"{name}: {words}" for name, words in targets.items()]
         found += self.beat.get("remarks", [])
         return found + [f"{model} stopped: {reason}" for model, reason in self.beat.get("stopped", {}).items()]
 
@@ -86,11 +103,34 @@ def read_status(path: Path) -> Status:
         row = connection.execute(sql).fetchone()
         (completions,) = connection.execute("SELECT count(*) FROM completion").fetchone()
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
-        sql = "SELECT coalesce(sum(settled_micro_usd), 0), coalesce(sum(reserved_micro_usd), 0) FROM spend"
+        amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved FROM"
+        sums = "coalesce(sum(settled), 0), coalesce(sum(reserved), 0)"
+        sql = f"SELECT {sums} FROM ({amounts} spend UNION ALL {amounts} job)"
         settled, reserved = connection.execute(sql).fetchone()
+        jobs, cached = _jobs(connection), caching(connection)
         connection.close()
     if row is None:
-        return Status(completions, scores)
+        return Status(completions, scores, bytes=file_size(path), jobs=jobs, caching=cached)
     beat = json.loads(row[3])
     rows = [StatusRow(**each) for each in beat.get("rows", [])]
-    return Status(completions, scores, row[0], row[1], row[2] or "", beat, rows, settled, reserved)
+    ran = (row[0], row[1], row[2] or "", beat, rows, settled, reserved)
+    return Status(completions, scores, *ran, file_size(path), jobs, cached)
+
+
+def _jobs(connection: sqlite3.Connection) -> list[str]:
+    """A line for every open job, and one for those that are closed."""
+    columns = "job.id, model.name, state, provider_state, provider_id, answered, requests, made, settled_micro_usd"
+    sql = f"SELECT {columns} FROM job JOIN model ON model.id = job.model ORDER BY job.id"
+    rows = connection.execute(sql).fetchall()
+    found = []
+    for number, name, state, provider_state, known_as, answered, requests, made, _ in rows:
+        if state != "closed":
+            shown = state if state == "cancelling" else provider_state or state
+            place = f"{shown} at the provider ({known_as})" if known_as else shown
+            told = f"{answered:,} of {counted(requests, 'request')} answered, made {made}"
+            found.append(f"job {number} of {name}: {place}, {told}")
+    if closed := [row for row in rows if row[2] == "closed"]:
+        requests, dollars = sum(row[6] for row in closed), sum(row[8] for row in closed) / 1e6
+        told = f"{counted(len(closed), 'job')} of {counted(requests, 'request')}"
+        found.append(f"{told} through, for ${dollars:.4f}")
+    return found

@@ -1,24 +1,28 @@
 """The cross product of a study, enumerated lazily, persona by persona."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import islice
 from typing import Any, NamedTuple
 
 from personas.errors import InputError
-from personas.render import Variant, chosen_traits, cluster, compose, render
+from personas.render import Variant, cluster, compose, render, trait_sets
 from personas.respondents import Respondents
 from personas.traits import Persona
 from runner.cache import Trial
 from runner.config import ModelSection, Study
 from runner.database import register
 from runner.requests import AnswerKind, ModelIdentity, Request, digest, key_fields
+from runner.shard import WHOLE, Shard
 from runner.sources import Selection
 from scoring.answers import Response
 from scoring.benchmarks.base import Benchmark, JudgeQuestion, measure
 from scoring.items import LETTERS, Item, continuations, option_order, question_text, rotations
 
 SCORER = "1"
+BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,17 @@ class AskedModel:
         return self.identity.fields()
 
 
+class AskedVariant(NamedTuple):
+    """A variant with its row, and the traits that it shows."""
+
+    id: int
+    variant: Variant
+    shown: Sequence[str]
+
+
+NOBODY = AskedVariant(0, Variant(), ())
+
+
 class Judged(NamedTuple):
     """The answer that a judge is asked about, and its key."""
 
@@ -93,61 +108,114 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Crossing:
-    """Everything that a study crosses, each with the id of its row."""
+    """Everything that a study crosses, each with the id of its row; a shard asks its own part of the trials."""
 
     personas: Sequence[tuple[int, Persona]]
-    variants: Sequence[tuple[int, Variant]]
+    variants: Sequence[AskedVariant]
     questions: Sequence[Question]
     models: Sequence[AskedModel]
     judges: Mapping[str, AskedModel]
     respondents: Respondents
-    shown: Sequence[str]
     system: str
+    shard: Shard = WHOLE
 
     def trials(self, model: AskedModel) -> Iterator[Asked]:
         """The trials of one model: the baseline first, then persona by persona."""
-        yield from self._asked(model, 0, None, 0, Variant())
-        for persona_id, persona in self.personas:
-            for variant_id, variant in self.variants:
-                yield from self._asked(model, persona_id, persona, variant_id, variant)
+        yield from self.baseline(model)
+        for number, persona in self.personas:
+            yield from self.of_persona(model, number, persona, self.questions)
+
+    def baseline(self, model: AskedModel) -> Iterator[Asked]:
+        """The trials without a persona."""
+        return self._asked(model, 0, None, NOBODY, self.questions)
+
+    def of_persona(
+        self, model: AskedModel, number: int, persona: Persona, questions: Sequence[Question]
+    ) -> Iterator[Asked]:
+        """Some questions to one persona, in every variant; `number` is its row."""
+        for variant in self.variants:
+            yield from self._asked(model, number, persona, variant, questions)
 
     def counts(self, model: AskedModel) -> Iterator[tuple[Question, int]]:
         """How many trials of one model each question has."""
         for question in self.questions:
+            yield question, self._places[question.id] * model.section.replicates
+
+    @cached_property
+    def _places(self) -> Mapping[int, int]:
+        """How many trials each question has in a model without replicates, by its id."""
+        if not self.shard.whole:
+            told = [(None, NOBODY), *((persona, each) for _, persona in self.personas for each in self.variants)]
+            return Counter(question.id for pair in told for question, _, _ in self._asked_of(*pair, self.questions))
+        places = {}
+        for question in self.questions:
             people = sum(question.is_for(persona) for _, persona in self.personas)
-            asked = question.is_for(None) + people * len(self.variants)
-            yield question, len(question.orders) * model.section.replicates * asked
+            places[question.id] = len(question.orders) * (question.is_for(None) + people * len(self.variants))
+        return places
+
+    def asked(self, model: AskedModel, trial: Trial) -> Asked:
+        """One trial, by the ids of its rows."""
+        question, persona = self._numbered[trial.item], self._people.get(trial.persona)
+        variant = self._variants[trial.variant] if persona else NOBODY
+        text = self._persona_text(persona, variant, question.item.target_trait)
+        return Asked(trial, question, persona, text, self._request(model, question, trial, text, variant.variant))
+
+    @cached_property
+    def _numbered(self) -> Mapping[int, Question]:
+        return {question.id: question for question in self.questions}
+
+    @cached_property
+    def _people(self) -> Mapping[int, Persona]:
+        return dict(self.personas)
+
+    @cached_property
+    def _variants(self) -> Mapping[int, AskedVariant]:
+        return {each.id: each for each in self.variants}
 
     def selection(self) -> dict[str, list[int]]:
-        """The rows that a report on this study is about."""
+        """The rows that a report on this study is about, and which part of its trials this file asks."""
         return {
+            "shard": [self.shard.number, self.shard.count],
             "models": [model.id for model in self.models],
             "personas": [number for number, _ in self.personas],
-            "variants": [number for number, _ in self.variants],
+            "variants": [each.id for each in self.variants],
             "items": [question.id for question in self.questions],
         }
 
     def _asked(
-        self, model: AskedModel, persona_id: int, persona: Persona | None, variant_id: int, variant: Variant
+        self,
+        model: AskedModel,
+        persona_id: int,
+        persona: Persona | None,
+        variant: AskedVariant,
+        questions: Sequence[Question],
     ) -> Iterator[Asked]:
+        for question, text, rotation in self._asked_of(persona, variant, questions):
+            for replicate in range(model.section.replicates):
+                trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
+                request = self._request(model, question, trial, text, variant.variant)
+                yield Asked(trial, question, persona, text, request)
+
+    def _asked_of(
+        self, persona: Persona | None, variant: AskedVariant, questions: Sequence[Question]
+    ) -> Iterator[tuple[Question, str, int]]:
+        """Which of the questions the shard puts to a persona, with the persona's text and the rotation."""
         texts: dict[str | None, str] = {}
-        for question in self.questions:
+        for question in questions:
             if not question.is_for(persona):
                 continue
             hidden = question.item.target_trait
             if hidden not in texts:
                 texts[hidden] = self._persona_text(persona, variant, hidden)
-            for rotation in range(len(question.orders)):
-                for replicate in range(model.section.replicates):
-                    trial = Trial(model.id, persona_id, variant_id, question.id, rotation, replicate)
-                    request = self._request(model, question, trial, texts[hidden], variant)
-                    yield Asked(trial, question, persona, texts[hidden], request)
+            for rotation, asked in enumerate(question.texts):
+                if self.shard.holds(texts[hidden] or asked):
+                    yield question, texts[hidden], rotation
 
-    def _persona_text(self, persona: Persona | None, variant: Variant, hidden: str | None) -> str:
+    def _persona_text(self, persona: Persona | None, variant: AskedVariant, hidden: str | None) -> str:
         if persona is None:
             return ""
-        shown = [name for name in self.shown if name != hidden]
-        return render(persona, self.respondents.traits, shown, variant)
+        shown = [name for name in variant.shown if name != hidden]
+        return render(persona, self.respondents.traits, shown, variant.variant)
 
     def _request(
         self, model: AskedModel, question: Question, trial: Trial, persona_text: str, variant: Variant
@@ -156,6 +224,13 @@ class Crossing:
         kind, options = _answer_kind(question.item, model.section)
         fields = key_fields(model.fields, messages, kind, options, trial.replicate)
         return Request(digest(fields), messages, model.identity.parameters, kind, options)
+
+
+def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:
+    """A few hundred trials at a time."""
+    iterator = iter(trials)
+    while block := list(islice(iterator, BLOCK)):
+        yield block
 
 
 def _answer_kind(item: Item, model: ModelSection) -> tuple[AnswerKind, tuple[str, ...]]:
@@ -181,22 +256,23 @@ def cross(
     identities: Sequence[ModelIdentity],
 ) -> Crossing:
     """The crossing of a study; rows that the database does not have yet are made."""
-    shown = chosen_traits(study.personas.traits, respondents.traits)
     people = list(respondents.personas())
-    records = _persona_records(study, respondents, people, shown)
+    sets = trait_sets(study.trait_sets, respondents.traits)
+    records = _persona_records(study, respondents, people, sets[0])
     persona_ids = register(connection, "persona", records, mutable=["subgroups"])
-    variants = study.variants.crossed()
-    variant_ids = register(connection, "variant", [{**asdict(each), "traits": list(shown)} for each in variants])
+    variants = [(variant, shown) for shown in sets for variant in study.variants.crossed()]
+    told = [{**asdict(variant), "traits": shown} for variant, shown in variants]
+    variant_ids = register(connection, "variant", told)
     asked = _models(study, connection, identities)
     return Crossing(
         personas=list(zip(persona_ids, people, strict=True)),
-        variants=list(zip(variant_ids, variants, strict=True)),
+        variants=[AskedVariant(number, *each) for number, each in zip(variant_ids, variants, strict=True)],
         questions=[question for each in selections for question in _questions(connection, each)],
         models=[model for model in asked if model.section.name not in study.judges],
         judges={model.section.name: model for model in asked if model.section.name in study.judges},
         respondents=respondents,
-        shown=shown,
         system=study.variants.system,
+        shard=study.shard,
     )
 
 

@@ -1,11 +1,11 @@
 """Item by item and persona by persona: who answers what, which items move most, which people."""
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from personas.pseudonyms import short_pseudonym
 from scoring.cells import Cells, Part, factorized, parts
 from scoring.effect import persona_effect
 from scoring.subgroups import HIDDEN_UNDER, cells_of, levels_of, measures_of
@@ -129,7 +129,7 @@ def persona_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
             continue
         ids = found.people["persona_id"].astype(str)
         values = {"without": found.by_persona(found.b), "with_persona": found.by_persona(found.y)}
-        table = pd.DataFrame({"model": part.model, "benchmark": part.benchmark, "persona": ids.map(hashed)})
+        table = pd.DataFrame({"model": part.model, "benchmark": part.benchmark, "persona": ids.map(short_pseudonym)})
         table = table.join(found.people[list(by)].astype(str))
         rows.append(table.assign(items=found.answered.astype(int), **values, effect=found.by_persona(found.d)))
     if not rows:
@@ -137,11 +137,6 @@ def persona_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     return pd.concat(rows, ignore_index=True).sort_values(
         ["model", "benchmark", "effect"], key=lambda column: -column.abs() if column.name == "effect" else column
     )
-
-
-def hashed(name: str) -> str:
-    """What stands for a respondent in reports: ten hexadecimal digits of sha256."""
-    return hashlib.sha256(name.encode()).hexdigest()[:10]
 
 
 def category_table(scores: pd.DataFrame) -> pd.DataFrame:

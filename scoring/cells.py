@@ -10,13 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from personas.errors import InputError
+from personas.pseudonyms import TWIN
 from scoring.clusters import Matrix, Present
 
 Weights = Literal["none", "survey", "population"]
 Codes = NDArray[np.int64]
 Floats = NDArray[np.float64]
 CONTROL = "neutral"
-TWIN = "~"  # in the id of a persona who differs from a respondent in one trait: "respondent~trait=value"
 WORDING = ["format", "frame", "placement", "trait_order"]
 PERSONA = ["persona_id", "cluster", "weight", "survey", "wave"]
 

@@ -74,7 +74,8 @@ def widened(interval: Interval, effect: float, variance: float, freedom: float, 
     own = interval.error**2
     total = own + variance
     if not np.isnan(interval.freedom):
-        return t_interval(effect, total, total**2 / (own**2 / interval.freedom + variance**2 / freedom), level)
+        doubt = own**2 / interval.freedom + variance**2 / freedom  # none where what is added is known exactly
+        return t_interval(effect, total, total**2 / doubt if doubt > 0 else np.inf, level)
     extra = float(stats.t.ppf((1 + level) / 2, freedom)) * float(np.sqrt(variance))
     low, high = np.hypot(effect - interval.low, extra), np.hypot(interval.high - effect, extra)
     return Interval(float(np.sqrt(total)), effect - low, effect + high, np.nan)

@@ -1,11 +1,15 @@
 """Are similar people embedded similarly? Embedding similarity against trait similarity."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 from scipy.spatial.distance import pdist, squareform
+
+from scoring.subgroups import ALL, HIDDEN_UNDER
 
 Matrix = NDArray[np.float64]
 
@@ -49,12 +53,35 @@ def coherence(embeddings: Matrix, similarity: Matrix, seed: int = 0, permutation
         return Coherence(np.nan, np.nan, np.nan)
     ranks = stats.rankdata(similarity[upper][known])
     random = np.random.default_rng(seed)
+    ranked = squareform(
+        stats.rankdata(cosine[upper])
+    )  # moving personas moves the ranks along, where no pair is left out
 
     def correlation(order: NDArray[np.int64]) -> float:
-        moved = cosine[np.ix_(order, order)][upper][known]
-        return float(np.corrcoef(stats.rankdata(moved), ranks)[0, 1])
+        moved = ranked[np.ix_(order, order)][upper][known]
+        return float(np.corrcoef(moved if known.all() else stats.rankdata(moved), ranks)[0, 1])
 
     observed = correlation(np.arange(len(embeddings)))
     drawn = np.array([correlation(random.permutation(len(embeddings))) for _ in range(permutations)])
     p = (1 + int((drawn >= observed - 1e-12).sum())) / (1 + permutations)
     return Coherence(observed, p, float(np.median(drawn)))
+
+
+def coherence_table(
+    embeddings: Matrix, codes: Matrix, ordinal: NDArray[np.bool_], surveys: Sequence[str], seed: int = 0
+) -> pd.DataFrame:
+    """`coherence` over everybody, then within each survey of several; NaN where there is nothing to compare.
+
+    `codes` is persona × trait (NaN: not answered). Surveys under five people are left out.
+    """
+    own = np.array(surveys)
+    names = [name for name in np.unique(own) if (own == name).sum() >= HIDDEN_UNDER]
+    parts = {ALL: np.ones(len(own), dtype=bool)} | (
+        {str(name): own == name for name in names} if len(names) > 1 else {}
+    )
+    rows = [
+        {"survey": name, "personas": int(inside.sum()), "traits": int((~np.isnan(codes[inside])).any(axis=0).sum())}
+        | coherence(embeddings[inside], gower(codes[inside], ordinal), seed)._asdict()
+        for name, inside in parts.items()
+    ]
+    return pd.DataFrame(rows)

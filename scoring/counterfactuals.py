@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scoring.cells import TWIN, WORDING, is_twin, parts
+from personas.pseudonyms import TWIN
+from scoring.cells import WORDING, is_twin, parts
 from scoring.effect import persona_effect
 from scoring.multiplicity import adjusted
 from scoring.paired_runs import as_effect

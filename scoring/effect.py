@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scoring.cells import Cells, Floats, Part, Weights, cells, clustered, effective_n, persona_weights
 from scoring.clusters import (
     FEW_CLUSTERS,
+    LEVEL,
     NO_INTERVAL,
     Interval,
     Matrix,
@@ -111,19 +112,21 @@ def persona_effect(
     return estimate(contributions, np.ones(len(found.people), dtype=bool), rates, seed)
 
 
-def estimate(of: Contributions, people: NDArray[np.bool_], invalid: tuple[float, float], seed: int = 0) -> Estimate:
-    """Δ of some of the personas of a model and benchmark, with both intervals."""
+def estimate(
+    of: Contributions, people: NDArray[np.bool_], invalid: tuple[float, float], seed: int = 0, level: float = LEVEL
+) -> Estimate:
+    """Δ of some of the personas of a model and benchmark, with both intervals at this level."""
     if not people.any():
         return replace(NOTHING, invalid_without=invalid[0], invalid_with=invalid[1])
     found, weight = of.cells, of.weight[people]
     cluster = found.cluster[people]
     total, share = clustered(of.total[people], cluster), clustered(of.share[people], cluster)
     effect = float(total.sum() / share.sum())
-    narrow, wide = intervals(total, share, effect, seed)
-    added = _wording_variance(found.wording[people], weight)
+    narrow, wide = intervals(total, share, effect, seed, level)
+    added = mean_variance(wording_means(found.wording[people], weight))
     noise = _baseline_noise(of, people)
-    narrow = widened(widened(narrow, effect, *added), effect, noise, math.inf)
-    wide = widened(wide, effect, *added)
+    narrow = widened(widened(narrow, effect, *added, level), effect, noise, math.inf, level)
+    wide = widened(wide, effect, *added, level)
     few_people, few_groups = total.shape[0] < FEW_CLUSTERS, (share > 0).any(axis=0).sum() < FEW_CLUSTERS
     means = found.by_persona(found.y)[people], found.by_persona(found.b)[people]
     of_people = people[found.person]
@@ -150,31 +153,37 @@ def estimate(of: Contributions, people: NDArray[np.bool_], invalid: tuple[float,
     )
 
 
-def intervals(total: Matrix, share: Matrix, effect: float, seed: int) -> tuple[Interval, Interval]:
+def intervals(
+    total: Matrix, share: Matrix, effect: float, seed: int, level: float = LEVEL
+) -> tuple[Interval, Interval]:
     """For these items, and for items like these too, from cluster × group contributions."""
     present: Present = share > 0
     found = variances((total - effect * share) / share.sum(), present)
     if found.n_people < FEW_CLUSTERS:
-        narrow = wild_interval(total, share, False, seed) if found.n_people > 1 else NO_INTERVAL
+        narrow = wild_interval(total, share, False, seed, level) if found.n_people > 1 else NO_INTERVAL
     else:
-        narrow = t_interval(effect, found.people, found.n_people - 1)
+        narrow = t_interval(effect, found.people, found.n_people - 1, level)
     least = min(found.n_people, found.n_groups)
     if least < 2:
         return narrow, NO_INTERVAL
     if least < FEW_CLUSTERS:
-        return narrow, wild_interval(total, share, True, seed)
-    return narrow, t_interval(effect, found.two_way, least - 1)
+        return narrow, wild_interval(total, share, True, seed, level)
+    return narrow, t_interval(effect, found.two_way, least - 1, level)
 
 
-def _wording_variance(wording: Matrix, weight: Floats) -> tuple[float, float]:
-    """Variance of the mean over K wordings taken as a random sample of wordings, with its K − 1 degrees of freedom."""
-    if wording.shape[1] < 2:
-        return 0.0, math.inf
+def wording_means(wording: Matrix, weight: Floats) -> Floats:
+    """The weighted mean under each wording; NaN where nobody was asked by it."""
     there = ~np.isnan(wording)
     sums = (np.where(there, wording, 0.0) * weight[:, None]).sum(axis=0)
     counts = (there * weight[:, None]).sum(axis=0)
-    means = sums[counts > 0] / counts[counts > 0]
-    return (float(means.var(ddof=1)) / len(means), len(means) - 1.0) if len(means) > 1 else (0.0, math.inf)
+    means: Floats = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return means
+
+
+def mean_variance(means: Floats) -> tuple[float, float]:
+    """Variance of the mean over K wordings taken as a random sample of wordings, with its K − 1 degrees of freedom."""
+    known = means[~np.isnan(means)]
+    return (float(known.var(ddof=1)) / len(known), len(known) - 1.0) if len(known) > 1 else (0.0, math.inf)
 
 
 def _baseline_noise(of: Contributions, people: NDArray[np.bool_]) -> float:

@@ -12,19 +12,19 @@ and items, and the union bound holds whatever their dependence.
 
 import hashlib
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import takewhile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
 
-from scoring.cells import parts
-from scoring.clusters import LEVEL, t_interval
+from scoring.cells import is_twin, parts
+from scoring.clusters import LEVEL
 from scoring.effect import Contributions, estimate
-from scoring.subgroups import cells_of, measures_of
+from scoring.subgroups import ALL, HIDDEN_UNDER, cells_of, measures_of
 
 LEAST_PERSONAS = 10
+REACHED, ALL_ASKED, UNFINISHED = "reached", "everything asked", "not finished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +44,23 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The state of one level: rounds asked, Δ, its half-width at the look's confidence, and whether that will do.
+    """The state of one level: its personas, rounds asked of `rounds`, Δ, and its half-width at the look's confidence.
 
     The half-width is infinite before the first round, and under ten persona clusters.
     """
 
     level: str
+    personas: int
     asked: int
+    rounds: int
     effect: float
     half_width: float
-    done: bool
+    reached: bool
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more is asked of this level."""
+        return self.reached or self.asked >= self.rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,6 @@ class Batch:
     """What to ask next of one level: for each persona id, the item groups."""
 
     level: str
-    round: int
     cells: Mapping[str, tuple[str, ...]]
 
 
@@ -71,74 +77,117 @@ def blocks(groups: Sequence[str], rounds: int, seed: int) -> list[tuple[str, ...
     return [tuple(order[start::rounds]) for start in range(min(rounds, len(order)))]
 
 
-def looks(scores: pd.DataFrame, target: Target, people: Mapping[str, str], groups: Sequence[str]) -> list[Look]:
-    """Each level's state, from the scores so far of one model and benchmark (an empty frame: nothing asked yet).
+class Course:
+    """The rounds of one model and benchmark, from the first.
 
-    `people` maps every persona id that may be asked to its level ("all" where the target names no attribute), `groups`
-    are the study's item groups.
+    `people` maps every persona id that may be asked to its level (`ALL` where the target names no attribute), `groups`
+    are the study's item groups. What is asked depends on the scores of what was asked before and on nothing else: an
+    interrupted run, and the report, take the same course again.
     """
-    dealt = blocks(groups, target.rounds, target.seed)
-    names = sorted(set(people.values()))
-    asked = _rounds_asked(scores, people, dealt)
-    found = dict.fromkeys(names, (math.nan, math.inf))
-    if len(scores) and (scores["persona_id"] != "").any():
-        found |= _half_widths(scores, target, people)
-    return [
-        Look(name, asked[name], *found[name], found[name][1] <= target.half_width or asked[name] >= len(dealt))
-        for name in names
-    ]
+
+    def __init__(self, target: Target, people: Mapping[str, str], groups: Sequence[str]) -> None:
+        self._target, self._people = target, people
+        self._blocks = blocks(groups, target.rounds, target.seed)
+        self._block_of = {group: number for number, block in enumerate(self._blocks) for group in block}
+        self._members: dict[str, list[str]] = {}
+        for name in sorted(people):
+            self._members.setdefault(people[name], []).append(name)
+        self._place = {name: place for members in self._members.values() for place, name in enumerate(members)}
+        self._asked = dict.fromkeys(sorted(self._members), 0)
+
+    def looks(self, scores: pd.DataFrame) -> list[Look]:
+        """Each level's state, from the scores of one model and benchmark; those not asked for yet are not looked at."""
+        started = len(scores) and any(self._asked.values())
+        widths = self._half_widths(self._of_course(scores)) if started else {}
+        found = []
+        for level, asked in self._asked.items():
+            effect, half_width = widths.get(level, (math.nan, math.inf))
+            reached = half_width <= self._target.half_width
+            found.append(Look(level, len(self._members[level]), asked, len(self._blocks), effect, half_width, reached))
+        return found
+
+    def next_batch(self, looks: Sequence[Look]) -> Batch | None:
+        """The next round of the level whose interval is widest, which counts as asked from now on; None at the end."""
+        open_looks = [look for look in looks if not look.done]
+        if not open_looks:
+            return None
+        widest = max(open_looks, key=lambda look: (look.half_width, -look.asked, look.level))
+        size = len(self._blocks)
+        members = enumerate(self._members[widest.level])
+        cells = {name: self._blocks[(place + widest.asked) % size] for place, name in members}
+        self._asked[widest.level] += 1
+        return Batch(widest.level, cells)
+
+    def _of_course(self, scores: pd.DataFrame) -> pd.DataFrame:
+        """The baseline, and the cells that were asked for so far."""
+        person, group = scores["persona_id"], scores["group"]
+        block = _mapped(group, self._block_of)
+        place = _mapped(person, self._place)
+        asked = _mapped(person, {name: self._asked[level] for name, level in self._people.items()})
+        wanted = (place >= 0) & (block >= 0) & ((block - place) % len(self._blocks) < asked)
+        return scores[(person == "").to_numpy() | wanted]
+
+    def _half_widths(self, scores: pd.DataFrame) -> dict[str, tuple[float, float]]:
+        """Δ and its half-width by level, of those that have any answer."""
+        (part,) = parts(scores)
+        measure = measures_of(part)[-1]  # letter probabilities, where there are any, resolve more
+        found = cells_of(part, measure, ())
+        of = Contributions.of(found, np.ones(len(found.people)))
+        level = found.people["persona_id"].astype(str).map(self._people)
+        result = {}
+        for name in sorted(set(level)):
+            inside = (level == name).to_numpy()
+            own = estimate(of, inside, (math.nan, math.nan), level=self._target.confidence)
+            half = (own.people_high - own.people_low) / 2
+            enough = own.clusters >= LEAST_PERSONAS and not math.isnan(half)
+            result[name] = (own.effect, half if enough else math.inf)
+        return result
 
 
-def finished(scores: pd.DataFrame, target: Target, people: Mapping[str, str], groups: Sequence[str]) -> bool:
-    """Whether every level's interval is narrow enough, or everything was asked."""
-    return all(look.done for look in looks(scores, target, people, groups))
+def _mapped(column: pd.Series, numbers: Mapping[str, int]) -> np.ndarray:
+    """The number of each row's name; −1 where it has none."""
+    named = column.astype("category").cat
+    of_category = np.array([numbers.get(str(name), -1) for name in named.categories], dtype=np.int64)
+    return of_category[named.codes.to_numpy()] if len(of_category) else np.full(len(column), -1, dtype=np.int64)
 
 
-def next_batch(scores: pd.DataFrame, target: Target, people: Mapping[str, str], groups: Sequence[str]) -> Batch | None:
-    """The next round of the level whose interval is widest; None when `finished`.
+def target_table(
+    scores: pd.DataFrame, target: Target, people: Mapping[str, str], groups: Mapping[str, Sequence[str]]
+) -> pd.DataFrame:
+    """Where a targeted run stands: a row a model, benchmark and level, with the interval that is valid under looking.
 
-    The choice depends on the scores alone, so that a run which was interrupted goes on where it was.
+    `groups` are each benchmark's item groups. Columns: model, benchmark, attribute, level, personas, asked and rounds,
+    effect, low, high (at `confidence`, all looks together 95 %), half_width, wanted, and outcome: reached, everything
+    asked, or not finished. A level under five people has its numbers withheld. Benchmarks without a baseline have no Δ
+    and no row.
     """
-    open_looks = [look for look in looks(scores, target, people, groups) if not look.done]
-    if not open_looks:
-        return None
-    widest = max(open_looks, key=lambda look: (look.half_width, -look.asked, look.level))
-    dealt = blocks(groups, target.rounds, target.seed)
-    members = sorted(name for name, level in people.items() if level == widest.level)
-    cells = {name: dealt[(place + widest.asked) % len(dealt)] for place, name in enumerate(members)}
-    return Batch(widest.level, widest.asked, cells)
+    rows = []
+    for part in parts(scores) if len(scores) else ():
+        if part.benchmark not in groups or not part.alone.any():
+            continue
+        for look in _replayed(part.scores, Course(target, people, groups[part.benchmark])):
+            values = asdict(look)
+            outcome = REACHED if values.pop("reached") else ALL_ASKED if look.done else UNFINISHED
+            if look.personas < HIDDEN_UNDER:
+                values |= {"personas": math.nan, "effect": math.nan, "half_width": math.nan}
+            head = {"model": part.model, "benchmark": part.benchmark, "attribute": target.by or ALL}
+            bounds = {"low": values["effect"] - values["half_width"], "high": values["effect"] + values["half_width"]}
+            last = {"wanted": target.half_width, "confidence": target.confidence, "outcome": outcome}
+            rows.append({**head, **values, **bounds, **last})
+    return pd.DataFrame(rows).replace([math.inf, -math.inf], math.nan)
 
 
-def _rounds_asked(scores: pd.DataFrame, people: Mapping[str, str], dealt: Sequence[tuple[str, ...]]) -> dict[str, int]:
-    """Whole rounds behind each level: the fewest that any of its personas has answers to, parsed or not."""
-    answered: dict[str, set[str]] = {}
-    if len(scores):
-        pairs = scores[["persona_id", "group"]].drop_duplicates().astype(str)
-        answered = {str(name): set(rows) for name, rows in pairs.groupby("persona_id")["group"]}
-    rounds: dict[str, int] = {}
-    for level in set(people.values()):
-        members = sorted(name for name, own in people.items() if own == level)
-        rounds[level] = min(_rounds_of(place, answered.get(name, set()), dealt) for place, name in enumerate(members))
-    return rounds
+def _replayed(scores: pd.DataFrame, course: Course) -> list[Look]:
+    """The looks at the end of the course, or at the first round that the scores do not have whole."""
+    pairs = scores.loc[~is_twin(scores["persona_id"]), ["persona_id", "group"]].drop_duplicates().astype(str)
+    answered = set(pairs.itertuples(index=False, name=None))
+    looks = course.looks(scores)
+    while batch := course.next_batch(looks):
+        if not answered.issuperset(_pairs(batch)):
+            break
+        looks = course.looks(scores)
+    return looks
 
 
-def _rounds_of(place: int, answered: set[str], dealt: Sequence[tuple[str, ...]]) -> int:
-    order = (dealt[(place + number) % len(dealt)] for number in range(len(dealt)))
-    return sum(1 for _ in takewhile(lambda block: answered.issuperset(block), order))
-
-
-def _half_widths(scores: pd.DataFrame, target: Target, people: Mapping[str, str]) -> dict[str, tuple[float, float]]:
-
-    (part,) = parts(scores)
-    measure = measures_of(part)[-1]  # letter probabilities, where there are any, resolve more
-    found = cells_of(part, measure, ())
-    of = Contributions.of(found, np.ones(len(found.people)))
-    level = found.people["persona_id"].astype(str).map(people).fillna("")
-    result = {}
-    for name in sorted(set(level) - {""}):
-        inside = (level == name).to_numpy()
-        own = estimate(of, inside, (math.nan, math.nan))
-        wide = t_interval(own.effect, own.people_error**2, own.clusters - 1, target.confidence)
-        enough = own.clusters >= LEAST_PERSONAS and not math.isnan(wide.low)
-        result[name] = (own.effect, (wide.high - wide.low) / 2 if enough else math.inf)
-    return result
+def _pairs(batch: Batch) -> Iterator[tuple[str, str]]:
+    return ((name, group) for name, groups in batch.cells.items() for group in groups)

@@ -11,17 +11,28 @@ from scipy import stats
 
 from personas.errors import InputError, nearest
 from scoring.cells import Cells, Part, Weights, cells, clustered, parts, persona_weights
-from scoring.clusters import FEW_CLUSTERS, LEVEL, variances
-from scoring.effect import NOTHING, POWER_FACTOR, Contributions, estimate, invalid_rates
+from scoring.clusters import FEW_CLUSTERS, t_interval, variances, widened
+from scoring.effect import (
+    NOTHING,
+    POWER_FACTOR,
+    Contributions,
+    estimate,
+    invalid_rates,
+    mean_variance,
+    wording_means,
+)
 from scoring.multiplicity import adjusted, family
 
 HIDDEN_UNDER = 5
 MEASURES = {"value": "likeliest letter", "expected": "letter probabilities"}
 ALL = "all"
 PAIR = " × "
-NO_GAP = dict.fromkeys(
-    ("gap", "gap_error", "gap_low", "gap_high", "gap_p", "gap_holm", "gap_q", "gap_resolvable"), math.nan
-)
+THESE_ITEMS, ITEMS_TOO = "these items", "items like these too"
+NO_GAP: dict[str, float | str] = {
+    **dict.fromkeys(("gap", "gap_error", "gap_low", "gap_high", "gap_p", "gap_holm", "gap_q"), math.nan),
+    "gap_resolvable": math.nan,
+    "gap_scope": "",
+}
 
 
 @dataclass(frozen=True)
@@ -150,11 +161,12 @@ def _attribute(
     return rows, {"levels": len(names), "tested": len(tested), **whole._asdict()}
 
 
-def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float]:
+def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
     """Δ of some personas minus Δ of all others, two-way clustered; p from t with min(clusters of a side, groups) − 1.
 
-    With fewer than ten item groups the item side cannot be judged: then it is clustered on persona and is about these
-    items only. `gap_resolvable` is 2.8 standard errors.
+    With fewer than ten item groups the item side cannot be judged: then it is clustered on persona and `gap_scope` is
+    "these items". Formats, frames, placements and trait orders are a random effect, as in Δ: the gap under each of K
+    wordings tells what they add, with K − 1 degrees of freedom. `gap_resolvable` is 2.8 standard errors.
     """
     effect, other = of.delta(inside), of.delta(~inside)
     total, share = of.total, of.share
@@ -173,12 +185,16 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float]:
     # a side of n clusters estimates its mean with n − 1: G/(G − 1) of the whole does not know how small a side is
     error = math.sqrt(variance * sides / (sides - 1)) if variance >= 0 and sides > 1 else math.nan
     difference = effect - other
-    if not freedom > 0 or math.isnan(error):
+    own = t_interval(difference, error**2, freedom)
+    if math.isnan(own.error):
         return {**NO_GAP, "gap": difference}
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
-    p = float(2 * stats.t.sf(abs(difference) / error, freedom)) if error > 0 else math.nan  # no variance, no test
-    found_gap = {"gap": difference, "gap_error": error, "gap_low": difference - half, "gap_high": difference + half}
-    return {**NO_GAP, **found_gap, "gap_p": p, "gap_resolvable": POWER_FACTOR * error}
+    sides_of = [wording_means(of.cells.wording[side], of.weight[side]) for side in (inside, ~inside)]
+    whole = widened(own, difference, *mean_variance(sides_of[0] - sides_of[1]))
+    # no variance, no test
+    p = float(2 * stats.t.sf(abs(difference) / whole.error, whole.freedom)) if whole.error > 0 else math.nan
+    found_gap = {"gap": difference, "gap_error": whole.error, "gap_low": whole.low, "gap_high": whole.high, "gap_p": p}
+    scope = THESE_ITEMS if few else ITEMS_TOO
+    return {**NO_GAP, **found_gap, "gap_resolvable": POWER_FACTOR * whole.error, "gap_scope": scope}
 
 
 def cells_of(part: Part, measure: str, by: Sequence[str]) -> Cells:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
+from scipy.sparse import csr_array
 from scipy.special import log_softmax
 
 from personas.errors import InputError
@@ -64,12 +65,12 @@ def predictions(train: Respondents, test: Respondents, target: str, visible: Seq
     )
 
 
-def told(frame: pd.DataFrame, respondents: Respondents, name: str = "model") -> pd.DataFrame:
+def told(frame: pd.DataFrame, respondents: Respondents, name: str = "model", keep: Sequence[str] = ()) -> pd.DataFrame:
     """A model's answers as a table like that of `predictions`, with its codes in the column `name`.
 
     `frame` has a row a score: persona_id, trait, chosen (an option number, NaN where nothing was read). Rows of nobody,
-    and of respondents who did not answer the trait themselves, are left out. Merge with the baselines on persona_id
-    and trait.
+    and of respondents who did not answer the trait themselves, are left out; `keep` names columns to take over. Merge
+    with the baselines on persona_id and trait.
     """
     people = respondents.frame.set_index("persona_id")
     rows = []
@@ -81,11 +82,11 @@ def told(frame: pd.DataFrame, respondents: Respondents, name: str = "model") -> 
             "country": of_people["country"].astype(str),
         }
         gold = of_people[str(trait)].to_numpy()
-        rows.append(
-            pd.DataFrame({**table, "trait": trait, "gold": gold, name: answers["chosen"].map(codes).to_numpy()})
-        )
+        kept = {column: answers[column].to_numpy() for column in keep}
+        chosen = answers["chosen"].map(codes).to_numpy()
+        rows.append(pd.DataFrame({**table, "trait": str(trait), "gold": gold, name: chosen, **kept}))
     if not rows:
-        return pd.DataFrame(columns=["persona_id", "country", "trait", "gold", name])
+        return pd.DataFrame(columns=["persona_id", "country", "trait", "gold", name, *keep])
     every = pd.concat(rows, ignore_index=True)
     return every[every["gold"] >= 0].reset_index(drop=True)
 
@@ -100,7 +101,7 @@ def fit_logistic(features: Matrix, gold: NDArray[np.int64], classes: int, penalt
 
     Minimises the summed negative log-likelihood + penalty/2 · the squared weights, intercepts excepted (L-BFGS).
     """
-    extended = np.hstack([features, np.ones((len(features), 1))])
+    extended = csr_array(np.hstack([features, np.ones((len(features), 1))]))  # one-hot rows are mostly zeros
     truth = np.eye(classes)[gold]
     shape = (extended.shape[1], classes)
 
@@ -113,7 +114,8 @@ def fit_logistic(features: Matrix, gold: NDArray[np.int64], classes: int, penalt
         return float(-(truth * logs).sum() + penalty / 2 * (shrunk**2).sum()), gradient.ravel()
 
     start = np.zeros(shape[0] * shape[1])
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000, "gtol": 1e-6, "ftol": 1e-12})
+    options = {"maxiter": 2000, "gtol": 1e-6 * len(gold), "ftol": 1e-10}
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options=options)
     result: Matrix = found.x.reshape(shape)
     return result
 

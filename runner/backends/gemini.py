@@ -12,11 +12,12 @@ from runner.backends.chat import letter_logprobs
 from runner.backends.http import failure, timeout
 from runner.config import ModelSection
 from runner.requests import Request, Usage
-from runner.retry import BadRequest, Transient
+from runner.retry import BackendError, BadRequest, Transient
 from scoring.answers import Response
 
 TOP_LOGPROBS = 20
 MOST_CONFIGS = 1000
+SDK_ERRORS = (errors.APIError, aiohttp.ClientError, TimeoutError, ValueError, TypeError, AttributeError, KeyError)
 _BLOCKED = {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "RECITATION", "SPII", "IMAGE_SAFETY"}
 _FINISH = {"STOP": "stop", "MAX_TOKENS": "length"} | dict.fromkeys(_BLOCKED, "content_filter")
 
@@ -35,19 +36,15 @@ class GeminiBackend:
         """One generated answer."""
         if request.kind == "loglik":
             raise BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
-        contents, config = _contents(request), self._config(request)
+        contents, config = contents_of(request), self.config(request)
         began = time.monotonic()
         try:
-            client = self._open()
-            reply = await client.aio.models.generate_content(model=self._section.id, contents=contents, config=config)
-        except errors.APIError as error:
-            headers = getattr(error.response, "headers", None) or {}
-            raise failure(error.code, headers, (error.message or "").encode()) from None
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise Transient("connection", f"{type(error).__name__}: {error}", charged=True) from None
-        except (ValueError, TypeError, AttributeError) as error:
-            raise Transient("no answer", f"200, but no answer in it ({type(error).__name__})", charged=True) from None
-        return _read(reply, request, round(1000 * (time.monotonic() - began)))
+            reply = await self.client().aio.models.generate_content(
+                model=self._section.id, contents=contents, config=config
+            )
+        except SDK_ERRORS as error:
+            raise as_backend_error(error) from None
+        return read(reply, request, round(1000 * (time.monotonic() - began)))
 
     async def close(self) -> None:
         """Close the connections."""
@@ -58,7 +55,7 @@ class GeminiBackend:
             await self._session.close()
             self._session = None
 
-    def _config(self, request: Request) -> types.GenerateContentConfig:
+    def config(self, request: Request) -> types.GenerateContentConfig:
         """The settings, made once for all requests that share them; a system message is an instruction here."""
         system = "\n".join(message["content"] for message in request.messages if message["role"] == "system")
         if (known := self._configs.get((system, request.kind))) is not None:
@@ -73,7 +70,8 @@ class GeminiBackend:
         self._configs[system, request.kind] = config = types.GenerateContentConfig(**settings)
         return config
 
-    def _open(self) -> genai.Client:
+    def client(self) -> genai.Client:
+        """The SDK's client, made once."""
         if self._client is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0), timeout=timeout(self._section.timeout)
@@ -84,7 +82,17 @@ class GeminiBackend:
         return self._client
 
 
-def _contents(request: Request) -> str | list[types.Content]:
+def as_backend_error(error: Exception) -> BackendError:
+    """One of SDK_ERRORS as one of ours."""
+    if isinstance(error, errors.APIError):
+        headers = getattr(error.response, "headers", None) or {}
+        return failure(error.code, headers, (error.message or "").encode())
+    if isinstance(error, (aiohttp.ClientError, TimeoutError)):
+        return Transient("connection", f"{type(error).__name__}: {error}", charged=True)
+    return Transient("no answer", f"200, but no answer in it ({type(error).__name__})", charged=True)
+
+
+def contents_of(request: Request) -> str | list[types.Content]:
     """The conversation; a single question goes as it is, which costs the SDK less than typed content."""
     spoken = [message for message in request.messages if message["role"] != "system"]
     if len(spoken) == 1:
@@ -95,7 +103,8 @@ def _contents(request: Request) -> str | list[types.Content]:
     ]
 
 
-def _read(reply: types.GenerateContentResponse, request: Request, latency_ms: int) -> Answer:
+def read(reply: types.GenerateContentResponse, request: Request, latency_ms: int) -> Answer:
+    """The answer in a reply. Raises Transient where it has none."""
     usage, served = _usage(reply.usage_metadata, latency_ms), reply.model_version or ""
     if not reply.candidates:
         if reply.prompt_feedback and reply.prompt_feedback.block_reason:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import sys
 import tempfile
 import time
@@ -13,7 +14,7 @@ from typing import Any
 
 import aiohttp
 
-from personas.errors import MachineError
+from personas.errors import InputError, MachineError
 from runner.assets import assets, fetch
 from runner.backends import chat
 from runner.backends.base import Answer
@@ -42,17 +43,13 @@ class LocalBackend:
         self._batch_tokens: int | None = None
         self._deaths = 0
 
-    async def start(self) -> None:
-        """Start the server now, which the first request does otherwise. Raises MachineError."""
-        await self._running()
-
     async def answer(self, request: Request) -> Answer:
         """Letter probabilities or log-likelihoods from forward passes, or text. Raises BackendError or MachineError."""
         path, asked = _asked(request)
         payload = json.dumps({"messages": request.messages, **asked}).encode()
         began = time.monotonic()
         while True:
-            session = await self._running()
+            session = await self.running()
             try:
                 body = await post_json(session, f"{URL}/v1/{path}", payload)
             except Transient:
@@ -98,8 +95,8 @@ class LocalBackend:
         usage = Usage(prompt_tokens=int(body["usage"]["prompt_tokens"]), latency_ms=latency_ms)
         return Answer(response, usage, self._identity.model)
 
-    async def _running(self) -> aiohttp.ClientSession:
-        """The session with a server that lives; one that died leaves half its batch to the next."""
+    async def running(self) -> aiohttp.ClientSession:
+        """The session with a server that lives; one that died leaves half its batch. Raises MachineError."""
         async with self._starting:
             if self._process is not None and self._process.returncode is not None:
                 log = self._last_line()
@@ -208,7 +205,12 @@ def fastest_dtype() -> str:
 
 
 def weights(model: str) -> tuple[Path | str, str | None]:
-    """Where the weights are: a directory or hub id, and the GGUF file in it where the model is an asset."""
+    """Where the weights are: a directory or hub id, and the GGUF file in it where the model is an asset.
+
+    Raises InputError for a folder that is not there.
+    """
     if model in assets():
         return fetch(model), next(iter(assets()[model].files))
+    if not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", model) and not Path(model).is_dir():
+        raise InputError(f"there is no folder {model}; name one, a hub id, or a model of `mtpa-run data list`")
     return model, None

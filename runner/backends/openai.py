@@ -27,9 +27,9 @@ class OpenAIBackend:
             raise BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
         began = time.monotonic()
         try:
-            raw = await self._open().chat.completions.with_raw_response.create(**body(self._section.id, request))
+            raw = await self.client().chat.completions.with_raw_response.create(**body(self._section.id, request))
         except openai.APIError as error:
-            raise _sorted(error) from None
+            raise as_backend_error(error) from None
         self._learn(raw.headers)
         # the body as it came: the SDK's typed reply costs as much again as the request
         reply = json_object(str(raw.http_response.url), raw.http_response.content)
@@ -41,7 +41,8 @@ class OpenAIBackend:
             await self._client.close()
             self._client = None
 
-    def _open(self) -> openai.AsyncOpenAI:
+    def client(self) -> openai.AsyncOpenAI:
+        """The SDK's client, made once."""
         if self._client is None:
             base_url = self._section.base_urls[0] if self._section.base_urls else None
             transport = openai.DefaultAioHttpClient()
@@ -55,7 +56,7 @@ class OpenAIBackend:
         return self._client
 
 
-def _sorted(error: openai.APIError) -> BackendError:
+def as_backend_error(error: openai.APIError) -> BackendError:
     """An SDK error as one of ours."""
     if isinstance(error, openai.APIStatusError):
         found = failure(error.status_code, error.response.headers, error.response.content)

@@ -39,7 +39,7 @@ class ModelActor:
     async def start(self) -> MtpaError | None:
         """Load the model, from this node's own disk or cache."""
         try:
-            await self._backend.start()
+            await self._backend.running()
         except MtpaError as error:
             return error
         return None

@@ -35,7 +35,7 @@ def print_study_report(
     paper: bool = False,
 ) -> None:
     """Print the report of a study's last run and write what was asked for beside its database."""
-    from runner.findings import study_findings
+    from runner.findings import paper_effects, study_findings
     from scoring.report.files import write_tables, write_text
     from scoring.report.methods import methods_text
     from scoring.report.paper import paper_tables
@@ -45,7 +45,7 @@ def print_study_report(
     tables = dict(found.tables)
     written: list[Path] = []
     if paper:
-        tables |= paper_tables(found)
+        tables |= paper_tables(paper_effects(study, found))
         print_paper(out, {name: tables[name] for name in tables if name.startswith("paper")}, found)
     elif methods:
         text = methods_text(found)

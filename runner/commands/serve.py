@@ -3,7 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,17 +12,19 @@ from runner.commands.console import say
 from runner.config import is_loopback
 
 TOKEN = "MTPA_SERVE_TOKEN"
+Precision = Literal["auto", "float16", "bfloat16", "float32"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def serve(
     model: Annotated[str, typer.Option(help="A name of `mtpa-run data list`, a folder, or a Hugging Face id.")],
     gguf: Annotated[str | None, typer.Option(help="The GGUF file in the model's folder.")] = None,
     revision: Annotated[str | None, typer.Option(help="The hub revision.")] = None,
-    dtype: Annotated[str, typer.Option(help="auto, float16, bfloat16 or float32.")] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    dtype: Annotated[Precision, typer.Option(help="What the weights are computed in.")] = "auto",
+    device: Annotated[Device, typer.Option(help="Where; auto takes a GPU if there is one.")] = "auto",
     socket: Annotated[Path | None, typer.Option(help="A Unix socket instead of a port.")] = None,
     host: Annotated[str, typer.Option(help=f"An address; any but loopback wants a token in {TOKEN}.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port.")] = 8765,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8765,
     batch_tokens: Annotated[int | None, typer.Option(help="Tokens computed at once, at most.")] = None,
     check: Annotated[int, typer.Option(help="Compare this many answers with unbatched ones (GET /check).")] = 0,
 ) -> None:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from runner.state import State
     from runner.status import Status
 
+ShardOption = Annotated[
+    str, typer.Option(metavar="I/N", help="Only the I-th of N parts, in a file of its own; `merge` joins them.")
+]
+
 
 def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
     """Run, report, and say how it ended; returns the exit code."""
@@ -34,11 +38,25 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     _confirm(study, limit, yes)
     state = State()
     asyncio.run(_watched(study, state, limit, pilot, acknowledge))
+    if state.interrupted:
+        _offer_to_cancel(study)
     spent = f", ${state.micro_usd / 1e6:.4f} spent" if state.micro_usd else ""
     counts = (state.total("planned"), state.total("hits"), state.sent, state.total("failed"))
     line = "{:,} trials: {:,} answered before, {:,} requests sent, {:,} failed".format(*counts)
-    out.print(f"{line}{spent}.", highlight=False, soft_wrap=True)
-    if not state.interrupted:
+    spared = f" The target spared {state.total('spared'):,} of the trials." if state.total("spared") else ""
+    out.print(f"{line}{spent}.{spared}", highlight=False, soft_wrap=True)
+    for name, words in state.targets.items():
+        out.print(escape(f"{name}: {words}."), highlight=False, soft_wrap=True)
+    if cached := state.caching.sentence():
+        out.print(f"{cached}.", highlight=False, soft_wrap=True)
+    if not study.shard.whole:
+        out.print(
+            f"Part {study.shard} of the study is in {escape(str(study.database))}. Once every part has run: "
+            f"mtpa-run merge PART… --into {escape(str(study.whole_database))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    elif not state.interrupted:
         print_study_report(study, formats=["csv"])
     for sentence in [*state.remarks, *_endings(state)]:
         err.print(escape(sentence), highlight=False, soft_wrap=True)
@@ -83,6 +101,28 @@ def _confirm(study: Study, limit: int | None, yes: bool) -> None:
     typer.confirm(f"{question} Go on?", abort=True)
 
 
+def _offer_to_cancel(study: Study) -> None:
+    """Jobs go on without us, and the next run collects them: whether to cancel them is asked where somebody can be."""
+    from runner.cancel import cancel_jobs, jobs_left
+    from runner.state import counted
+
+    if not (left := jobs_left(study)):
+        return
+    requests = sum(job.requests for job in left)
+    told = f"{counted(len(left), 'job')} of {counted(requests, 'request')}"
+    kept = f"{told} left running at the provider; run again to collect the answers."
+    if not sys.stdin.isatty():
+        say(kept)
+        return
+    try:
+        cancelled = typer.confirm(f"{told} at the provider. Cancel, and pay only for what is answered?", default=False)
+    except typer.Abort:
+        cancelled = False
+    if cancelled:
+        asyncio.run(cancel_jobs(study))
+    say(f"{told} cancelled; run again to collect what was answered, and to ask the rest." if cancelled else kept)
+
+
 async def _watched(study: Study, state: "State", limit: int | None, pilot: bool, acknowledge: bool) -> None:
     from runner.engine import run
     from runner.progress import watch
@@ -116,6 +156,7 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     show: Annotated[int, typer.Option(metavar="N", help="Print N requests of each model as they would be sent.")] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Only the first N trials of each model.")] = None,
+    shard: ShardOption = "1/1",
     resolve: ResolveGap = None,
     by: ResolveBy = None,
 ) -> None:
@@ -131,7 +172,7 @@ def plan(
     from runner.plan import first_requests
     from runner.plan import plan as plan_of
 
-    study = Study.load(context.obj)
+    study = Study.load(context.obj).part(shard)
     with prepared(study, say) as ready:
         found = plan_of(ready, limit)
         found.remarks.extend(asyncio.run(catalogue_remarks(study.models)))
@@ -141,7 +182,12 @@ def plan(
             for asked in first_requests(ready, show)
         ]
     if as_json:
-        document = {"rows": [row.as_dict() for row in found.rows], "usd": found.usd, "remarks": found.remarks}
+        document = {
+            "rows": [row.as_dict() for row in found.rows],
+            "usd": found.usd,
+            "usd_batch": found.usd_batch,
+            "remarks": found.remarks,
+        }
         sys.stdout.write(json.dumps(document | {"requests": requests}, indent=2, ensure_ascii=False) + "\n")
         return
     out.print(_plan_table(study, found))
@@ -152,7 +198,9 @@ def plan(
 
 
 def _plan_table(study: Study, found: "Plan") -> Table:
-    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}")
+    part = "" if study.shard.whole else f", part {study.shard}"
+    bound = f", at most: it ends at Δ ± {study.target.half_width:g}" if study.target else ""
+    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}{part}{bound}")
     for name in ("trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"):
         table.add_column(name, justify="right")
     for row in found.rows:
@@ -161,7 +209,7 @@ def _plan_table(study: Study, found: "Plan") -> Table:
         dollars = _span(row.usd_low, row.usd_high, ",.4f")
         numbers = [f"{count:,}" for count in counts]
         table.add_row(escape(row.model), escape(row.benchmark), *numbers, outputs, dollars, f"{row.minutes:,.1f}")
-    batch = f", ${found.usd / 2:,.2f} as a batch" if found.usd else ""
+    batch = f", ${found.usd_batch:,.2f} in batches" if found.usd_batch < found.usd else ""
     table.caption = f"At most ${found.usd:,.2f}{batch}"
     return table
 
@@ -173,11 +221,12 @@ def _span(low: float, high: float, form: str) -> str:
 def status(
     context: typer.Context,
     watch: Annotated[bool, typer.Option(help="Go on showing it, until interrupted.")] = False,
+    shard: ShardOption = "1/1",
 ) -> None:
     """How far the study is, from its database; a running one may be watched from another terminal."""
     from runner.status import read_status
 
-    path = Study.load(context.obj).database
+    path = Study.load(context.obj).part(shard).database
     if not watch:
         out.print(_status(read_status(path), str(path)))
         return
@@ -192,14 +241,15 @@ def status(
 
 def _status(found: "Status", path: str) -> Group:
     table = Table("model", "benchmark")
-    for name in ("trials", "done", "failed", "unparsed", "Δ so far"):
+    spared = any(row.spared for row in found.rows)
+    for name in ("trials", "done", "failed", "unparsed", *(["spared"] if spared else []), "Δ so far"):
         table.add_column(name, justify="right")
     for row in found.rows:
         effect = "–" if row.effect is None else f"{row.effect:+.3f}"
-        counts = (row.planned, row.hits + row.answered, row.failed, row.unparsed)
+        counts = (row.planned, row.hits + row.answered, row.failed, row.unparsed, *([row.spared] if spared else []))
         table.add_row(escape(row.model), escape(row.benchmark), *(f"{count:,}" for count in counts), effect)
     lines: list[Any] = [Text(line) for line in found.lines()]
-    return Group(*lines, table, Text(f"Browse it with: datasette {path}"))
+    return Group(*lines, *([table] if found.rows else []), Text(f"Browse it with: datasette {path}"))
 
 
 def explain(

@@ -11,6 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
+from personas.errors import MachineError
 from runner.serve.batching import Batcher, TooLarge
 from runner.serve.chat import ChatRequest, first_token, reply
 from runner.serve.generation import ends
@@ -158,7 +159,11 @@ async def serve(
     runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
     await runner.setup()
     site = web.UnixSite(runner, str(socket)) if socket else web.TCPSite(runner, host, port)
-    await site.start()
+    try:
+        await site.start()
+    except OSError as error:
+        await runner.cleanup()
+        raise MachineError(f"cannot listen at {socket or f'{host}:{port}'}: {error.strerror}; name another") from None
     ready()
     try:
         if watch_parent:

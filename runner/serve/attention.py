@@ -94,11 +94,12 @@ def tree_attention(
     heads, times = keys.shape[1], queries.shape[1] // keys.shape[1]
     for group in tree:
         nodes, longest = group.query.shape
-        stacked = queries[group.query].view(nodes, longest, heads, times, -1).permute(0, 2, 3, 1, 4).flatten(2, 3)
-        known = keys[group.key].transpose(1, 2), values[group.key].transpose(1, 2)
-        mask = group.mask(sliding_window, times, queries.dtype)
-        attended = _attend(stacked, *known, mask, scaling, softcap).view(nodes, heads, times, longest, -1)
-        result[group.query] = attended.permute(0, 3, 1, 2, 4).flatten(2, 3)
+        own, known = group.query.to(query.device), group.key.to(query.device)  # a model may lie on several devices
+        stacked = queries[own].view(nodes, longest, heads, times, -1).permute(0, 2, 3, 1, 4).flatten(2, 3)
+        seen = keys[known].transpose(1, 2), values[known].transpose(1, 2)
+        mask = group.mask(sliding_window, times, queries.dtype).to(query.device)
+        attended = _attend(stacked, *seen, mask, scaling, softcap).view(nodes, heads, times, longest, -1)
+        result[own] = attended.permute(0, 3, 1, 2, 4).flatten(2, 3)
     return result[None], None
 
 

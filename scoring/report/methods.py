@@ -50,9 +50,23 @@ def _paragraph(found: Findings) -> str:
         f"have pigeonhole bootstrap intervals (Owen 2007; 2,000 draws). We compared levels of {looked}; each gap to "
         "everybody else was tested within its family (model × benchmark × attribute), with Holm-adjusted p (Holm 1979) "
         "and Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within "
-        f"survey (1,999 permutations). Levels under {slicing.min_n} people were not tested. "
+        f"survey (1,999 permutations). {_rounds(found)}Levels under {slicing.min_n} people were not tested. "
         "Answers that could not be read were left out and their rate is reported. "
         f"mtpa {about.get('code', '')}, seed {slicing.seed}, {about.get('trials', 0):,} trials."
+    )
+
+
+def _rounds(found: Findings) -> str:
+    """How a run that could end early was looked at."""
+    target = found.tables.get("target")
+    if target is None or target.empty:
+        return ""
+    row = target.iloc[0]
+    of = "everybody" if row["attribute"] == ALL else f"each level of {row['attribute']}"
+    return (
+        f"Items were asked in at most {row['rounds']} balanced rounds, until Δ of {of} was known to ± "
+        f"{row['wanted']:g} for these items; each look has {100 * row['confidence']:.2f} % confidence, so that all "
+        "together have 95 % (Bonferroni). "
     )
 
 

@@ -18,10 +18,11 @@ from scoring.subgroups import MEASURES
 SHOWN_PERSONAS = 200
 MAP = "world_110m"
 _SECTIONS = (
-    ("overall", "Persona effect", ("effects_overall", "aggregates", "control")),
+    ("overall", "Persona effect", ("effects_overall", "target", "conditionings", "aggregates", "control")),
     ("countries", "Countries", ()),
     ("subgroups", "Subgroups", ()),
     ("heat", "Levels and benchmarks", ()),
+    ("traits", "Trait inference", ("traits",)),
     ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
     ("categories", "Item categories", ("categories",)),
     ("formats", "Formats and rotations", ("formats", "rankings")),
@@ -29,11 +30,14 @@ _SECTIONS = (
 )
 _TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
+    "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
+    "conditionings": "Δ by what is shown of a persona, and its difference to the smallest set of traits",
     "aggregates": "Over all items: pigeonhole bootstrap intervals",
     "control": "The neutral control beside the personas",
     "gaps": "Δ by level, and the gap to everybody else with Holm-adjusted p and Benjamini–Hochberg q",
     "families": "Does the attribute matter at all: permutation p; disparity = max − min, beside what chance gives",
     "categories": "Δ by item category",
+    "traits": "How well hidden answers are told, beside majorities and a regression on the same visible traits",
     "counterfactuals": "One trait changed in the same respondent: average marginal component effects",
     "formats": "How much of Δ's variance is wording, rotation and replicate",
     "rankings": "Agreement of the subgroup ranking between formats (Kendall's τ)",
@@ -60,7 +64,18 @@ _OVERALL = [
 ]
 _GAPS = [
     *("model", "benchmark", "measure", "attribute", "level", "personas", "effect", "people_low", "people_high"),
-    *("items_low", "items_high", "gap", "gap_low", "gap_high", "gap_p", "gap_holm", "gap_q", "gap_resolvable"),
+    *(
+        "items_low",
+        "items_high",
+        "gap",
+        "gap_low",
+        "gap_high",
+        "gap_p",
+        "gap_holm",
+        "gap_q",
+        "gap_resolvable",
+        "gap_scope",
+    ),
 ]
 
 

@@ -9,7 +9,6 @@ from importlib.resources import files
 import pandas as pd
 
 from personas.countries import country_name
-from scoring.report.findings import Findings
 from scoring.subgroups import ALL
 
 TITLES = {
@@ -28,10 +27,10 @@ def paper_figures() -> pd.DataFrame:
         return pd.read_csv(lines)
 
 
-def paper_tables(found: Findings) -> dict[str, pd.DataFrame]:
+def paper_tables(effects: pd.DataFrame) -> dict[str, pd.DataFrame]:
     """One table for each of the paper's: rows as there, `paper` and `this run` side by side, then Δ's 95 % interval
-    for items like these too and the least effect that this run could find (`resolves`)."""
-    paper, ours = paper_figures(), _ours(found.effects)
+    for items like these too and the least effect that this run could find (`resolves`). `effects` are this run's."""
+    paper, ours = paper_figures(), _ours(effects)
     tables = {}
     for number in (2, 3, 4, 5):
         printed = paper[paper["table"] == number].drop(columns="table")

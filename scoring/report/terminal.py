@@ -12,7 +12,7 @@ from rich.text import Text
 
 from scoring.report.findings import Findings, direction_of
 from scoring.report.paper import TITLES
-from scoring.subgroups import ALL, MEASURES
+from scoring.subgroups import ALL, MEASURES, THESE_ITEMS
 
 SIGNIFICANT = 0.05
 
@@ -32,6 +32,10 @@ def print_report(console: Console, found: Findings) -> None:
 
 def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[RenderableType]:
     yield _overall(effects[effects["attribute"] == ALL])
+    if len(target := _of(found, "target", model)):
+        yield _target(target)
+    if len(conditionings := _of(found, "conditionings", model)):
+        yield _conditionings(conditionings)
     if len(aggregates := _of(found, "aggregates", model)):
         yield _aggregates(aggregates)
     if (
@@ -39,6 +43,8 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
         and (validity["value_as_wrong"] != validity["value_left_out"]).any()
     ):
         yield _validity(validity)
+    if len(traits := _of(found, "traits", model)):
+        yield _traits(traits)
     for attribute in effects.loc[effects["attribute"] != ALL, "attribute"].unique():
         yield _subgroups(effects[effects["attribute"] == attribute], attribute, found.slicing.min_n)
     families = _of(found, "families", model)
@@ -51,7 +57,7 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
 
 
 def _of(found: Findings, name: str, model: str) -> pd.DataFrame:
-    table = found.tables[name]
+    table = found.tables.get(name, pd.DataFrame())
     return table[table["model"] == model] if len(table) else table
 
 
@@ -88,6 +94,37 @@ def _overall(overall: pd.DataFrame) -> Table:
     return table
 
 
+def _target(target: pd.DataFrame) -> Table:
+    caption = "The interval that holds though it was looked at while the run went on, for these items"
+    numbers = ["people", "rounds", "Δ", f"{100 * target['confidence'].iloc[0]:.2f} % interval", "±", "wanted"]
+    table = plain_table("Rounds until the target", caption, ["benchmark", "of", "level", "outcome"], numbers)
+    for _, row in target.iterrows():
+        names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level", "outcome"))
+        people = "<5" if math.isnan(row["personas"]) else f"{row['personas']:,.0f}"
+        bounds = interval(row["low"], row["high"])
+        values = (signed(row["effect"]), bounds, number(row["half_width"]), f"{row['wanted']:g}")
+        table.add_row(*names, people, f"{row['asked']} of {row['rounds']}", *values)
+    return table
+
+
+def _conditionings(conditionings: pd.DataFrame) -> Table:
+    caption = "± is half a 95 % interval for items like these too; against: Δ minus that of the smallest set"
+    numbers = ["people", "items", "without", "with", "Δ", "± items too", "against", "± against"]
+    table = plain_table("Δ by what is shown of a persona", caption, ["traits shown", "benchmark", "measure"], numbers)
+    for _, row in conditionings.iterrows():
+        names = (escape(str(row["traits"])), escape(str(row["benchmark"])), MEASURES[row["measure"]])
+        counts = (
+            f"{row['personas']:,.0f}",
+            f"{row['items']:,.0f}",
+            number(row["without"]),
+            number(row["with_persona"]),
+        )
+        own = (signed(row["effect"]), _half(row["items_low"], row["items_high"]))
+        against = (signed(row["difference"]), _half(row["difference_low"], row["difference_high"]))
+        table.add_row(*names, *counts, *own, *against)
+    return table
+
+
 def _aggregates(aggregates: pd.DataFrame) -> Table:
     numbers = ["answers", "without", "with", "Δ", "95 % interval"]
     caption = "Interval: personas and item groups resampled (pigeonhole bootstrap)"
@@ -118,10 +155,31 @@ def _validity(validity: pd.DataFrame) -> Table:
     return table
 
 
+def _traits(traits: pd.DataFrame) -> Table:
+    caption = (
+        "No Δ: without a persona there is nobody to tell of. ± is half a 95 % interval over people; exact, ordinal: 1 "
+        "is best, wasserstein: 0; gain: better than the regression by"
+    )
+    numbers = ["people", "told", "±", "majority", "of country", "regression", "gain", "± gain"]
+    table = plain_table("Hidden traits told from the others", caption, ["trait", "benchmark", "score"], numbers)
+    for _, row in traits.iterrows():
+        names = (escape(str(row[name])) for name in ("trait", "benchmark", "score"))
+        if math.isnan(row["personas"]):
+            table.add_row(*names, "<5", "hidden", *[""] * 6, style="dim")
+            continue
+        own = (f"{row['personas']:,.0f}", number(row["told"]), _half(row["low"], row["high"]))
+        others = (number(row[name]) for name in ("majority", "country_majority", "logistic"))
+        table.add_row(*names, *own, *others, signed(row["gain"]), _half(row["gain_low"], row["gain_high"]))
+    return table
+
+
 def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
+    narrow = effects["gap_scope"] == THESE_ITEMS
+    mark = "; * of these items only, too few to speak of others" if narrow.any() else ""
     table = plain_table(
         f"Δ by {attribute}",
-        "± is half a 95 % interval, for people like these on these items; gap: Δ minus everybody else's; p by Holm",
+        "± is half a 95 % interval, for people like these on these items; gap: Δ minus everybody else's; p by Holm"
+        + mark,
         [attribute, "benchmark", "measure"],
         ["people", "items", "without", "with", "Δ", "± people", "gap", "± gap", "p"],
     )
@@ -133,6 +191,7 @@ def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
         scores = (f"{row['items']:,.0f}", number(row["without"]), number(row["with_persona"]))
         values = (signed(row["effect"]), _half(row["people_low"], row["people_high"]), signed(row["gap"]))
         half, p = _half(row["gap_low"], row["gap_high"]), p_value(row["gap_holm"])
+        p += "*" if row["gap_scope"] == THESE_ITEMS else ""
         style = "dim" if row["personas"] < min_n else "bold" if row["gap_holm"] < SIGNIFICANT else ""
         table.add_row(*head, f"{row['personas']:,.0f}", *scores, *values, half, p, style=style)
     return table

@@ -13,8 +13,8 @@ from scoring.effect import persona_effect
 from scoring.simulation import Design, simulate
 from scoring.subgroups import Slicing, effect_tables
 
-PERSONAS = (10, 20, 50, 100, 200)
-ITEMS = (10, 20, 50, 100, 300)
+PERSONAS = (5, 10, 20, 50, 100, 200)
+ITEMS = (5, 10, 20, 50, 100, 300)
 
 
 def main(studies: int) -> None:
@@ -33,7 +33,7 @@ def main(studies: int) -> None:
     for key in sizes:
         rates = [f"{np.mean(covered[*key, scope]):9.1%}" for scope in ("people", "items too")]
         print(f"{key[0]:4d} personas x {key[1]:3d} items", *rates, f"{len(covered[*key, 'people']):9d}")
-    for least, most in ((10, 19), (20, 10_000)):
+    for least, most in ((5, 9), (10, 19), (20, 10_000)):
         keys = [key for key in sizes if least <= min(key) <= most]
         rates = [np.mean([hit for key in keys for hit in covered[*key, scope]]) for scope in ("people", "items too")]
         label = f"fewest clusters {least}-{most}" if most < 1000 else f"fewest clusters {least} up"

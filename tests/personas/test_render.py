@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from personas.countries import country_name
 from personas.errors import InputError
-from personas.render import Format, Frame, Variant, chosen_traits, cluster, compose, permuted, render
+from personas.render import (
+    Format,
+    Frame,
+    Variant,
+    chosen_traits,
+    cluster,
+    compose,
+    permuted,
+    render,
+    set_name,
+    trait_sets,
+)
 from personas.surveys.description import load_survey
 from personas.traits import Persona, Trait, catalogue
 
@@ -184,3 +195,11 @@ def test_selections_of_traits() -> None:
     for wrong in ("all-but:gendr", "cor", ["agee"]):
         with pytest.raises(InputError, match="did you mean"):
             chosen_traits(wrong, TRAITS)
+
+
+def test_sets_of_traits_share_the_smallest() -> None:
+    known = catalogue().traits
+    few, many = trait_sets(["core", "demographic"], known)
+    assert (set_name(few), set_name(many)) == ("demographic (10)", "demographic, value (33)")
+    with pytest.raises(InputError, match="the smallest set has 'gender', a larger one does not"):
+        trait_sets([["gender"], ["education", "imp_family"]], known)

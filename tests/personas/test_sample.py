@@ -133,3 +133,18 @@ def test_nobody_has_a_twin_in_what_was_not_answered() -> None:
     source = people(40)
     answered = int((source.frame["imp_work"] >= 0).sum())
     assert answered < 40 and len(twins(source, ["imp_work"])) == answered
+
+
+def test_where_keeps_those_who_have_every_wanted_value_and_names_what_nobody_has() -> None:
+    frame = pd.DataFrame({"persona_id": list("abcd"), "survey": "s", "wave": "1", "weight": 1.0})
+    frame = frame.assign(country=["NOR", "NOR", "IND", "USA"], gender=[1, 2, 2, -1])
+    everyone = Respondents(frame, dict(catalogue().traits))
+    assert list(everyone.where({}).frame["persona_id"]) == list("abcd")
+    kept = everyone.where({"country": ["NOR", "IND"], "gender": ["female"]})
+    assert list(kept.frame["persona_id"]) == ["b", "c"]
+    with pytest.raises(InputError, match="no respondent has country = 'NRO'; did you mean 'NOR'"):
+        everyone.where({"country": ["NRO"]})
+    with pytest.raises(InputError, match="unknown trait 'contry'; did you mean 'country'"):
+        everyone.where({"contry": ["NOR"]})
+    with pytest.raises(InputError, match="nobody has all of country: USA; gender: female"):
+        everyone.where({"country": ["USA"], "gender": ["female"]})

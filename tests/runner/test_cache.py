@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from run_study import open_at_once
 
 from personas.errors import InputError, MachineError
 from runner.cache import Completion, ResultCache, Score, Trial, as_stored
@@ -125,3 +126,8 @@ def test_registering_is_idempotent_and_mutable_columns_follow(tmp_path: Path) ->
     assert register(connection, "model", [{**record, "name": "b"}], mutable=["name"]) == first
     assert register(connection, "model", [{**record, "parameters": {"x": 2}}], mutable=["name"]) != first
     assert connection.execute("SELECT name FROM model WHERE id = ?", first).fetchone() == ("b",)
+
+
+def test_processes_may_make_the_file_at_the_same_moment(tmp_path: Path) -> None:
+    for attempt in range(3):
+        assert open_at_once(tmp_path / f"{attempt}" / "study.sqlite", 4) == [0, 0, 0, 0]

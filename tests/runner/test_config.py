@@ -30,6 +30,10 @@ def test_the_default_study_is_valid() -> None:
         (GOOD + MODEL.replace("local", "openai-compatible"), ["base_urls"]),
         (GOOD.replace("[study]", "[study"), ["not valid TOML"]),
         (GOOD + MODEL + 'path = "x"\n', ["'models.0.path'", "unknown key"]),
+        (
+            GOOD.replace("n = 3", 'n = 3\ntraits = "core"') + MODEL + '[variants]\ntraits = ["core"]\n',
+            ["[personas] traits and [variants] traits", "leave one out"],
+        ),
     ],
 )
 def test_what_is_wrong_is_named(text: str, words: list[str], tmp_path: Path) -> None:

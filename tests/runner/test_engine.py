@@ -12,6 +12,8 @@ from studies import load, model, rows
 
 from runner.engine import prepared, rescore, run
 from runner.plan import plan
+from runner.scores import load_scores
+from scoring.conditionings import set_sizes
 
 
 async def test_a_second_run_sends_nothing_and_scores_stay(tmp_path: Path) -> None:
@@ -234,6 +236,19 @@ async def test_several_endpoints_share_the_load(tmp_path: Path) -> None:
         await run(load(tmp_path, [model(one.url, base_urls=[one.url, other.url], concurrency=8)], n=20))
     assert one.requests + other.requests == 210
     assert min(one.requests, other.requests) > 60
+
+
+async def test_two_sets_of_traits_are_asked_side_by_side(tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        study = load(tmp_path, [model(server.url)], n=12, variants={"traits": ["all", "demographic"]})
+        state = await run(study)
+        assert state.total("done") == 10 + 2 * 12 * 10
+        texts = rows(tmp_path, "SELECT text FROM text WHERE text LIKE 'You are answering%' ORDER BY length(text)")
+        assert len(texts[0][0]) < len(texts[-1][0])
+        alone = load(tmp_path, [model(server.url)], n=12)
+        assert (await run(alone)).sent == 0
+    scores = load_scores(study.database)
+    assert len(set_sizes(scores)) == 2 and set_sizes(scores)[0].startswith("demographic (")
 
 
 async def test_requests_a_minute_are_kept(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_paper_tables_have_the_papers_figures_and_ours(found):
     scores = simulate(Design(60, 20), seed=2).scores.assign(benchmark="truthfulqa", model="GPT-5")
     scores["country"] = scores["level"].astype(str).map({"level 0": "BRA", "level 1": "CAN"}).fillna("USA")
     ours = found_in(scores, "country")
-    tables = paper_tables(ours)
+    tables = paper_tables(ours.effects)
     row = tables["paper_table_2"].query("model == 'GPT-5' and column == 'delta'").iloc[0]
     assert (row["paper"], row["this_run"]) == pytest.approx((0.065, ours.effects.iloc[0]["effect"]))
     assert row["low"] < row["this_run"] < row["high"] and row["resolves"] > 0

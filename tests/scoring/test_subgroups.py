@@ -3,13 +3,14 @@
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from personas.errors import InputError
 from scoring.multiplicity import adjusted, family
 from scoring.simulation import Design, simulate
-from scoring.subgroups import Slicing, effect_tables
+from scoring.subgroups import ITEMS_TOO, THESE_ITEMS, Slicing, effect_tables
 
 
 def test_levels_gaps_and_what_is_withheld():
@@ -40,6 +41,31 @@ def test_a_real_gap_is_found():
     assert rows.loc["level 0", "gap_low"] < 0.15 < rows.loc["level 0", "gap_high"]
     assert tables.families["omnibus_p"].iloc[0] == pytest.approx(1 / 2000)
     assert tables.families["disparity"].iloc[0] > 2 * tables.families["disparity_null"].iloc[0]
+
+
+def test_a_gap_that_depends_on_the_wording_is_less_sure():
+    prose = simulate(Design(80, 30, levels=2), seed=6).scores
+    alone = prose["persona_id"] == ""
+    bullets = prose[~alone].assign(format="bullets")
+    bullets.loc[bullets["level"] == "level 0", "value"] *= 0.8
+    both = pd.concat([prose, bullets], ignore_index=True)
+
+    def gap_of(scores):
+        return effect_tables(scores, Slicing(("level",))).effects.set_index("level").loc["level 0"]
+
+    each = [gap_of(part)["gap"] for part in (prose, pd.concat([prose[alone], bullets]))]
+    found, as_one = gap_of(both), gap_of(both.drop(columns="format"))
+    assert found["gap"] == pytest.approx(np.mean(each)) == pytest.approx(as_one["gap"])
+    assert found["gap_error"] ** 2 == pytest.approx(as_one["gap_error"] ** 2 + np.var(each, ddof=1) / 2)
+    assert found["gap_p"] > as_one["gap_p"] and found["gap_low"] < as_one["gap_low"]
+
+
+def test_a_gap_over_few_item_groups_is_about_these_items():
+    scopes = [
+        effect_tables(simulate(Design(60, items, levels=2), seed=8).scores, Slicing(("level",))).effects["gap_scope"]
+        for items in (8, 12)
+    ]
+    assert set(scopes[0]) == {"", THESE_ITEMS} and set(scopes[1]) == {"", ITEMS_TOO}
 
 
 def test_pairs_of_attributes():

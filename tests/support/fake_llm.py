@@ -54,8 +54,7 @@ class FakeLLM:
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         app = web.Application(client_max_size=50_000_000)
-        app.router.add_post("/{tail:.*}", self._post)
-        app.router.add_get("/v1/models", self._models)
+        self.add_routes(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=0)
         self._loop.run_until_complete(runner.setup())
         site = web.TCPSite(runner, "127.0.0.1", 0, backlog=4096)
@@ -65,6 +64,11 @@ class FakeLLM:
         self._ready.set()
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
+
+    def add_routes(self, app: web.Application) -> None:
+        """What it answers to."""
+        app.router.add_post("/{tail:.*}", self._post)
+        app.router.add_get("/v1/models", self._models)
 
     async def _models(self, request: web.Request) -> web.Response:
         return web.json_response({"object": "list", "data": self.listed})

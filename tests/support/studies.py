@@ -33,7 +33,8 @@ def write_study(
 ) -> Path:
     """A study file: `n` respondents of the starter WVS, `groups` CrowS-Pairs."""
     lines = ["[study]", f'name = "{name}"', 'database = "study.sqlite"', "seed = 7"]
-    lines += ["[personas]", 'sources = ["starter_wvs3"]', f"n = {n}", 'traits = "all"']
+    lines += ["[personas]", 'sources = ["starter_wvs3"]', f"n = {n}"]
+    lines += [] if "traits" in tables.get("variants", {}) else ['traits = "all"']
     lines += ["[[benchmarks]]", 'name = "crows_pairs"', 'part = "choice"', f"groups = {groups}"]
     for table in models:
         lines += ["[[models]]", *(f"{key} = {_toml(value)}" for key, value in table.items())]

@@ -1,7 +1,7 @@
 """Builds 231,000 respondents from made-up files of official size; prints seconds and peak memory.
 
-Run: python tests/bench/personas.py [FOLDER]. The files are written to FOLDER once (1 GB; a temporary folder otherwise),
-and the build runs in a process of its own, so that the peak is that of the build alone.
+Run: python tests/bench/survey_build.py [FOLDER]. The files are written to FOLDER once (1 GB; a temporary folder
+otherwise), and the build runs in a process of its own, so that the peak is that of the build alone.
 """
 
 import resource
@@ -123,7 +123,7 @@ def main(folder: Path) -> None:
     for name, write in {"wvs.sav": write_wvs, "evs.dta": write_evs, "gss.dta": write_gss}.items():
         if not (folder / name).exists():
             write(folder / name)
-    subprocess.run([sys.executable, "-m", "tests.bench.personas", "--measure", str(folder)], check=True)
+    subprocess.run([sys.executable, "-m", "tests.bench.survey_build", "--measure", str(folder)], check=True)
 
 
 if __name__ == "__main__":

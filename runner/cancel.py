@@ -1,0 +1,72 @@
+"""Jobs that go on at a provider after a run has ended, and cancelling them."""
+
+import asyncio
+import sqlite3
+from typing import NamedTuple
+
+from personas.errors import InputError
+from runner.backends.batch import make_batches
+from runner.config import Study
+from runner.database import database_errors, now, open_database
+from runner.retry import BackendError
+
+
+class Left(NamedTuple):
+    """A job at the provider of one of the study's models."""
+
+    id: int
+    model: str
+    provider_id: str
+    requests: int
+
+
+def jobs_left(study: Study) -> list[Left]:
+    """The study's jobs that a provider still works on, as far as the file knows."""
+    if not study.database.exists():
+        return []
+    connection = open_database(study.database, create=False)
+    try:
+        with database_errors(study.database):
+            return _left(connection, study)
+    finally:
+        connection.close()
+
+
+def _left(connection: sqlite3.Connection, study: Study) -> list[Left]:
+    sql = (
+        "SELECT job.id, name, provider_id, requests FROM job JOIN model ON model.id = job.model "
+        "WHERE state = 'submitted' ORDER BY job.id"
+    )
+    names = {section.name for section in study.models if section.has_batches}
+    return [Left(*row) for row in connection.execute(sql) if row[1] in names]
+
+
+async def cancel_jobs(study: Study) -> int:
+    """Ask the providers to stop working on the study's jobs; returns how many there were.
+
+    What they have answered is paid for; the next run collects it and asks the rest again. Raises InputError where a
+    provider refuses.
+    """
+    left = jobs_left(study)
+    for section in study.models:
+        mine = [job for job in left if job.model == section.name]
+        if not mine:
+            continue
+        batches = make_batches(section)
+        try:
+            await asyncio.gather(*(batches.cancel(job.provider_id) for job in mine))
+        except BackendError as error:
+            raise InputError(f"model {section.name!r}: the jobs cannot be cancelled: {error}") from None
+        finally:
+            await batches.close()
+        _note_cancelled(study, mine)
+    return len(left)
+
+
+def _note_cancelled(study: Study, jobs: list[Left]) -> None:
+    connection = open_database(study.database, create=False)
+    with database_errors(study.database):
+        for job in jobs:
+            sql = "UPDATE job SET state = 'cancelling', changed = ? WHERE id = ? AND state = 'submitted'"
+            connection.execute(sql, (now(), job.id))
+        connection.close()

@@ -1,0 +1,93 @@
+"""Embeddings of texts, from an endpoint in OpenAI's shape: POST embeddings {"model", "input": [texts]}."""
+
+import json
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+
+from personas.errors import InputError, MachineError
+from runner.backends.base import api_key
+from runner.backends.http import post_json, timeout
+from runner.backends.local import URL, LocalBackend
+from runner.config import ModelSection
+from runner.prices import FREE, price_of
+from runner.requests import ModelIdentity
+from runner.retry import BackendError, Transient, retrying
+
+TOGETHER = 16
+
+
+async def embed(section: ModelSection, identity: ModelIdentity, texts: Sequence[str]) -> list[list[float]]:
+    """An embedding a text, in their order: a local model's, or an unpriced openai-compatible one's.
+
+    What it costs would not stand in the ledger: a priced model is refused. Raises InputError or MachineError.
+    """
+    if section.backend not in ("local", "openai-compatible"):
+        raise InputError(
+            f"model {section.name!r}: embeddings need a local or openai-compatible model, not {section.backend}"
+        )
+    if price_of(section) != FREE:
+        raise InputError(
+            f"model {section.name!r} has a price, and embeddings do not count against a budget; name another"
+        )
+    found: list[list[float]] = []
+    async with _endpoint(section, identity) as (session, url):
+        for start in range(0, len(texts), TOGETHER):
+            found += await _batch(session, url, section, texts[start : start + TOGETHER])
+    if len({len(each) for each in found}) > 1:
+        raise MachineError(
+            f"model {section.name!r}: its embeddings differ in length; the endpoint does not hold one model"
+        )
+    return found
+
+
+@asynccontextmanager
+async def _endpoint(section: ModelSection, identity: ModelIdentity) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
+    """A session and the address under which there is an embeddings endpoint."""
+    if section.backend == "local":
+        backend = LocalBackend(section, identity)
+        try:
+            yield await backend.running(), f"{URL}/v1"
+        finally:
+            await backend.close()
+        return
+    key = api_key(section, None)
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout(section.timeout)) as session:
+        yield session, section.base_urls[0].rstrip("/")
+
+
+async def _batch(
+    session: aiohttp.ClientSession, url: str, section: ModelSection, texts: Sequence[str]
+) -> list[list[float]]:
+    payload = json.dumps({"model": section.id, "input": list(texts)}).encode()
+
+    async def ask() -> dict[str, Any]:
+        return await post_json(session, f"{url}/embeddings", payload)
+
+    try:
+        try:
+            body = await ask()
+        except Transient as error:
+            body = await retrying(error, ask)
+    except BackendError as error:
+        raise MachineError(
+            f"model {section.name!r} gives no embeddings: {error}; see that it serves {url}/embeddings"
+        ) from None
+    return _read(section, body, len(texts))
+
+
+def _read(section: ModelSection, body: dict[str, Any], count: int) -> list[list[float]]:
+    """The vectors in the order of the texts. Raises MachineError where they are not what was asked for."""
+    try:
+        data = sorted(body["data"], key=lambda each: each["index"])
+        found = [[float(number) for number in each["embedding"]] for each in data]
+    except (KeyError, TypeError, ValueError):
+        found = []
+    whole = len(found) == count and all(each and all(map(math.isfinite, each)) for each in found)
+    if not whole:
+        raise MachineError(f"model {section.name!r}: the endpoint did not answer with one embedding a text")
+    return found

@@ -1,0 +1,76 @@
+"""How a model is asked: live, in batches, or a pilot live and the rest in batches."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from itertools import islice
+
+from runner.batch import BatchRun
+from runner.context import Context
+from runner.dispatch import ModelRun
+from runner.pilot import REQUESTS
+from runner.recording import Judge
+from runner.targeting import TargetedRun
+from runner.trials import Asked, AskedModel
+
+
+async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) -> None:
+    """Run one model as its section says: live, in batches, or a pilot live and the rest in batches.
+
+    A live run looks after jobs that an earlier one left, because their keys may be sent by nobody else.
+    """
+    section = model.section
+    live = TargetedRun if context.options.target else ModelRun
+    if not section.has_batches or not context.options.send:
+        await live(context, model, judges).run()
+    elif section.mode == "live":
+        await _ask_live(context, model, live(context, model, judges))
+    else:
+        await _ask_in_batches(context, model, judges)
+
+
+async def _ask_live(context: Context, model: AskedModel, live: ModelRun) -> None:
+    jobs = BatchRun(context, model)
+    looking_after = asyncio.create_task(jobs.look_after())
+    try:
+        await live.run()
+    finally:
+        looking_after.cancel()
+        await asyncio.gather(looking_after, return_exceptions=True)
+        await jobs.close()
+
+
+async def _ask_in_batches(context: Context, model: AskedModel, judges: Mapping[str, Judge]) -> None:
+    trials = islice(context.crossing.trials(model), context.options.limit)
+    if model.section.mode == "auto":
+        pilot = Pilot(context, model, judges, trials)
+        await pilot.run()
+        if not pilot.passed:
+            return
+    batches = BatchRun(context, model, judges)
+    if model.section.mode == "batch":
+        batches.plan()
+    await batches.run(trials)
+
+
+class Pilot(ModelRun):
+    """The first requests of a new model, sent live: blocks of the run's trials until the pilot is over."""
+
+    def __init__(
+        self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None, trials: Iterator[Asked]
+    ) -> None:
+        super().__init__(context, model, judges)
+        self._trials = trials
+
+    async def _blocks(self) -> AsyncIterator[list[Asked]]:
+        while self._pilot is not None and not self._stopping and (block := list(islice(self._trials, REQUESTS))):
+            yield block
+
+    async def run(self) -> None:
+        """Ask the first requests; on return they are on the disk."""
+        await super().run()
+        await self._until_committed()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the rest may go up."""
+        return not self._stopping and self._model.section.name not in self._state.over_budget
