@@ -4,7 +4,7 @@
 
 Real CrowS-Pairs, BBQ and TruthfulQA questions behind real personas, SmolLM2-135M-Instruct; every server has loaded the
 model and answered once before the clock starts. The plain executor is one server with all the cores; on Ray the cores
-are shared out among the actors. On one machine Ray can only cost: what is shown is how much. The gain is more machines.
+are shared out among the actors. One actor against the plain executor shows what Ray itself costs.
 """
 
 import argparse
