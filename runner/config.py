@@ -1,6 +1,8 @@
 """Study: what a mtpa.toml says; every error names the file, the key and the remedy."""
 
 import ipaddress
+import os
+import re
 import tomllib
 from collections.abc import Sequence
 from itertools import product
@@ -18,6 +20,7 @@ from runner.shard import WHOLE, Shard
 from scoring.items import Ask
 
 LOCAL_CONCURRENCY = 128
+RAY_CONCURRENCY = 1024  # blocks for eight actors
 Mode = Literal["live", "batch", "auto"]
 PersonaFormat = Literal["prose", "prose-paper", "bullets", "json", "oneliner"]
 
@@ -106,6 +109,30 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+class RaySection(Section):
+    """ray = {...} of a model: its cluster, what each actor takes of it, and how many actors there may be at most.
+
+    Without an address here or in RAY_ADDRESS, a Ray is started on this machine.
+    """
+
+    address: str | None = None
+    actors: int | None = Field(None, gt=0)
+    cpus_per_actor: int | None = Field(None, gt=0)
+    gpus_per_actor: int | None = Field(None, ge=0)
+
+    @field_validator("address")
+    @classmethod
+    def _is_host_and_port(cls, address: str | None) -> str | None:
+        if address is not None and not re.fullmatch(r"[^/\s]+:\d{1,5}", address):
+            raise ValueError("an address is HOST:PORT, as 'ray start --head' prints it; run on a node of the cluster")
+        return address
+
+    @property
+    def cluster(self) -> str | None:
+        """The address of a cluster; None for this machine alone."""
+        return self.address or os.environ.get("RAY_ADDRESS") or None
+
+
 class BatchSection(Section):
     """[models.batch]: how large a job may be, and how often its provider is asked about it.
 
@@ -128,6 +155,8 @@ class ModelSection(Section):
     id: str
     revision: str = ""
     dtype: Literal["auto", "float16", "bfloat16", "float32"] = "auto"
+    executor: Literal["process", "ray"] = "process"
+    ray: RaySection = RaySection()
     base_urls: tuple[str, ...] = ()
     key_env: str | None = None
     decoding: dict[str, Any] = {}
@@ -146,9 +175,9 @@ class ModelSection(Section):
     @model_validator(mode="before")
     @classmethod
     def _fills_batches(cls, given: Any) -> Any:
-        """A local server makes its batches of what waits, so more of it may."""
+        """A local server makes its batches of what waits, so more of it may; many servers want more still."""
         if isinstance(given, dict) and given.get("backend") == "local":
-            return {"concurrency": LOCAL_CONCURRENCY} | given
+            return {"concurrency": RAY_CONCURRENCY if given.get("executor") == "ray" else LOCAL_CONCURRENCY} | given
         return given
 
     @property
@@ -165,7 +194,7 @@ class ModelSection(Section):
     def leaves_machine(self) -> bool:
         """Whether requests go to another machine."""
         if self.backend == "local":
-            return False
+            return self.executor == "ray" and self.ray.cluster is not None
         return not self.base_urls or not all(is_loopback(urlsplit(url).hostname or "") for url in self.base_urls)
 
     @model_validator(mode="after")
@@ -176,6 +205,16 @@ class ModelSection(Section):
             raise ValueError(
                 f"model {self.name!r}: backend {self.backend!r} takes no batches; leave mode = {self.mode!r} out"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_on_ray(self) -> Self:
+        if self.executor == "ray" and self.backend != "local":
+            raise ValueError(
+                f"model {self.name!r}: executor 'ray' is for backend 'local'; an endpoint needs no cluster"
+            )
+        if self.executor == "ray" and self.dtype == "auto":
+            raise ValueError(f"model {self.name!r}: name a dtype; the nodes may differ from this machine")
         return self
 
 
@@ -236,6 +275,14 @@ class Study(Section):
         names = [model.name for model in models]
         if repeated := [name for name in names if names.count(name) > 1]:
             raise ValueError(f"two models are named {repeated[0]!r}: give each a name of its own")
+        return models
+
+    @field_validator("models")
+    @classmethod
+    def _one_cluster(cls, models: tuple[ModelSection, ...]) -> tuple[ModelSection, ...]:
+        addresses = [model.ray.address or "none" for model in models if model.executor == "ray"]
+        if len(set(addresses)) > 1:
+            raise ValueError(f"a run has one Ray cluster: give every model the same ray address, not {addresses}")
         return models
 
     @model_validator(mode="after")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from personas.errors import MtpaError
-from runner.backends.base import Batching
+from runner.backends.base import Batching, Remarking
 from runner.budget import Budget, BudgetReached
 from runner.context import Context
 from runner.limits import Breaker, Gate, Rates
@@ -94,6 +94,8 @@ class ModelRun(Recorder):
             self._budget.close()
             await self._note_exactness()
             await self._backend.close()
+            if isinstance(self._backend, Remarking):
+                self._state.remarks += self._backend.remarks()
 
     async def _let_go(self) -> None:
         """Once the model is to stop, what still waits for a limit is not sent: a limit may take minutes."""
@@ -172,9 +174,11 @@ class ModelRun(Recorder):
                         flight.retry.cancel()
             self._landed.clear()
             try:
-                await asyncio.wait_for(self._landed.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):  # wait_for may swallow a cancellation in Python 3.11
+                    await self._landed.wait()
             except TimeoutError:
                 self._check_workers()
+        self._check_workers()
 
     def _check_workers(self) -> None:
         """What ended a worker ends the run."""

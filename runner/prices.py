@@ -62,7 +62,7 @@ def _text() -> str:
 
 
 def price_of(section: ModelSection) -> Price:
-    """The study's price, else the listed one; nothing for models on this machine.
+    """The study's price, else the listed one; nothing for models on one's own machines.
 
     Raises InputError for a paid model without a price, unless the study says `unpriced = "allow"`.
     """
@@ -71,7 +71,7 @@ def price_of(section: ModelSection) -> Price:
     listed = price_list()[1].get(section.backend, {}).get(section.id)
     if listed is not None:
         return Price(input=listed.input, output=listed.output, cached=listed.cached)
-    if not section.leaves_machine or section.unpriced == "allow":
+    if section.backend == "local" or not section.leaves_machine or section.unpriced == "allow":
         return FREE
     raise InputError(
         f"model {section.name!r}: no price is known for {section.id!r}; give price = {{ input = …, output = … }} in "

@@ -28,9 +28,13 @@ class BackendError(Exception):
     what an answer costs."""
 
     def __init__(self, kind: str, message: str, charged: bool = False) -> None:
-        super().__init__(message)
+        super().__init__(kind, message, charged)  # all of them, so that it can be pickled
         self.kind = kind
+        self.message = message
         self.charged = charged
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class Transient(BackendError):

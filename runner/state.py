@@ -100,6 +100,7 @@ class State:
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
     last_failure: dict[str, str] = field(default_factory=dict)
     stopped: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
     over_budget: set[str] = field(default_factory=set)
     targets: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
@@ -133,4 +134,4 @@ class State:
         beat |= {"micro_usd": self.micro_usd, "failures": failures}
         beat |= {"limits": {model: limits() for model, limits in self.limits.items()}}
         beat |= {"last_failure": self.last_failure, "stopped": self.stopped, "targets": self.targets, "rows": rows}
-        return json.dumps(beat)
+        return json.dumps(beat | {"remarks": self.remarks})

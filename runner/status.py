@@ -91,6 +91,7 @@ class Status:
             last = self.beat.get("last_failure", {}).get(each["model"], "")
             found.append(f"{each['model']}: {each['count']:,} failed with {each['kind']} (last: {last})")
         found += [f"{name}: {words}" for name, words in targets.items()]
+        found += self.beat.get("remarks", [])
         return found + [f"{model} stopped: {reason}" for model, reason in self.beat.get("stopped", {}).items()]
 
 

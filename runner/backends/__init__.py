@@ -1,5 +1,6 @@
 """What sends requests: OpenAI, Gemini, any endpoint that speaks chat completions, a local model."""
 
+from personas.errors import MachineError
 from runner.backends.base import Backend, Learn
 from runner.backends.local import LocalBackend
 from runner.config import ModelSection
@@ -7,7 +8,16 @@ from runner.requests import ModelIdentity
 
 
 def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -> Backend:
-    """The backend that a model of the study names; an SDK is imported only where it is used."""
+    """The backend that a model of the study names; an SDK is imported only where it is used.
+
+    Raises InputError or MachineError where it cannot be made.
+    """
+    if section.executor == "ray":
+        try:
+            from runner.backends.ray import RayBackend
+        except ImportError:
+            raise MachineError("executor = 'ray' needs the extra packages: pip install 'mtpa[cluster]'") from None
+        return RayBackend(section, identity)
     if section.backend == "local":
         return LocalBackend(section, identity)
     if section.backend == "openai":

@@ -1,7 +1,7 @@
 """What a backend is."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from personas.errors import InputError
@@ -39,6 +39,15 @@ class Batching(Protocol):
     async def exactness(self) -> Mapping[str, float] | None:
         """How many answers were compared with unbatched ones (`checked`), the largest difference of a probability
         (`largest_difference`), and how many have another likeliest choice (`changed`); None where none was."""
+        ...
+
+
+@runtime_checkable
+class Remarking(Protocol):
+    """A backend that has something to tell about a run."""
+
+    def remarks(self) -> Sequence[str]:
+        """What happened that the user should know, in sentences; asked for when it has ended."""
         ...
 
 

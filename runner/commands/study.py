@@ -58,7 +58,7 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
         )
     elif not state.interrupted:
         print_study_report(study, formats=["csv"])
-    for sentence in _endings(state):
+    for sentence in [*state.remarks, *_endings(state)]:
         err.print(escape(sentence), highlight=False, soft_wrap=True)
     return state.exit_code
 
