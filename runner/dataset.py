@@ -55,11 +55,11 @@ def write_dataset(study: Study, copy: Path, folder: Path, share: bool) -> list[P
     Unless `share`, a level that fewer than five people have is hidden. Raises MachineError where the disk refuses.
     """
     scores = load_scores(copy)
-    for name in () if share else study.report.attributes:
-        if name in scores:
-            scores[name] = _without_rare(scores, name)
     if not share and study.report.weights == "none":
         scores = scores.drop(columns=[name for name in ("weight", "country") if name not in study.report.attributes])
+    for name in () if share else dict.fromkeys((*study.report.attributes, "country")):
+        if name in scores:
+            scores[name] = _without_rare(scores, name)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -6,8 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from personas.errors import MtpaError
-from runner.backends.base import Batching, Remarking
+from runner.backends.base import Batching, Remarking, combined
 from runner.budget import Budget, BudgetReached
 from runner.context import Context
 from runner.limits import Breaker, Gate, Rates
@@ -64,6 +63,8 @@ class ModelRun(Recorder):
         self._flights: dict[bytes, Flight] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._admitting: set[asyncio.Task[None] | None] = set()
+        self._error: Exception | None = None
+        self.waits = True  # for what others are asking; not where nobody will bring it any more
         if context.options.pilot and self._is_new():
             self._pilot = []
         self._state.limits[section.name] = self._limits
@@ -92,8 +93,10 @@ class ModelRun(Recorder):
             for task in (*self._workers, *(flight.retry for flight in self._flights.values() if flight.retry)):
                 task.cancel()
             self._budget.close()
-            await self._note_exactness()
-            await self._backend.close()
+            try:
+                await self._note_exactness()
+            finally:
+                await self._backend.close()
             if isinstance(self._backend, Remarking):
                 self._state.remarks += self._backend.remarks()
 
@@ -107,13 +110,17 @@ class ModelRun(Recorder):
 
     async def _note_exactness(self) -> None:
         """Keep what a backend that batches knows of its batches' exactness."""
-        if isinstance(self._backend, Batching) and (found := await self._backend.exactness()):
-            self._cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (json.dumps(found), self._model.id))
+        if not isinstance(self._backend, Batching) or (found := await self._backend.exactness()) is None:
+            return
+        sql = "SELECT exactness FROM model WHERE id = ?"
+        (before,) = self._cache.connection.execute(sql, (self._model.id,)).fetchone()
+        known = json.dumps(combined(json.loads(before), found))
+        self._cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (known, self._model.id))
 
     async def _settle(self) -> None:
         """Wait until everything taken so far is answered, here or by another process."""
         pause = POLL_SECONDS
-        while self._deferred and not self._stopping:
+        while self._deferred and self.waits and not self._stopping:
             await self._sleep(pause)
             before = len(self._deferred)
             self._deferred = [asked for block in blocks(self._deferred) for asked in await self._take(block)]
@@ -154,7 +161,7 @@ class ModelRun(Recorder):
             count = self._model.section.concurrency
             self._workers = [asyncio.create_task(self._work()) for _ in range(count)]
         await self._queue.put(self._flights[key])
-        self._check_workers()
+        self._check()
         if self._pilot is not None and len(self._pilot) + len(self._flights) >= REQUESTS:
             await self._finish_pilot()
 
@@ -177,14 +184,13 @@ class ModelRun(Recorder):
                 async with asyncio.timeout(POLL_SECONDS):  # wait_for may swallow a cancellation in Python 3.11
                     await self._landed.wait()
             except TimeoutError:
-                self._check_workers()
-        self._check_workers()
+                self._check()
+        self._check()
 
-    def _check_workers(self) -> None:
-        """What ended a worker ends the run."""
-        for worker in self._workers:
-            if worker.done() and not worker.cancelled() and (error := worker.exception()):
-                raise error
+    def _check(self) -> None:
+        """What no worker could go on from ends the run."""
+        if self._error is not None:
+            raise self._error
 
     async def _work(self) -> None:
         while True:
@@ -207,10 +213,10 @@ class ModelRun(Recorder):
                 self._try_again(flight, error)
             except BackendError as error:
                 self._fail(flight, error)
-            except MtpaError:
+            except Exception as error:  # the worker goes on, to let go of what waits; the run ends with the first
+                self._error = self._error or error
                 self._halted = True
                 self._drop(flight)
-                raise
 
     async def _attempt(self, flight: Flight) -> None:
         """Send a request once: limits and budget first, then a slot."""

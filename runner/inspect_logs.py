@@ -16,7 +16,7 @@ from typing import Any
 
 from personas.errors import InputError, MachineError
 from personas.pseudonyms import short_pseudonym
-from personas.render import Variant, compose
+from personas.render import Variant, compose, set_name
 from runner.cache import unpack
 from runner.database import database_errors, open_database
 from runner.redaction import GONE
@@ -56,7 +56,10 @@ class _Log:
     @property
     def task(self) -> str:
         """What Inspect lists the log under."""
-        wording = "-".join(str(self.variant[name]) for name in WORDING) if self.variant["id"] else BASELINE
+        wording = BASELINE
+        if self.variant["id"]:
+            told = set_name(json.loads(self.variant["traits"]))
+            wording = "-".join([*(str(self.variant[name]) for name in WORDING), told])
         return "-".join(part for part in (self.benchmark, self.part, wording) if part)
 
 
@@ -125,7 +128,7 @@ def _file_name(started: str, log: _Log, number: int) -> str:
     """As Inspect names its logs: time, task, id."""
     name = f"{log.task}-{log.model['name']}" + (f"-{number}" if number > 1 else "")
     clean = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in name)[:120]
-    digest = hashlib.sha256(f"{log.model['sha']!r}\x1f{name}".encode()).hexdigest()[:22]
+    digest = hashlib.sha256(f"{log.model['sha']!r}\x1f{log.variant.get('sha')!r}\x1f{name}".encode()).hexdigest()[:22]
     return f"{started.replace(':', '-')}_{clean}_{digest}.eval"
 
 

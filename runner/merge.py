@@ -129,6 +129,11 @@ def _bring_named(connection: sqlite3.Connection, table: str) -> int:
             "UPDATE main.model SET served = theirs.served FROM source.model AS theirs "
             "WHERE model.sha = theirs.sha AND model.served = ''"
         )
+        checked = "(coalesce({0}.exactness ->> '$.checked', 0), coalesce({0}.exactness ->> '$.largest_difference', 0))"
+        connection.execute(  # the check of most answers stands for all
+            "UPDATE main.model SET exactness = theirs.exactness FROM source.model AS theirs "
+            f"WHERE model.sha = theirs.sha AND {checked.format('theirs')} > {checked.format('model')}"
+        )
     if table == "persona":  # the columns that either file tells apart
         connection.execute(
             "UPDATE main.persona SET subgroups = json_patch(theirs.subgroups, persona.subgroups) "

@@ -29,21 +29,26 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
 
 
 async def _ask_live(context: Context, model: AskedModel, live: ModelRun) -> None:
+    """Live, beside the open jobs; where these can be looked after no more, their requests are not waited for."""
     jobs = BatchRun(context, model)
     looking_after = asyncio.create_task(jobs.look_after())
+    looking_after.add_done_callback(lambda task: setattr(live, "waits", False))
     try:
         await live.run()
     finally:
+        failed = looking_after.exception() if looking_after.done() and not looking_after.cancelled() else None
         looking_after.cancel()
         await asyncio.gather(looking_after, return_exceptions=True)
         await jobs.close()
+    if failed:
+        raise failed
 
 
 async def _ask_in_batches(context: Context, model: AskedModel, judges: Mapping[str, Judge]) -> None:
     trials = islice(context.crossing.trials(model), context.options.limit)
     if model.section.mode == "auto":
         pilot = Pilot(context, model, judges, trials)
-        await pilot.run()
+        await _ask_live(context, model, pilot)
         if not pilot.passed:
             return
     batches = BatchRun(context, model, judges)

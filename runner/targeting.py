@@ -62,7 +62,7 @@ class TargetedRun(ModelRun):
         while True:
             await self._settle()
             await self._until_committed()
-            if self._stopping:
+            if self._stopping or self._deferred:
                 return
             cells = self._next_cells(await asyncio.to_thread(self._looks))
             if not cells:

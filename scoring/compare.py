@@ -41,7 +41,8 @@ def _matched(first: Part, second: Part, measure: str) -> pd.DataFrame:
     one, two = (part.without_control().scores for part in (first, second))
     keys = [name for name in _TRIAL if name in one and name in two]
     # categories differ between files, names do not
-    if any(frame["traits"].nunique() > 1 for frame in (one, two) if "traits" in frame):
+    told = [frame.loc[frame["persona_id"] != "", "traits"] for frame in (one, two) if "traits" in frame]
+    if any(each.astype(str).nunique() > 1 for each in told):
         keys.append("traits")  # a run with one set of traits is compared with another that has one, whichever it is
     names = [name for name in keys if name not in ("rotation", "replicate")]
     texts = [frame.assign(**{name: frame[name].astype(str) for name in names}) for frame in (one, two)]

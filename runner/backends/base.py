@@ -51,6 +51,14 @@ class Remarking(Protocol):
         ...
 
 
+def combined(before: Mapping[str, float], found: Mapping[str, float]) -> dict[str, float]:
+    """What two checks of one model found together (`Batching.exactness`); `before` may be empty."""
+    known = {"checked": 0, "largest_difference": 0.0, "changed": 0} | dict(before)
+    largest = max(known["largest_difference"], found["largest_difference"])
+    counts = {name: known[name] + found[name] for name in ("checked", "changed")}
+    return {**counts, "largest_difference": largest}
+
+
 def api_key(section: ModelSection, default: str | None) -> str | None:
     """The key, from the environment variable that the study names, else from the provider's usual one.
 

@@ -27,6 +27,7 @@ from scoring.answers import Response
 START_SECONDS = 900.0
 URL = "http://local"
 DEATHS = 5
+CHECK_SECONDS = 120.0
 CHECKED = 8  # answers that are compared with unbatched ones at the end of a run
 
 
@@ -42,6 +43,7 @@ class LocalBackend:
         self._session: aiohttp.ClientSession | None = None
         self._batch_tokens: int | None = None
         self._deaths = 0
+        self._fatal: MachineError | None = None
 
     async def answer(self, request: Request) -> Answer:
         """Letter probabilities or log-likelihoods from forward passes, or text. Raises BackendError or MachineError."""
@@ -64,7 +66,7 @@ class LocalBackend:
         if self._session is None:
             return None
         try:
-            async with self._session.get(f"{URL}/check") as response:
+            async with self._session.get(f"{URL}/check", timeout=timeout(CHECK_SECONDS)) as response:
                 found: dict[str, float] = await response.json()
         except (aiohttp.ClientError, TimeoutError, OSError):
             return None
@@ -96,22 +98,32 @@ class LocalBackend:
         return Answer(response, usage, self._identity.model)
 
     async def running(self) -> aiohttp.ClientSession:
-        """The session with a server that lives; one that died leaves half its batch. Raises MachineError."""
+        """The session with a server that lives; one that died leaves half its batch. Raises MachineError, and then for
+        everybody who asks: what does not start is not started once for each."""
         async with self._starting:
-            if self._process is not None and self._process.returncode is not None:
-                log = self._last_line()
-                await self.close()
-                self._deaths += 1
-                if self._deaths > DEATHS:
-                    raise MachineError(
-                        f"model {self._section.name!r}: the local server died {self._deaths} times without an answer "
-                        f"between, the last with: {log}; free some memory, or name a smaller model or dtype"
-                    )
-                self._batch_tokens = max(1, self._batch_tokens // 2) if self._batch_tokens else None
-            if self._session is None:
-                await self._start()
-            assert self._session is not None
-            return self._session
+            if self._fatal is not None:
+                raise self._fatal
+            try:
+                return await self._alive()
+            except MachineError as error:
+                self._fatal = error
+                raise
+
+    async def _alive(self) -> aiohttp.ClientSession:
+        if self._process is not None and self._process.returncode is not None:
+            log = self._last_line()
+            await self.close()
+            self._deaths += 1
+            if self._deaths > DEATHS:
+                raise MachineError(
+                    f"model {self._section.name!r}: the local server died {self._deaths} times without an answer "
+                    f"between, the last with: {log}; free some memory, or name a smaller model or dtype"
+                )
+            self._batch_tokens = max(1, self._batch_tokens // 2) if self._batch_tokens else None
+        if self._session is None:
+            await self._start()
+        assert self._session is not None
+        return self._session
 
     async def _has_died(self) -> bool:
         """Whether the server is gone; the system takes a moment to tell."""

@@ -37,7 +37,9 @@ FROM (
 LEFT JOIN model AS m ON m.id = a.model LEFT JOIN persona AS p ON p.id = a.persona
 LEFT JOIN completion AS c ON c.id = a.completion LEFT JOIN completion AS d ON d.id = b.completion ORDER BY first, second
 """
-_SAME_WORDING = " AND w.frame = v.frame AND w.placement = v.placement AND w.trait_order = v.trait_order"
+_SAME_WORDING = " AND " + " AND ".join(
+    f"w.{name} = v.{name}" for name in ("frame", "placement", "trait_order", "traits")
+)
 
 
 @dataclass(frozen=True)

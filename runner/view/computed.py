@@ -80,7 +80,15 @@ def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> 
         if side.empty:
             raise InputError(f"no score of the {what} {value!r}")
         sides.append(_as_side(side, what, value))
-    return difference_table(*sides)
+    return difference_table(*(_beside_each_set(side, other) for side, other in zip(sides, sides[::-1], strict=True)))
+
+
+def _beside_each_set(side: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+    """The baseline, which tells no traits, once for each set of traits that the other side tells."""
+    sets = [each for each in other["traits"].astype(str).unique() if each]
+    if (side["traits"] != "").any() or not sets:
+        return side
+    return pd.concat([side.assign(traits=each) for each in sets], ignore_index=True)
 
 
 def _as_side(side: pd.DataFrame, what: str, name: str) -> pd.DataFrame:

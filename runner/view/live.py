@@ -1,5 +1,6 @@
 """What the last run of a file is doing: read while somebody looks, and remembered for a few minutes."""
 
+import json
 import sqlite3
 import tomllib
 from collections import deque
@@ -74,14 +75,15 @@ class Pulse:
             slots = {model: each["concurrency"] for model, each in limits.items()}
             self._moments.append(Moment(status.seconds, answered, slots))
         rate = 0.0 if status.ended else self._rate() or status.rate
-        row = connection.execute("SELECT stop_requested, study FROM run WHERE id = ?", (status.run,)).fetchone()
+        sql = "SELECT stop_requested, study, selection FROM run WHERE id = ?"
+        row = connection.execute(sql, (status.run,)).fetchone() or (0, "", "{}")
         return Live(
             status,
             rate,
             _left(status) / rate / 60 if rate else None,
             _silence(status),
-            bool(row and row[0]) and not status.ended,
-            _caps(row[1] if row else ""),
+            bool(row[0]) and not status.ended,
+            _caps(row[1], json.loads(row[2]).get("shard", [1, 1])[1]),
             _spent(connection),
             _failures(connection, status.beat),
             list(self._moments),
@@ -96,7 +98,7 @@ class Pulse:
 
 
 def _left(status: Status) -> int:
-    return sum(max(0, row.planned - row.hits - row.answered - row.failed) for row in status.rows)
+    return sum(max(0, row.planned - row.spared - row.hits - row.answered - row.failed) for row in status.rows)
 
 
 def _silence(status: Status) -> float | None:
@@ -108,15 +110,15 @@ def _silence(status: Status) -> float | None:
     return seconds if seconds > SILENT_SECONDS else None
 
 
-def _caps(study: str) -> dict[str, float]:
-    """The budgets that the run's study names, in US$."""
+def _caps(study: str, shards: int) -> dict[str, float]:
+    """The budgets that the run's study names, in US$: a shard's share of them."""
     try:
         tables = tomllib.loads(study)
     except tomllib.TOMLDecodeError:
         return {}
     caps = {str(model.get("name")): model.get("usd") for model in tables.get("models", [])}
     caps[""] = tables.get("budget", {}).get("usd")
-    return {name: float(cap) for name, cap in caps.items() if isinstance(cap, int | float)}
+    return {name: float(cap) / shards for name, cap in caps.items() if isinstance(cap, int | float)}
 
 
 def _spent(connection: sqlite3.Connection) -> dict[str, int]:

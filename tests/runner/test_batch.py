@@ -224,6 +224,27 @@ async def test_a_job_that_its_provider_does_not_know_is_never_a_dead_end(tmp_pat
     assert rows(tmp_path, "SELECT count(*) FROM job WHERE state = 'submitted'") == [(1,)]
 
 
+@pytest.mark.parametrize(("mode", "lost"), [("live", True), ("auto", False)])
+async def test_a_live_run_and_a_pilot_wait_for_open_jobs_only_where_somebody_brings_them(
+    mode: str, lost: bool, tmp_path: Path
+) -> None:
+    """A job that the provider does not know any more is given up, and what it held is not waited for."""
+    with FakeBatches(views=10**6) as server:
+        stop = asyncio.Event()
+        going = asyncio.create_task(run(load(tmp_path, [batched(server)], n=2), stop=stop, pilot=False))
+        while not server.jobs:
+            await asyncio.sleep(0.05)
+        stop.set()
+        await going
+        for job in server.jobs.values():
+            job.views = 1
+        if lost:
+            server.jobs.clear()
+        state = await asyncio.wait_for(run(load(tmp_path, [batched(server, mode=mode)], n=2)), 20)
+    assert state.total("done") == (0 if lost else state.total("planned"))
+    assert ("no such batch" in state.stopped.get("fake", "")) is lost
+
+
 async def test_two_processes_never_send_up_the_same_request(tmp_path: Path) -> None:
     with FakeBatches(views=4) as server:
         study = write_study(tmp_path, [batched(server, batch={**QUICK, "requests": 25})], n=19)

@@ -10,8 +10,11 @@ from aiohttp import web
 from fake_llm import FakeLLM
 from studies import load, model, rows
 
+from personas.errors import MachineError
+from runner.backends.base import Answer
 from runner.engine import prepared, rescore, run
 from runner.plan import plan
+from runner.requests import Request
 from runner.scores import load_scores
 from scoring.conditionings import set_sizes
 
@@ -195,6 +198,24 @@ async def test_a_stop_drains_what_is_in_flight(tmp_path: Path) -> None:
         server.latency = 0
         await run(study)
     assert server.repeats == 0
+
+
+@pytest.mark.parametrize("concurrency", [1, 8])
+async def test_a_backend_that_cannot_go_on_ends_the_run_with_its_sentence(concurrency: int, tmp_path: Path) -> None:
+    """Also where every worker meets it at once, and more waits than the queue holds."""
+
+    class Dead:
+        async def answer(self, request: Request) -> Answer:
+            await asyncio.sleep(0.01)
+            raise MachineError("the server does not start")
+
+        async def close(self) -> None:
+            pass
+
+    study = load(tmp_path, [model("http://127.0.0.1:9/v1", concurrency=concurrency)], n=20)
+    with pytest.raises(MachineError, match="does not start"):
+        await asyncio.wait_for(run(study, backend=lambda *of: Dead(), pilot=False), 10)
+    assert rows(tmp_path, "SELECT count(*) FROM lease") == [(0,)]
 
 
 async def test_a_stop_does_not_wait_for_limits(tmp_path: Path) -> None:

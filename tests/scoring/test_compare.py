@@ -26,3 +26,13 @@ def test_only_trials_of_both_are_compared():
     table = difference_table(as_scores(one, np.ones(14)), as_scores(two, np.ones(14))).set_index("compared")
     assert table.loc["with persona", "pairs"] == 11 * 14 - 1
     assert table.loc["with persona", "personas"] == 11
+
+
+def test_runs_with_one_set_of_traits_each_are_compared_whichever_it_is():
+    random = np.random.default_rng(3)
+    values, base = random.random((12, 14)), random.random(14)
+    one, two = (
+        (frame := as_scores(values, base)).assign(traits=np.where(frame["persona_id"] == "", "", told))
+        for told in ("demographic (10)", "demographic, value (33)")
+    )
+    assert set(difference_table(one, two)["compared"]) == {"baseline", "with persona", "persona effect"}

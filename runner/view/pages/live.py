@@ -104,7 +104,7 @@ def account(live: Live, found: Effects | None, error: str = "") -> list[Any]:
 
 def _summary(live: Live) -> html.Div:
     rows = live.status.rows
-    planned = sum(row.planned for row in rows)
+    planned = sum(row.planned - row.spared for row in rows)
     done = sum(row.hits + row.answered + row.failed for row in rows)
     share = f" ({100 * done / planned:.1f} %)" if planned else ""
     return html.Div(
@@ -157,8 +157,8 @@ def _benchmarks(live: Live, found: Effects | None) -> Any:
         (
             line(row.model, 60),
             line(title_of(row.benchmark), 60),
-            bar(row.hits + row.answered + row.failed, row.planned, f"{row.model} on {row.benchmark}"),
-            f"{row.hits + row.answered:,} of {row.planned:,}",
+            bar(row.hits + row.answered + row.failed, row.planned - row.spared, f"{row.model} on {row.benchmark}"),
+            f"{row.hits + row.answered:,} of {row.planned - row.spared:,}",
             f"{row.hits:,}",
             f"{row.failed:,}",
             f"{row.unparsed:,}",
