@@ -52,7 +52,7 @@ async def test_inspect_reads_what_is_written(study: Study, tmp_path: Path) -> No
     listed = inspect_log.list_eval_logs(str(tmp_path / "logs"))
     logs = [inspect_log.read_eval_log(each) for each in listed]
     assert {log.eval.task for log in logs} == {
-        "crows_pairs-choice-prose-role-prompt-0",
+        "crows_pairs-choice-prose-role-prompt-0-demographic, extended (6)",
         "crows_pairs-choice-baseline",
     }
     scores = load_scores(study.database, last_selection(study.database))
