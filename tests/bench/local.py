@@ -46,20 +46,7 @@ backend = "local"
 id = "smollm2-135m-instruct"
 dtype = "{dtype}"
 """
-SHAPES: dict[str, dict[str, int]] = {
-    "llama-3.2-1b": {
-        "hidden_size": 2048,
-        "intermediate_size": 8192,
-        "num_hidden_layers": 16,
-        "num_attention_heads": 32,
-    },
-    "llama-3.1-8b": {
-        "hidden_size": 4096,
-        "intermediate_size": 14336,
-        "num_hidden_layers": 32,
-        "num_attention_heads": 32,
-    },
-}
+SHAPES = {"llama-3.2-1b": (2048, 8192, 16), "llama-3.1-8b": (4096, 14_336, 32)}  # hidden, intermediate, layers
 
 
 def real_requests(count: int, dtype: str) -> tuple[Any, list[Any]]:
