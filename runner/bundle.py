@@ -81,7 +81,7 @@ def unbundle(path: Path, folder: Path) -> Study:
             if folder.exists():
                 folder.rmdir()
             target.rename(folder)
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:  # RuntimeError: encrypted, or odd packing
         raise InputError(f"{path}: not a bundle of mtpa ({error}); ask for a new one") from None
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None

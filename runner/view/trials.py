@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlencode
 
 from personas.traits import catalogue
+from runner.cache import Trial
 
 COUNTED = 10_000
 BASELINE = "baseline"
@@ -14,15 +15,8 @@ FAILED = "failed"
 STATUSES = ("ok", "unparsed", "refused", "pending", FAILED)
 
 
-class Place(NamedTuple):
-    """A trial by the ids of its rows, as its address has it."""
-
-    model: int
-    persona: int
-    variant: int
-    item: int
-    rotation: int
-    replicate: int
+class Place(Trial):
+    """A trial as its address has it."""
 
     @classmethod
     def parse(cls, text: str) -> "Place | None":

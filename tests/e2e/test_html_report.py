@@ -1,7 +1,6 @@
 """The page in a real browser: every plot drawn, nothing fetched, nothing run that a model wrote."""
 
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,6 @@ from scoring.report.page import page
 from scoring.simulation import as_scores
 from scoring.subgroups import Slicing
 
-CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = "</script><script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>"
 SQUARE = {
     "type": "Topology",
@@ -64,22 +62,6 @@ def html(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page(found, json.dumps(SQUARE)), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("no chromium: make browser")
-        pytest.skip("no chromium: make browser")
-    from playwright.sync_api import sync_playwright
-
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-sync"]
-    quiet += ["--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=quiet)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

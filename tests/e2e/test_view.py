@@ -1,6 +1,5 @@
 """The live page in a real browser, over a real run in progress."""
 
-import os
 import re
 import signal
 import subprocess
@@ -14,7 +13,6 @@ import pytest
 from fake_llm import FakeLLM
 from studies import ROOT, model, rows, start, write_study
 
-CHROMIUM = Path("/usr/bin/chromium")
 SCRIPT = "<img src=x onerror='window.stolen = 1'><script>window.stolen = 2</script>**bold** [link](http://evil.example)"
 TURNED = "\u202eA\u202c שלום \x1b[31m\x00 \u200b"
 LONG = "x" * 1_000_000 + "the end"
@@ -81,22 +79,6 @@ def _until(true, seconds: float = 60.0) -> None:
 def _count(folder: Path) -> int:
     tables = rows(folder, "SELECT count(*) FROM sqlite_schema WHERE name = 'score'")
     return rows(folder, "SELECT count(*) FROM score")[0][0] if tables[0][0] else 0
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if not CHROMIUM.exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("no chromium: make browser")
-        pytest.skip("no chromium: make browser")
-    from playwright.sync_api import sync_playwright
-
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-sync"]
-    quiet += ["--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=quiet)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")
