@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# modules are compiled as they are first imported: compiling all of torch's takes longer than a study
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 ifneq ($(wildcard ../shared/data),)
 export MTPA_DATA_DIR ?= $(abspath ../shared/data)
 endif
@@ -16,7 +18,7 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto --dist loadfile
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # The tests of the HTML report drive Debian's Chromium.
 browser:
@@ -27,11 +29,11 @@ $(VENV)/.made:
 	@touch $@
 
 $(VENV)/.local: pyproject.toml constraints.txt | $(VENV)/.made
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local]'
+	$(INSTALL) -e '.[local]'
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.local
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[local,dev]'
+$(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
+	$(INSTALL) -e '.[local,dev]'
 	@touch $@
 
 clean:

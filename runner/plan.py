@@ -90,7 +90,7 @@ def _about_target(target: Target, questions: Sequence[Question]) -> str:
     of = f"each level of {target.by}" if target.by else "everybody"
     text = (
         f"[target]: this is the most; asking ends once Δ of {of} is known to ± {target.half_width:g} for these items, "
-        f"looked at {target.rounds} times at most, each time at {100 * target.confidence:.2f} %; "
+        f"looked at {target.rounds} times at most, all looks together at 95 %; "
         f"under {LEAST_PERSONAS} different personas everything is asked"
     )
     whole = sorted({question.measure for question in questions if not is_targeted(question)})

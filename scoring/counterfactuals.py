@@ -4,10 +4,10 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from personas.pseudonyms import TWIN
 from scoring.cells import WORDING, is_twin, parts
+from scoring.clusters import two_sided_p
 from scoring.effect import persona_effect
 from scoring.multiplicity import adjusted
 from scoring.paired_runs import as_effect
@@ -57,7 +57,7 @@ def _rows(matched: pd.DataFrame) -> list[dict[str, object]]:
         for value, rows in slices if len(slices) > 2 else slices[1:]:
             estimate = persona_effect(as_effect(rows, rows["one"], rows["two"]))
             error, freedom = estimate.people_error, estimate.clusters - 1
-            p = float(2 * stats.t.sf(abs(estimate.effect) / error, freedom)) if error > 0 else float("nan")
+            p = two_sided_p(estimate.effect / error, freedom) if error > 0 else float("nan")
             shift = float((rows["two"] - rows["one"]).abs().mean())
             kept = {name: each for name, each in asdict(estimate).items() if name in _FIELDS}
             kept["items"] = int(rows["item_id"].nunique())

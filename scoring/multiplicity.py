@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.stats.multitest import multipletests
 
 from scoring.cells import Codes, Floats, clustered
 
@@ -26,6 +25,8 @@ class Family(NamedTuple):
 
 def adjusted(p_values: Floats) -> tuple[Floats, Floats]:
     """Holm's (1979) adjusted p and Benjamini & Hochberg's (1995) q; a NaN is no test and stays NaN."""
+    from statsmodels.stats.multitest import multipletests  # a second of imports, and only a report needs it
+
     holm, q = np.full(len(p_values), np.nan), np.full(len(p_values), np.nan)
     tested = ~np.isnan(p_values)
     if tested.any():

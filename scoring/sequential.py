@@ -5,9 +5,9 @@ p-th persona of a level starting with block p, so that within a level every item
 round. Levels whose interval is wide are given further rounds. The baseline is asked first and whole; the noise that its
 replicates show is part of the interval, and only more replicates narrow it.
 
-Every look is one of at most `rounds`, fixed beforehand, and gets α / rounds (Bonferroni alpha spending). Confidence
-sequences and the usual group-sequential boundaries assume independent increments; here successive looks share personas
-and items, and the union bound holds whatever their dependence.
+Every look is one of at most `rounds`, fixed beforehand, and spends its share of α (`scoring.spending`): looks are made
+at the end of a round, and a round takes hours, so a confidence sequence, which bears a look after every answer, would
+ask for more than is needed.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ import pandas as pd
 from scoring.cells import is_twin, parts
 from scoring.clusters import LEVEL
 from scoring.effect import Contributions, estimate
+from scoring.spending import confidence
 from scoring.subgroups import ALL, HIDDEN_UNDER, cells_of, measures_of
 
 LEAST_PERSONAS = 10
@@ -36,17 +37,13 @@ class Target:
     rounds: int = 8
     seed: int = 0
 
-    @property
-    def confidence(self) -> float:
-        """The level of the interval at each look, so that all looks together have 95 %."""
-        return 1 - (1 - LEVEL) / self.rounds
-
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The state of one level: its personas, rounds asked of `rounds`, Δ, and its half-width at the look's confidence.
+    """The state of one level: its personas, rounds asked of `rounds`, Δ, and the interval's half-width.
 
-    The half-width is infinite before the first round, and under ten persona clusters.
+    The interval's level is `confidence`, at which all looks together have 95 %. The half-width is infinite before the
+    first round, and under ten persona clusters.
     """
 
     level: str
@@ -55,6 +52,7 @@ class Look:
     rounds: int
     effect: float
     half_width: float
+    confidence: float
     reached: bool
 
     @property
@@ -94,16 +92,18 @@ class Course:
             self._members.setdefault(people[name], []).append(name)
         self._place = {name: place for members in self._members.values() for place, name in enumerate(members)}
         self._asked = dict.fromkeys(sorted(self._members), 0)
+        self._errors: dict[str, dict[int, float]] = {level: {} for level in self._members}
 
     def looks(self, scores: pd.DataFrame) -> list[Look]:
         """Each level's state, from the scores of one model and benchmark; those not asked for yet are not looked at."""
         started = len(scores) and any(self._asked.values())
-        widths = self._half_widths(self._of_course(scores)) if started else {}
+        intervals = self._intervals(self._of_course(scores)) if started else {}
         found = []
         for level, asked in self._asked.items():
-            effect, half_width = widths.get(level, (math.nan, math.inf))
+            effect, half_width, confidence = intervals.get(level, (math.nan, math.inf, LEVEL))
             reached = half_width <= self._target.half_width
-            found.append(Look(level, len(self._members[level]), asked, len(self._blocks), effect, half_width, reached))
+            size = len(self._members[level]), asked, len(self._blocks)
+            found.append(Look(level, *size, effect, half_width, confidence, reached))
         return found
 
     def next_batch(self, looks: Sequence[Look]) -> Batch | None:
@@ -127,8 +127,8 @@ class Course:
         wanted = (place >= 0) & (block >= 0) & ((block - place) % len(self._blocks) < asked)
         return scores[(person == "").to_numpy() | wanted]
 
-    def _half_widths(self, scores: pd.DataFrame) -> dict[str, tuple[float, float]]:
-        """Δ and its half-width by level, of those that have any answer."""
+    def _intervals(self, scores: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
+        """Δ, its half-width and the level of that interval, by level of the attribute, of those with any answer."""
         (part,) = parts(scores)
         measure = measures_of(part)[-1]  # letter probabilities, where there are any, resolve more
         found = cells_of(part, measure, ())
@@ -137,11 +137,22 @@ class Course:
         result = {}
         for name in sorted(set(level)):
             inside = (level == name).to_numpy()
-            own = estimate(of, inside, (math.nan, math.nan), level=self._target.confidence)
-            half = (own.people_high - own.people_low) / 2
-            enough = own.clusters >= LEAST_PERSONAS and not math.isnan(half)
-            result[name] = (own.effect, half if enough else math.inf)
+            seen = estimate(of, inside, (math.nan, math.nan))
+            if seen.clusters < LEAST_PERSONAS or math.isnan(seen.people_error):
+                result[name] = (seen.effect, math.inf, LEVEL)
+                continue
+            sure = self._confidence(name, seen.people_error)
+            own = estimate(of, inside, (math.nan, math.nan), level=sure)
+            result[name] = (own.effect, (own.people_high - own.people_low) / 2, sure)
         return result
+
+    def _confidence(self, level: str, error: float) -> float:
+        """What this look has to be sure of, after the looks at this level before it."""
+        if error == 0:
+            return LEVEL  # nothing varies: the interval is a point at any level
+        errors = self._errors[level]
+        errors[self._asked[level]] = error
+        return confidence(tuple(errors[asked] for asked in sorted(errors)), len(self._blocks))
 
 
 def _mapped(column: pd.Series, numbers: Mapping[str, int]) -> np.ndarray:
@@ -172,7 +183,7 @@ def target_table(
                 values |= {"personas": math.nan, "effect": math.nan, "half_width": math.nan}
             head = {"model": part.model, "benchmark": part.benchmark, "attribute": target.by or ALL}
             bounds = {"low": values["effect"] - values["half_width"], "high": values["effect"] + values["half_width"]}
-            last = {"wanted": target.half_width, "confidence": target.confidence, "outcome": outcome}
+            last = {"wanted": target.half_width, "outcome": outcome}
             rows.append({**head, **values, **bounds, **last})
     return pd.DataFrame(rows).replace([math.inf, -math.inf], math.nan)
 

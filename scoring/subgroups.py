@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from personas.errors import InputError, nearest
 from scoring.cells import Cells, Part, Weights, cells, clustered, parts, persona_weights
-from scoring.clusters import FEW_CLUSTERS, t_interval, variances, widened
+from scoring.clusters import FEW_CLUSTERS, t_interval, two_sided_p, variances, widened
 from scoring.effect import (
     NOTHING,
     POWER_FACTOR,
@@ -191,7 +190,7 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
     sides_of = [wording_means(of.cells.wording[side], of.weight[side]) for side in (inside, ~inside)]
     whole = widened(own, difference, *mean_variance(sides_of[0] - sides_of[1]))
     # no variance, no test
-    p = float(2 * stats.t.sf(abs(difference) / whole.error, whole.freedom)) if whole.error > 0 else math.nan
+    p = two_sided_p(difference / whole.error, whole.freedom) if whole.error > 0 else math.nan
     found_gap = {"gap": difference, "gap_error": whole.error, "gap_low": whole.low, "gap_high": whole.high, "gap_p": p}
     scope = THESE_ITEMS if few else ITEMS_TOO
     return {**NO_GAP, **found_gap, "gap_resolvable": POWER_FACTOR * whole.error, "gap_scope": scope}

@@ -8,7 +8,6 @@ from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
-import openpyxl
 import pandas as pd
 import pyarrow.parquet as pq
 import pyreadstat
@@ -216,6 +215,8 @@ def _split_header(header: Sequence[str], path: Path) -> tuple[tuple[str, ...], d
 
 
 def _open_xlsx(path: Path) -> Table:
+    import openpyxl  # slow to import, and few files are workbooks
+
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         cells = book.worksheets[0].iter_rows(values_only=True)

@@ -92,9 +92,8 @@ def _about_target(target: pd.DataFrame | None) -> Iterator[str]:
     rest = " It is not finished: run it again to go on." if (target["outcome"] == UNFINISHED).any() else ""
     yield (
         f"This run was to end once Δ was known to ± {row['wanted']:g}; it was looked at {row['rounds']} times at most. "
-        "The intervals that hold under this looking are those of the table of rounds, at "
-        f"{100 * row['confidence']:.2f} % each so that all looks together have 95 %. The others are 95 % intervals "
-        f"that take the number of answers as given.{rest}"
+        "The intervals that hold under this looking are those of the table of rounds: all looks together have 95 %. "
+        f"The others are 95 % intervals that take the number of answers as given.{rest}"
     )
 
 

@@ -14,6 +14,7 @@ _METHOD_REFERENCES = (
     ("mackinnon2021", "MacKinnon, Nielsen and Webb", "Wild Bootstrap and Asymptotic Inference With Multiway Clustering",
      "JBES 39", 2021),
     ("owen2007", "Owen", "The pigeonhole bootstrap", "Annals of Applied Statistics 1", 2007),
+    ("lan1983", "Lan and DeMets", "Discrete Sequential Boundaries for Clinical Trials", "Biometrika 70", 1983),
     ("holm1979", "Holm", "A simple sequentially rejective multiple test procedure", "Scand. J. Statistics 6", 1979),
     ("benjamini1995", "Benjamini and Hochberg", "Controlling the False Discovery Rate", "JRSS B 57", 1995),
 )  # fmt: skip
@@ -65,8 +66,8 @@ def _rounds(found: Findings) -> str:
     of = "everybody" if row["attribute"] == ALL else f"each level of {row['attribute']}"
     return (
         f"Items were asked in at most {row['rounds']} balanced rounds, until Δ of {of} was known to ± "
-        f"{row['wanted']:g} for these items; each look has {100 * row['confidence']:.2f} % confidence, so that all "
-        "together have 95 % (Bonferroni). "
+        f"{row['wanted']:g} for these items; the looks after each round spend 5 % of error together (Lan and DeMets' "
+        "Pocock-type function). "
     )
 
 
@@ -101,7 +102,7 @@ def _fenced(text: str) -> str:
 def bibtex(found: Findings) -> str:
     """Entries for the data, the paper and the methods."""
     entries = [
-        f"@article{{{key},\n  author = {{{author}}},\n  title = {{{title}}},\n"
+        f"@article{{{key},\n  author = {{{author.replace(', ', ' and ')}}},\n  title = {{{title}}},\n"
         f"  journal = {{{journal}}},\n  year = {{{year}}}\n}}"
         for key, author, title, journal, year in _METHOD_REFERENCES
     ]

@@ -96,7 +96,7 @@ def _overall(overall: pd.DataFrame) -> Table:
 
 def _target(target: pd.DataFrame) -> Table:
     caption = "The interval that holds though it was looked at while the run went on, for these items"
-    numbers = ["people", "rounds", "Δ", f"{100 * target['confidence'].iloc[0]:.2f} % interval", "±", "wanted"]
+    numbers = ["people", "rounds", "Δ", "interval", "±", "wanted"]
     table = plain_table("Rounds until the target", caption, ["benchmark", "of", "level", "outcome"], numbers)
     for _, row in target.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level", "outcome"))

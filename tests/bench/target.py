@@ -29,7 +29,7 @@ DESIGNS = (
 def main(studies: int) -> None:
     """A line a design: means over the studies and their levels."""
     start = time.perf_counter()
-    print(f"{studies} simulated studies a design; 8 looks at most, each at {100 * Target(0.1).confidence:.2f} %")
+    print(f"{studies} simulated studies a design; {Target(0.1).rounds} looks at most")
     print("people x items, levels, baseline   target    asked   ± there   ± of full   covers   one look covers")
     for design, target in DESIGNS:
         found = pd.DataFrame([row for seed in range(studies) for row in course(design, target, seed)])
@@ -57,7 +57,7 @@ def course(design: Design, target: Target, seed: int) -> list[dict[str, float]]:
     for look in looks:
         whole = persona_effect(study.scores[alone | (level == look.level)])
         t = stats.t([look.personas - 1]).ppf
-        one_look = look.half_width * (t((1 + LEVEL) / 2) / t((1 + target.confidence) / 2))[0]
+        one_look = look.half_width * (t((1 + LEVEL) / 2) / t((1 + look.confidence) / 2))[0]
         miss = abs(look.effect - study.effect_on_these_items)
         full = (whole.people_high - whole.people_low) / 2
         covers, naive = miss <= look.half_width, miss <= one_look

@@ -182,7 +182,7 @@ def test_with_the_keyboard_alone(tab):
     tab.wait_for_selector(".ag-row a")
     _press_until(tab, "Tab", "document.activeElement.id === 'explore-status'")
     tab.keyboard.press("Enter")
-    tab.wait_for_selector(".dash-dropdown-content")
+    tab.wait_for_function("document.activeElement.closest('.dash-dropdown-content')")
     _assert_no_grave_fault(tab)
     _press_until(tab, "ArrowDown", "document.activeElement.value === 'unparsed'")
     tab.keyboard.press("Space")
@@ -196,8 +196,11 @@ def test_with_the_keyboard_alone(tab):
 
 
 def _press_until(tab, key: str, true: str) -> None:
+    """Press a key that moves the focus; lists move it a moment after the key."""
     for _ in range(40):
+        before = tab.evaluate_handle("document.activeElement")
         tab.keyboard.press(key)
+        tab.wait_for_function("before => document.activeElement !== before", arg=before)
         if tab.evaluate(true):
             return
     raise AssertionError(f"{key} never made it true: {true}")
