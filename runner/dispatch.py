@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -22,17 +23,22 @@ LONGEST_POLL_SECONDS = 15.0
 
 
 class Stopped(Exception):
-    """The model is to stop, and a request of it was not sent yet."""
+    """The model is to stop, and a request of it was not sent."""
 
 
 @dataclass
 class Flight:
-    """A request on its way and every trial that waits for it; `again` is set for another attempt."""
+    """A request on its way and every trial that waits for it.
+
+    One of two has it at any time: a worker, or, once an attempt has failed, its `retry`; that hands it to the workers
+    for each further attempt and is told by `again` how it ended.
+    """
 
     waiting: list[Asked]
-    again: asyncio.Future[None] | None = None
     attempts: int = 0
+    failure: Transient | None = None
     retry: asyncio.Task[None] | None = field(default=None, repr=False)
+    again: asyncio.Future[None] | None = None
 
     @property
     def first(self) -> Asked:
@@ -63,6 +69,7 @@ class ModelRun(Recorder):
         self._flights: dict[bytes, Flight] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._admitting: set[asyncio.Task[None] | None] = set()
+        self._letting_go = asyncio.Event()
         self._error: Exception | None = None
         self.waits = True  # for what others are asking; not where nobody will bring it any more
         if context.options.pilot and self._is_new():
@@ -101,9 +108,10 @@ class ModelRun(Recorder):
                 self._state.remarks += self._backend.remarks()
 
     async def _let_go(self) -> None:
-        """Once the model is to stop, what still waits for a limit is not sent: a limit may take minutes."""
+        """Once the model is to stop, what waits for a limit or for another try is not sent: that may take minutes."""
         while not self._stopping:
             await self._sleep(POLL_SECONDS)
+        self._letting_go.set()
         while self._admitting:
             if worker := self._admitting.pop():
                 worker.cancel()
@@ -175,10 +183,6 @@ class ModelRun(Recorder):
     async def _until_landed(self) -> None:
         """Wait until nothing is in flight."""
         while self._flights:
-            if self._stopping:
-                for flight in list(self._flights.values()):
-                    if flight.retry:
-                        flight.retry.cancel()
             self._landed.clear()
             try:
                 async with asyncio.timeout(POLL_SECONDS):  # wait_for may swallow a cancellation in Python 3.11
@@ -195,28 +199,31 @@ class ModelRun(Recorder):
     async def _work(self) -> None:
         while True:
             flight = await self._queue.get()
-            if self._stopping:
-                self._drop(flight)
-                continue
             try:
-                await self._attempt(flight)
-            except Stopped:
+                await self._handle(flight)
+            except Exception as error:  # the worker goes on, to let go of what waits
+                self._break_off(error)
                 self._drop(flight)
-            except BudgetReached:
-                self._state.over_budget.add(self._model.section.name)
-                self._halted = True
-                self._drop(flight)
-            except ModelUnavailable as error:
-                self._halt(str(error))
-                self._drop(flight)
-            except Transient as error:
-                self._try_again(flight, error)
-            except BackendError as error:
-                self._fail(flight, error)
-            except Exception as error:  # the worker goes on, to let go of what waits; the run ends with the first
-                self._error = self._error or error
-                self._halted = True
-                self._drop(flight)
+
+    async def _handle(self, flight: Flight) -> None:
+        """Attempt a request, and decide what becomes of it."""
+        try:
+            if self._stopping:
+                raise Stopped
+            await self._attempt(flight)
+        except Stopped:
+            self._drop(flight)
+        except BudgetReached:
+            self._state.over_budget.add(self._model.section.name)
+            self._halted = True
+            self._drop(flight)
+        except ModelUnavailable as error:
+            self._halt(str(error))
+            self._drop(flight)
+        except Transient as error:
+            self._try_again(flight, error)
+        except BackendError as error:
+            self._fail(flight, error)
 
     async def _attempt(self, flight: Flight) -> None:
         """Send a request once: limits and budget first, then a slot."""
@@ -274,43 +281,57 @@ class ModelRun(Recorder):
 
     def _try_again(self, flight: Flight, error: Transient) -> None:
         """A first failure starts the flight's retries, outside of any slot; a later one goes back to them."""
-        if flight.again is not None:
-            again, flight.again = flight.again, None
-            again.set_exception(error)
+        flight.failure = error
+        if flight.again:
+            flight.again.set_exception(error)
         else:
             flight.retry = asyncio.create_task(self._retry(flight, error))
 
-    async def _retry(self, flight: Flight, error: Transient) -> None:
+    async def _retry(self, flight: Flight, first: Transient) -> None:
         async def again() -> None:
+            if self._stopping:
+                raise Stopped
             flight.again = asyncio.get_running_loop().create_future()
-            await self._queue.put(flight)
-            await flight.again
+            try:
+                await self._queue.put(flight)
+                await flight.again
+            finally:
+                flight.again = None
 
         try:
-            await retrying(error, again)
-        except BackendError as last:
-            self._fail(flight, last)
-        except asyncio.CancelledError:
-            if flight.key in self._flights:
-                self._fail(flight, error)
-            raise
+            with suppress(Transient, Stopped):
+                await retrying(first, again, self._pause)
+                return
+            self._fail(flight, flight.failure or first)
+        except Exception as error:
+            self._break_off(error)
+            self._land(flight)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for another try, but not once the model is to stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._letting_go.wait()
 
     def _fail(self, flight: Flight, error: BackendError) -> None:
-        if flight.key not in self._flights:
-            return
-        self._record_failure(flight.key, flight.waiting, max(1, flight.attempts), error)
+        self._record_failure(flight.key, flight.waiting, flight.attempts, error)
         self._land(flight)
 
     def _drop(self, flight: Flight) -> None:
-        """Forget a flight that was not sent."""
-        if flight.retry:
-            flight.retry.cancel()
-        elif flight.key in self._flights:
+        """Forget a flight that was not sent; one that was sent before has failed."""
+        if flight.again:
+            flight.again.set_exception(Stopped())
+        else:
             self._land(flight)
+
+    def _break_off(self, error: Exception) -> None:
+        """End the run with the first such error."""
+        self._error = self._error or error
+        self._halted = True
 
     def _land(self, flight: Flight) -> None:
         del self._flights[flight.key]
         self._window.release()
         self._landed.set()
-        if flight.again is not None and not flight.again.done():
+        if flight.again:
             flight.again.set_result(None)

@@ -70,7 +70,8 @@ class Recorder:
     async def _sleep(self, seconds: float) -> None:
         """Wait, but not for longer than until the run is to stop."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._context.stop.wait(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for may swallow a cancellation in Python 3.11
+                await self._context.stop.wait()
 
     def _is_new(self) -> bool:
         sql = "SELECT 1 FROM completion WHERE model = ? LIMIT 1"

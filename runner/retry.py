@@ -6,6 +6,7 @@ BackendError            a request was not answered
 └── ModelUnavailable    no retry mends it (bad key, unknown model): this model stops, with a sentence
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -61,10 +62,18 @@ def _wait(state: RetryCallState) -> float:
     return _full_jitter(state)
 
 
-async def retrying(first: Transient, again: Callable[[], Awaitable[T]]) -> T:
+async def retrying(
+    first: Transient,
+    again: Callable[[], Awaitable[T]],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> T:
     """The result of the first further attempt that is not `Transient`, or the last error after eight in all."""
     attempts = AsyncRetrying(
-        retry=retry_if_exception_type(Transient), wait=_wait, stop=stop_after_attempt(ATTEMPTS), reraise=True
+        retry=retry_if_exception_type(Transient),
+        wait=_wait,
+        stop=stop_after_attempt(ATTEMPTS),
+        sleep=sleep,
+        reraise=True,
     )
     async for attempt in attempts:
         with attempt:

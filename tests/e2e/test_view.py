@@ -116,7 +116,7 @@ def test_numbers_move_and_the_effect_appears(tab, run):
     assert re.search(r"trials/s · about .* left", said)
     assert re.search(r"\$0\.\d+ of \$50\.00 spent", said)
     assert re.search(r"steady\d of 8|steady\d+\d of 8", tab.locator("#live").text_content())
-    tab.wait_for_selector("#forest .main-svg", timeout=20_000)
+    tab.wait_for_selector("#forest .main-svg", timeout=60_000)
     tab.wait_for_selector("#narrowing .main-svg")
     assert "letter probabilities" in tab.locator("#live").text_content()
 
@@ -149,7 +149,7 @@ def _every_row_is(column: str, value: str) -> str:
 def test_two_formats_beside_each_other(tab, run):
     tab.goto(f"{run.base}/compare?what=format&first=prose&second=bullets&only=different")
     tab.wait_for_selector(".ag-row a")
-    tab.wait_for_selector("#difference table", timeout=20_000)
+    tab.wait_for_selector("#difference table", timeout=60_000)
     assert "second − first" in tab.locator("#difference").text_content()
     values = tab.evaluate("[...document.querySelectorAll('.ag-row')].map((row) => row.innerText)")
     assert len(values) > 3
@@ -182,7 +182,7 @@ def test_with_the_keyboard_alone(tab):
     tab.wait_for_selector(".ag-row a")
     _press_until(tab, "Tab", "document.activeElement.id === 'explore-status'")
     tab.keyboard.press("Enter")
-    tab.wait_for_function("document.activeElement.closest('.dash-dropdown-content')")
+    _until(lambda: tab.evaluate("document.activeElement.closest('.dash-dropdown-content') !== null"))
     _assert_no_grave_fault(tab)
     _press_until(tab, "ArrowDown", "document.activeElement.value === 'unparsed'")
     tab.keyboard.press("Space")
@@ -200,7 +200,7 @@ def _press_until(tab, key: str, true: str) -> None:
     for _ in range(40):
         before = tab.evaluate_handle("document.activeElement")
         tab.keyboard.press(key)
-        tab.wait_for_function("before => document.activeElement !== before", arg=before)
+        _until(lambda before=before: tab.evaluate("before => document.activeElement !== before", before))
         if tab.evaluate(true):
             return
     raise AssertionError(f"{key} never made it true: {true}")
@@ -284,6 +284,7 @@ def test_stop_asks_first_and_then_the_run_ends_tidily(tab, run):
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.click("#stop")
     tab.wait_for_selector("text=Asked: the run ends after what is in flight.")
-    assert run.going.wait(90) == 130
+    said, _ = run.going.communicate(timeout=90)
+    assert run.going.returncode == 130, said
     tab.wait_for_selector(".summary:has-text('Ended')")
     assert tab.locator("#stop").is_disabled()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import sqlite3
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from personas.errors import MachineError
 from runner.backends.base import Answer
 from runner.engine import prepared, rescore, run
 from runner.plan import plan
-from runner.requests import Request
+from runner.requests import Request, Usage
+from runner.retry import BadRequest, Transient
 from runner.scores import load_scores
+from scoring.answers import Response
 from scoring.conditionings import set_sizes
 
 
@@ -232,6 +235,36 @@ async def test_a_stop_does_not_wait_for_limits(tmp_path: Path) -> None:
         await asyncio.sleep(0.2)
         assert sent == server.requests == rows(tmp_path, "SELECT count(*) FROM completion")[0][0] < 30
     assert state.interrupted and not state.failures
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_a_stop_amid_retries_ends_and_loses_nothing(seed: int, tmp_path: Path) -> None:
+    """Some are in flight for another try, some wait for theirs, for a minute even."""
+    dice = random.Random(seed)
+
+    class Flaky:
+        answered = 0
+
+        async def answer(self, request: Request) -> Answer:
+            await asyncio.sleep(dice.uniform(0, 0.03))
+            if dice.random() < 0.5:
+                raise Transient("429", "slow down", retry_after=dice.choice([0.0, 0.0, 0.01, 60.0]))
+            if dice.random() < 0.1:
+                raise BadRequest("400", "no")
+            self.answered += 1
+            return Answer(Response("A"), Usage(10, 1))
+
+        async def close(self) -> None:
+            pass
+
+    study, stop, flaky = load(tmp_path, [model("http://127.0.0.1:9/v1", concurrency=8)], n=40), asyncio.Event(), Flaky()
+    asyncio.get_running_loop().call_later(0.6 + dice.uniform(0, 0.4), stop.set)
+    state = await asyncio.wait_for(run(study, stop=stop, backend=lambda *of: flaky, pilot=False), 8)
+    assert state.interrupted and state.in_flight == 0
+    counts = ("completion", flaky.answered), ("failure", state.total("failed")), ("lease", 0)
+    for table, count in counts:
+        assert rows(tmp_path, f"SELECT count(*) FROM {table}") == [(count,)]
+    assert flaky.answered == state.total("answered") > 0
 
 
 async def test_a_stop_asked_for_in_the_file_is_obeyed(tmp_path: Path) -> None:
