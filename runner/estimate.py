@@ -27,13 +27,14 @@ LEFT JOIN text AS s ON s.id = c.system_text
 class Estimate:
     """Per model: tokens a byte of prompt, output tokens from `low` to `high`, seconds a request, and where from.
 
-    `cached_share` of the prompts' tokens come from the provider's cache.
+    `cached_share` of the prompts' tokens come from the provider's cache. `seconds` is None where nobody can know: what
+    this machine makes of a local model shows with the first answers.
     """
 
     tokens_a_byte: float
     low: float
     high: float
-    seconds: float
+    seconds: float | None
     price: Price
     measured: int
     cached_share: float = 0.0
@@ -43,7 +44,8 @@ class Estimate:
         """In words."""
         if self.measured:
             return f"measured on {self.measured:,} answers in the file"
-        return f"an estimate: {BYTES_A_TOKEN:.0f} bytes a token, {SECONDS_A_REQUEST:.0f} s a request"
+        seconds = "seconds a request unknown" if self.seconds is None else f"{self.seconds:.0f} s a request"
+        return f"an estimate: {BYTES_A_TOKEN:.0f} bytes a token, {seconds}"
 
     def prompt_tokens(self, request: Request) -> int:
         """The tokens of a request's prompt."""
@@ -62,8 +64,9 @@ def estimate(model: AskedModel, cache: ResultCache) -> Estimate:
     bound = float(most_output_tokens(model.identity) or TEXT_TOKENS)
     thinks = family(model.section.backend, model.section.id).thinks
     low, high = (1.0, bound) if thinks or model.section.answer == "text" else (1.0, 1.0)
+    guess = None if model.section.backend == "local" else SECONDS_A_REQUEST
     if measured < LEAST_MEASURED or not size:
-        return Estimate(1 / BYTES_A_TOKEN, low, high, SECONDS_A_REQUEST, price_of(model.section), 0)
+        return Estimate(1 / BYTES_A_TOKEN, low, high, guess, price_of(model.section), 0)
     mean = max(1.0, output)
-    seconds = SECONDS_A_REQUEST if latency is None else latency / 1000  # a batch has no latency
+    seconds = guess if latency is None else latency / 1000  # a batch has no latency
     return Estimate(tokens / size, mean, mean, seconds, price_of(model.section), measured, cached / tokens)

@@ -26,7 +26,7 @@ PREFIXES = 20
 class PlanRow:
     """One model and benchmark: trials, the distinct requests behind them, those that are answered, and what the rest
     will take. Dollars run from the fewest to the most output tokens; `usd_batch` is the most that batches would cost,
-    where the provider takes them."""
+    where the provider takes them. `minutes` is None where nobody can know yet."""
 
     model: str
     benchmark: str
@@ -39,7 +39,7 @@ class PlanRow:
     usd_low: float = 0.0
     usd_high: float = 0.0
     usd_batch: float = 0.0
-    minutes: float = 0.0
+    minutes: float | None = None
 
     @property
     def to_send(self) -> int:
@@ -130,7 +130,9 @@ def _price(row: PlanRow, model: AskedModel, found: Estimate) -> None:
     if section.mode != "live":
         row.minutes = BATCH_MINUTES if row.to_send else 0.0
         return
-    minutes = [row.to_send * found.seconds / section.concurrency / 60]
+    if found.seconds is None and row.to_send:
+        return
+    minutes = [row.to_send * (found.seconds or 0.0) / section.concurrency / 60]
     if section.requests_per_minute:
         minutes.append(row.to_send / section.requests_per_minute)
     if section.tokens_per_minute:

@@ -208,7 +208,8 @@ def _plan_table(study: Study, found: "Plan") -> Table:
         outputs = _span(row.output_tokens_low, row.output_tokens_high, ",.0f")
         dollars = _span(row.usd_low, row.usd_high, ",.4f")
         numbers = [f"{count:,}" for count in counts]
-        table.add_row(escape(row.model), escape(row.benchmark), *numbers, outputs, dollars, f"{row.minutes:,.1f}")
+        minutes = "?" if row.minutes is None else f"{row.minutes:,.1f}"
+        table.add_row(escape(row.model), escape(row.benchmark), *numbers, outputs, dollars, minutes)
     batch = f", ${found.usd_batch:,.2f} in batches" if found.usd_batch < found.usd else ""
     table.caption = f"At most ${found.usd:,.2f}{batch}"
     return table

@@ -58,6 +58,15 @@ async def test_extending_a_study_sends_only_the_new_part_and_the_plan_says_so(tm
     assert server.repeats == 0
 
 
+async def test_a_plan_names_no_minutes_that_nobody_can_know(tmp_path: Path) -> None:
+    """What a local model takes depends on the machine; what an endpoint takes is guessed, and said to be."""
+    local = {"name": "local", "backend": "local", "id": "smollm2-135m-instruct", "dtype": "float32"}
+    with prepared(load(tmp_path, [local, model("http://127.0.0.1:9/v1", concurrency=2)])) as ready:
+        found = plan(ready)
+    assert [row.minutes for row in found.rows] == [None, 50 / 2 / 60]
+    assert "unknown" in found.remarks[0] and "1 s a request" in found.remarks[1]
+
+
 async def test_a_replicate_adds_requests_and_a_new_name_does_not(tmp_path: Path) -> None:
     with FakeLLM() as server:
         await run(load(tmp_path, [model(server.url)]))
