@@ -28,7 +28,7 @@ async def _faults(server: FakeLLM, request: web.Request, raw: bytes) -> web.Stre
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_killed_runs_lose_nothing_and_repeat_only_what_was_in_flight(processes: int, tmp_path: Path) -> None:
-    kills, personas, pairs = 12 // processes, 39, 300
+    kills, personas, pairs = 20 // processes, 39, 500
     dice = random.Random(processes)
     with FakeLLM(misbehave=_faults) as server:
         study = write_study(tmp_path, [model(server.url, concurrency=CONCURRENCY)], n=personas, groups=pairs)
