@@ -95,15 +95,13 @@ class ModelRun(Recorder):
             async for block in self._blocks():
                 self._deferred += await self._take(block)
             await self._settle()
+            await self._note_exactness()
         finally:
             letting_go.cancel()
             for task in (*self._workers, *(flight.retry for flight in self._flights.values() if flight.retry)):
                 task.cancel()
             self._budget.close()
-            try:
-                await self._note_exactness()
-            finally:
-                await self._backend.close()
+            await self._backend.close()
             if isinstance(self._backend, Remarking):
                 self._state.remarks += self._backend.remarks()
 

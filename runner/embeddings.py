@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,13 +11,14 @@ import aiohttp
 from personas.errors import InputError, MachineError
 from runner.backends.base import api_key
 from runner.backends.http import post_json, timeout
-from runner.backends.local import URL, LocalBackend
+from runner.backends.local import LocalBackend
 from runner.config import ModelSection
 from runner.prices import FREE, price_of
 from runner.requests import ModelIdentity
 from runner.retry import BackendError, Transient, retrying
 
 TOGETHER = 16
+Post = Callable[[bytes], Awaitable[dict[str, Any]]]
 
 
 async def embed(section: ModelSection, identity: ModelIdentity, texts: Sequence[str]) -> list[list[float]]:
@@ -34,9 +35,9 @@ async def embed(section: ModelSection, identity: ModelIdentity, texts: Sequence[
             f"model {section.name!r} has a price, and embeddings do not count against a budget; name another"
         )
     found: list[list[float]] = []
-    async with _endpoint(section, identity) as (session, url):
+    async with _endpoint(section, identity) as post:
         for start in range(0, len(texts), TOGETHER):
-            found += await _batch(session, url, section, texts[start : start + TOGETHER])
+            found += await _batch(post, section, texts[start : start + TOGETHER])
     if len({len(each) for each in found}) > 1:
         raise MachineError(
             f"model {section.name!r}: its embeddings differ in length; the endpoint does not hold one model"
@@ -45,38 +46,31 @@ async def embed(section: ModelSection, identity: ModelIdentity, texts: Sequence[
 
 
 @asynccontextmanager
-async def _endpoint(section: ModelSection, identity: ModelIdentity) -> AsyncIterator[tuple[aiohttp.ClientSession, str]]:
-    """A session and the address under which there is an embeddings endpoint."""
+async def _endpoint(section: ModelSection, identity: ModelIdentity) -> AsyncIterator[Post]:
+    """What posts a body to the embeddings endpoint."""
     if section.backend == "local":
         backend = LocalBackend(section, identity)
         try:
-            yield await backend.running(), f"{URL}/v1"
+            yield lambda payload: backend.post("embeddings", payload)
         finally:
             await backend.close()
         return
     key = api_key(section, None)
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
     async with aiohttp.ClientSession(headers=headers, timeout=timeout(section.timeout)) as session:
-        yield session, section.base_urls[0].rstrip("/")
+        yield lambda payload: post_json(session, f"{section.base_urls[0].rstrip('/')}/embeddings", payload)
 
 
-async def _batch(
-    session: aiohttp.ClientSession, url: str, section: ModelSection, texts: Sequence[str]
-) -> list[list[float]]:
+async def _batch(post: Post, section: ModelSection, texts: Sequence[str]) -> list[list[float]]:
     payload = json.dumps({"model": section.id, "input": list(texts)}).encode()
-
-    async def ask() -> dict[str, Any]:
-        return await post_json(session, f"{url}/embeddings", payload)
-
     try:
         try:
-            body = await ask()
+            body = await post(payload)
         except Transient as error:
-            body = await retrying(error, ask)
+            body = await retrying(error, lambda: post(payload))
     except BackendError as error:
-        raise MachineError(
-            f"model {section.name!r} gives no embeddings: {error}; see that it serves {url}/embeddings"
-        ) from None
+        remedy = "" if section.backend == "local" else f"; see that it serves {section.base_urls[0]}/embeddings"
+        raise MachineError(f"model {section.name!r} gives no embeddings: {error}{remedy}") from None
     return _read(section, body, len(texts))
 
 

@@ -21,12 +21,13 @@ from runner.backends.base import Answer
 from runner.backends.http import post_json, timeout
 from runner.config import ModelSection
 from runner.requests import ModelIdentity, Request, Usage
-from runner.retry import Transient
+from runner.retry import BadRequest, Transient
 from scoring.answers import Response
 
 START_SECONDS = 900.0
 URL = "http://local"
 DEATHS = 5
+LOSSES = 3
 CHECK_SECONDS = 120.0
 CHECKED = 8  # answers that are compared with unbatched ones at the end of a run
 
@@ -37,7 +38,7 @@ class LocalBackend:
 
     def __init__(self, section: ModelSection, identity: ModelIdentity) -> None:
         self._section, self._identity = section, identity
-        self._starting = asyncio.Lock()
+        self._starting, self._alone = asyncio.Lock(), asyncio.Lock()
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: Process | None = None
         self._session: aiohttp.ClientSession | None = None
@@ -50,16 +51,25 @@ class LocalBackend:
         path, asked = _asked(request)
         payload = json.dumps({"messages": request.messages, **asked}).encode()
         began = time.monotonic()
-        while True:
-            session = await self.running()
-            try:
-                body = await post_json(session, f"{URL}/v1/{path}", payload)
-            except Transient:
-                if not await self._has_died():
-                    raise
-                continue
-            self._deaths = 0
-            return self._read(request, body, round(1000 * (time.monotonic() - began)))
+        body = await self.post(path, payload)
+        return self._read(request, body, round(1000 * (time.monotonic() - began)))
+
+    async def post(self, path: str, payload: bytes) -> dict[str, Any]:
+        """What the server answers to a body. What a server died of may be any request that was with it then: each of
+        them is asked again, alone, and given up where the server dies of it again. Raises BackendError, MachineError.
+        """
+        for lost in range(LOSSES):
+            async with self._alone if lost else contextlib.nullcontext():
+                session = await self.running()
+                try:
+                    body = await post_json(session, f"{URL}/v1/{path}", payload)
+                except Transient:
+                    if not await self._has_died():
+                        raise
+                    continue
+                self._deaths = 0
+                return body
+        raise BadRequest("died", f"the local server died {LOSSES} times with this request")
 
     async def exactness(self) -> Mapping[str, float] | None:
         """Batched answers against unbatched ones, from the server; None where it was not needed or is not there."""
@@ -136,7 +146,9 @@ class LocalBackend:
     async def _start(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="mtpa-")
         socket = Path(self._folder.name) / "socket"
-        command = [sys.executable, "-m", "runner.cli", "serve", "--socket", str(socket), "--check", str(CHECKED)]
+        # -P: a module in the working directory must not stand in for one of ours
+        command = [sys.executable, "-P", "-m", "runner.cli", "serve", "--socket", str(socket), "--with-parent"]
+        command += ["--check", str(CHECKED)]
         if self._batch_tokens:
             command += ["--batch-tokens", str(self._batch_tokens)]
         with self._log.open("wb") as output:
@@ -152,11 +164,16 @@ class LocalBackend:
             connector=aiohttp.UnixConnector(str(socket), limit=0), timeout=timeout(START_SECONDS)
         )
         deadline = time.monotonic() + START_SECONDS
-        while (health := await _health(session)) is None:
-            if self._process.returncode is not None or time.monotonic() > deadline:
-                await session.close()
-                raise MachineError(f"model {self._section.name!r}: the local server did not start: {self._last_line()}")
-            await asyncio.sleep(0.1)
+        try:
+            while (health := await _health(session)) is None:
+                if self._process.returncode is not None or time.monotonic() > deadline:
+                    raise MachineError(
+                        f"model {self._section.name!r}: the local server did not start: {self._last_line()}"
+                    )
+                await asyncio.sleep(0.1)
+        except BaseException:
+            await session.close()
+            raise
         self._batch_tokens = health["batch_tokens"]
         self._session = session
 
@@ -168,7 +185,7 @@ class LocalBackend:
     def _last_line(self) -> str:
         """The last thing that the server said."""
         lines = self._log.read_text(errors="replace").strip().splitlines() or ["it said nothing"]
-        return lines[-1].removeprefix("error: ")
+        return lines[-1].removeprefix("mtpa-run: ")
 
 
 def _asked(request: Request) -> tuple[str, dict[str, Any]]:

@@ -27,6 +27,7 @@ def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8765,
     batch_tokens: Annotated[int | None, typer.Option(help="Tokens computed at once, at most.")] = None,
     check: Annotated[int, typer.Option(help="Compare this many answers with unbatched ones (GET /check).")] = 0,
+    with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Serve one model on loopback or a Unix socket until interrupted."""
     token = None if socket else os.environ.get(TOKEN)
@@ -40,10 +41,16 @@ def serve(
     from runner.serve.app import application
     from runner.serve.app import serve as serve_application
     from runner.serve.memory import MOST, START, TokenBudget
+    from runner.serve.orphan import end_with_parent
     from runner.serve.served import ServedModel
 
+    if with_parent:
+        end_with_parent()
     source, file = weights(model)
-    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    chosen = ("cuda" if there["cuda"] else "cpu") if device == "auto" else device
+    if not there[chosen]:
+        raise InputError(f"--device {chosen}: this machine has none that torch can use; leave it out, or name cpu")
     precision = fastest_dtype() if dtype == "auto" else dtype
     loaded = ServedModel.load(source, gguf or file, revision, precision, chosen, check, say)
     start = batch_tokens or START.get(chosen, START["cpu"])
@@ -51,4 +58,4 @@ def serve(
     where = str(socket) if socket else f"http://{host}:{port}/v1"
     app = application(loaded, model, budget, token)
     ready = f"{model} in {precision} on {chosen}: {where}"
-    asyncio.run(serve_application(app, socket, host, port, socket is not None, lambda: say(ready)))
+    asyncio.run(serve_application(app, socket, host, port, lambda: say(ready)))

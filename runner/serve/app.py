@@ -3,7 +3,6 @@
 import asyncio
 import hmac
 import math
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +21,8 @@ from runner.serve.served import ServedModel
 MODEL = web.AppKey("model", ServedModel)
 NAME = web.AppKey("name", str)
 BATCHER = web.AppKey("batcher", Batcher)
+SHUTDOWN_SECONDS = 5.0
+OVERFLOW = "the model's numbers overflow in this dtype; name dtype = 'bfloat16' or 'float32'"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -73,12 +74,21 @@ def _answering(answer: Callable[[web.Application, dict[str, Any]], Awaitable[dic
             return _refusal(400, f"bad request: {error}")
         except TooLarge as error:
             return _refusal(413, str(error))
+        except Exception as error:
+            return _refusal(500, f"{type(error).__name__}: {error}", "server_error")
 
     return handle
 
 
-def _refusal(status: int, message: str) -> web.Response:
-    return web.json_response({"error": {"message": message, "type": "invalid_request_error"}}, status=status)
+def _refusal(status: int, message: str, kind: str = "invalid_request_error") -> web.Response:
+    return web.json_response({"error": {"message": message, "type": kind}}, status=status)
+
+
+def _numbers(logprobs: list[float]) -> list[float]:
+    """The same. Raises ValueError where they are none: a float16 of a model made in bfloat16 may overflow."""
+    if any(map(math.isnan, logprobs)):
+        raise ValueError(OVERFLOW)
+    return logprobs
 
 
 async def _batching(app: web.Application) -> AsyncIterator[None]:
@@ -110,7 +120,7 @@ async def _choices(app: web.Application, body: dict[str, Any]) -> dict[str, Any]
     """{messages, choices} → {logprobs, mass, usage}; logprobs are natural logs in the order of the choices."""
     row, counts = app[MODEL].prompter.letters(body["messages"], _texts(body["choices"]))
     (told,) = await app[BATCHER].tell([row])
-    logprobs = spelt(told.logprobs, counts)
+    logprobs = spelt(_numbers(told.logprobs), counts)
     mass = min(1.0, math.exp(log_sum(logprobs)))
     return {"logprobs": logprobs, "mass": mass, "usage": {"prompt_tokens": len(row.tokens)}}
 
@@ -121,7 +131,7 @@ async def _loglikelihood(app: web.Application, body: dict[str, Any]) -> dict[str
     told = await app[BATCHER].tell(rows)
     counts = [len(row.asked) for row in rows]
     usage = {"prompt_tokens": len(rows[0].tokens) + 1 - counts[0] + sum(counts)}
-    return {"logprobs": [sum(each.logprobs) for each in told], "tokens": counts, "usage": usage}
+    return {"logprobs": [sum(_numbers(each.logprobs)) for each in told], "tokens": counts, "usage": usage}
 
 
 async def _chat(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
@@ -129,10 +139,14 @@ async def _chat(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
     request, model = ChatRequest.read(body), app[MODEL]
     if row := request.row(model.prompter):
         (told,) = await app[BATCHER].tell([row])
+        _numbers([logprob for _, logprob in told.top])
         written = first_token(told, ends(model.model, model.tokenizer), model.tokenizer)
         return reply(app[NAME], request, len(row.tokens), written, model.tokenizer)
     wish = request.wish(model.prompter)
-    return reply(app[NAME], request, len(wish.tokens), await app[BATCHER].write(wish), model.tokenizer)
+    written = await app[BATCHER].write(wish)
+    if written.overflow:
+        raise ValueError(OVERFLOW)
+    return reply(app[NAME], request, len(wish.tokens), written, model.tokenizer)
 
 
 async def _embeddings(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
@@ -152,23 +166,20 @@ def _texts(value: Any) -> Sequence[str]:
     return value
 
 
-async def serve(
-    app: web.Application, socket: Path | None, host: str, port: int, watch_parent: bool, ready: Callable[[], None]
-) -> None:
-    """Serve until cancelled, or until standard input closes where `watch_parent` is set: no parent, no server."""
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True)
+async def serve(app: web.Application, socket: Path | None, host: str, port: int, ready: Callable[[], None]) -> None:
+    """Serve until cancelled."""
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     site = web.UnixSite(runner, str(socket)) if socket else web.TCPSite(runner, host, port)
     try:
         await site.start()
     except OSError as error:
         await runner.cleanup()
-        raise MachineError(f"cannot listen at {socket or f'{host}:{port}'}: {error.strerror}; name another") from None
+        raise MachineError(
+            f"cannot listen at {socket or f'{host}:{port}'}: {error.strerror or error}; name another"
+        ) from None
     ready()
     try:
-        if watch_parent:
-            await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
-        else:
-            await asyncio.Event().wait()
+        await asyncio.Event().wait()
     finally:
         await runner.cleanup()

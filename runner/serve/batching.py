@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
-from runner.serve.generation import Wish, Written
+from runner.serve.generation import Left, Wish, Written
 from runner.serve.memory import TokenBudget, is_out_of_memory
 from runner.serve.model import Row, Told
 from runner.serve.tree import common
@@ -32,8 +32,8 @@ class Answering(Protocol):
         """What is asked of each row."""
         ...
 
-    def write(self, wishes: Sequence[Wish]) -> list[Written]:
-        """The answers to prompts that want the same stop strings."""
+    def write(self, wishes: Sequence[Wish], left: Left) -> list[Written]:
+        """The answers to prompts that want the same stop strings; `left` says whose caller is gone."""
         ...
 
 
@@ -126,12 +126,13 @@ class Batcher:
         self,
         batch: list[Waiting[Asked, Given]],
         waiting: list[Waiting[Asked, Given]],
-        job: Callable[[Sequence[Asked]], list[Given]],
+        job: Callable[[Sequence[Waiting[Asked, Given]]], list[Given]],
     ) -> None:
-        """Answer a batch; one that does not fit into memory waits again, to be tried in smaller parts."""
+        """Answer a batch; one that does not fit into memory waits again, to be tried in smaller parts, and one that
+        fails otherwise is run one by one, so that what is wrong with a prompt is nobody else's failure."""
         began = time.monotonic()
         try:
-            given = await self.alone(lambda: job([entry.asked for entry in batch]))
+            given = await self.alone(lambda: job(batch))
         except Exception as error:
             failure: Exception = error
             if is_out_of_memory(error):
@@ -142,9 +143,12 @@ class Batcher:
                     return
                 tokens = len(batch[0].asked.tokens)
                 failure = TooLarge(f"the prompt of {tokens} tokens does not fit into this machine's memory")
-            for entry in batch:
-                if not entry.future.done():
-                    entry.future.set_exception(failure)
+            elif len(batch) > 1:
+                for entry in batch:
+                    await self._run([entry], waiting, job)
+                return
+            if not batch[0].future.done():
+                batch[0].future.set_exception(failure)
             return
         self.budget.grow()
         self.counts.busy_seconds += time.monotonic() - began
@@ -154,7 +158,8 @@ class Batcher:
             if not entry.future.done():
                 entry.future.set_result(answer)
 
-    def _tell(self, rows: Sequence[Row]) -> list[Told]:
+    def _tell(self, entries: Sequence[Waiting[Row, Told]]) -> list[Told]:
+        rows = [entry.asked for entry in entries]
         ranked = sorted(row.tokens for row in rows)
         shared = sum(common(one, other) for one, other in pairwise(ranked))
         given = sum(map(len, ranked))
@@ -163,8 +168,9 @@ class Batcher:
         self.counts.computed_tokens += given - shared
         return told
 
-    def _write(self, wishes: Sequence[Wish]) -> list[Written]:
-        written = self._model.write(wishes)
+    def _write(self, entries: Sequence[Waiting[Wish, Written]]) -> list[Written]:
+        wishes = [entry.asked for entry in entries]
+        written = self._model.write(wishes, lambda: [entry.future.done() for entry in entries])
         self.counts.written_tokens += sum(len(each.tokens) for each in written)
         return written
 

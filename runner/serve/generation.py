@@ -1,6 +1,6 @@
 """Free text: transformers' own generation, a batch of prompts at a time, each with its own sampling."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,6 +8,8 @@ import torch
 from transformers import LogitsProcessor, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.logits_process import LogitsProcessorList
 from transformers.generation.stopping_criteria import StopStringCriteria
+
+Left = Callable[[], list[bool]]  # for each prompt of a batch, whether its caller is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,14 @@ class Wish:
 @dataclass(slots=True)
 class Written:
     """What was written: tokens, why it ended ("stop" or "length"), and for each token its log-probability and the
-    likeliest alternatives with theirs, where they were wanted."""
+    likeliest alternatives with theirs, where they were wanted. `overflow`: the model's numbers were none."""
 
     tokens: list[int] = field(default_factory=list)
     text: str = ""
     finish: str = "length"
     logprobs: list[float] = field(default_factory=list)
     top: list[list[tuple[int, float]]] = field(default_factory=list)
+    overflow: bool = False
 
 
 class Sampler(LogitsProcessor):
@@ -52,6 +55,8 @@ class Sampler(LogitsProcessor):
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores (prompts, vocabulary) whose largest entry of each row is the token drawn."""
         logprobs = torch.log_softmax(scores.float(), dim=-1)
+        for told, overflow in zip(self._written, logprobs.isnan().any(-1).tolist(), strict=True):
+            told.overflow |= overflow
         drawn = torch.stack([self._draw(row, number) for number, row in enumerate(logprobs)])
         for wish, told, row, token in zip(self._wishes, self._written, logprobs, drawn.tolist(), strict=True):
             if wish.top is not None:
@@ -75,28 +80,42 @@ class Sampler(LogitsProcessor):
 
 
 class Enough(StoppingCriteria):
-    """Ends each prompt's answer where it is as long as that prompt allows."""
+    """Ends each prompt's answer where it is as long as that prompt allows, or nobody waits for it any more."""
 
-    def __init__(self, wishes: Sequence[Wish], width: int) -> None:
-        self._width = width
+    def __init__(self, wishes: Sequence[Wish], width: int, left: Left) -> None:
+        self._width, self._left = width, left
         self._most = torch.tensor([wish.max_tokens for wish in wishes])
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **other: Any) -> torch.Tensor:
         """True for each prompt that is through, of shape (prompts,)."""
-        return (input_ids.shape[1] - self._width >= self._most).to(input_ids.device)
+        through = (input_ids.shape[1] - self._width >= self._most) | torch.tensor(self._left())
+        return through.to(input_ids.device)
+
+
+class WrittenStops(StopStringCriteria):
+    """Looks for stop strings in what was written; transformers' own looks into the prompt as well."""
+
+    def __init__(self, tokenizer: Any, stops: Sequence[str], width: int) -> None:
+        super().__init__(tokenizer, list(stops))
+        self._width = width
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **other: Any) -> torch.Tensor:
+        """True for each prompt whose answer ends with a stop string, of shape (prompts,)."""
+        found: torch.Tensor = super().__call__(input_ids[:, self._width :], scores, **other)
+        return found
 
 
 @torch.inference_mode()
-def write(model: Any, tokenizer: Any, wishes: Sequence[Wish]) -> list[Written]:
-    """The answers to a batch of prompts that want the same stop strings."""
+def write(model: Any, tokenizer: Any, wishes: Sequence[Wish], left: Left) -> list[Written]:
+    """The answers to a batch of prompts that want the same stop strings; those whose callers left break off."""
     written = [Written() for _ in wishes]
     width = max(len(wish.tokens) for wish in wishes)
     pads = [width - len(wish.tokens) for wish in wishes]
     ids = torch.tensor([[0] * pad + wish.tokens for wish, pad in zip(wishes, pads, strict=True)], device=model.device)
     mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in pads], device=model.device)
-    criteria: list[StoppingCriteria] = [Enough(wishes, width)]
+    criteria: list[StoppingCriteria] = [Enough(wishes, width, left)]
     if wishes[0].stop:
-        criteria.append(StopStringCriteria(tokenizer, list(wishes[0].stop)))
+        criteria.append(WrittenStops(tokenizer, wishes[0].stop, width))
     ending = ends(model, tokenizer)
     found = model.generate(
         ids,

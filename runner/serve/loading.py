@@ -3,19 +3,23 @@
 import hashlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from personas.errors import InputError, MachineError
 from runner.assets import cache_directory
 
+SCRATCH = "tmp"
+ABANDONED_SECONDS = 86_400.0
 Say = Callable[[str], None]
 
 
@@ -43,7 +47,7 @@ def _loaded(source: Path | str, gguf: str | None, revision: str | None, dtype: s
     with _sentences(source):
         tokenizer = AutoTokenizer.from_pretrained(source, **named)
         model: Any = AutoModelForCausalLM.from_pretrained(source, dtype=getattr(torch, dtype), **named, **spread)
-    return (model if spread else model.to(device)).eval(), tokenizer
+        return (model if spread else model.to(device)).eval(), tokenizer
 
 
 @contextmanager
@@ -53,7 +57,7 @@ def _sentences(source: Path | str) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         raise MachineError(f"the model {source} does not fit into this device's memory; name a smaller one") from None
-    except (OSError, ValueError) as error:
+    except Exception as error:  # what a damaged or unknown file makes the libraries raise is of any class
         reasons: list[BaseException | None] = [error, error.__cause__, error.__context__]
         if any(isinstance(each, GatedRepoError) for each in reasons):
             raise InputError(
@@ -63,7 +67,8 @@ def _sentences(source: Path | str) -> Iterator[None]:
             raise InputError(
                 f"the hub has no model {source}; check the name, or put your access token into HF_TOKEN"
             ) from None
-        raise MachineError(f"the model {source} cannot be loaded: {str(error).splitlines()[0]}") from None
+        said = str(error).strip().partition("\n")[0]
+        raise MachineError(f"the model {source} cannot be loaded: {said or type(error).__name__}") from None
 
 
 def _converted(source: Path, gguf: str, dtype: str) -> Path:
@@ -78,18 +83,30 @@ def _converted(source: Path, gguf: str, dtype: str) -> Path:
 
 
 def _convert(source: Path, gguf: str, dtype: str, folder: Path, say: Say) -> None:
-    """Convert into a folder of its own and move it into place; a disk that is full costs the next start its time."""
+    """Convert the weights and keep them; a disk that is full costs the next start its time."""
     model, tokenizer = _loaded(source, gguf, None, dtype, "cpu")
     model.hf_quantizer = None  # the weights are dense by now, and saved only as such
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
+    _keep(model, tokenizer, folder, say)
+
+
+def _keep(model: Any, tokenizer: Any, folder: Path, say: Say) -> None:
+    """Save beside the folder, then move into its place: it is there whole or not at all."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        _sweep(folder.parent)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=SCRATCH) as scratch:
             model.save_pretrained(scratch)
             tokenizer.save_pretrained(scratch)
-            if not folder.exists():
-                shutil.move(scratch, folder)
-                Path(scratch).mkdir()
-    except OSError as error:
+            with suppress(OSError):  # another process was faster
+                Path(scratch).rename(folder)
+    except (OSError, SafetensorError) as error:
         say(f"the converted weights could not be kept: {error}")
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what conversions that were killed have left."""
+    for scratch in folder.glob(f"{SCRATCH}*"):
+        if time.time() - scratch.stat().st_mtime > ABANDONED_SECONDS:
+            shutil.rmtree(scratch, ignore_errors=True)

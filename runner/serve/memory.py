@@ -18,14 +18,14 @@ class TokenBudget:
 
     def halve(self, tried: int) -> None:
         """Memory ran out with `tried` tokens."""
-        self.size = max(LEAST, min(self.size, tried) // 2)
+        self.size = max(1, min(self.size, tried) // 2)
         self._quiet = 0
 
     def grow(self) -> None:
         """A batch went well."""
         self._quiet += 1
         if self._quiet >= PATIENCE and self.size < self._most:
-            self.size, self._quiet = min(self._most, self.size * 5 // 4), 0
+            self.size, self._quiet = min(self._most, max(self.size + 1, self.size * 5 // 4)), 0
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2 import TemplateError
+
 DATE = "1 January 2024"  # chat templates that tell the date tell this one: the same study asks the same on every day
 
 
@@ -47,12 +49,15 @@ class Prompter:
         Templates that let a model think are told not to. A model without a template is given the messages' text, a
         blank line between them. Raises ValueError, in a clause, for what is too long or no chat.
         """
-        if not messages or not all(isinstance(each.get("content"), str) for each in messages):
+        if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
             raise ValueError("messages must be a list of {role, content} with text as content")
         if self.tokenizer.chat_template:
-            text = self.tokenizer.apply_chat_template(
-                list(messages), tokenize=False, add_generation_prompt=True, date_string=DATE, enable_thinking=False
-            )
+            try:
+                text = self.tokenizer.apply_chat_template(
+                    messages, tokenize=False, add_generation_prompt=True, date_string=DATE, enable_thinking=False
+                )
+            except TemplateError as error:
+                raise ValueError(f"the model's chat template refuses these messages: {error}") from None
         else:
             text = "\n\n".join(each["content"] for each in messages) + "\n"
         return self._fits(self.tokens(text), room)
@@ -100,6 +105,10 @@ class Prompter:
         if not found:
             raise ValueError(f"the choice {choice!r} is more than one token")
         return list(dict.fromkeys(found))
+
+
+def _is_message(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in ("role", "content"))
 
 
 def spelt(logprobs: Sequence[float], counts: Sequence[int]) -> list[float]:

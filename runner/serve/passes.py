@@ -1,6 +1,7 @@
 """Forward passes: what a model says of many rows, each distinct token computed once."""
 
 import inspect
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import groupby
@@ -13,6 +14,7 @@ from runner.serve.model import Row, Told
 from runner.serve.tree import WORTH, plan
 
 CHUNK = 256  # rows of logits that are normalised at once, in float32
+LENGTH_DEPENDENT = {"dynamic", "longrope"}  # positions that depend on the longest row of a batch
 SHARED_LAYERS = {"full_attention", "sliding_attention"}
 AGREEMENT = 0.05  # of the logits' own spread: rounding in bfloat16 stays under a fifth of it
 
@@ -115,7 +117,10 @@ class Passes:
 
 def _replaceable(model: Any) -> bool:
     """Whether the model's attention can be replaced and nothing else connects its tokens."""
-    layers = set(getattr(model.config.get_text_config(), "layer_types", None) or ["full_attention"])
+    config = model.config.get_text_config()
+    layers = set(getattr(config, "layer_types", None) or ["full_attention"])
+    if LENGTH_DEPENDENT & set(re.findall(r"\w+", str(getattr(config, "rope_parameters", None)))):
+        return False
     return bool(model._supports_attention_backend and not model._is_stateful and layers <= SHARED_LAYERS)
 
 

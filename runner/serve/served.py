@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from runner.serve.generation import Wish, Written, write
+from runner.serve.generation import Left, Wish, Written, write
 from runner.serve.loading import Say, load
 from runner.serve.model import Prompter, Row, Told
 from runner.serve.passes import Passes
@@ -63,9 +63,9 @@ class ServedModel:
                 self._sample[place] = pair
         return told
 
-    def write(self, wishes: Sequence[Wish]) -> list[Written]:
-        """The answers to prompts that want the same stop strings."""
-        return write(self.model, self.tokenizer, wishes)
+    def write(self, wishes: Sequence[Wish], left: Left) -> list[Written]:
+        """The answers to prompts that want the same stop strings; `left` says whose caller is gone."""
+        return write(self.model, self.tokenizer, wishes, left)
 
     def exactness(self) -> Exactness:
         """The sample again, each row by itself and by the model's own attention."""

@@ -84,7 +84,8 @@ def test_a_child_never_outlives_its_parent(tmp_path: Path) -> None:
     socket = tmp_path / "s"
     child = (
         "import asyncio, pathlib; from aiohttp import web; from runner.serve.app import serve; "
-        f"asyncio.run(serve(web.Application(), pathlib.Path({str(socket)!r}), '127.0.0.1', 0, True, lambda: None))"
+        "from runner.serve.orphan import end_with_parent; end_with_parent(); "
+        f"asyncio.run(serve(web.Application(), pathlib.Path({str(socket)!r}), '127.0.0.1', 0, lambda: None))"
     )
     parent_code = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdin=-1); "
     parent_code += "print(p.pid, flush=True); p.wait()"

@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import psutil
 import pytest
+from aiohttp import web
 
 pytest.importorskip("torch")
 
@@ -18,11 +19,12 @@ from studies import load, rows
 from personas.errors import MachineError
 from runner.backends import make_backend
 from runner.backends.base import Learn
-from runner.backends.local import DEATHS, LocalBackend, local_identity
+from runner.backends.local import DEATHS, LOSSES, LocalBackend, local_identity
 from runner.config import ModelSection
 from runner.context import BackendFactory
 from runner.engine import run
 from runner.requests import ModelIdentity, Request
+from runner.retry import BadRequest
 from runner.state import State
 
 LOCAL = {"name": "small", "backend": "local", "id": "smollm2-135m-instruct", "dtype": "float32"}
@@ -88,10 +90,53 @@ async def test_a_server_that_always_dies_is_given_up_with_a_sentence(monkeypatch
 
     monkeypatch.setattr(backend, "_start", start)
     request = Request(b"", [{"role": "user", "content": "?"}], {}, "letters", ("A", "B"))
+    for _ in range(2):
+        with pytest.raises(BadRequest, match="died 3 times with this request"):
+            await backend.answer(request)
     with pytest.raises(MachineError, match=f"died {DEATHS + 1} times .* free some memory"):
         await backend.answer(request)
     assert sizes == [None, 2048, 1024, 512, 256, 128]
     await backend.close()
+
+
+async def test_a_request_that_kills_the_server_fails_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its neighbours are answered by the next server, not blamed for it."""
+    section = ModelSection.model_validate({**LOCAL, "concurrency": 8})
+    backend = LocalBackend(section, local_identity(section, None))
+    servers: list[web.AppRunner] = []
+    closing: list[asyncio.Task[None]] = []
+
+    async def choices(request: web.Request) -> web.Response:
+        asked = (await request.json())["messages"][0]["content"]
+        await asyncio.sleep(0.02)
+        if asked == "poison":
+            assert backend._process is not None
+            backend._process.kill()
+            closing.append(asyncio.create_task(servers[-1].cleanup()))
+            await asyncio.sleep(60)
+        return web.json_response({"logprobs": [-1.0, -2.0], "usage": {"prompt_tokens": 1}})
+
+    async def start() -> None:
+        backend._folder = tempfile.TemporaryDirectory(prefix="mtpa-")
+        backend._log.write_text("killed\n")
+        backend._process = await asyncio.create_subprocess_exec("sleep", "60")
+        app = web.Application()
+        app.router.add_post("/v1/choices", choices)
+        servers.append(web.AppRunner(app, shutdown_timeout=0))
+        await servers[-1].setup()
+        path = str(Path(backend._folder.name) / "socket")
+        await web.UnixSite(servers[-1], path).start()
+        backend._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(path))
+
+    monkeypatch.setattr(backend, "_start", start)
+    asked = ["fine", "poison", *["fine"] * 10]
+    requests = [Request(b"", [{"role": "user", "content": each}], {}, "letters", ("A", "B")) for each in asked]
+    async with asyncio.timeout(30):
+        found = await asyncio.gather(*map(backend.answer, requests), return_exceptions=True)
+    await backend.close()
+    assert [each for each in zip(asked, found, strict=True) if isinstance(each[1], Exception)] == [("poison", found[1])]
+    assert isinstance(found[1], BadRequest) and len(servers) == LOSSES
+    await asyncio.gather(*closing)
 
 
 async def dying(backend: LocalBackend) -> None:

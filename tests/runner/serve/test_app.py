@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import AsyncIterator
+from typing import Any
 
 import aiohttp
 import pytest
@@ -75,6 +76,9 @@ async def test_stop_strings_and_length_end_an_answer(client: AsyncOpenAI) -> Non
     found = await client.chat.completions.create(**ask, max_tokens=20, stop=["France", "zzz"])  # type: ignore[call-overload]
     assert found.choices[0].finish_reason == "stop"
     assert found.choices[0].message.content == "The capital of "
+    whole = await client.chat.completions.create(**ask, max_tokens=20)  # type: ignore[call-overload]
+    found = await client.chat.completions.create(**ask, max_tokens=20, stop=["\nThe", "assistant\nThe capital"])  # type: ignore[call-overload]
+    assert found.choices[0].message.content == whole.choices[0].message.content, "what the prompt ends with is no stop"
     found = await client.chat.completions.create(**ask, max_tokens=2)  # type: ignore[call-overload]
     assert found.choices[0].finish_reason == "length" and found.usage.completion_tokens == 2
 
@@ -112,6 +116,7 @@ async def test_letters_continuations_stats_and_check(server: TestServer) -> None
         ({"messages": CAPITAL, "stream": True}, "stream is not supported"),
         ({"messages": CAPITAL, "temperature": -1}, "temperature"),
         ({"messages": "hello"}, "messages"),
+        ({"messages": [{"content": "no role"}], "max_tokens": 1, "temperature": 0}, "role, content"),
         ({}, "messages"),
     ],
 )
@@ -119,6 +124,47 @@ async def test_what_is_wrong_is_said(server: TestServer, body: dict[str, object]
     url = server.make_url("/v1/chat/completions")
     async with aiohttp.ClientSession() as session, session.post(url, json=body) as reply:
         assert reply.status == 400 and message in (await reply.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("path", ["choices", "loglikelihood"])
+@pytest.mark.parametrize("messages", [["x"], {"a": 1}, [{"content": "x"}], "x", None])
+async def test_no_chat_is_a_bad_request(server: TestServer, path: str, messages: object) -> None:
+    body = {"messages": messages, "choices": ["A"], "continuations": [" A"]}
+    async with aiohttp.ClientSession() as session, session.post(server.make_url(f"/v1/{path}"), json=body) as reply:
+        assert reply.status == 400 and "role, content" in (await reply.json())["error"]["message"]
+
+
+async def test_a_template_that_refuses_is_quoted(server: TestServer, smollm: ServedModel, monkeypatch: Any) -> None:
+    template = "{% if messages[0].role == 'system' %}{{ raise_exception('no system role') }}{% endif %}x"
+    monkeypatch.setattr(smollm.tokenizer, "chat_template", template)
+    body = {"messages": [{"role": "system", "content": "Be brief."}], "choices": ["A"]}
+    async with aiohttp.ClientSession() as session, session.post(server.make_url("/v1/choices"), json=body) as reply:
+        assert reply.status == 400 and "no system role" in (await reply.json())["error"]["message"]
+
+
+@pytest.mark.parametrize("asked", [{"max_tokens": 1, "temperature": 0}, {"max_tokens": 3}])
+async def test_numbers_that_overflow_are_no_answer(
+    server: TestServer, smollm: ServedModel, monkeypatch: Any, asked: dict[str, object]
+) -> None:
+    head = smollm.model.get_output_embeddings()
+    broken = torch.nn.Linear(head.in_features, head.out_features, bias=False)
+    broken.weight.data.fill_(torch.nan)
+    monkeypatch.setattr(smollm.model, "lm_head", broken)
+    chat, choices = {"messages": CAPITAL, **asked}, {"messages": CAPITAL, "choices": ["A", "B"]}
+    async with aiohttp.ClientSession(base_url=server.make_url("/")) as session:
+        for path, body in (("chat/completions", chat), ("choices", choices)):
+            async with session.post(f"/v1/{path}", json=body) as reply:
+                assert reply.status == 400 and "overflow" in (await reply.json())["error"]["message"]
+
+
+async def test_who_leaves_ends_what_is_written_for_them(server: TestServer) -> None:
+    long = {"messages": CAPITAL, "max_tokens": 4000, "temperature": 2.0}
+    async with aiohttp.ClientSession(base_url=server.make_url("/")) as session:
+        with pytest.raises(TimeoutError):
+            await session.post("/v1/chat/completions", json=long, timeout=aiohttp.ClientTimeout(1.0))
+        short = {"messages": CAPITAL, "choices": ["A", "B"]}
+        async with session.post("/v1/choices", json=short, timeout=aiohttp.ClientTimeout(20.0)) as reply:
+            assert reply.status == 200
 
 
 async def test_the_sdk_sees_the_sentence(client: AsyncOpenAI) -> None:

@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from runner.serve.batching import Batcher, TooLarge, Waiting, alike, fill  # noqa: E402
-from runner.serve.generation import Wish, Written  # noqa: E402
+from runner.serve.generation import Left, Wish, Written  # noqa: E402
 from runner.serve.memory import PATIENCE, TokenBudget  # noqa: E402
 from runner.serve.model import Row, Told  # noqa: E402
 
@@ -31,7 +31,10 @@ class Model:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return [Told([float(row.tokens[-1])], []) for row in rows]
 
-    def write(self, wishes: Sequence[Wish]) -> list[Written]:
+    def write(self, wishes: Sequence[Wish], left: Left) -> list[Written]:
+        self.left = left
+        self.started += 1
+        self.gate.wait(10)
         self.batches.append([wish.tokens for wish in wishes])
         if any(13 in wish.tokens for wish in wishes):
             raise RuntimeError("this one breaks")
@@ -90,11 +93,31 @@ async def test_who_leaves_is_not_computed() -> None:
     assert [2] not in [row for batch in model.batches for row in batch]
 
 
-async def test_a_batch_that_fails_fails_its_own_callers_only() -> None:
+async def test_what_fails_is_nobody_elses_failure() -> None:
     async with working(Model(), 4096) as batcher:
-        with pytest.raises(RuntimeError, match="breaks"):
-            await batcher.write(Wish([13], 1))
-        assert (await batcher.write(Wish([5], 1))).tokens == [5]
+        bad, *good = await asyncio.gather(
+            *(batcher.write(Wish([token], 1)) for token in (13, 5, 6)), return_exceptions=True
+        )
+    assert isinstance(bad, RuntimeError) and "breaks" in str(bad)
+    assert [each.tokens for each in good if isinstance(each, Written)] == [[5], [6]]
+
+
+async def test_the_model_is_told_whose_caller_left() -> None:
+    model = Model()
+    model.gate.clear()
+    async with working(model, 4096) as batcher:
+        gone, stays = (asyncio.create_task(batcher.write(Wish([number], 1))) for number in (2, 3))
+        await until(lambda: model.started == 1)
+        gone.cancel()
+        await until(lambda: model.left() == [True, False])
+        model.gate.set()
+        assert (await stays).tokens == [3]
+
+
+async def test_small_prompts_that_do_not_fit_together_go_one_by_one() -> None:
+    async with working(Model(memory=20), 4096) as batcher:
+        told = await asyncio.gather(*(batcher.tell([Row([number] * 20)]) for number in range(4)))
+    assert [each[0].logprobs for each in told] == [[0.0], [1.0], [2.0], [3.0]]
 
 
 async def test_a_batch_is_the_longest_waiting_prompt_and_its_neighbours() -> None:

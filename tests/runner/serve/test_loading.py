@@ -40,6 +40,36 @@ def test_a_folder_without_the_file_is_named(tmp_path: Path) -> None:
         loading.load(tmp_path, "small.gguf", None, "float32", "cpu", print)
 
 
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_damaged_file_is_a_sentence(tmp_path: Path, name: str, smollm: Any) -> None:
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    LlamaForCausalLM(LlamaConfig(vocab_size=99, hidden_size=32, num_hidden_layers=1)).save_pretrained(tmp_path)
+    smollm.tokenizer.save_pretrained(tmp_path)
+    (tmp_path / name).write_text("[]")
+    with pytest.raises(MachineError, match=f"the model {tmp_path} cannot be loaded: .+"):
+        loading.load(tmp_path, None, None, "float32", "cpu", print)
+
+
+def test_of_two_conversions_one_is_kept_and_what_was_killed_is_swept(tmp_path: Path, smollm: Any) -> None:
+    """Also where the other one ends while this one writes."""
+    import os
+
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    tiny = LlamaForCausalLM(LlamaConfig(vocab_size=99, hidden_size=32, num_hidden_layers=1))
+    (tmp_path / "tmpkilled").mkdir()
+    os.utime(tmp_path / "tmpkilled", (0, 0))
+    said: list[str] = []
+    for _ in range(2):
+        loading._keep(tiny, smollm.tokenizer, tmp_path / "kept", said.append)
+    assert said == [] and [each.name for each in tmp_path.iterdir()] == ["kept"]
+    assert not [each for each in (tmp_path / "kept").iterdir() if each.is_dir()]
+    (tmp_path / "file").write_text("")
+    loading._keep(tiny, smollm.tokenizer, tmp_path / "file" / "kept", said.append)
+    assert "could not be kept" in said[0]
+
+
 def test_weights_are_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A made-up model stands for the GGUF file: what is counted is how often it is read, and where from."""
     from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
