@@ -81,7 +81,8 @@ def unbundle(path: Path, folder: Path) -> Study:
             if folder.exists():
                 folder.rmdir()
             target.rename(folder)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:  # RuntimeError: encrypted, or odd packing
+    # RuntimeError: encrypted, or odd packing; UnicodeDecodeError: a member's name
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a bundle of mtpa ({error}); ask for a new one") from None
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -177,7 +178,7 @@ def _manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
             about = json.loads(file.read(MOST_TEXT))
         number, files = int(about["format"]), {str(name): dict(entry) for name, entry in about["files"].items()}
         sizes = [int(entry["bytes"]) for entry in files.values()]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         raise InputError(f"{path}: its {MANIFEST} makes no sense; ask for a new bundle") from None
     if number > FORMAT:
         raise InputError(f"{path}: made by a newer version of mtpa ({str(about.get('mtpa'))!r:.40}); upgrade mtpa")

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from personas.errors import MtpaError
+from personas.errors import MachineError, MtpaError
 from runner.database import database_errors, insert, now, open_database, select_many, text_ids
 from runner.requests import Usage
+from runner.surrogates import without_surrogates
 from scoring.answers import Outcome, Response
 
 GROUP_ROWS = 512
@@ -183,8 +184,9 @@ class ResultCache:
                     if group[-1] is None:
                         break
                 connection.close()
-        except MtpaError as error:
-            self.error = error
+        except Exception as error:  # whatever it is, the run must hear of it
+            unknown = MachineError(f"{self.path}: an answer cannot be written: {type(error).__name__}: {error}")
+            self.error = error if isinstance(error, MtpaError) else unknown
             while self._jobs.get() is not None:  # nobody may wait for a writer that is gone
                 pass
 
@@ -249,9 +251,8 @@ def unpack(blob: bytes | None) -> tuple[float, ...] | None:
 
 def as_stored(response: Response) -> Response:
     """The response as a later look-up gives it, so that a score does not depend on when it was made."""
-    return Response(
-        response.text, unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks)), response.finish
-    )
+    text = response.text and without_surrogates(response.text)
+    return Response(text, unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks)), response.finish)
 
 
 def _response(answer: str | None, blob: bytes | None, finish: str, loglik: bool) -> Response:

@@ -5,7 +5,7 @@ import sqlite3
 from typing import NamedTuple
 
 from personas.errors import InputError
-from runner.backends.batch import make_batches
+from runner.backends.batch import Batches, make_batches
 from runner.config import Study
 from runner.database import database_errors, now, open_database
 from runner.retry import BackendError
@@ -42,25 +42,35 @@ def _left(connection: sqlite3.Connection, study: Study) -> list[Left]:
 
 
 async def cancel_jobs(study: Study) -> int:
-    """Ask the providers to stop working on the study's jobs; returns how many there were.
+    """Ask the providers to stop working on the study's jobs; returns how many they stop.
 
-    What they have answered is paid for; the next run collects it and asks the rest again. Raises InputError where a
-    provider refuses.
+    What they have answered is paid for; the next run collects it and asks the rest again. A job that has just ended
+    cannot be stopped. Raises InputError where the providers refuse them all.
     """
-    left = jobs_left(study)
+    left, stopped, refusals = jobs_left(study), 0, list[BackendError]()
     for section in study.models:
         mine = [job for job in left if job.model == section.name]
         if not mine:
             continue
         batches = make_batches(section)
         try:
-            await asyncio.gather(*(batches.cancel(job.provider_id) for job in mine))
-        except BackendError as error:
-            raise InputError(f"model {section.name!r}: the jobs cannot be cancelled: {error}") from None
+            ends = await asyncio.gather(*(_cancel(batches, job) for job in mine))
         finally:
             await batches.close()
-        _note_cancelled(study, mine)
-    return len(left)
+        refusals += filter(None, ends)
+        _note_cancelled(study, [job for job, refusal in zip(mine, ends, strict=True) if refusal is None])
+        stopped += ends.count(None)
+    if refusals and not stopped:
+        raise InputError(f"the jobs cannot be cancelled: {refusals[0]}")
+    return stopped
+
+
+async def _cancel(batches: Batches, job: Left) -> BackendError | None:
+    try:
+        await batches.cancel(job.provider_id)
+    except BackendError as error:
+        return error
+    return None
 
 
 def _note_cancelled(study: Study, jobs: list[Left]) -> None:

@@ -30,7 +30,7 @@ def study_findings(study: Study) -> Findings:
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     return findings(
         scores,
-        slicing_of(study),
+        slicing_of(study, scores),
         load_gold(study.database, turns),
         partial(load_items, study.database),
         about(study, scores, known),
@@ -73,9 +73,11 @@ def world_map(say: Say) -> str | None:
         return None
 
 
-def slicing_of(study: Study) -> Slicing:
-    """The [report] section as the statistics take it."""
+def slicing_of(study: Study, scores: pd.DataFrame) -> Slicing:
+    """The [report] section as the statistics take it; before anybody has answered there is nothing to slice by."""
     section = study.report
+    if (scores["persona_id"] == "").all():
+        return Slicing(min_n=section.min_n, seed=study.study.seed)
     return Slicing(section.by, section.pairs, section.weights, section.population, section.min_n, study.study.seed)
 
 

@@ -16,6 +16,7 @@ from runner.leases import refuse_open_jobs, refuse_running
 from runner.selections import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
 
 SHOWN_CONFLICTS = 20
+SMALLEST = 512  # bytes of a database with nothing in it
 _TRIAL = ("model", "persona", "variant", "item", "rotation", "replicate")
 
 
@@ -64,6 +65,8 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
 
 def _check(source: Path) -> None:
     """A source that cannot be merged is refused before anything is written."""
+    if source.is_file() and source.stat().st_size < SMALLEST:  # which SQLite would make a file of ours
+        raise InputError(f"{source}: not an SQLite database; name a file that a study has written")
     connection = open_database(source, create=False)
     try:
         refuse_redacted(connection, source)
@@ -167,8 +170,10 @@ def _bring_runs(connection: sqlite3.Connection, found: Merged) -> list[LastRun]:
 
 
 def _same_run(connection: sqlite3.Connection, run: LastRun) -> tuple[int, str] | None:
+    """Ours that is the same; each of ours stands for one of theirs: two may have begun in the same second."""
     sql = "SELECT id, heartbeat, selection FROM main.run WHERE study = ? AND code = ? AND packages = ? AND seed = ?"
-    for number, heartbeat, selection in connection.execute(f"{sql} AND started = ?", run[:5]):
+    sql += " AND started = ? AND id NOT IN (SELECT ours FROM temp.map_run) ORDER BY id"
+    for number, heartbeat, selection in connection.execute(sql, run[:5]):
         if same_rows(json.loads(selection), run.selection):
             return number, heartbeat
     return None

@@ -18,6 +18,8 @@ from tenacity import (
     wait_random_exponential,
 )
 
+from runner.surrogates import without_surrogates
+
 T = TypeVar("T")
 ATTEMPTS = 8
 LONGEST_WAIT = 300.0
@@ -29,6 +31,7 @@ class BackendError(Exception):
     what an answer costs."""
 
     def __init__(self, kind: str, message: str, charged: bool = False) -> None:
+        message = without_surrogates(message)
         super().__init__(kind, message, charged)  # all of them, so that it can be pickled
         self.kind = kind
         self.message = message

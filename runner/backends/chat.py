@@ -7,9 +7,11 @@ from typing import Any
 from runner.backends.base import Answer
 from runner.requests import Request, Usage
 from runner.retry import Transient
+from runner.surrogates import without_surrogates
 from scoring.answers import Response
 
 TOP_LOGPROBS = 20
+MOST_TOKENS = 1 << 31
 
 
 def body(model: str, request: Request) -> dict[str, Any]:
@@ -27,10 +29,10 @@ def read(reply: Mapping[str, Any], request: Request, latency_ms: int) -> Answer:
         message = choice["message"]
         text, refusal = message.get("content"), message.get("refusal")
         finish = str(choice.get("finish_reason") or "stop")
-        served = str(reply.get("model") or "")
+        served = without_surrogates(str(reply.get("model") or ""))
         usage = _usage(reply.get("usage") or {}, latency_ms)
         logprobs = letter_logprobs(_shown(choice), request.options) if request.kind == "letters" else None
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise Transient("no answer", f"200, but no answer in it ({error!r})", charged=True) from None
     if refusal:
         text, finish = str(refusal), "content_filter"
@@ -64,9 +66,17 @@ def _shown(choice: Mapping[str, Any]) -> list[tuple[str, float]]:
 def _usage(usage: Mapping[str, Any], latency_ms: int) -> Usage:
     prompt, completion = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
     return Usage(
-        prompt_tokens=int(usage.get("prompt_tokens") or 0),
-        completion_tokens=int(usage.get("completion_tokens") or 0),
-        reasoning_tokens=int(completion.get("reasoning_tokens") or 0),
-        cached_tokens=int(prompt.get("cached_tokens") or 0),
+        prompt_tokens=_count(usage.get("prompt_tokens")),
+        completion_tokens=_count(usage.get("completion_tokens")),
+        reasoning_tokens=_count(completion.get("reasoning_tokens")),
+        cached_tokens=_count(prompt.get("cached_tokens")),
         latency_ms=latency_ms,
     )
+
+
+def _count(value: Any) -> int:
+    """A count of tokens. Raises ValueError for one that no answer has."""
+    count = int(value or 0)
+    if not 0 <= count < MOST_TOKENS:
+        raise ValueError(f"{count} tokens")
+    return count

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from personas.errors import InputError
+from personas.errors import InputError, MtpaError
 from runner.commands.console import err, out, say
 from runner.commands.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.config import Study
@@ -32,7 +32,6 @@ ShardOption = Annotated[
 
 def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
     """Run, report, and say how it ended; returns the exit code."""
-    from runner.commands.report import print_study_report
     from runner.state import State
 
     _confirm(study, limit, yes)
@@ -49,6 +48,18 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
         out.print(escape(f"{name}: {words}."), highlight=False, soft_wrap=True)
     if cached := state.caching.sentence():
         out.print(f"{cached}.", highlight=False, soft_wrap=True)
+    try:
+        _say_what_is_found(study, state)
+    finally:  # why models stopped is said also where there is nothing to report on
+        for sentence in [*state.remarks, *_endings(state)]:
+            err.print(escape(sentence), highlight=False, soft_wrap=True)
+    return state.exit_code
+
+
+def _say_what_is_found(study: Study, state: "State") -> None:
+    """The report; of a part of a study, how it is joined to the others."""
+    from runner.commands.report import print_study_report
+
     if not study.shard.whole:
         out.print(
             f"Part {study.shard} of the study is in {escape(str(study.database))}. Once every part has run: "
@@ -58,9 +69,6 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
         )
     elif not state.interrupted:
         print_study_report(study, formats=["csv"])
-    for sentence in [*state.remarks, *_endings(state)]:
-        err.print(escape(sentence), highlight=False, soft_wrap=True)
-    return state.exit_code
 
 
 def _endings(state: "State") -> list[str]:
@@ -118,9 +126,15 @@ def _offer_to_cancel(study: Study) -> None:
         cancelled = typer.confirm(f"{told} at the provider. Cancel, and pay only for what is answered?", default=False)
     except typer.Abort:
         cancelled = False
-    if cancelled:
-        asyncio.run(cancel_jobs(study))
-    say(f"{told} cancelled; run again to collect what was answered, and to ask the rest." if cancelled else kept)
+    if not cancelled:
+        say(kept)
+        return
+    try:
+        stopped = asyncio.run(cancel_jobs(study))
+    except MtpaError as error:
+        say(f"{error}; {kept}")
+        return
+    say(f"{stopped} of {told} cancelled; run again to collect what was answered, and to ask the rest.")
 
 
 async def _watched(study: Study, state: "State", limit: int | None, pilot: bool, acknowledge: bool) -> None:

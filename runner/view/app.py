@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from dash import Dash, Input, Output, State, dcc, html, set_props
 from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
 
 from personas.errors import MtpaError
 from runner.view.background import result
@@ -141,9 +142,11 @@ def _download(server: Flask, source: Source) -> None:
             headers["Content-Disposition"] = f"attachment; filename={_plain_name(source.path.stem)}.html"
         return Response(result(source.report().future), mimetype="text/html", headers=headers)
 
-    @server.errorhandler(MtpaError)
-    def sentence(error: MtpaError) -> Response:
-        return Response(f"{visible(str(error))}\n", status=503, mimetype="text/plain")
+    @server.errorhandler(Exception)
+    def sentence(error: Exception) -> Response | HTTPException:  # a file from outside may hold anything
+        if isinstance(error, HTTPException):
+            return error
+        return Response(f"{_said(error)}\n", status=503, mimetype="text/plain")
 
 
 def _plain_name(name: str) -> str:

@@ -70,6 +70,21 @@ def test_a_missing_key_is_a_sentence(tmp_path: Path) -> None:
     assert "OPENAI_API_KEY" in ended.stderr
 
 
+def test_a_run_without_a_single_persona_answered_says_why(tmp_path: Path) -> None:
+    from aiohttp import web
+    from fake_llm import FakeLLM
+
+    async def refuse(server: FakeLLM, request: web.Request, raw: bytes) -> web.Response:
+        return web.json_response({"error": {"message": "no such key"}}, status=401)
+
+    for misbehave, options, code, said in ((refuse, (), 3, "no such key"), (None, ("--limit", "3"), 0, "")):
+        with FakeLLM(misbehave=misbehave) as server:
+            study = write_study(tmp_path, [model(server.url)], report={"by": ["gender"]})
+            ended = command("--study", str(study), *options)
+        assert ended.returncode == code, ended.stderr
+        assert said in ended.stderr and "gender" not in ended.stderr
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["plan", "--help"], ["data", "list"], ["benchmarks", "list"]])
 def test_help_and_lists(arguments: list[str]) -> None:
     ended = command(*arguments)

@@ -158,6 +158,8 @@ def odd(folder: Path, whole: Path, name: str) -> Path:
         about["format"] = 99
     elif name == "nonsense":
         about["files"] = 3
+    elif name == "endless":
+        about["format"] = float("inf")
     members[MANIFEST] = json.dumps(about).encode()
     with zipfile.ZipFile(path, "w") as archive:
         for entry, content in [*members.items(), *added]:
@@ -180,6 +182,7 @@ async def test_what_is_no_bundle_is_one_sentence(tmp_path: Path) -> None:
         "long": "larger than such a file can be",
         "newer": "newer version",
         "nonsense": "makes no sense",
+        "endless": "makes no sense",
     }
     for name, said in words.items():
         with pytest.raises((InputError, MachineError), match=said):

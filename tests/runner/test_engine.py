@@ -5,6 +5,7 @@ import json
 import random
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -12,6 +13,7 @@ from fake_llm import FakeLLM
 from studies import load, model, rows
 
 from personas.errors import MachineError
+from runner.backends import chat
 from runner.backends.base import Answer
 from runner.engine import prepared, rescore, run
 from runner.plan import plan
@@ -56,6 +58,33 @@ async def test_extending_a_study_sends_only_the_new_part_and_the_plan_says_so(tm
     assert [row.answered for row in planned] == [sent, 0]
     assert server.requests - sent == sum(row.to_send for row in planned)
     assert server.repeats == 0
+
+
+async def test_half_a_character_does_not_end_the_file(tmp_path: Path) -> None:
+    """A lone surrogate, as a cut emoji leaves one, is no text for a file."""
+
+    class Cut(FakeLLM):
+        def letter(self, body: str) -> str:
+            return "A \ud83d"
+
+    with Cut() as server:
+        state = await run(load(tmp_path, [model(server.url)]), pilot=False)
+    assert state.exit_code == 0
+    assert rows(tmp_path, "SELECT count(*), min(answer), max(answer) FROM completion") == [(50, "A \ufffd", "A \ufffd")]
+
+
+@pytest.mark.parametrize("count", [-1, 1e999, 1 << 70, "many"])
+async def test_a_count_of_tokens_that_cannot_be_is_no_answer(count: Any, tmp_path: Path) -> None:
+    request = Request(b"", [{"role": "user", "content": "?"}], {}, "text", ())
+    reply = {"choices": [{"message": {"content": "A"}}], "usage": {"prompt_tokens": count}}
+    with pytest.raises(Transient, match="no answer in it"):
+        chat.read(reply, request, 0)
+
+
+async def test_whatever_stops_the_writer_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.cache._completion_row", lambda number, each, texts: (1 << 70,) * 16)
+    with FakeLLM() as server, pytest.raises(MachineError, match=r"study\.sqlite: an? answer cannot be written"):
+        await asyncio.wait_for(run(load(tmp_path, [model(server.url)])), 20)
 
 
 async def test_a_plan_names_no_minutes_that_nobody_can_know(tmp_path: Path) -> None:

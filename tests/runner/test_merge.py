@@ -143,6 +143,18 @@ def test_merging_is_idempotent_and_commutative(tmp_path: Path) -> None:
     assert (content(one), content(other)) == before
 
 
+def test_runs_that_began_in_the_same_second_keep_a_ledger_each(tmp_path: Path) -> None:
+    source = small(tmp_path / "1.sqlite", range(3))
+    connection = open_database(source)
+    columns = "study, selection, code, packages, seed, started, ended, heartbeat"
+    connection.execute(f"INSERT INTO run ({columns}) SELECT {columns} FROM run")
+    connection.execute("INSERT INTO spend VALUES (2, 1, 0, 5)")
+    connection.close()
+    for _ in range(2):
+        merge([source], tmp_path / "into.sqlite")
+        assert content(tmp_path / "into.sqlite")[4] == content(source)[4]
+
+
 def test_of_two_answers_the_first_is_kept_and_the_other_listed(tmp_path: Path) -> None:
     one, other = small(tmp_path / "1.sqlite", range(5)), small(tmp_path / "2.sqlite", range(3, 9), "B")
     found = merge([one, other], tmp_path / "a.sqlite")
@@ -170,6 +182,10 @@ def test_what_is_refused(tmp_path: Path) -> None:
     good = small(tmp_path / "good.sqlite", range(3))
     with pytest.raises(InputError, match="no such database"):
         merge([tmp_path / "none.sqlite"], tmp_path / "into.sqlite")
+    (tmp_path / "empty.sqlite").touch()
+    with pytest.raises(InputError, match="not an SQLite database"):
+        merge([tmp_path / "empty.sqlite"], tmp_path / "into.sqlite")
+    assert not (tmp_path / "empty.sqlite").stat().st_size
     with pytest.raises(InputError, match="into itself"):
         merge([good], good)
     with pytest.raises(InputError, match=r"fake-2.*fake-1.*not mixed"):

@@ -129,6 +129,19 @@ def test_files_that_cannot_be_shown(file, tmp_path):
     assert empty.stat().st_size == 0
 
 
+def test_a_report_of_odd_rows_is_a_sentence(file, tmp_path):
+    odd = tmp_path / "odd.sqlite"
+    _copy(file, odd)
+    with sqlite3.connect(odd) as connection:
+        connection.execute("UPDATE item SET record = 'no json'")
+    source = Source(odd)
+    own = application(source, TOKEN, 8000).server.test_client()
+    own.get(f"/?token={TOKEN}", headers=HOST)
+    answer = own.get("/report.html", headers=HOST)
+    source.close()
+    assert answer.status_code == 503 and "\n" not in answer.text.strip() and "Traceback" not in answer.text
+
+
 def _copy(file: Path, to: Path) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

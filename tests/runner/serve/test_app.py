@@ -144,12 +144,13 @@ async def test_a_template_that_refuses_is_quoted(server: TestServer, smollm: Ser
 
 @pytest.mark.parametrize("asked", [{"max_tokens": 1, "temperature": 0}, {"max_tokens": 3}])
 async def test_numbers_that_overflow_are_no_answer(
-    server: TestServer, smollm: ServedModel, monkeypatch: Any, asked: dict[str, object]
+    server: TestServer, smollm: ServedModel, request: pytest.FixtureRequest, asked: dict[str, object]
 ) -> None:
-    head = smollm.model.get_output_embeddings()
-    broken = torch.nn.Linear(head.in_features, head.out_features, bias=False)
-    broken.weight.data.fill_(torch.nan)
-    monkeypatch.setattr(smollm.model, "lm_head", broken)
+    def overflow(module: Any, given: Any, logits: torch.Tensor) -> torch.Tensor:
+        return logits * torch.nan
+
+    hook = smollm.model.lm_head.register_forward_hook(overflow)
+    request.addfinalizer(hook.remove)
     chat, choices = {"messages": CAPITAL, **asked}, {"messages": CAPITAL, "choices": ["A", "B"]}
     async with aiohttp.ClientSession(base_url=server.make_url("/")) as session:
         for path, body in (("chat/completions", chat), ("choices", choices)):
