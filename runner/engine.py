@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from importlib.metadata import distributions, version
 from typing import NamedTuple
 
+from personas.errors import MachineError
 from runner.backends import make_backend
 from runner.backends.families import adapted
 from runner.backends.local import local_identity
@@ -20,6 +21,7 @@ from runner.leases import Leases
 from runner.licences import require_acknowledgement
 from runner.modes import ask
 from runner.requests import ModelIdentity
+from runner.selections import NAMED
 from runner.sources import load_benchmarks, load_personas
 from runner.state import State
 from runner.targeting import target_of
@@ -104,6 +106,7 @@ async def _run(
             context = Context(ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options)
             beat = asyncio.create_task(_heartbeat(ready.cache, number, state, stop))
             try:
+                _refuse_pruned(ready)
                 await _run_models(context)
             finally:
                 beat.cancel()
@@ -131,6 +134,20 @@ async def _run_models(context: Context) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _refuse_pruned(ready: Prepared) -> None:
+    """Raises MachineError where the rows made are gone: until a run holds its lock, a prune may take them."""
+    connection, selection = ready.cache.connection, ready.crossing.selection()
+    connection.execute("BEGIN IMMEDIATE")  # after a prune that is going on; the next one sees the lock
+    try:
+        for table in NAMED:
+            sql = f"SELECT count(*) FROM json_each(?) WHERE value NOT IN (SELECT id FROM {table} UNION SELECT 0)"
+            (gone,) = connection.execute(sql, (json.dumps(list(selection[f"{table}s"])),)).fetchone()
+            if gone:
+                raise MachineError(f"{ready.study.database}: was pruned while this run began; run again")
+    finally:
+        connection.execute("COMMIT")
 
 
 def _begin(ready: Prepared) -> int:

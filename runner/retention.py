@@ -46,8 +46,8 @@ def prune(path: Path, delete: bool = False) -> Pruned:
     """
     connection = open_database(path, create=False)
     try:
-        refuse_running(connection, path)
         with database_errors(path), _undone(connection, not delete):
+            refuse_running(connection, path)
             refuse_open_jobs(connection, path)
             return _prune(connection)
     finally:

@@ -9,6 +9,7 @@ from studies import load, model, rows
 from typer.testing import CliRunner
 
 from personas.errors import InputError, MachineError
+from runner import engine
 from runner.cli import app
 from runner.engine import run
 from runner.leases import Leases
@@ -37,6 +38,27 @@ async def test_prune_shows_first_then_deletes_what_the_study_left(tmp_path: Path
     assert after <= before
     assert f"{20:,} completions, {20:,} scores" in read_status(study.database).lines()[0]
     assert "MB a million trials" in read_status(study.database).lines()[0]
+
+
+async def test_a_prune_while_a_run_begins_takes_no_row_that_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = engine._begin
+
+    def slow(ready: engine.Prepared) -> int:
+        prune(ready.study.database, delete=True)
+        return begin(ready)
+
+    with FakeLLM() as server:
+        await run(load(tmp_path, [model(server.url)], n=4, groups=3))
+        larger = load(tmp_path, [model(server.url)], n=9, groups=6)
+        monkeypatch.setattr(engine, "_begin", slow)
+        with pytest.raises(MachineError, match="was pruned while this run began; run again"):
+            await run(larger)
+        monkeypatch.setattr(engine, "_begin", begin)
+        assert (await run(larger)).exit_code == 0
+    assert rows(tmp_path, "SELECT count(*) FROM score WHERE item NOT IN (SELECT id FROM item)") == [(0,)]
+    assert rows(tmp_path, COUNTS)[0][1] == 60
 
 
 async def test_what_judges_answered_stays(tmp_path: Path) -> None:
