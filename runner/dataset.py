@@ -16,13 +16,13 @@ from personas.store import replaced
 from runner.config import Study
 from runner.database import database_errors, open_database
 from runner.findings import about
+from runner.redaction import HIDDEN
 from runner.scores import load_scores
 from runner.sources import described
 from scoring.report.files import write_text
 from scoring.subgroups import HIDDEN_UNDER
 
 ROWS = 250_000
-HIDDEN = f"hidden (fewer than {HIDDEN_UNDER} people)"
 _CHOICES = ("chosen_by_text", "chosen_by_probability")
 _ITEMS = pa.schema(
     [

@@ -8,7 +8,8 @@ import hashlib
 import json
 import math
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -19,9 +20,10 @@ from personas.pseudonyms import short_pseudonym
 from personas.render import Variant, compose, set_name
 from runner.cache import unpack
 from runner.database import database_errors, open_database
-from runner.redaction import GONE
+from runner.redaction import GONE, HIDDEN
 from scoring.cells import WORDING
 from scoring.items import LETTERS, Item, option_order, question_text
+from scoring.subgroups import HIDDEN_UNDER
 
 SAMPLES = 5_000
 SCORER = "mtpa"
@@ -75,11 +77,12 @@ def require_inspect() -> Any:
 
 
 def write_inspect_logs(
-    copy: Path, folder: Path, study: str, say: Callable[[str], None] = lambda line: None
+    copy: Path, folder: Path, study: str, share: bool, say: Callable[[str], None] = lambda line: None
 ) -> list[Path]:
     """Write the logs of a (redacted) copy of a study's file; returns their paths.
 
-    Raises InputError where inspect_ai is missing; MachineError where the disk refuses.
+    Unless `share`, a level that fewer than five people have is hidden. Raises InputError where inspect_ai is missing;
+    MachineError where the disk refuses.
     """
     inspect_ai = require_inspect()
     connection = open_database(copy, create=False)
@@ -89,6 +92,10 @@ def write_inspect_logs(
         with database_errors(copy):
             run = connection.execute("SELECT started, ended, code FROM run ORDER BY id DESC LIMIT 1").fetchone()
             tables = {name: _rows(connection, name) for name in ("item", "persona")}
+            for persona in tables["persona"].values():
+                persona["subgroups"] = json.loads(persona["subgroups"])
+            if not share:
+                _hide_rare(tables["persona"].values())
             for log in _logs(connection):
                 values = (log.model["id"], log.variant["id"], log.benchmark, log.part)
                 answered = (_sample(inspect_ai, log, row, tables) for row in connection.execute(_SQL, values))
@@ -112,6 +119,15 @@ def _rows(connection: sqlite3.Connection, table: str) -> dict[int, dict[str, Any
     cursor = connection.execute(f"SELECT * FROM {table}")
     names = [column[0] for column in cursor.description]
     return {row[0]: dict(zip(names, row, strict=True)) for row in cursor}
+
+
+def _hide_rare(personas: Collection[Mapping[str, Any]]) -> None:
+    """Hide levels that too few people have."""
+    people = Counter(level for persona in personas for level in persona["subgroups"].items())
+    for persona in personas:
+        for level in persona["subgroups"].items():
+            if people[level] < HIDDEN_UNDER:
+                persona["subgroups"][level[0]] = HIDDEN
 
 
 def _logs(connection: sqlite3.Connection) -> Iterator[_Log]:
@@ -187,7 +203,7 @@ def _head(row: Sequence[Any], tables: Mapping[str, Mapping[int, Any]]) -> tuple[
             "epoch": replicate + 1,
             "choices": [item.choices[option] for option in order],
             "target": right,
-            "metadata": about | (json.loads(person["subgroups"]) if person else {}),
+            "metadata": about | (person["subgroups"] if person else {}),
         },
     )
 

@@ -22,8 +22,10 @@ from personas.release import source_of
 from runner.config import ReportSection
 from runner.database import attached, database_errors, mark_redacted, open_database, transaction
 from runner.selections import SELECTED, choose
+from scoring.subgroups import HIDDEN_UNDER
 
 GONE = "redacted"  # the `finish` of a completion whose text was left out
+HIDDEN = f"hidden (fewer than {HIDDEN_UNDER} people)"
 _LETTER = re.compile(r"\W*\w?\W*")  # at most one letter or digit, of any script
 
 _PERSONA = {

@@ -110,7 +110,7 @@ def export(
         require_inspect()
     with temporary_copy(study.database, study.report, share) as copy:
         if inspect is not None:
-            written += write_inspect_logs(copy, inspect, study.study.name, say)
+            written += write_inspect_logs(copy, inspect, study.study.name, share, say)
         if hf is not None:
             from runner.dataset import write_dataset
 

@@ -1,6 +1,7 @@
 """Exports: inspect_ai's own reader opens the logs, and the dataset says what it holds and tells nothing of anybody."""
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import inspect_ai.log as inspect_log
@@ -14,8 +15,8 @@ from typer.testing import CliRunner
 from personas.errors import InputError
 from runner.cli import app
 from runner.config import Study
-from runner.dataset import HIDDEN
 from runner.engine import prepared, run
+from runner.redaction import HIDDEN
 from runner.scores import last_selection, load_scores
 
 
@@ -69,7 +70,10 @@ async def test_inspect_reads_what_is_written(study: Study, tmp_path: Path) -> No
         assert mean == pytest.approx(mine)
     sample = next(each for each in samples if "baseline" not in each.id and each.scores)
     assert sample.output.completion in ("A", "B") and "is left out" in sample.input[0].text
-    assert sample.metadata["gender"] in ("male", "female")
+    told = {each.metadata["respondent"]: each.metadata for log in logs for each in log.samples}
+    for name in ("gender", "country"):
+        levels = Counter(each[name] for respondent, each in told.items() if respondent != "baseline")
+        assert all(people >= 5 for level, people in levels.items() if level != HIDDEN), levels
     wanted = personas_text(study)
     assert not [line for line in wanted for sample in samples if line in sample.model_dump_json()]
 
