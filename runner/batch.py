@@ -7,7 +7,8 @@ after like this run's own.
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -27,14 +28,17 @@ RESULTS_AT_ONCE = 500
 UNSUPPORTED = BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
 NEVER_SENT = Transient("never sent", "the run that made the job ended before it was sent")
 GONE = Transient("gone", "the provider has deleted the job and its results")
+UNKNOWN = "unknown"  # the kind of a refusal to say what is at the provider
 
 
 @dataclass
 class Content:
-    """The file of a job that is not at the provider yet; `tries` counts attempts to get it there."""
+    """The file of a job that is not at the provider yet; `tries` counts attempts to get it there, and `lost` is what
+    became of the last one."""
 
     lines: bytes = field(repr=False)
     tries: int = 0
+    lost: Transient | None = None
 
 
 class BatchRun(Recorder):
@@ -46,13 +50,16 @@ class BatchRun(Recorder):
         self._settings = model.section.batch
         self._batches: Batches = make_batches(model.section)
         caps = (context.study_cap, model.section.cap)
-        self._jobs = Jobs(context.cache.connection, context.leases, context.process, model.id, caps)
+        asked = [*context.crossing.models, *context.crossing.judges.values()]
+        others = [each.id for each in asked if each.id != model.id]
+        self._jobs = Jobs(context.cache.connection, context.leases, context.process, model.id, caps, others)
         self._most_requests = min(self._settings.requests, self._batches.limits.requests)
         self._most_bytes = min(round(self._settings.megabytes * 1e6), self._batches.limits.size)
         self._buffer: dict[bytes, Entry] = {}
         self._again: dict[bytes, Entry] = {}
         self._gathered = 0  # bytes in the buffer
         self._contents: dict[int, Content] = {}
+        self._incomplete: Counter[int] = Counter()  # downloads of a job that told of less than it answered
         self._work = asyncio.Event()  # there is a job to send up
         self._moved = asyncio.Event()  # a job went up, or was closed
 
@@ -220,29 +227,43 @@ class BatchRun(Recorder):
         content = self._contents.get(job.id)
         new = content is not None and not content.tries
         try:
-            if content is not None:
-                content.tries += 1
             if not job.file_id:
-                file_id = None if new else await self._batches.find_file(job.marker)
+                file_id = None if new else await _found(self._batches.find_file(job.marker))
                 if file_id is None and self._may_come(job, new):
                     return
                 if file_id is None and content is None:
                     self._close(job, "", {}, NEVER_SENT)
                     return
-                file_id = file_id or await self._batches.upload(job.marker, content.lines if content else b"")
+                if file_id is None and content is not None:
+                    content.tries += 1
+                    file_id = await self._batches.upload(job.marker, content.lines)
                 job = self._jobs.change(job, state="uploaded", file_id=file_id)
                 new = True  # a job is asked for only once its file is noted down
-            job_id = None if new else await self._batches.find_job(job.marker)
+            job_id = None if new else await _found(self._batches.find_job(job.marker))
             if job_id is None and self._may_come(job, new):
                 return
-            job_id = job_id or await self._batches.create(job.marker, job.file_id)
+            if job_id is None:
+                if content is not None and content.lost and content.tries >= ATTEMPTS and not new:
+                    raise BadRequest(content.lost.kind, str(content.lost))
+                job = self._jobs.change(job, state="uploaded")  # dated: it may be there before its id is known here
+                if content is not None:
+                    content.tries += 1
+                job_id = await self._batches.create(job.marker, job.file_id)
         except Transient as error:
             self._jobs.change(job, state=job.state)  # dated: from now on the provider's lists may lag behind
-            if content is not None and content.tries >= ATTEMPTS:
-                raise BadRequest(error.kind, str(error)) from None
+            if content is not None:
+                content.lost = error
+                if content.tries >= ATTEMPTS and not job.file_id:  # with a file, the job may be there
+                    raise BadRequest(error.kind, str(error)) from None
+            if self._stopping:
+                self._let_go(job)  # a later run looks for it by its marker
             raise
         self._jobs.change(job, state="submitted", provider_id=job_id)
         self._state.sent += job.requests
+        self._let_go(job)
+
+    def _let_go(self, job: Job) -> None:
+        """Nobody waits any more for a job to go up."""
         self._contents.pop(job.id, None)
         self._moved.set()
 
@@ -252,7 +273,7 @@ class BatchRun(Recorder):
 
     def _give_up(self, job: Job, error: BackendError) -> bool:
         """What no retry mends: a job that the provider never took is closed, another is left for a later run."""
-        if job.id in self._contents:
+        if job.id in self._contents and error.kind != UNKNOWN:
             self._close(job, "refused", {}, error)
         elif not job.provider_id and (isinstance(error, BadRequest) or error.kind == "404"):
             self._close(job, "refused", {}, NEVER_SENT)
@@ -260,6 +281,7 @@ class BatchRun(Recorder):
             self._close(job, "gone", {}, GONE)
         else:
             self._halt(f"job {job.provider_id or job.marker}: {error}")
+            self._let_go(job)
             return False
         return True
 
@@ -267,18 +289,29 @@ class BatchRun(Recorder):
         """Record what an ended job says, and let go of it."""
         errors: dict[bytes, BackendError] = {}
         part: list[Result] = []
+        told: set[bytes] = set()
+        missing = view.missing
         try:
             async for result in self._batches.results(view):
                 part.append(result)
+                if not isinstance(result.found, BackendError):
+                    told.add(result.key)
                 if len(part) == RESULTS_AT_ONCE:
                     await self._keep(job, part, errors)
                     part = []
             await self._keep(job, part, errors)
         except ModelUnavailable as error:
-            self._halt(str(error))
-            return
+            if error.kind != "version":
+                self._halt(str(error))
+                return
+            missing = error  # its answers will never be used: an open job would be in the way for ever
         await self._until_committed()
-        missing = view.missing
+        if len(told) < view.answered and not isinstance(missing, ModelUnavailable):
+            self._incomplete[job.id] += 1
+            if self._incomplete[job.id] < ATTEMPTS:  # what is paid for is fetched again before it is asked again
+                short = f"job {job.provider_id}: results of {len(told)} of {view.answered} answered requests"
+                raise Transient("incomplete", short)
+            missing = type(missing)(missing.kind, str(missing), charged=True)
         if job.state == "cancelling" and isinstance(missing, BadRequest):
             missing = Transient("cancelled", str(missing))
         if missing.kind == QUEUE_FULL:
@@ -323,8 +356,7 @@ class BatchRun(Recorder):
                 self._note(error)
                 self._record_failure(key, met, first.attempt, error)
         self._jobs.close(job, state, charged)
-        self._contents.pop(job.id, None)
-        self._moved.set()
+        self._let_go(job)
 
     def _ask_again(self) -> None:
         """Gather what failed and is worth another try; what somebody else took meanwhile is theirs."""
@@ -346,3 +378,13 @@ class BatchRun(Recorder):
         jobs = self._jobs.mine()
         counts = (len(jobs), sum(job.requests for job in jobs), sum(job.answered for job in jobs))
         self._state.jobs[self._model.section.name] = counts
+
+
+async def _found(looking: Awaitable[str | None]) -> str | None:
+    """What a look at the provider's lists finds; to be refused it says nothing of the job."""
+    try:
+        return await looking
+    except Transient:
+        raise
+    except BackendError as error:
+        raise ModelUnavailable(UNKNOWN, str(error)) from None

@@ -69,6 +69,10 @@ class Waiting(NamedTuple):
 
 
 _JOB = "id, marker, process, state, provider_state, file_id, provider_id, requests, answered, failed, changed"
+_OF_TWINS = (
+    f"SELECT DISTINCT model, process FROM job WHERE {OPEN} AND model IN (SELECT twin.id FROM model AS ours "
+    "JOIN model AS twin USING (provider, model, revision, dtype, parameters) WHERE ours.id = ?)"
+)
 _WAITING = (
     "key persona variant item rotation replicate job process attempt reserved_micro_usd options "
     "persona_text item_text system_text"
@@ -76,7 +80,8 @@ _WAITING = (
 
 
 class Jobs:
-    """The jobs of one model, as one run sees them. `caps` are the study's and the model's, in micro-dollars."""
+    """The jobs of one model, as one run sees them. `caps` are the study's and the model's, in micro-dollars; `others`
+    are the run's other models."""
 
     def __init__(
         self,
@@ -85,9 +90,10 @@ class Jobs:
         process: int,
         model: int,
         caps: tuple[int | None, int | None],
+        others: Sequence[int] = (),
     ) -> None:
         self._connection, self._leases = connection, leases
-        self._process, self._model, self._caps = process, model, caps
+        self._process, self._model, self._caps, self._others = process, model, caps, others
         self._texts: dict[bytes, int] = {}
 
     @property
@@ -130,11 +136,16 @@ class Jobs:
         return self._select(f"{OPEN} AND process = ?", self._process)
 
     def adopt(self) -> None:
-        """Look after the open jobs of runs that have ended, too."""
-        for process in {job.process for job in self._select(OPEN)} - {self._process}:
-            if not self._leases.lives(process):
-                sql = f"UPDATE job SET process = ? WHERE model = ? AND process = ? AND {OPEN}"
-                self._connection.execute(sql, (self._process, self._model, process))
+        """Look after the open jobs of runs that have ended, too.
+
+        Also after those of a twin that nobody asks any more: only what is read of its answers was another, so that its
+        jobs hold requests of this model.
+        """
+        found = self._connection.execute(_OF_TWINS, (self._model,)).fetchall()
+        for model, process in found:
+            if model not in self._others and process != self._process and not self._leases.lives(process):
+                sql = f"UPDATE job SET process = ?, model = ? WHERE model = ? AND process = ? AND {OPEN}"
+                self._connection.execute(sql, (self._process, self._model, model, process))
 
     def held(self, keys: Iterable[bytes]) -> dict[bytes, int]:
         """Those of these keys that are in this run's open jobs, each with its job."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import sqlite3
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from runner.engine import prepared, run
 from runner.plan import plan
 from runner.prices import batch_price_of, cost, saved_by_caching
 from runner.requests import Usage
+from runner.retry import ATTEMPTS
 from runner.status import read_status
 
 KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
@@ -107,6 +110,113 @@ async def test_a_connection_that_breaks_sends_nothing_twice(tmp_path: Path) -> N
     assert set(server.steps) == set(STEPS)
     assert set(server.uploaded.values()) == {1}
     every_answer_is_kept_once(server, tmp_path, 50)
+
+
+async def test_a_job_whose_making_went_unheard_is_never_made_again(tmp_path: Path) -> None:
+    with FakeBatches() as server:
+
+        def lost(step: str) -> bool:
+            server.listing = "refused" if step == "after create" else server.listing
+            return step == "after create"
+
+        server.at = lost
+        study = load(tmp_path, [batched(server)], budget={"usd": 1.0})
+        state = await asyncio.wait_for(run(study), 20)
+        assert "HTTP 401" in state.stopped["fake"]
+        server.at, server.listing = lambda step: False, "whole"
+        assert (await asyncio.wait_for(run(study), 20)).exit_code == 0
+        assert len(server.jobs) == 1
+    every_answer_is_kept_once(server, tmp_path, 50)
+
+
+async def test_a_run_that_ends_while_it_makes_a_job_leaves_it_to_the_next(tmp_path: Path) -> None:
+    with FakeBatches() as server:
+        study = write_study(tmp_path, [batched(server, batch={**QUICK, "lag": 3.0})], budget={"usd": 1.0})
+        for step in ("before create", "after create"):
+            process = run_in_process(study)
+            server.at = lambda name, step=step, process=process: name == step and process.kill() is None
+            process.join(60)
+            if step == "before create":
+                with sqlite3.connect(tmp_path / "study.sqlite") as connection:
+                    connection.execute("UPDATE job SET changed = '2020-01-01T00:00:00+00:00'")
+        server.at, server.listing = lambda step: False, "empty"
+        again = asyncio.create_task(run(Study.load(study), pilot=False))
+        await asyncio.sleep(1)
+        server.listing = "whole"
+        assert (await asyncio.wait_for(again, 30)).exit_code == 0
+        assert len(server.jobs) == 1
+    every_answer_is_kept_once(server, tmp_path, 50)
+
+
+async def test_only_what_is_sent_is_a_try_and_a_job_that_may_be_there_is_looked_for(tmp_path: Path) -> None:
+    with FakeBatches() as server:
+        server.at = lambda step: (
+            server.steps[step] < {"before upload": ATTEMPTS, "after create": 2}.get(step, 0)
+        )  # the last upload gets there, and then the reply to the job is lost
+        state = await run(load(tmp_path, [batched(server, batch={**QUICK, "lag": 0.2})]))
+        assert (state.exit_code, server.steps["before upload"], len(server.jobs)) == (0, ATTEMPTS, 1)
+    every_answer_is_kept_once(server, tmp_path, 50)
+
+
+async def test_a_job_that_can_never_be_made_fails_after_eight_tries(tmp_path: Path) -> None:
+    with FakeBatches() as server:
+        server.at = lambda step: step == "before create"
+        state = await asyncio.wait_for(run(load(tmp_path, [batched(server)])), 30)
+    assert (state.exit_code, len(server.jobs), server.steps["before create"]) == (3, 0, ATTEMPTS - 1)
+    assert rows(tmp_path, "SELECT count(*) FROM job WHERE state = 'closed'") == [(1,)]
+
+
+@pytest.mark.parametrize("spoiled", [lambda content: content[: len(content) // 2], lambda content: b"<html>"])
+async def test_results_that_lack_answers_are_fetched_again(spoiled: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    with FakeBatches() as server:
+        server.download = lambda content: spoiled(content) if server.steps["while downloading"] < 3 else content
+        state = await run(load(tmp_path, [batched(server)]))
+        assert (state.exit_code, len(server.jobs), server.steps["while downloading"]) == (0, 1, 3)
+    every_answer_is_kept_once(server, tmp_path, 50)
+
+
+async def test_answers_that_never_come_are_given_up_and_count_as_paid(tmp_path: Path) -> None:
+    with FakeBatches() as server:
+        server.download = lambda content: b"" if server.steps["while downloading"] <= ATTEMPTS else content
+        state = await run(load(tmp_path, [batched(server)], n=1, budget={"usd": 1.0}))
+    assert (state.exit_code, state.total("answered"), len(server.jobs)) == (0, 20, 2)
+    (lost,), (kept,) = rows(tmp_path, "SELECT settled_micro_usd FROM job ORDER BY id")
+    assert lost > kept == 20 * COST
+
+
+async def test_a_job_that_another_version_answered_is_closed_and_counts(tmp_path: Path) -> None:
+    with FakeBatches() as server:
+        await run(load(tmp_path, [batched(server)], n=1, budget={"usd": 1.0}))
+        server.model = "fake-2"
+        study = load(tmp_path, [batched(server)], n=2, budget={"usd": 1.0})
+        state = await run(study)
+        assert "now serves 'fake-2'" in state.stopped["fake"]
+        jobs = rows(tmp_path, "SELECT state, reserved_micro_usd, settled_micro_usd > 10 * 55 FROM job WHERE id = 2")
+        assert jobs == [("closed", 0, 1)]
+        assert rows(tmp_path, "SELECT count(*) FROM job_trial") == [(0,)]
+        server.model = "fake-1"
+        assert (await run(study)).exit_code == 0
+    assert rows(tmp_path, "SELECT count(*) FROM score") == [(30,)]
+
+
+async def test_a_job_is_collected_where_answers_are_read_otherwise_meanwhile(tmp_path: Path) -> None:
+    def shares(answer: str) -> Study:
+        study = write_study(tmp_path, [batched(server, answer=answer)], n=1)
+        text = study.read_text().replace('"crows_pairs"', '"trait_inference"').replace('"choice"', '"shares"')
+        study.write_text(text.replace("groups = 10", "groups = 5"))
+        return Study.load(study)
+
+    with FakeBatches(views=10**9) as server:
+        stop = asyncio.Event()
+        going = asyncio.create_task(run(shares("text"), stop=stop))
+        while not server.steps["while waiting"]:
+            await asyncio.sleep(0.02)
+        stop.set()
+        await going
+        server.jobs["job0"].views = 1
+        state = await asyncio.wait_for(run(shares("probabilities")), 20)
+    assert (state.total("done"), len(server.jobs)) == (state.total("planned"), 1)
+    assert set(server.worked_on.values()) == {1}
 
 
 @pytest.mark.parametrize("backend", KEYS)

@@ -40,6 +40,8 @@ class FakeJob:
     status: str = "in_progress"
     results: list[FakeFile] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
+    answered: int = 0
+    failed: int = 0
 
 
 class FakeBatches(FakeLLM):
@@ -56,6 +58,8 @@ class FakeBatches(FakeLLM):
         self.at: Callable[[str], bool] = lambda step: False  # true: whoever took the step is gone
         self.fate: Callable[[str], str] = lambda key: "answer"
         self.end: Callable[[FakeJob], str] = lambda job: "completed"
+        self.listing = "whole"  # or "empty", as where it lags behind, or "refused"
+        self.download: Callable[[bytes], bytes] = lambda content: content
 
     @property
     def openai_url(self) -> str:
@@ -123,6 +127,7 @@ class FakeBatches(FakeLLM):
                 good.append(_line(self._answer(line)))
             elif fate != "missing":
                 bad.append(_line(_failed(key, fate, "request" in line)))
+        job.answered, job.failed = len(good), len(bad)
         job.results = [self._store("output", b"".join(lines), "results") for lines in (good, bad) if lines]
 
     def _answer(self, line: dict[str, Any]) -> dict[str, Any]:
@@ -158,7 +163,9 @@ class FakeBatches(FakeLLM):
         return _gone(request) if self._step("after create") else web.json_response(_openai_job(job))
 
     async def _openai_jobs(self, request: web.Request) -> web.Response:
-        found = [_openai_job(job) for job in reversed(self.jobs.values())]
+        if self.listing == "refused":
+            return web.json_response({"error": {"message": "no such key", "code": 401}}, status=401)
+        found = [_openai_job(job) for job in reversed(self.jobs.values()) if self.listing == "whole"]
         return web.json_response({"object": "list", "data": found, "has_more": False})
 
     async def _view(self, request: web.Request) -> web.StreamResponse:
@@ -184,7 +191,7 @@ class FakeBatches(FakeLLM):
             await response.prepare(request)
             await response.write(content[: 2 * len(content) // 3])
             return _gone(request)
-        return web.Response(body=content)
+        return web.Response(body=self.download(content))
 
     async def _gemini_begin(self, request: web.Request) -> web.Response:
         name = (await request.json())["file"]["display_name"]
@@ -239,7 +246,7 @@ def _openai_file(file: FakeFile) -> dict[str, Any]:
 
 
 def _openai_job(job: FakeJob) -> dict[str, Any]:
-    total = job.file.content.count(b"\n")
+    counts = {"total": job.file.content.count(b"\n"), "completed": job.answered, "failed": job.failed}
     files = {"output_file_id": None, "error_file_id": None}
     for name, file in zip(files, job.results, strict=False):
         files[name] = file.id
@@ -253,7 +260,7 @@ def _openai_job(job: FakeJob) -> dict[str, Any]:
         "status": job.status,
         "metadata": {"mtpa": job.marker},
         "errors": {"object": "list", "data": job.errors} if job.errors else None,
-        "request_counts": {"total": total, "completed": total if job.results else 0, "failed": 0},
+        "request_counts": counts,
         **files,
     }
 
