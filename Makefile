@@ -2,7 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# modules are compiled as they are first imported: compiling all of torch's takes longer than a study
+# Modules are compiled as they are first imported, and kept: compiling all of torch's takes longer than a study.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --no-compile -c constraints.txt
 ifneq ($(wildcard ../shared/data),)
 export MTPA_DATA_DIR ?= $(abspath ../shared/data)
