@@ -286,6 +286,8 @@ class ModelRun(Recorder):
             flight.retry = asyncio.create_task(self._retry(flight, error))
 
     async def _retry(self, flight: Flight, first: Transient) -> None:
+        """Further attempts; between them the flight holds no slot. Where there is none, the last failure stands."""
+
         async def again() -> None:
             if self._stopping:
                 raise Stopped

@@ -1,10 +1,10 @@
 """Two models, formats or personas on the same items: the pairs of answers, a page at a time."""
 
 import sqlite3
-from dataclasses import asdict, dataclass, fields
-from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlencode
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Self
 
+from runner.view.query import Query
 from runner.view.trials import BASELINE, Place
 
 KINDS = ("persona", "model", "format")
@@ -43,7 +43,7 @@ _SAME_WORDING = " AND " + " AND ".join(
 
 
 @dataclass(frozen=True)
-class Sides:
+class Sides(Query):
     """What is compared; `only` is "" or "different"."""
 
     what: str = "persona"
@@ -53,15 +53,10 @@ class Sides:
     only: str = ""
 
     @classmethod
-    def parse(cls, search: str) -> "Sides":
+    def parse(cls, search: str) -> Self:
         """From the query of an address."""
-        given = parse_qs(search.removeprefix("?"))
-        found = cls(**{each.name: given[each.name][0] for each in fields(cls) if each.name in given})
+        found = super().parse(search)
         return found if found.what in KINDS else cls()
-
-    def search(self) -> str:
-        """The query of the address that shows this."""
-        return f"?{urlencode({name: value for name, value in asdict(self).items() if value})}"
 
     @property
     def is_complete(self) -> bool:

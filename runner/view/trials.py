@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import parse_qs, urlencode
 
 from personas.traits import catalogue
 from runner.cache import Trial
+from runner.view.query import Query
 
 COUNTED = 10_000
 BASELINE = "baseline"
@@ -32,7 +32,7 @@ class Place(Trial):
 
 
 @dataclass(frozen=True)
-class Filter:
+class Filter(Query):
     """What is looked for; "" is anything. `benchmark` may be "name" or "name:part"; `level` is one of `trait`."""
 
     model: str = ""
@@ -45,17 +45,6 @@ class Filter:
     item: str = ""
     persona: str = ""
     order: str = ""
-
-    @classmethod
-    def parse(cls, search: str) -> "Filter":
-        """From the query of an address; what is not known is left out."""
-        given = parse_qs(search.removeprefix("?"))
-        return cls(**{each.name: given[each.name][0] for each in fields(cls) if each.name in given})
-
-    def search(self) -> str:
-        """The query of the address that shows this."""
-        kept = {each.name: value for each, value in zip(fields(self), astuple(self), strict=True) if value}
-        return f"?{urlencode(kept)}" if kept else ""
 
     def condition(self) -> tuple[str, list[Any]]:
         """An SQL condition on the columns of a trial, and its values. Sub-queries are over the small tables: each is
