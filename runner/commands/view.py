@@ -1,6 +1,5 @@
 """`mtpa-run view`: the live page."""
 
-import os
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -9,8 +8,6 @@ import typer
 
 from runner.commands.console import out, say
 from runner.config import Study
-
-NICE = 10  # the run comes first
 
 
 def view(
@@ -30,5 +27,4 @@ def view(
     say("Only this address, with its token, opens the page. Ctrl-C ends it; the run goes on.")
     if show:
         webbrowser.open(page.address)
-    os.nice(NICE)
     page.serve()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from studies import ROOT, model, rows, write_study
+from waiting import HUNG
 
 BAD = {
     "a misspelt key": ("groups = 5", "gruops = 5", ["gruops", "did you mean 'groups'"]),
@@ -29,7 +30,7 @@ def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=HUNG,
     )
 
 
@@ -129,5 +130,5 @@ def test_it_runs_inside_a_running_loop(tmp_path: Path) -> None:
             "    print(persona_effect(load_scores(study.database)).pairs)\n"
             "asyncio.run(cell())\n"
         )
-        ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=60)
+        ended = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, timeout=HUNG)
     assert ended.stdout.strip() == "40", ended.stderr

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from waiting import wait_until
 
 from scoring.report.findings import findings
 from scoring.report.page import page
@@ -65,8 +66,8 @@ def html(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def tab(browser, html):
-    opened = browser.new_page(viewport={"width": 1200, "height": 900})
+def tab(new_context, html):
+    opened = new_context(viewport={"width": 1200, "height": 900}).new_page()
     opened.said, opened.asked = [], []
     opened.on("console", lambda message: opened.said.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: opened.said.append(str(error)))
@@ -80,7 +81,7 @@ def tab(browser, html):
 def test_every_plot_is_drawn_and_nothing_leaves_the_page(tab, html):
     plots = tab.locator(".plot").count()
     assert plots >= 5
-    tab.wait_for_function(f"document.querySelectorAll('.plot .main-svg').length >= {plots}")
+    wait_until(lambda: tab.evaluate(f"document.querySelectorAll('.plot .main-svg').length >= {plots}"))
     assert tab.locator(".choroplethlayer path").count() >= 1
     assert tab.said == []
     assert [url for url in tab.asked if not url.startswith(("data:", "blob:")) and url != html.as_uri()] == []
@@ -104,8 +105,7 @@ def test_the_item_page_filters(tab):
 
 def test_narrow_screen_does_not_scroll_sideways(tab):
     tab.set_viewport_size({"width": 400, "height": 800})
-    tab.wait_for_timeout(300)
-    assert tab.evaluate("document.documentElement.scrollWidth") <= 400
+    wait_until(lambda: tab.evaluate("document.documentElement.scrollWidth <= 400"))
 
 
 def test_every_plot_and_field_has_a_name(tab):

@@ -4,7 +4,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,10 +11,12 @@ from types import SimpleNamespace
 import pytest
 from fake_llm import FakeLLM
 from studies import ROOT, model, rows, start, write_study
+from waiting import HUNG, wait_until
 
 SCRIPT = "<img src=x onerror='window.stolen = 1'><script>window.stolen = 2</script>**bold** [link](http://evil.example)"
 TURNED = "\u202eA\u202c שלום \x1b[31m\x00 \u200b"
 LONG = "x" * 1_000_000 + "the end"
+SETTLED = "!document.querySelector('[data-dash-is-loading], .ag-overlay-loading-center')"
 PAGES = ("/", "/explore", "/compare?what=format&first=prose&second=bullets", "/report")
 
 
@@ -52,7 +53,7 @@ def run(tmp_path_factory) -> Iterator[SimpleNamespace]:
         tables = {"variants": {"formats": ["prose", "bullets"]}, "budget": budget, "report": {"by": ["gender"]}}
         study = write_study(folder, models, n=200, groups=20, **tables)
         going = start(study, "--yes", "--no-pilot")
-        _until(lambda: (folder / "study.sqlite").exists() and _count(folder) > 50)
+        wait_until(lambda: (folder / "study.sqlite").exists() and _count(folder) > 50)
         page = subprocess.Popen(
             [sys.executable, "-m", "runner.cli", "--study", str(study), "view"],
             cwd=ROOT,
@@ -64,16 +65,9 @@ def run(tmp_path_factory) -> Iterator[SimpleNamespace]:
         url = page.stdout.readline().strip()
         yield SimpleNamespace(folder=folder, going=going, url=url, base=url.split("/?")[0], other=server.url)
         page.send_signal(signal.SIGINT)
-        page.wait(10)
+        page.wait(HUNG)
         going.kill()
-        going.wait(10)
-
-
-def _until(true, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+        going.wait(HUNG)
 
 
 def _count(folder: Path) -> int:
@@ -82,10 +76,8 @@ def _count(folder: Path) -> int:
 
 
 @pytest.fixture(scope="module")
-def context(browser, run):
-    opened = browser.new_context(viewport={"width": 1300, "height": 900})
-    yield opened
-    opened.close()
+def context(new_context):
+    return new_context(viewport={"width": 1300, "height": 900})
 
 
 @pytest.fixture
@@ -110,13 +102,13 @@ def _done(tab) -> int:
 def test_numbers_move_and_the_effect_appears(tab, run):
     assert tab.url == f"{run.base}/"
     before = _done(tab)
-    _until(lambda: _done(tab) > before + 20)
+    wait_until(lambda: _done(tab) > before + 20)
     said = tab.locator(".summary").text_content()
     assert "Running" in said
     assert re.search(r"trials/s · about .* left", said)
     assert re.search(r"\$0\.\d+ of \$50\.00 spent", said)
     assert re.search(r"steady\d of 8|steady\d+\d of 8", tab.locator("#live").text_content())
-    tab.wait_for_selector("#forest .main-svg", timeout=60_000)
+    tab.wait_for_selector("#forest .main-svg")
     tab.wait_for_selector("#narrowing .main-svg")
     assert "letter probabilities" in tab.locator("#live").text_content()
 
@@ -127,7 +119,7 @@ def test_filter_open_a_trial_and_go_back(tab, run):
     tab.click("#explore-format")
     tab.click("label:has-text('bullets')")
     tab.wait_for_url("**/explore?format=bullets")
-    _until(lambda: tab.evaluate(_every_row_is("format", "bullets")))
+    wait_until(lambda: tab.evaluate(_every_row_is("format", "bullets")))
     tab.wait_for_selector("[role=status]:has-text('trials.')")
     address = tab.url
     tab.click(".ag-row a >> nth=0")
@@ -135,7 +127,7 @@ def test_filter_open_a_trial_and_go_back(tab, run):
     assert "\n- Background: " in tab.locator("section:has-text('Prompt as sent') pre").first.text_content()
     assert tab.locator("text=These messages hash to the request's key").count() == 1
     tab.go_back()
-    _until(lambda: tab.evaluate(_every_row_is("format", "bullets")))
+    wait_until(lambda: tab.evaluate(_every_row_is("format", "bullets")))
     assert tab.url == address
     tab.go_back()
     tab.wait_for_url("**/explore")
@@ -149,15 +141,14 @@ def _every_row_is(column: str, value: str) -> str:
 def test_two_formats_beside_each_other(tab, run):
     tab.goto(f"{run.base}/compare?what=format&first=prose&second=bullets&only=different")
     tab.wait_for_selector(".ag-row a")
-    tab.wait_for_selector("#difference table", timeout=60_000)
+    tab.wait_for_selector("#difference table")
     assert "second − first" in tab.locator("#difference").text_content()
-    values = tab.evaluate("[...document.querySelectorAll('.ag-row')].map((row) => row.innerText)")
-    assert len(values) > 3
+    wait_until(lambda: tab.evaluate("document.querySelectorAll('.ag-row').length > 3"))
 
 
 @pytest.mark.parametrize(("scheme", "width", "pages"), [("light", 1300, ("/", "/report")), ("dark", 400, PAGES[:3])])
-def test_no_fault_for_who_cannot_see_or_has_a_small_screen(browser, run, scheme, width, pages):
-    context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
+def test_no_fault_for_who_cannot_see_or_has_a_small_screen(new_context, run, scheme, width, pages):
+    context = new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
     tab = context.new_page()
     tab.goto(run.url)
     tab.wait_for_selector("h1")
@@ -166,9 +157,9 @@ def test_no_fault_for_who_cannot_see_or_has_a_small_screen(browser, run, scheme,
         tab.goto(f"{run.base}{path}")
         tab.wait_for_selector("h1")
         tab.wait_for_selector(".ag-row [col-id], #live, h2, #report-state")
-        tab.wait_for_timeout(300)
+        wait_until(lambda: tab.evaluate(SETTLED))
         _assert_no_grave_fault(tab)
-        assert tab.evaluate("document.documentElement.scrollWidth") <= width, path
+        wait_until(lambda: tab.evaluate(f"document.documentElement.scrollWidth <= {width}"))
         background = tab.evaluate("getComputedStyle(document.body).backgroundColor")
         assert background == ("rgb(255, 255, 255)" if scheme == "light" else "rgb(20, 23, 28)")
     context.close()
@@ -182,13 +173,13 @@ def test_with_the_keyboard_alone(tab):
     tab.wait_for_selector(".ag-row a")
     _press_until(tab, "Tab", "document.activeElement.id === 'explore-status'")
     tab.keyboard.press("Enter")
-    _until(lambda: tab.evaluate("document.activeElement.closest('.dash-dropdown-content') !== null"))
+    wait_until(lambda: tab.evaluate("document.activeElement.closest('.dash-dropdown-content') !== null"))
     _assert_no_grave_fault(tab)
     _press_until(tab, "ArrowDown", "document.activeElement.value === 'unparsed'")
     tab.keyboard.press("Space")
     tab.wait_for_url("**/explore?status=unparsed")
-    assert tab.evaluate("document.activeElement.id") == "explore-status"
-    _until(lambda: tab.evaluate(_every_row_is("status", "unparsed")))
+    wait_until(lambda: tab.evaluate("document.activeElement.id === 'explore-status'"))
+    wait_until(lambda: tab.evaluate(_every_row_is("status", "unparsed")))
     _press_until(tab, "Tab", "document.activeElement.closest('.ag-header') !== null")
     _press_until(tab, "ArrowDown", "document.activeElement.closest('.ag-row') !== null")
     tab.keyboard.press("Enter")
@@ -200,7 +191,7 @@ def _press_until(tab, key: str, true: str) -> None:
     for _ in range(40):
         before = tab.evaluate_handle("document.activeElement")
         tab.keyboard.press(key)
-        _until(lambda before=before: tab.evaluate("before => document.activeElement !== before", before))
+        wait_until(lambda before=before: tab.evaluate("before => document.activeElement !== before", before))
         if tab.evaluate(true):
             return
     raise AssertionError(f"{key} never made it true: {true}")
@@ -209,9 +200,9 @@ def _press_until(tab, key: str, true: str) -> None:
 def test_two_tabs_look_at_different_things(tab, context, run):
     other = context.new_page()
     other.goto(f"{run.base}/explore?model=steady&format=bullets")
-    _until(lambda: other.evaluate(_every_row_is("format", "bullets")))
+    wait_until(lambda: other.evaluate(_every_row_is("format", "bullets")))
     before = _done(tab)
-    _until(lambda: _done(tab) > before)
+    wait_until(lambda: _done(tab) > before)
     other.wait_for_selector("text=newer have landed")
     assert other.evaluate(_every_row_is("format", "bullets"))
     other.close()
@@ -230,6 +221,7 @@ def test_hostile_answers_are_inert_and_readable(tab, context, run):
         "JOIN completion c ON c.id = s.completion JOIN model m ON m.id = s.model WHERE m.name = 'hostile' AND {}"
     )
     wanted = {"script": "c.answer LIKE '<img%'", "turned": "length(c.answer) < 30", "long": "length(c.answer) > 999999"}
+    wait_until(lambda: all(rows(run.folder, sql.format(where) + " LIMIT 1") for where in wanted.values()))
     found = {name: rows(run.folder, sql.format(where) + " LIMIT 1")[0] for name, where in wanted.items()}
     shown = {}
     for name, row in found.items():
@@ -268,23 +260,24 @@ def test_another_origin_cannot_read_it(context, run):
 def test_the_report_is_the_same_page(tab, run):
     tab.goto(f"{run.base}/report")
     frame = tab.frame_locator("iframe.report")
-    frame.locator("h1:has-text('Persona effect: study')").wait_for(timeout=60_000)
+    frame.locator("h1:has-text('Persona effect: study')").wait_for()
     frame.locator(".plot .main-svg").first.wait_for()
     assert tab.evaluate("document.querySelector('iframe.report').contentDocument") is None
 
 
 def test_stop_asks_first_and_then_the_run_ends_tidily(tab, run):
-    asked = []
-    tab.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
-    tab.click("#stop")
-    tab.wait_for_timeout(1500)
-    assert "Stop this run" in asked[0]
+    with tab.expect_event("dialog") as asked:
+        tab.once("dialog", lambda dialog: dialog.dismiss())
+        tab.click("#stop")
+    assert "Stop this run" in asked.value.message
+    before = _done(tab)
+    wait_until(lambda: _done(tab) > before)
     assert run.going.poll() is None
     assert rows(run.folder, "SELECT stop_requested FROM run") == [(0,)]
     tab.once("dialog", lambda dialog: dialog.accept())
     tab.click("#stop")
     tab.wait_for_selector("text=Asked: the run ends after what is in flight.")
-    said, _ = run.going.communicate(timeout=90)
+    said, _ = run.going.communicate(timeout=HUNG)
     assert run.going.returncode == 130, said
     tab.wait_for_selector(".summary:has-text('Ended')")
     assert tab.locator("#stop").is_disabled()

@@ -12,6 +12,7 @@ import pytest
 from fake_batches import FakeBatches, FakeJob
 from run_study import run_in_process
 from studies import load, model, rows, write_study
+from waiting import HUNG, until
 
 from personas.errors import InputError
 from runner.cache import ResultCache
@@ -92,11 +93,11 @@ def test_killed_at_every_step_nothing_goes_up_twice_and_nothing_is_lost(
         for step in steps:
             process = run_in_process(study)
             server.at = lambda name, step=step, process=process: name == step and process.kill() is None
-            process.join(60)
+            process.join(HUNG)
             assert process.exitcode == -signal.SIGKILL, step
         server.at = lambda step: False
         process = run_in_process(study)
-        process.join(60)
+        process.join(HUNG)
         assert process.exitcode == 0
     assert set(server.uploaded.values()) == {1}
     every_answer_is_kept_once(server, tmp_path, 50)
@@ -121,21 +122,21 @@ async def test_a_job_whose_making_went_unheard_is_never_made_again(tmp_path: Pat
 
         server.at = lost
         study = load(tmp_path, [batched(server)], budget={"usd": 1.0})
-        state = await asyncio.wait_for(run(study), 20)
+        state = await asyncio.wait_for(run(study), HUNG)
         assert "HTTP 401" in state.stopped["fake"]
         server.at, server.listing = lambda step: False, "whole"
-        assert (await asyncio.wait_for(run(study), 20)).exit_code == 0
+        assert (await asyncio.wait_for(run(study), HUNG)).exit_code == 0
         assert len(server.jobs) == 1
     every_answer_is_kept_once(server, tmp_path, 50)
 
 
 async def test_a_run_that_ends_while_it_makes_a_job_leaves_it_to_the_next(tmp_path: Path) -> None:
     with FakeBatches() as server:
-        study = write_study(tmp_path, [batched(server, batch={**QUICK, "lag": 3.0})], budget={"usd": 1.0})
+        study = write_study(tmp_path, [batched(server, batch={**QUICK, "lag": 30.0})], budget={"usd": 1.0})
         for step in ("before create", "after create"):
             process = run_in_process(study)
             server.at = lambda name, step=step, process=process: name == step and process.kill() is None
-            process.join(60)
+            process.join(HUNG)
             if step == "before create":
                 with sqlite3.connect(tmp_path / "study.sqlite") as connection:
                     connection.execute("UPDATE job SET changed = '2020-01-01T00:00:00+00:00'")
@@ -143,7 +144,7 @@ async def test_a_run_that_ends_while_it_makes_a_job_leaves_it_to_the_next(tmp_pa
         again = asyncio.create_task(run(Study.load(study), pilot=False))
         await asyncio.sleep(1)
         server.listing = "whole"
-        assert (await asyncio.wait_for(again, 30)).exit_code == 0
+        assert (await asyncio.wait_for(again, HUNG)).exit_code == 0
         assert len(server.jobs) == 1
     every_answer_is_kept_once(server, tmp_path, 50)
 
@@ -161,7 +162,7 @@ async def test_only_what_is_sent_is_a_try_and_a_job_that_may_be_there_is_looked_
 async def test_a_job_that_can_never_be_made_fails_after_eight_tries(tmp_path: Path) -> None:
     with FakeBatches() as server:
         server.at = lambda step: step == "before create"
-        state = await asyncio.wait_for(run(load(tmp_path, [batched(server)])), 30)
+        state = await asyncio.wait_for(run(load(tmp_path, [batched(server)])), HUNG)
     assert (state.exit_code, len(server.jobs), server.steps["before create"]) == (3, 0, ATTEMPTS - 1)
     assert rows(tmp_path, "SELECT count(*) FROM job WHERE state = 'closed'") == [(1,)]
 
@@ -209,12 +210,11 @@ async def test_a_job_is_collected_where_answers_are_read_otherwise_meanwhile(tmp
     with FakeBatches(views=10**9) as server:
         stop = asyncio.Event()
         going = asyncio.create_task(run(shares("text"), stop=stop))
-        while not server.steps["while waiting"]:
-            await asyncio.sleep(0.02)
+        await until(lambda: server.steps["while waiting"], going)
         stop.set()
         await going
         server.jobs["job0"].views = 1
-        state = await asyncio.wait_for(run(shares("probabilities")), 20)
+        state = await asyncio.wait_for(run(shares("probabilities")), HUNG)
     assert (state.total("done"), len(server.jobs)) == (state.total("planned"), 1)
     assert set(server.worked_on.values()) == {1}
 
@@ -279,8 +279,7 @@ async def test_jobs_left_running_are_collected_and_cancelled_ones_asked_again(tm
         study = load(tmp_path, [batched(server)], n=1)
         stop = asyncio.Event()
         task = asyncio.create_task(run(study, stop=stop))
-        while not server.steps["while waiting"]:
-            await asyncio.sleep(0.02)
+        await until(lambda: server.steps["while waiting"], task)
         stop.set()
         assert (await task).exit_code == 130
         (left,) = jobs_left(study)
@@ -289,10 +288,9 @@ async def test_jobs_left_running_are_collected_and_cancelled_ones_asked_again(tm
 
         larger = load(tmp_path, [batched(server, mode="live")], n=2)
         live = asyncio.create_task(run(larger))  # asks the new part live, and waits for the job
-        while server.requests < 10:
-            await asyncio.sleep(0.02)
+        await until(lambda: server.requests >= 10, live)
         server.jobs["job0"].views = 0
-        state = await asyncio.wait_for(live, 20)
+        state = await asyncio.wait_for(live, HUNG)
         assert (state.exit_code, server.requests, len(server.jobs)) == (0, 10, 1)
         assert rows(tmp_path, "SELECT count(*) FROM score") == [(30,)]
 
@@ -300,7 +298,7 @@ async def test_jobs_left_running_are_collected_and_cancelled_ones_asked_again(tm
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         server.at = lambda step: step == "before upload" and loop.call_soon_threadsafe(stop.set) is None
-        state = await asyncio.wait_for(run(study, stop=stop), 20)  # stopped, it first gets up what was on its way
+        state = await asyncio.wait_for(run(study, stop=stop), HUNG)  # stopped, it first gets up what was on its way
         assert (state.exit_code, len(server.jobs)) == (130, 2)
         server.at = lambda step: False
         server.fate = lambda key: "answer" if key < "8" and len(server.jobs) == 2 else "missing"
@@ -342,15 +340,14 @@ async def test_a_live_run_and_a_pilot_wait_for_open_jobs_only_where_somebody_bri
     with FakeBatches(views=10**6) as server:
         stop = asyncio.Event()
         going = asyncio.create_task(run(load(tmp_path, [batched(server)], n=2), stop=stop, pilot=False))
-        while not server.jobs:
-            await asyncio.sleep(0.05)
+        await until(lambda: server.jobs, going)
         stop.set()
         await going
         for job in server.jobs.values():
             job.views = 1
         if lost:
             server.jobs.clear()
-        state = await asyncio.wait_for(run(load(tmp_path, [batched(server, mode=mode)], n=2)), 20)
+        state = await asyncio.wait_for(run(load(tmp_path, [batched(server, mode=mode)], n=2)), HUNG)
     assert state.total("done") == (0 if lost else state.total("planned"))
     assert ("no such batch" in state.stopped.get("fake", "")) is lost
 
@@ -360,7 +357,7 @@ async def test_two_processes_never_send_up_the_same_request(tmp_path: Path) -> N
         study = write_study(tmp_path, [batched(server, batch={**QUICK, "requests": 25})], n=19)
         running = [run_in_process(study) for _ in range(2)]
         for process in running:
-            process.join(60)
+            process.join(HUNG)
         assert [process.exitcode for process in running] == [0, 0]
     every_answer_is_kept_once(server, tmp_path, 200)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from fake_llm import FakeLLM
 from studies import load, model, rows, start, write_study
+from waiting import HUNG
 
 from personas.errors import InputError
 from runner.backends.base import Answer
@@ -90,13 +91,13 @@ def test_the_cap_holds_when_the_run_is_killed_and_restarted(tmp_path: Path) -> N
         for _ in range(5):
             process = start(study, "--yes", "--no-pilot")
             target = server.requests + dice.randrange(20, 200)
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + HUNG
             while server.requests < target and process.poll() is None and time.monotonic() < deadline:
                 time.sleep(0.005)
             process.send_signal(signal.SIGKILL)
             process.communicate()
         process = start(study, "--yes", "--no-pilot")
-        output, _ = process.communicate(timeout=120)
+        output, _ = process.communicate(timeout=HUNG)
     assert process.returncode == 4, output
     assert "The budget is reached" in output
     spent = sum(count * (100 + 10 * (1 + len(body) % MAX_TOKENS)) for body, count in server.bodies.items())
@@ -108,7 +109,7 @@ def test_no_money_is_spent_without_being_asked(tmp_path: Path) -> None:
         table = model(server.url, price={"input": 1e6, "output": 1e6})
         study = write_study(tmp_path, [table], budget={"confirm_above": 5.0})
         process = start(study)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=HUNG)
     assert process.returncode == 2
     assert "--yes" in output
     assert server.requests == 0

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 from fake_llm import FakeLLM
 from studies import load, model, rows
+from waiting import HUNG, until
 
 from personas.errors import MachineError
 from runner.backends import chat
@@ -84,7 +85,7 @@ async def test_a_count_of_tokens_that_cannot_be_is_no_answer(count: Any, tmp_pat
 async def test_whatever_stops_the_writer_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.cache._completion_row", lambda number, each, texts: (1 << 70,) * 16)
     with FakeLLM() as server, pytest.raises(MachineError, match=r"study\.sqlite: an? answer cannot be written"):
-        await asyncio.wait_for(run(load(tmp_path, [model(server.url)])), 20)
+        await asyncio.wait_for(run(load(tmp_path, [model(server.url)])), HUNG)
 
 
 async def test_a_plan_names_no_minutes_that_nobody_can_know(tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ async def test_a_hostile_answer_is_a_recorded_failure_and_the_run_ends(
 
     with FakeLLM(misbehave=misbehave) as server:
         study = load(tmp_path, [model(server.url, concurrency=2)], n=1, groups=2)
-        state = await asyncio.wait_for(run(study), 60)
+        state = await asyncio.wait_for(run(study), HUNG)
         assert state.exit_code == 3
         assert rows(tmp_path, "SELECT count(*) FROM failure") == [(2,)]
         assert rows(tmp_path, "SELECT count(*) FROM score") == [(2,)]
@@ -171,7 +172,7 @@ async def test_a_slow_drip_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyP
         return response
 
     with FakeLLM(misbehave=misbehave) as server:
-        state = await asyncio.wait_for(run(load(tmp_path, [model(server.url, timeout=0.5)], n=1, groups=1)), 30)
+        state = await asyncio.wait_for(run(load(tmp_path, [model(server.url, timeout=0.5)], n=1, groups=1)), HUNG)
     assert state.failures == {("fake", "timeout"): 2}
 
 
@@ -255,7 +256,7 @@ async def test_a_backend_that_cannot_go_on_ends_the_run_with_its_sentence(concur
 
     study = load(tmp_path, [model("http://127.0.0.1:9/v1", concurrency=concurrency)], n=20)
     with pytest.raises(MachineError, match="does not start"):
-        await asyncio.wait_for(run(study, backend=lambda *of: Dead(), pilot=False), 10)
+        await asyncio.wait_for(run(study, backend=lambda *of: Dead(), pilot=False), HUNG)
     assert rows(tmp_path, "SELECT count(*) FROM lease") == [(0,)]
 
 
@@ -265,10 +266,9 @@ async def test_a_stop_does_not_wait_for_limits(tmp_path: Path) -> None:
         slow = model(server.url, concurrency=16, requests_per_minute=20)
         stop = asyncio.Event()
         going = asyncio.create_task(run(load(tmp_path, [slow]), stop=stop, pilot=False))
-        while not server.requests:
-            await asyncio.sleep(0.02)
+        await until(lambda: server.requests, going)
         stop.set()
-        state = await asyncio.wait_for(going, 3)
+        state = await asyncio.wait_for(going, 20)
         sent = server.requests
         await asyncio.sleep(0.2)
         assert sent == server.requests == rows(tmp_path, "SELECT count(*) FROM completion")[0][0] < 30
@@ -281,9 +281,12 @@ async def test_a_stop_amid_retries_ends_and_loses_nothing(seed: int, tmp_path: P
     dice = random.Random(seed)
 
     class Flaky:
-        answered = 0
+        asked = answered = 0
 
         async def answer(self, request: Request) -> Answer:
+            if not self.asked:
+                asyncio.get_running_loop().call_later(dice.uniform(0.4, 0.8), stop.set)
+            self.asked += 1
             await asyncio.sleep(dice.uniform(0, 0.03))
             if dice.random() < 0.5:
                 raise Transient("429", "slow down", retry_after=dice.choice([0.0, 0.0, 0.01, 60.0]))
@@ -296,8 +299,7 @@ async def test_a_stop_amid_retries_ends_and_loses_nothing(seed: int, tmp_path: P
             pass
 
     study, stop, flaky = load(tmp_path, [model("http://127.0.0.1:9/v1", concurrency=8)], n=40), asyncio.Event(), Flaky()
-    asyncio.get_running_loop().call_later(0.6 + dice.uniform(0, 0.4), stop.set)
-    state = await asyncio.wait_for(run(study, stop=stop, backend=lambda *of: flaky, pilot=False), 8)
+    state = await asyncio.wait_for(run(study, stop=stop, backend=lambda *of: flaky, pilot=False), 40)
     assert state.interrupted and state.in_flight == 0
     counts = ("completion", flaky.answered), ("failure", state.total("failed")), ("lease", 0)
     for table, count in counts:
@@ -309,12 +311,12 @@ async def test_a_stop_asked_for_in_the_file_is_obeyed(tmp_path: Path) -> None:
     with FakeLLM(latency=0.2) as server:
         study = load(tmp_path, [model(server.url, concurrency=4)], n=50)
         task = asyncio.create_task(run(study))
-        await asyncio.sleep(2)
-        connection = sqlite3.connect(tmp_path / "study.sqlite", timeout=30)
+        await until(lambda: server.requests > 8, task)
+        connection = sqlite3.connect(tmp_path / "study.sqlite", timeout=HUNG)
         with connection:
             connection.execute("UPDATE run SET stop_requested = 1")
         connection.close()
-        state = await asyncio.wait_for(task, 20)
+        state = await asyncio.wait_for(task, HUNG)
     assert state.interrupted
     assert 0 < state.total("answered") < 510
 

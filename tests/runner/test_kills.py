@@ -5,13 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from fake_llm import FakeLLM
 from studies import ROOT, model, rows, start, write_study
+from waiting import HUNG, wait_until
 
 CONCURRENCY = 32
 UNCOMMITTED = CONCURRENCY + 512  # in flight, and one commit group
@@ -35,14 +35,14 @@ def test_killed_runs_lose_nothing_and_repeat_only_what_was_in_flight(processes: 
         for _ in range(kills):
             running = [start(study, "--no-pilot") for _ in range(processes)]
             target = server.requests + dice.randrange(50, 1500)
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + HUNG
             while server.requests < target and time.monotonic() < deadline and running[0].poll() is None:
                 time.sleep(0.01)
             for process in running:
                 process.send_signal(signal.SIGKILL)
                 process.communicate()
         running = [start(study, "--no-pilot") for _ in range(processes)]
-        outputs = [process.communicate(timeout=120)[0] for process in running]
+        outputs = [process.communicate(timeout=HUNG)[0] for process in running]
     assert [process.returncode for process in running] == [0] * processes, outputs
     trials = (personas + 1) * pairs
     asked = "count(DISTINCT model || '/' || persona || '/' || item)"
@@ -59,7 +59,7 @@ def test_two_processes_never_send_the_same_request(tmp_path: Path) -> None:
         study = write_study(tmp_path, [model(server.url, concurrency=16)], n=20, groups=60)
         running = [start(study, "--no-pilot") for _ in range(2)]
         for process in running:
-            process.communicate(timeout=120)
+            process.communicate(timeout=HUNG)
     assert [process.returncode for process in running] == [0, 0]
     assert server.repeats == 0
     assert rows(tmp_path, "SELECT count(*) FROM score") == [(60 * 21,)]
@@ -69,10 +69,9 @@ def test_an_interrupted_run_ends_tidily(tmp_path: Path) -> None:
     with FakeLLM(latency=0.1) as server:
         study = write_study(tmp_path, [model(server.url, concurrency=8)], n=50, groups=40)
         process = start(study)
-        while server.requests < 80:
-            time.sleep(0.02)
+        wait_until(lambda: server.requests >= 80 or process.poll() is not None)
         process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=HUNG)
         assert process.returncode == 130, output
         assert "run again to go on" in output
         kept = rows(tmp_path, "SELECT count(*) FROM completion")[0][0]
@@ -92,18 +91,11 @@ def test_a_child_never_outlives_its_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen([sys.executable, "-c", parent_code, child], stdout=subprocess.PIPE, text=True, cwd=ROOT)
     assert parent.stdout is not None
     number = int(parent.stdout.readline())
-    _wait_for(socket.exists)
+    wait_until(socket.exists)
     assert _state(number) != "gone"
     parent.kill()
     parent.wait()
-    _wait_for(lambda: _state(number) == "gone")
-
-
-def _wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: _state(number) == "gone")
 
 
 def _state(number: int) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from fake_llm import FakeLLM
 from studies import load, model
+from waiting import HUNG
 
 from personas.errors import InputError, MachineError
 from runner.cache import Completion, Failure, ResultCache, Score, Trial, as_stored
@@ -243,7 +244,7 @@ def test_a_killed_merge_leaves_whole_files_or_nothing(where: str, times: int, ke
     merge([one, other], tmp_path / "clean.sqlite")
     into = tmp_path / "killed.sqlite"
     command = [sys.executable, "-c", _KILLED, where, str(times), str(one), str(other), str(into)]
-    assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
+    assert subprocess.run(command, timeout=HUNG).returncode == -signal.SIGKILL
     connection = sqlite3.connect(into)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert connection.execute("SELECT count(*) FROM completion").fetchone() == (kept,)

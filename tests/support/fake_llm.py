@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Self
 
 from aiohttp import web
+from waiting import HUNG
 
 Misbehave = Callable[["FakeLLM", web.Request, bytes], Awaitable[web.StreamResponse | None]]
 
@@ -44,12 +45,12 @@ class FakeLLM:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(HUNG)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(HUNG)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -8,6 +8,8 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
+from waiting import HUNG
+
 from runner.config import Study
 from runner.database import open_database
 from runner.engine import run
@@ -35,10 +37,10 @@ def open_at_once(path: Path, processes: int) -> list[int | None]:
     for process in started:
         process.start()
     for process in started:
-        process.join(60)
+        process.join(HUNG)
     return [process.exitcode for process in started]
 
 
 def _open(path: Path, together: Barrier) -> None:
-    together.wait(30)
+    together.wait(HUNG)
     open_database(path).close()

@@ -69,9 +69,9 @@ def register(app: Dash, source: Source) -> None:
         pace = BEAT if live.is_going or found is None else SLOWLY
         return account(live, found, source.effects.error), disabled, figures, serial, pace
 
-    @app.callback(Output("stop-sure", "displayed"), Input("stop", "n_clicks"), prevent_initial_call=True)
-    def ask(_: int) -> bool:
-        return True
+    # Asked by the browser itself, so that the question comes at once however busy this process is.
+    sure = Output("stop-sure", "displayed")
+    app.clientside_callback("() => true", sure, Input("stop", "n_clicks"), prevent_initial_call=True)  # type: ignore[no-untyped-call]
 
     @app.callback(Output("stopped", "children"), Input("stop-sure", "submit_n_clicks"), prevent_initial_call=True)
     def stop(_: int) -> str:

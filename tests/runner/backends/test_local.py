@@ -15,6 +15,7 @@ import pytest
 pytest.importorskip("torch")
 
 from studies import load, rows
+from waiting import HUNG, until
 
 from personas.errors import MachineError
 from runner.backends import make_backend
@@ -36,8 +37,7 @@ def server_of(parent: psutil.Process) -> psutil.Process | None:
 
 
 async def kill_the_server_once(state: State) -> int:
-    while not any(tally.answered >= 2 for tally in state.tallies.values()):
-        await asyncio.sleep(0.02)
+    await until(lambda: any(tally.answered >= 2 for tally in state.tallies.values()))
     server = server_of(psutil.Process())
     assert server is not None
     os.kill(server.pid, signal.SIGKILL)
@@ -55,7 +55,7 @@ async def test_a_server_that_is_killed_is_started_again_with_half_the_batch(tmp_
     study = load(tmp_path, [{**LOCAL, "concurrency": 4}], n=2, groups=4)
     state = State()
     killer = asyncio.create_task(kill_the_server_once(state))
-    await asyncio.wait_for(run(study, state, backend=factory), 240)
+    await asyncio.wait_for(run(study, state, backend=factory), HUNG)
     pid = await killer
     assert not psutil.pid_exists(pid) and server_of(psutil.Process()) is None
     ((trials, completions),) = rows(
@@ -71,7 +71,7 @@ async def test_a_server_that_is_killed_is_started_again_with_half_the_batch(tmp_
 
 async def test_a_local_model_writes_text(tmp_path: Path) -> None:
     table = {**LOCAL, "answer": "text", "decoding": {"max_tokens": 3, "temperature": 0}}
-    await asyncio.wait_for(run(load(tmp_path, [table], n=1, groups=2)), 240)
+    await asyncio.wait_for(run(load(tmp_path, [table], n=1, groups=2)), HUNG)
     found = rows(tmp_path, "SELECT answer, completion_tokens, finish FROM completion")
     assert len(found) == 4
     assert all(answer and 0 < tokens <= 3 and finish in ("length", "stop") for answer, tokens, finish in found)
@@ -128,14 +128,13 @@ async def test_a_request_that_kills_the_server_fails_alone(monkeypatch: pytest.M
         socket = Path(backend._folder.name) / "socket"
         backend._process = await asyncio.create_subprocess_exec(sys.executable, "-c", LETHAL, str(socket))
         started.append(socket)
-        while not socket.exists():
-            await asyncio.sleep(0.02)
+        await until(socket.exists)
         backend._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)))
 
     monkeypatch.setattr(backend, "_start", start)
     asked = ["fine", "lethal", *["fine"] * 10]
     requests = [Request(b"", [{"role": "user", "content": each}], {}, "letters", ("A", "B")) for each in asked]
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(HUNG):
         found = await asyncio.gather(*map(backend.answer, requests), return_exceptions=True)
     await backend.close()
     assert [place for place, each in enumerate(found) if isinstance(each, Exception)] == [1]

@@ -6,8 +6,7 @@ import sqlite3
 import struct
 import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("ray")
 
 from ray.cluster_utils import Cluster  # noqa: E402
+from waiting import HUNG, until, wait_until  # noqa: E402
 
 from personas.errors import InputError, MachineError  # noqa: E402
 from runner.backends import make_backend  # noqa: E402
@@ -75,7 +75,7 @@ def ray_cluster(cpus: int) -> Iterator[Cluster]:
             yield cluster
         finally:
             cluster.shutdown()
-        _, left = psutil.wait_procs(set(processes()) - before, timeout=20)
+        _, left = psutil.wait_procs(set(processes()) - before, timeout=HUNG)
         assert not left
 
 
@@ -108,18 +108,10 @@ async def running(study: Study, state: State, free: int) -> AsyncIterator[Held]:
     try:
         await until(lambda: bool(made), task)
         yield made[0]
-        await asyncio.wait_for(task, 60)
+        await asyncio.wait_for(task, HUNG)
     finally:
         task.cancel()
         await asyncio.wait([task])
-
-
-async def until(condition: Callable[[], bool], task: "asyncio.Task[Any] | None" = None) -> None:
-    async with asyncio.timeout(60):
-        while not condition():
-            if task is not None and task.done():
-                task.result()
-            await asyncio.sleep(0.02)
 
 
 def answers(folder: Path) -> dict[bytes, list[float]]:
@@ -156,7 +148,7 @@ async def test_nodes_come_and_go_and_the_answers_are_those_of_one_process(tiny: 
         "SELECT COUNT(*), COUNT(DISTINCT completion), (SELECT COUNT(*) FROM completion) FROM score WHERE status = 'ok'"
     )
     assert rows(folders[0], sql) == [(200, 200, 200)], "an answer was lost or scored twice"
-    await asyncio.wait_for(run(load(folders[1], [tiny], n=19, groups=10)), 60)
+    await asyncio.wait_for(run(load(folders[1], [tiny], n=19, groups=10)), HUNG)
     on_ray, plain = map(answers, folders)
     assert on_ray.keys() == plain.keys() and len(plain) == 200
     assert len({round(value, 3) for each in plain.values() for value in each}) > 20, "equality would mean nothing"
@@ -171,17 +163,14 @@ def test_an_interrupted_run_leaves_no_ray_behind(tiny: dict[str, Any], tmp_path:
     study = write_study(tmp_path, [table], n=200, groups=40)
     before = set(processes())
     process = start(study, RAY_ADDRESS="", TMPDIR=str(short := Path(tempfile.mkdtemp())))
-    deadline = time.monotonic() + 120
-    while not answered(tmp_path):
-        assert process.poll() is None and time.monotonic() < deadline, process.communicate()[0]
-        time.sleep(0.1)
+    wait_until(lambda: answered(tmp_path) or process.poll() is not None)
     left = set(processes()) - before
     assert any("raylet" in each.name() for each in left)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=HUNG)
     assert process.returncode == 130, said
     assert "Interrupted: what was answered is kept" in said
-    assert not psutil.wait_procs(left, timeout=20)[1]
+    assert not psutil.wait_procs(left, timeout=HUNG)[1]
     assert not list(short.iterdir())
     short.rmdir()
 
@@ -197,7 +186,7 @@ async def test_a_cluster_that_is_not_there_ends_the_run_with_a_sentence(tmp_path
     table = {"name": "tiny", "backend": "local", "id": "tiny", "dtype": "float32", "executor": "ray"}
     study = load(tmp_path, [{**table, "ray": {"address": "127.0.0.1:9"}}])
     with pytest.raises(MachineError, match=r"no Ray cluster can be used at 127\.0\.0\.1:9 .*ray start --head"):
-        await asyncio.wait_for(run(study), 60)
+        await asyncio.wait_for(run(study), HUNG)
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

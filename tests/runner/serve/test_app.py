@@ -164,7 +164,7 @@ async def test_who_leaves_ends_what_is_written_for_them(server: TestServer) -> N
         with pytest.raises(TimeoutError):
             await session.post("/v1/chat/completions", json=long, timeout=aiohttp.ClientTimeout(1.0))
         short = {"messages": CAPITAL, "choices": ["A", "B"]}
-        async with session.post("/v1/choices", json=short, timeout=aiohttp.ClientTimeout(20.0)) as reply:
+        async with session.post("/v1/choices", json=short, timeout=aiohttp.ClientTimeout(40.0)) as reply:
             assert reply.status == 200
 
 

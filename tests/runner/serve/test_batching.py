@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 
 torch = pytest.importorskip("torch")
+
+from waiting import HUNG, until  # noqa: E402
 
 from runner.serve.batching import Batcher, TooLarge, Waiting, alike, fill  # noqa: E402
 from runner.serve.generation import Left, Wish, Written  # noqa: E402
@@ -25,7 +27,7 @@ class Model:
 
     def tell(self, rows: Sequence[Row]) -> list[Told]:
         self.started += 1
-        self.gate.wait(10)
+        self.gate.wait(HUNG)
         self.batches.append([row.tokens for row in rows])
         if sum(len(row.tokens) for row in rows) > self.memory:
             raise torch.OutOfMemoryError("CUDA out of memory")
@@ -34,7 +36,7 @@ class Model:
     def write(self, wishes: Sequence[Wish], left: Left) -> list[Written]:
         self.left = left
         self.started += 1
-        self.gate.wait(10)
+        self.gate.wait(HUNG)
         self.batches.append([wish.tokens for wish in wishes])
         if any(13 in wish.tokens for wish in wishes):
             raise RuntimeError("this one breaks")
@@ -51,12 +53,6 @@ async def working(model: Model, budget: int) -> AsyncIterator[Batcher]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_memory_that_runs_out_halves_the_batch_and_loses_nothing() -> None:
