@@ -64,13 +64,9 @@ def run_study(
 
 
 def main() -> None:
-    """The console script: one sentence and an exit code for what goes wrong, never a traceback."""
+    """The command: one sentence and an exit code for what goes wrong, never a traceback."""
     try:
         app()
     except MtpaError as error:
         err.print(f"mtpa-run: {escape(str(error))}", highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
-
-
-if __name__ == "__main__":
-    main()

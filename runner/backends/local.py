@@ -147,7 +147,7 @@ class LocalBackend:
         self._folder = tempfile.TemporaryDirectory(prefix="mtpa-")
         socket = Path(self._folder.name) / "socket"
         # -P: a module in the working directory must not stand in for one of ours
-        command = [sys.executable, "-P", "-m", "runner.cli", "serve", "--socket", str(socket), "--with-parent"]
+        command = [sys.executable, "-P", "-m", "runner", "serve", "--socket", str(socket), "--with-parent"]
         command += ["--check", str(CHECKED)]
         if self._batch_tokens:
             command += ["--batch-tokens", str(self._batch_tokens)]

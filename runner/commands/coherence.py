@@ -1,6 +1,8 @@
 """`mtpa-run coherence`: are similar respondents embedded similarly?"""
 
 import asyncio
+import signal
+import sys
 from typing import Annotated
 
 import typer
@@ -25,6 +27,7 @@ def coherence(
     from scoring.report.terminal import number, p_value, plain_table, signed
 
     study = Study.load(context.obj)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended on the way out
     table = asyncio.run(study_coherence(study, model, people, say, acknowledge))
     shown = plain_table(
         "Are similar people embedded similarly?",

@@ -60,7 +60,7 @@ def filled(folder: Path, trials: int) -> Path:
 @contextmanager
 def opened(database: Path) -> Iterator[Page]:
     """A browser that has let itself in."""
-    command = [sys.executable, "-m", "runner.cli", "view", str(database)]
+    command = [sys.executable, "-m", "runner", "view", str(database)]
     served = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert served.stdout is not None
     try:
@@ -143,7 +143,7 @@ def _rate(seconds: float, concurrency: int, is_watched: bool) -> float:
     with engine.Server(0.2) as server, tempfile.TemporaryDirectory() as folder:
         requests = round((seconds + 4 * SETTLING_SECONDS) * concurrency / 0.2)
         study = engine.study_on(Path(folder), server.url, min(requests, 230_000), concurrency=concurrency)
-        command = [sys.executable, "-m", "runner.cli", "--study", str(study.path), "--yes", "--no-pilot"]
+        command = [sys.executable, "-m", "runner", "--study", str(study.path), "--yes", "--no-pilot"]
         run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             while not _answered(study.database):

@@ -24,7 +24,7 @@ BAD = {
 def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """mtpa-run, ended."""
     return subprocess.run(
-        [sys.executable, "-m", "runner.cli", *arguments],
+        [sys.executable, "-m", "runner", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,

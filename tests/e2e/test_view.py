@@ -55,7 +55,7 @@ def run(tmp_path_factory) -> Iterator[SimpleNamespace]:
         going = start(study, "--yes", "--no-pilot")
         wait_until(lambda: (folder / "study.sqlite").exists() and _count(folder) > 50)
         page = subprocess.Popen(
-            [sys.executable, "-m", "runner.cli", "--study", str(study), "view"],
+            [sys.executable, "-m", "runner", "--study", str(study), "view"],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

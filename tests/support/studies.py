@@ -61,7 +61,7 @@ def rows(folder: Path, sql: str) -> list[tuple[Any, ...]]:
 
 def start(study: Path, *options: str, **environment: str) -> subprocess.Popen[str]:
     """`mtpa-run` on a study, in a process of its own."""
-    command = [sys.executable, "-m", "runner.cli", "--study", str(study), *options]
+    command = [sys.executable, "-m", "runner", "--study", str(study), *options]
     return subprocess.Popen(
         command,
         cwd=ROOT,

@@ -1,0 +1,16 @@
+"""`mtpa-run`, or `python -m runner`."""
+
+import sys
+
+
+def main() -> None:
+    """The console script. Whoever interrupts it while its modules load sees no traceback."""
+    try:
+        from runner.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
+
+if __name__ == "__main__":
+    main()
