@@ -175,20 +175,20 @@ class ResultCache:
             raise self.error
 
     def _write_until_closed(self) -> None:
+        group: list[_Job | None] = []
         try:
             with database_errors(self.path):
                 connection = open_database(self.path)
                 self._texts = dict(connection.execute("SELECT sha, id FROM text"))
-                while group := self._next_group():
+                while group[-1:] != [None]:
+                    group = self._next_group()
                     self._commit(connection, [job for job in group if job is not None])
-                    if group[-1] is None:
-                        break
                 connection.close()
         except Exception as error:  # whatever it is, the run must hear of it
             unknown = MachineError(f"{self.path}: an answer cannot be written: {type(error).__name__}: {error}")
             self.error = error if isinstance(error, MtpaError) else unknown
-            while self._jobs.get() is not None:  # nobody may wait for a writer that is gone
-                pass
+            while group[-1:] != [None]:  # nobody may wait for a writer that is gone
+                group = [self._jobs.get()]
 
     def _next_group(self) -> list[_Job | None]:
         group = [self._jobs.get()]

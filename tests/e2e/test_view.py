@@ -1,7 +1,6 @@
 """The live page in a real browser, over a real run in progress."""
 
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,7 +63,7 @@ def run(tmp_path_factory) -> Iterator[SimpleNamespace]:
         assert page.stdout is not None
         url = page.stdout.readline().strip()
         yield SimpleNamespace(folder=folder, going=going, url=url, base=url.split("/?")[0], other=server.url)
-        page.send_signal(signal.SIGINT)
+        page.terminate()
         page.wait(HUNG)
         going.kill()
         going.wait(HUNG)

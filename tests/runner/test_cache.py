@@ -1,10 +1,12 @@
 """The file: one writer, grouped commits, and what is said when it cannot be written."""
 
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
 from run_study import open_at_once
+from waiting import HUNG
 
 from personas.errors import InputError, MachineError
 from runner.cache import Completion, ResultCache, Score, Trial, as_stored
@@ -54,6 +56,22 @@ def test_of_two_writers_the_first_answer_is_kept(tmp_path: Path) -> None:
     connection = sqlite3.connect(tmp_path / "a.sqlite")
     assert connection.execute("SELECT answer FROM completion").fetchall() == [("A",)]
     assert connection.execute("SELECT count(*), count(DISTINCT completion) FROM score").fetchone() == (2, 1)
+
+
+def test_an_error_amid_the_last_answers_does_not_keep_the_file_from_closing(tmp_path: Path) -> None:
+    cache, told = ResultCache(tmp_path / "a.sqlite"), []
+    cache.execute("INSERT INTO nothing VALUES (1)", ())
+
+    def close() -> None:
+        try:
+            cache.close()
+        except MachineError as error:
+            told.append(str(error))
+
+    closing = threading.Thread(target=close, daemon=True)
+    closing.start()
+    closing.join(HUNG)
+    assert told and "nothing" in told[0]
 
 
 def test_a_full_disk_is_a_sentence_and_nothing_is_corrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
