@@ -14,6 +14,7 @@ from aiohttp.test_utils import TestServer  # noqa: E402
 from openai import AsyncOpenAI, BadRequestError  # noqa: E402
 
 from runner.serve.app import application  # noqa: E402
+from runner.serve.generation import ends  # noqa: E402
 from runner.serve.memory import TokenBudget  # noqa: E402
 from runner.serve.served import ServedModel  # noqa: E402
 
@@ -158,8 +159,15 @@ async def test_numbers_that_overflow_are_no_answer(
                 assert reply.status == 400 and "overflow" in (await reply.json())["error"]["message"]
 
 
-async def test_who_leaves_ends_what_is_written_for_them(server: TestServer) -> None:
-    long = {"messages": CAPITAL, "max_tokens": 4000, "temperature": 2.0}
+async def test_who_leaves_ends_what_is_written_for_them(
+    server: TestServer, smollm: ServedModel, request: pytest.FixtureRequest
+) -> None:
+    def never_ends(module: Any, given: Any, logits: torch.Tensor) -> torch.Tensor:
+        return logits.index_fill(-1, torch.tensor(sorted(ends(smollm.model, smollm.tokenizer))), -1e4)
+
+    hook = smollm.model.lm_head.register_forward_hook(never_ends)
+    request.addfinalizer(hook.remove)
+    long = {"messages": CAPITAL, "max_tokens": 4000}
     async with aiohttp.ClientSession(base_url=server.make_url("/")) as session:
         with pytest.raises(TimeoutError):
             await session.post("/v1/chat/completions", json=long, timeout=aiohttp.ClientTimeout(1.0))
