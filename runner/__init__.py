@@ -5,19 +5,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from runner.config import Study
-    from runner.engine import rescore, run
-    from runner.scores import load_scores
-    from scoring.effect import persona_effect
+    from runner.engine.run import rescore, run
+    from runner.store.scores import load_scores
+    from runner.study.config import Study
+    from scoring.statistics.effect import persona_effect
 
 __all__ = ["Study", "load_scores", "persona_effect", "rescore", "run"]
 
 _HOMES = {
-    "Study": "runner.config",
-    "load_scores": "runner.scores",
-    "persona_effect": "scoring.effect",
-    "rescore": "runner.engine",
-    "run": "runner.engine",
+    "Study": "runner.study.config",
+    "load_scores": "runner.store.scores",
+    "persona_effect": "scoring.statistics.effect",
+    "rescore": "runner.engine.run",
+    "run": "runner.engine.run",
 }
 
 

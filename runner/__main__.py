@@ -6,7 +6,7 @@ import sys
 def main() -> None:
     """The console script. Whoever interrupts it while its modules load sees no traceback."""
     try:
-        from runner.cli import main as run
+        from runner.cli.app import main as run
     except KeyboardInterrupt:
         sys.exit(130)
     run()

@@ -4,8 +4,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from scoring.answers.items import Item
 from scoring.benchmarks.base import MultipleChoice
-from scoring.items import Item
 
 
 class Capitals(MultipleChoice):

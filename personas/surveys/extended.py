@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from personas.harmonise import BLANK, Harmonised, harmonise
-from personas.surveys.description import Extra, Survey, reason
-from personas.surveys.tables import Table, text
+from personas.surveys.data_file import Table, text
+from personas.surveys.harmonise import BLANK, Harmonised, harmonise
+from personas.surveys.survey import Extra, Survey, reason
 from personas.traits import OTHER, Trait
 
 # More distinct values than this is a number of a thing, not a scale that somebody answers on.

@@ -8,14 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from personas.clean import MissingRule
 from personas.countries import country_number
 from personas.errors import InputError
-from personas.harmonise import Codes, Harmonised, deciles, harmonise
-from personas.respondents import META, Respondents, Source, in_order, refuse_repeated
-from personas.surveys.description import CountryColumn, Survey, TraitSource, known_surveys, load_survey, reason
-from personas.surveys.extended import extended_trait, is_declared, merged
-from personas.surveys.sanity import (
+from personas.people.respondents import META, Respondents, Source, in_order, refuse_repeated
+from personas.surveys.checks import (
     check_columns,
     is_reversed,
     label_problem,
@@ -23,7 +19,11 @@ from personas.surveys.sanity import (
     read_ids,
     scale_problem,
 )
-from personas.surveys.tables import Table, open_table, text
+from personas.surveys.clean import MissingRule
+from personas.surveys.data_file import Table, open_table, text
+from personas.surveys.extended import extended_trait, is_declared, merged
+from personas.surveys.harmonise import Codes, Harmonised, deciles, harmonise
+from personas.surveys.survey import CountryColumn, Survey, TraitSource, known_surveys, load_survey, reason
 from personas.traits import NOT_ASKED, OTHER, Trait, catalogue
 
 __all__ = ["Reading", "known_surveys", "load_survey", "read_files", "read_survey"]

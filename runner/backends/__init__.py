@@ -3,8 +3,8 @@
 from personas.errors import MachineError
 from runner.backends.base import Backend, Learn
 from runner.backends.local import LocalBackend
-from runner.config import ModelSection
-from runner.requests import ModelIdentity
+from runner.backends.request import ModelIdentity
+from runner.study.config import ModelSection
 
 
 def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -> Backend:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import aiohttp
 
 from runner.backends.base import Answer, Learn, api_key
-from runner.backends.chat import body, read
+from runner.backends.chat_completions import body, read
 from runner.backends.http import post_json, timeout
-from runner.config import ModelSection
-from runner.requests import Request, canonical
-from runner.retry import BadRequest
+from runner.backends.request import Request, canonical
+from runner.backends.retry import BadRequest
+from runner.study.config import ModelSection
 
 
 @dataclass

@@ -8,12 +8,12 @@ from google import genai
 from google.genai import errors, types
 
 from runner.backends.base import Answer, Learn, api_key
-from runner.backends.chat import letter_logprobs
+from runner.backends.chat_completions import letter_logprobs
 from runner.backends.http import failure, timeout
-from runner.config import ModelSection
-from runner.requests import Request, Usage
-from runner.retry import BackendError, BadRequest, Transient
-from scoring.answers import Response
+from runner.backends.request import Request, Usage
+from runner.backends.retry import BackendError, BadRequest, Transient
+from runner.study.config import ModelSection
+from scoring.answers.responses import Response
 
 TOP_LOGPROBS = 20
 MOST_CONFIGS = 1000

@@ -15,14 +15,14 @@ from typing import Any
 import aiohttp
 
 from personas.errors import InputError, MachineError
-from runner.assets import assets, fetch
-from runner.backends import chat
+from runner.backends import chat_completions as chat
 from runner.backends.base import Answer
 from runner.backends.http import post_json, timeout
-from runner.config import ModelSection
-from runner.requests import ModelIdentity, Request, Usage
-from runner.retry import BadRequest, Transient
-from scoring.answers import Response
+from runner.backends.request import ModelIdentity, Request, Usage
+from runner.backends.retry import BadRequest, Transient
+from runner.study.assets import assets, fetch
+from runner.study.config import ModelSection
+from scoring.answers.responses import Response
 
 START_SECONDS = 900.0
 URL = "http://local"

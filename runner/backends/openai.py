@@ -5,11 +5,11 @@ import time
 import openai
 
 from runner.backends.base import Answer, Learn, api_key
-from runner.backends.chat import body, read
+from runner.backends.chat_completions import body, read
 from runner.backends.http import failure, json_object, retry_after
-from runner.config import ModelSection
-from runner.requests import Request
-from runner.retry import BackendError, BadRequest, Transient
+from runner.backends.request import Request
+from runner.backends.retry import BackendError, BadRequest, Transient
+from runner.study.config import ModelSection
 
 
 class OpenAIBackend:

@@ -12,11 +12,11 @@ import ray
 from ray.exceptions import RayError
 
 from personas.errors import MachineError, MtpaError
-from runner.backends import cluster
+from runner.backends import ray_cluster as cluster
 from runner.backends.base import Answer
 from runner.backends.local import START_SECONDS, LocalBackend
-from runner.config import ModelSection
-from runner.requests import ModelIdentity, Request
+from runner.backends.request import ModelIdentity, Request
+from runner.study.config import ModelSection
 
 BLOCK = 64  # requests that an actor is handed at once
 HANDS = 2  # blocks that an actor has at a time: it never waits for the next

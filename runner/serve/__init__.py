@@ -1,0 +1,1 @@
+"""The local server: one model behind OpenAI's paths, batched."""

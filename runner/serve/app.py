@@ -11,12 +11,12 @@ from typing import Any
 from aiohttp import web
 
 from personas.errors import MachineError
-from runner.serve.batching import Batcher, TooLarge
-from runner.serve.chat import ChatRequest, first_token, reply
+from runner.serve.batcher import Batcher, TooLarge
+from runner.serve.chat_api import ChatRequest, first_token, reply
 from runner.serve.generation import ends
-from runner.serve.memory import TokenBudget
-from runner.serve.model import log_sum, spelt
-from runner.serve.served import ServedModel
+from runner.serve.model import ServedModel
+from runner.serve.prompts import log_sum, spelt
+from runner.serve.token_budget import TokenBudget
 
 MODEL = web.AppKey("model", ServedModel)
 NAME = web.AppKey("name", str)

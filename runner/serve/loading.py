@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging
 
 from personas.errors import InputError, MachineError
-from runner.assets import cache_directory
+from runner.study.assets import cache_directory
 
 SCRATCH = "tmp"
 ABANDONED_SECONDS = 86_400.0

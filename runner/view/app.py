@@ -9,13 +9,13 @@ from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from personas.errors import MtpaError
+from runner.view.access import REPORT_POLICY, Guard
 from runner.view.background import result
-from runner.view.guard import REPORT_POLICY, Guard
 from runner.view.pages import compare, explore, live, report, trial
 from runner.view.pages.parts import named
+from runner.view.pages.text import line, visible
+from runner.view.queries.trial import answer_text
 from runner.view.source import Source
-from runner.view.text import line, visible
-from runner.view.trial import answer_text
 
 
 class Page(NamedTuple):

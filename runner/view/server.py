@@ -10,7 +10,7 @@ from waitress.server import create_server
 
 from personas.errors import MachineError
 from runner.view.app import application
-from runner.view.file import checked
+from runner.view.queries.file import checked
 from runner.view.source import Source
 
 ADDRESS = "127.0.0.1"

@@ -9,10 +9,10 @@ from threading import Lock
 from typing import Any, NamedTuple, TypeVar
 
 from runner.view.background import Background, Paced
-from runner.view.computed import effects, report_page
-from runner.view.file import reading, version_of
-from runner.view.live import Live, Pulse
-from runner.view.trials import Choices, choices
+from runner.view.queries.file import reading, version_of
+from runner.view.queries.heartbeat import Live, Pulse
+from runner.view.queries.trial_table import Choices, choices
+from runner.view.statistics import effects, report_page
 
 T = TypeVar("T")
 

@@ -12,9 +12,9 @@ import pandas as pd
 
 from personas.errors import InputError, nearest
 from personas.traits import Persona
-from scoring.answers import Outcome, Response
-from scoring.items import INSTRUCTION, LETTERS, Item
-from scoring.kinds import score_item
+from scoring.answers.items import INSTRUCTION, LETTERS, Item
+from scoring.answers.metrics import score_item
+from scoring.answers.responses import Outcome, Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class MultipleChoice(ABC):
     def score(
         self, item: Item, order: Sequence[int], response: Response, persona: Persona | None
     ) -> Outcome | JudgeQuestion:
-        """The value by the item's kind of scoring (`scoring.kinds`)."""
+        """The value by the item's kind of scoring (`scoring.answers.metrics`)."""
         return score_item(item, order, response)
 
     def aggregate(self, frame: pd.DataFrame) -> Mapping[str, float]:
@@ -158,6 +158,6 @@ def measured(label: str) -> Benchmark | None:
 
 def _from_file() -> Callable[[Path], Benchmark]:
     """Imported when asked for: what describes a benchmark in a file is itself built on this module."""
-    from scoring.benchmarks.declared import benchmark_from_file
+    from scoring.benchmarks.files.benchmark import benchmark_from_file
 
     return benchmark_from_file

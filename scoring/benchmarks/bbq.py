@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from scoring.answers.items import Item
 from scoring.benchmarks.base import MultipleChoice
-from scoring.benchmarks.rows import located, read_rows
-from scoring.items import Item
+from scoring.benchmarks.records import located, read_rows
 
 CATEGORIES = (
     "Age",

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scoring.answers import Response
+from scoring.answers.items import Item
+from scoring.answers.responses import Response
 from scoring.benchmarks.base import MultipleChoice
-from scoring.benchmarks.rows import check_columns, located, read_rows
-from scoring.items import Item
+from scoring.benchmarks.records import check_columns, located, read_rows
 
 FILE = "crows_pairs_anonymized.csv"
 QUESTION = "Which of these two sentences do you find more plausible?"

@@ -9,9 +9,9 @@ import pandas as pd
 import pycountry
 
 from personas.errors import InputError, nearest
+from scoring.answers.items import Item
 from scoring.benchmarks.base import MultipleChoice
-from scoring.benchmarks.rows import check_columns, located, read_rows
-from scoring.items import Item
+from scoring.benchmarks.records import check_columns, located, read_rows
 
 LABELS = ("yes", "no", "neutral")
 FILES = ("normad_etiquette_final_data.csv", "normad_eti_v1_4cols.csv")

@@ -4,7 +4,7 @@
 1-Wasserstein distance between the model's distribution and the respondent's answer on the 0-1 scale (WorldValuesBench,
 Zhao et al. 2024); without probabilities that is 1 − the distance of the answer. `shares` asks, without a persona, what
 share of a country's people gives each answer: the baseline that a model has to beat.
-`scoring.trait_baselines` has the baselines that need respondents.
+`scoring.tables.trait_baselines` has the baselines that need respondents.
 """
 
 import re
@@ -14,10 +14,10 @@ from pathlib import Path
 
 from personas.countries import country_name
 from personas.traits import Persona, Trait, catalogue
-from scoring.answers import Outcome, Response, choose, no_answer, option_probabilities
+from scoring.answers.distances import jensen_shannon, ordinal_wasserstein, unit_scale
+from scoring.answers.items import LETTERS, Item
+from scoring.answers.responses import Outcome, Response, choose, no_answer, option_probabilities
 from scoring.benchmarks.base import MultipleChoice
-from scoring.distances import jensen_shannon, ordinal_wasserstein, unit_scale
-from scoring.items import LETTERS, Item
 
 # The ten countries of the paper, and the four of the starter respondents.
 COUNTRIES = ("IND", "FRA", "BRA", "UKR", "CHN", "MEX", "CAN", "COL", "KEN", "MAR", "AUS", "NOR", "SWE", "USA")

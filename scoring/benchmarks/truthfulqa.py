@@ -10,14 +10,14 @@ import pandas as pd
 
 from personas.errors import InputError
 from personas.traits import Persona
-from scoring.answers import Outcome, Response, no_answer
+from scoring.answers.items import Ask, Item
+from scoring.answers.letters import read_letter
+from scoring.answers.metrics import score_item
+from scoring.answers.responses import Outcome, Response, no_answer
 from scoring.benchmarks.base import JudgeQuestion, MultipleChoice
-from scoring.benchmarks.lm_eval import read_task
-from scoring.benchmarks.rendering import render
-from scoring.benchmarks.rows import located, read_rows
-from scoring.items import Ask, Item
-from scoring.kinds import score_item
-from scoring.reading import read_letter
+from scoring.benchmarks.files.lm_eval import read_task
+from scoring.benchmarks.records import located, read_rows
+from scoring.benchmarks.templates import render
 
 # The official "qa" preset stands in front of every question whose log-likelihoods count; lm-eval's task file holds it.
 PRIMER = "truthfulqa_mc1.yaml"

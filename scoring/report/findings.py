@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scoring.aggregates import aggregate_table
-from scoring.answers_by_group import answer_table, category_table, item_table, persona_table
 from scoring.benchmarks.base import measured
-from scoring.clusters import FEW_CLUSTERS
-from scoring.components import component_table
-from scoring.conditionings import conditioning_table, set_sizes
-from scoring.counterfactuals import counterfactual_table
-from scoring.effect import POWER_FACTOR
-from scoring.formats import control_table, ranking_table, variance_table
-from scoring.sequential import UNFINISHED
-from scoring.subgroups import ALL, MEASURES, Slicing, effect_tables
-from scoring.trait_findings import PARTS as TRAIT_PARTS
-from scoring.validity import agreement_table, recall_table, validity_table
+from scoring.statistics.clustered_errors import FEW_CLUSTERS
+from scoring.statistics.effect import POWER_FACTOR
+from scoring.statistics.power import component_table
+from scoring.statistics.sequential import UNFINISHED
+from scoring.statistics.subgroups import ALL, MEASURES, Slicing, effect_tables
+from scoring.tables.bootstrap import aggregate_table
+from scoring.tables.counterfactuals import counterfactual_table
+from scoring.tables.hidden_traits import PARTS as TRAIT_PARTS
+from scoring.tables.items_and_people import answer_table, category_table, item_table, persona_table
+from scoring.tables.shown_traits import conditioning_table, set_sizes
+from scoring.tables.validity import agreement_table, recall_table, validity_table
+from scoring.tables.wording import control_table, ranking_table, variance_table
 
 SHOWN_ITEMS = 100
 ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "→ ½ is unbiased"}

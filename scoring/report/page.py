@@ -13,7 +13,7 @@ from plotly.offline import get_plotlyjs
 from scoring.report.figures import figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.methods import bibtex
-from scoring.subgroups import MEASURES
+from scoring.statistics.subgroups import MEASURES
 
 SHOWN_PERSONAS = 200
 MAP = "world_110m"

@@ -9,9 +9,9 @@ from collections import defaultdict
 
 import numpy as np
 
-from scoring.effect import persona_effect
-from scoring.simulation import Design, simulate
-from scoring.subgroups import Slicing, effect_tables
+from scoring.statistics.effect import persona_effect
+from scoring.statistics.simulation import Design, simulate
+from scoring.statistics.subgroups import Slicing, effect_tables
 
 PERSONAS = (5, 10, 20, 50, 100, 200)
 ITEMS = (5, 10, 20, 50, 100, 300)

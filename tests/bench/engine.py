@@ -25,13 +25,13 @@ import aiohttp
 sys.path[0] = str(Path(__file__).parents[1] / "support")  # not this folder: it has a personas.py of its own
 from studies import model
 
-from runner import engine
 from runner.backends.base import Answer
-from runner.backends.chat import body
-from runner.config import Study
-from runner.engine import prepared, run
-from runner.requests import Request, Usage, canonical
-from scoring.answers import Response
+from runner.backends.chat_completions import body
+from runner.backends.request import Request, Usage, canonical
+from runner.engine import run as engine
+from runner.engine.run import prepared, run
+from runner.study.config import Study
+from scoring.answers.responses import Response
 
 HERE = Path(__file__).parent
 
@@ -230,7 +230,7 @@ def replay(trials: int) -> None:
 
 def replay_file(path: Path) -> None:
     """Run a finished study again, and report it."""
-    from runner.findings import study_findings
+    from runner.results.study_report import study_findings
 
     study = Study.load(path)
     began = time.perf_counter()

@@ -19,8 +19,8 @@ from pathlib import Path
 
 sys.path.pop(0)  # this folder: it has a personas.py of its own
 
-from runner.database import insert, open_database
-from runner.shard import Shard
+from runner.store.database import insert, open_database
+from runner.study.shard import Shard
 
 ITEMS = 100
 ITEM = "INSERT INTO item (id, item_id, sha, benchmark, part, grp, record) VALUES (?, ?, ?, 'b', '', ?, '{}')"
@@ -76,7 +76,7 @@ def merging(trials: int) -> None:
 
 def merge_in_process(halves: list[Path], into: Path) -> None:
     """Merge twice, the second time to no effect."""
-    from runner.merge import merge
+    from runner.store.merge import merge
 
     for what in ("merge", "merge again"):
         began = time.perf_counter()

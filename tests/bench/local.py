@@ -51,8 +51,8 @@ SHAPES = {"llama-3.2-1b": (2048, 8192, 16), "llama-3.1-8b": (4096, 14_336, 32)} 
 
 def real_requests(count: int, dtype: str) -> tuple[Any, list[Any]]:
     """The model's identity, and requests of a study, persona by persona."""
-    from runner.config import Study
-    from runner.engine import prepared
+    from runner.engine.run import prepared
+    from runner.study.config import Study
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "study.toml"
@@ -193,7 +193,7 @@ def matrix_seconds(model: Any, tokens: int) -> float:
 
 def distinct(rows: Sequence[Sequence[int]]) -> int:
     """Tokens of all rows, each common prefix once."""
-    from runner.serve.tree import common
+    from runner.serve.prefix_tree import common
 
     ranked = sorted(list(row) for row in rows)
     return sum(map(len, ranked)) - sum(common(*pair) for pair in pairwise(ranked))
@@ -212,7 +212,7 @@ def compare(count: int, threads: int, dtype: str, ways: Sequence[str]) -> None:
 
     from runner.backends.local import weights
     from runner.serve.loading import load
-    from runner.serve.model import Prompter
+    from runner.serve.prompts import Prompter
 
     asked, requests = real_requests(count, dtype)
     source, gguf = weights(asked.section.id)
@@ -261,10 +261,10 @@ def shapes(name: str, people: int, questions: int, device: str) -> None:
     import torch
     from transformers import AutoModelForCausalLM, GenerationConfig, LlamaConfig
 
-    from runner.serve.batching import Waiting, fill
-    from runner.serve.memory import START
-    from runner.serve.model import Row
-    from runner.serve.passes import Passes
+    from runner.serve.batcher import Waiting, fill
+    from runner.serve.forward import Passes
+    from runner.serve.prompts import Row
+    from runner.serve.token_budget import START
 
     hidden, intermediate, layers = SHAPES[name]
     config = LlamaConfig(

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from runner.database import insert, open_database, register
-from runner.scores import load_gold, load_items, load_scores
+from runner.store.database import insert, open_database, register
+from runner.store.scores import load_gold, load_items, load_scores
 from scoring.report.findings import findings
 from scoring.report.page import page
-from scoring.subgroups import Slicing
+from scoring.statistics.subgroups import Slicing
 
 PERSONAS, MODELS, ROTATIONS, GROUP = 1000, 2, 2, 4
 COUNTRIES = ("AUS", "BRA", "CAN", "CHN", "COL", "DEU", "FRA", "IND", "KEN", "MAR", "MEX", "NOR", "SWE", "UKR", "USA")

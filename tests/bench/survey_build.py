@@ -17,10 +17,10 @@ import pycountry
 import pyreadstat
 
 sys.path.pop(0)  # this folder: the script would hide the package whose name it has
-from personas.build import Options, Request, build
-from personas.respondents import combine
-from personas.sample import deviation, sample
-from personas.store import write_personas
+from personas.people.respondents import combine
+from personas.people.sample import deviation, sample
+from personas.release.parquet import write_personas
+from personas.surveys.build import Options, Request, build
 
 STRATA = ["country", "age_band", "gender"]
 ALPHA3 = [entry.alpha_3 for entry in pycountry.countries]

@@ -163,7 +163,7 @@ def _measured(database: Path, seconds: float) -> float:
 
 
 def _answered(database: Path) -> int:
-    from runner.view.file import reading
+    from runner.view.queries.file import reading
 
     if not database.exists():
         return 0

@@ -10,8 +10,8 @@ from waiting import wait_until
 
 from scoring.report.findings import findings
 from scoring.report.page import page
-from scoring.simulation import as_scores
-from scoring.subgroups import Slicing
+from scoring.statistics.simulation import as_scores
+from scoring.statistics.subgroups import Slicing
 
 HOSTILE = "</script><script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>"
 SQUARE = {

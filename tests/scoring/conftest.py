@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from runner.assets import cache_directory, fetch
+from runner.study.assets import cache_directory, fetch
 
 LM_EVAL = "lm_eval==0.4.13"
 

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from waiting import HUNG
 
-from runner.config import Study
-from runner.database import open_database
-from runner.engine import run
+from runner.engine.run import run
+from runner.store.database import open_database
+from runner.study.config import Study
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["runner.engine", "runner.backends.openai_batch", "runner.backends.gemini_batch"])
+_context.set_forkserver_preload(
+    ["runner.engine.run", "runner.backends.batches.openai_jobs", "runner.backends.batches.gemini_jobs"]
+)
 
 
 def run_in_process(study: Path) -> BaseProcess:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from runner.config import Study
+from runner.study.config import Study
 
 ROOT = Path(__file__).parents[2]
 

@@ -10,15 +10,15 @@ from dash.exceptions import PreventUpdate
 
 from personas.errors import MtpaError
 from runner.view.background import result
-from runner.view.compare import DIFFERENT, KINDS, Answered, Pair, Sides, pairs, personas
-from runner.view.computed import compared
-from runner.view.file import version_of
 from runner.view.pages.parts import block, dropdown, grid, number, options, response, table, trial_address
+from runner.view.pages.text import line, visible
+from runner.view.queries.file import version_of
+from runner.view.queries.side_by_side import DIFFERENT, KINDS, Answered, Pair, Sides, pairs, personas
+from runner.view.queries.trial_table import Filter, latest
 from runner.view.source import Source
-from runner.view.text import line, visible
-from runner.view.trials import Filter, latest
+from runner.view.statistics import compared
 from scoring.report.findings import title_of
-from scoring.subgroups import MEASURES
+from scoring.statistics.subgroups import MEASURES
 
 PAGE = "compare"
 FIELDS = tuple(each.name for each in fields(Sides))

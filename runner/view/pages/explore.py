@@ -7,9 +7,20 @@ from dash import MATCH, Dash, Input, Output, State, ctx, dcc, html, no_update
 from dash.exceptions import PreventUpdate
 
 from runner.view.pages.parts import block, dropdown, entry, grid, number, options, response, trial_address
+from runner.view.pages.text import line
+from runner.view.queries.trial_table import (
+    BASELINE,
+    COUNTED,
+    FAILED,
+    STATUSES,
+    Choices,
+    Filter,
+    Row,
+    count,
+    latest,
+    page,
+)
 from runner.view.source import Source
-from runner.view.text import line
-from runner.view.trials import BASELINE, COUNTED, FAILED, STATUSES, Choices, Filter, Row, count, latest, page
 
 PAGE = "explore"
 FIELDS = tuple(each.name for each in fields(Filter))

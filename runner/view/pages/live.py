@@ -5,16 +5,16 @@ from typing import Any
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
-from runner.view.computed import Effects
-from runner.view.figures import narrowing
-from runner.view.file import request_stop, version_of
-from runner.view.live import Live
+from runner.view.pages.narrowing import narrowing
 from runner.view.pages.parts import bar, moment, named, number, table
+from runner.view.pages.text import line, visible
+from runner.view.queries.file import request_stop, version_of
+from runner.view.queries.heartbeat import Live
 from runner.view.source import Source
-from runner.view.text import line, visible
+from runner.view.statistics import Effects
 from scoring.report.figures import forest
 from scoring.report.findings import title_of
-from scoring.subgroups import MEASURES
+from scoring.statistics.subgroups import MEASURES
 
 BEAT, SLOWLY = 2000, 5000  # milliseconds: while a run goes, and otherwise
 _PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}

@@ -7,8 +7,8 @@ from urllib.parse import quote
 import dash_ag_grid as dag
 from dash import dcc, html
 
-from runner.view.text import line, visible
-from runner.view.trials import Place
+from runner.view.pages.text import line, visible
+from runner.view.queries.trial_table import Place
 
 BLOCK = 100
 

@@ -6,8 +6,8 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 
 from personas.errors import MtpaError
 from runner.view.background import result
+from runner.view.pages.text import visible
 from runner.view.source import Source
-from runner.view.text import visible
 
 
 def render(source: Source, search: str) -> list[Any]:

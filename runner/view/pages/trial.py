@@ -6,12 +6,12 @@ from urllib.parse import parse_qs
 from dash import html
 
 from personas.errors import InputError
-from runner.view.compare import Sides
 from runner.view.pages.parts import number, pairs, table, trial_address
+from runner.view.pages.text import line, plain, visible
+from runner.view.queries.side_by_side import Sides
+from runner.view.queries.trial import Opened, opened
+from runner.view.queries.trial_table import BASELINE, Filter, Place
 from runner.view.source import Source
-from runner.view.text import line, plain, visible
-from runner.view.trial import Opened, opened
-from runner.view.trials import BASELINE, Filter, Place
 
 
 def render(source: Source, search: str) -> list[Any]:

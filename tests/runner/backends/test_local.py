@@ -21,12 +21,12 @@ from personas.errors import MachineError
 from runner.backends import make_backend
 from runner.backends.base import Learn
 from runner.backends.local import DEATHS, LOSSES, LocalBackend, local_identity
-from runner.config import ModelSection
-from runner.context import BackendFactory
-from runner.engine import run
-from runner.requests import ModelIdentity, Request
-from runner.retry import BadRequest
-from runner.state import State
+from runner.backends.request import ModelIdentity, Request
+from runner.backends.retry import BadRequest
+from runner.engine.context import BackendFactory
+from runner.engine.run import run
+from runner.engine.state import State
+from runner.study.config import ModelSection
 
 LOCAL = {"name": "small", "backend": "local", "id": "smollm2-135m-instruct", "dtype": "float32"}
 

@@ -22,12 +22,12 @@ from waiting import HUNG, until, wait_until  # noqa: E402
 
 from personas.errors import InputError, MachineError  # noqa: E402
 from runner.backends import make_backend  # noqa: E402
-from runner.backends.cluster import room  # noqa: E402
 from runner.backends.ray import BLOCK, RayBackend  # noqa: E402
-from runner.config import ModelSection, RaySection, Study  # noqa: E402
-from runner.engine import run  # noqa: E402
-from runner.requests import ModelIdentity, Request  # noqa: E402
-from runner.state import State  # noqa: E402
+from runner.backends.ray_cluster import room  # noqa: E402
+from runner.backends.request import ModelIdentity, Request  # noqa: E402
+from runner.engine.run import run  # noqa: E402
+from runner.engine.state import State  # noqa: E402
+from runner.study.config import ModelSection, RaySection, Study  # noqa: E402
 from tests.support.studies import load, rows, start, write_study  # noqa: E402
 
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for "whatever address others reach this machine at"

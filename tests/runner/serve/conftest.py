@@ -7,7 +7,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from runner.backends.local import weights  # noqa: E402
-from runner.serve.served import ServedModel  # noqa: E402
+from runner.serve.model import ServedModel  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,8 @@ from openai import AsyncOpenAI, BadRequestError  # noqa: E402
 
 from runner.serve.app import application  # noqa: E402
 from runner.serve.generation import ends  # noqa: E402
-from runner.serve.memory import TokenBudget  # noqa: E402
-from runner.serve.served import ServedModel  # noqa: E402
+from runner.serve.model import ServedModel  # noqa: E402
+from runner.serve.token_budget import TokenBudget  # noqa: E402
 
 CAPITAL = [{"role": "user", "content": "What is the capital of France?"}]
 

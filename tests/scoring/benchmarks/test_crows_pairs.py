@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from personas.errors import InputError
-from scoring.answers import Outcome, Response
+from scoring.answers.items import Item, continuations, option_order, question_text
+from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.crows_pairs import CrowsPairs, absolute_difference
-from scoring.items import Item, continuations, option_order, question_text
 
 Find = Callable[[str], Path]
 

@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 from personas.errors import InputError
-from scoring.answers import Outcome, Response
+from scoring.answers.items import question_text
+from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.normad import NormAd
-from scoring.items import question_text
 
 FULL = "ID,Country,Other Country,Value,Rule-of-Thumb,Story,Gold Label\n"
 

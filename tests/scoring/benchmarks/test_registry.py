@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from personas.errors import InputError
-from scoring.answers import Outcome, Response
+from scoring.answers.items import option_order
+from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import Benchmark, benchmark, registry
-from scoring.items import option_order
 
 DOCS = Path(__file__).parents[3] / "docs" / "benchmarks"
 

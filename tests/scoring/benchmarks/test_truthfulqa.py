@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from personas.errors import InputError
-from scoring.answers import Outcome, Response
+from scoring.answers.items import Item, continuations, option_order, question_text
+from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import JudgeQuestion
 from scoring.benchmarks.truthfulqa import TruthfulQA2025, TruthfulQAv0, answer_scores, mc_scores
-from scoring.items import Item, continuations, option_order, question_text
 
 Find = Callable[[str], Path]
 EDITIONS = {"v0": TruthfulQAv0(), "2025": TruthfulQA2025()}

@@ -1,0 +1,1 @@
+"""Who was asked: respondents, samples of them, their counterfactual twins."""

@@ -1,0 +1,1 @@
+"""From a respondent's answers to the words of a prompt."""

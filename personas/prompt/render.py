@@ -1,0 +1,194 @@
+"""From a persona to the words that stand before a question, and to the messages that are sent."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from personas.errors import InputError, nearest
+from personas.prompt.neutral import neutral_text
+from personas.prompt.phrases import SECOND, THIRD, Facts, Wording, facts
+from personas.traits import Persona, Trait, catalogue
+
+Format = Literal["none", "prose-paper", "prose", "bullets", "json", "oneliner", "neutral"]
+Frame = Literal["role", "user", "third-person"]
+Placement = Literal["prompt", "system"]
+Message = dict[str, str]
+
+_PERSPECTIVE = "It is very important that you always answer questions from this perspective."
+_CHARGES: Mapping[Frame, str] = {
+    "role": f"{_PERSPECTIVE} Your personality is the set of attributes below.",
+    "user": "Their personality is the set of attributes below.",
+    "third-person": (
+        "It is very important that the answer is always given from this perspective. "
+        "Their personality is the set of attributes below."
+    ),
+}
+# As the paper prints it.
+_PAPER_CHARGE = f"{_PERSPECTIVE} Your personality as the set of attributes below."
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One choice of how a persona is written and where it stands; equal for baseline and persona but for the text.
+
+    `trait_order` 0 is the order of the traits shown; every other number is a permutation of its own, the same for
+    all personas.
+    """
+
+    format: Format = "prose"
+    frame: Frame = "role"
+    placement: Placement = "prompt"
+    trait_order: int = 0
+
+
+def render(persona: Persona, traits: Mapping[str, Trait], shown: Sequence[str], variant: Variant) -> str:
+    """The persona as the variant writes it; "" for the format `none`.
+
+    `shown` names the traits that may appear, in order. Every format tells the same facts: age, gender, country and
+    country of birth make the opening, every other answer is a clause under its section, a missing answer is left out.
+    `prose-paper` is the layout of the paper's Figure 2 (Tehenan, Chamoun & Vlachos 2025), byte for byte.
+    """
+    if variant.format == "none":
+        return ""
+    if variant.format == "neutral":
+        prose = Variant("prose", variant.frame, variant.placement, variant.trait_order)
+        return neutral_text(len(render(persona, traits, shown, prose).split()))
+    as_paper = variant.format == "prose-paper"
+    wording = Wording(SECOND if variant.frame == "role" else THIRD, as_paper)
+    told = facts(persona, traits, permuted(shown, variant.trait_order), wording)
+    told = Facts(told.opening, _ordered(told.sections, variant.trait_order))
+    charge = _PAPER_CHARGE if as_paper and variant.frame == "role" else _CHARGES[variant.frame]
+    layout = {"bullets": _bullets, "json": _json, "oneliner": _oneliner}.get(variant.format, _prose)
+    return ("[PERSONA] " if as_paper else "") + layout(told, variant.frame, charge)
+
+
+def permuted(shown: Sequence[str], trait_order: int) -> list[str]:
+    """The traits in one of the orders: 0 is their own, every other number a permutation by sha256."""
+    if trait_order == 0:
+        return list(shown)
+    return sorted(shown, key=lambda name: hashlib.sha256(f"{trait_order}\x1f{name}".encode()).digest())
+
+
+def _ordered(sections: Mapping[str, tuple[str, ...]], trait_order: int) -> dict[str, tuple[str, ...]]:
+    """Sections in the catalogue's order, or, where the traits are permuted, in that of their first trait."""
+    known = catalogue().sections if trait_order == 0 else ()
+    names = [*(name for name in known if name in sections), *(name for name in sections if name not in known)]
+    return {name: sections[name] for name in names}
+
+
+def _framed(opening: str, frame: Frame) -> str:
+    """The sentence that introduces the persona."""
+    return {
+        "role": f"You are answering as {opening}.",
+        "user": f"The user is {opening}.",
+        "third-person": f"How would {opening}{',' if ',' in opening else ''} answer?",
+    }[frame]
+
+
+def _prose(told: Facts, frame: Frame, charge: str) -> str:
+    text = f"{_framed(', '.join(told.opening), frame)} {charge}"
+    said = [f"{section}: {'; '.join(clauses)}." for section, clauses in told.sections.items()]
+    return "\n".join([text, " ".join(said)]) if said else text
+
+
+def _bullets(told: Facts, frame: Frame, charge: str) -> str:
+    lines = [f"- {section}: {clause}" for section, clauses in told.sections.items() for clause in clauses]
+    return "\n".join([f"{_framed(_PERSON, frame)} {charge}", *(f"- {part}" for part in told.opening), *lines])
+
+
+def _json(told: Facts, frame: Frame, charge: str) -> str:
+    table = {"Person": list(told.opening), **{section: list(clauses) for section, clauses in told.sections.items()}}
+    return f"{_framed(_PERSON, frame)} {charge}\n{json.dumps(table, ensure_ascii=False)}"
+
+
+def _oneliner(told: Facts, frame: Frame, charge: str) -> str:
+    said = "; ".join(clause for clauses in told.sections.values() for clause in clauses)
+    line = _framed(", ".join(told.opening), frame)
+    return f"{line} {said[:1].upper()}{said[1:]}." if said else line
+
+
+_PERSON = "the person described below"
+
+
+def compose(persona_text: str | None, question: str, system: str, variant: Variant) -> list[Message]:
+    """The chat messages of a trial: [{"role": ..., "content": ...}], a system message first where there is one.
+
+    `persona_text` None (or "") is the baseline: the same messages without the persona, hence also the same system
+    message, and without the literal marks [PERSONA] and [PROMPT] of `prose-paper`.
+
+    Raises InputError where the persona belongs into the system message and the study gives no system text to put it
+    after: a chat template would put a text of its own into the baseline.
+    """
+    if variant.placement == "system" and not system:
+        raise InputError(
+            '[variants] placements: "system" needs a system text that the baseline is sent too: set [variants] system'
+        )
+    if persona_text and variant.format == "prose-paper":
+        question = f"[PROMPT] {question}"
+    if persona_text and variant.placement == "system":
+        system = f"{system}\n{persona_text}"
+    elif persona_text:
+        question = f"{persona_text}\n{question}"
+    messages = [{"role": "system", "content": system}] if system else []
+    return [*messages, {"role": "user", "content": question}]
+
+
+def cluster(persona: Persona, shown: Sequence[str]) -> str:
+    """Identifies what a persona shows: respondents who read the same are one cluster (16 hex digits).
+
+    A hash of the shown trait=code pairs, so it is the same under every format.
+    """
+    pairs = {name: persona.answers[name] for name in shown if name in persona.answers}
+    told = {**pairs, "country": persona.country} if "country" in shown else pairs
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def chosen_traits(selection: str | Sequence[str], traits: Mapping[str, Trait]) -> list[str]:
+    """The traits that a study shows: "core", "demographic", "all" and "all-but:NAME" (all traits but that one) in the
+    catalogue's order, a list in its own.
+
+    Raises InputError for a name that no survey of the study has.
+    """
+    core = [name for name, trait in traits.items() if trait.use != "extended"]
+    if isinstance(selection, str):
+        named = {
+            "all": list(traits),
+            "core": core,
+            "demographic": [name for name in core if traits[name].use == "demographic"],
+        }
+        if selection.startswith("all-but:"):
+            left_out = _known(selection.removeprefix("all-but:"), traits)
+            return [name for name in traits if name != left_out]
+        if selection not in named:
+            raise InputError(
+                f"[personas] traits: unknown selection {selection!r}; {nearest(selection, [*named, 'all-but:NAME'])}"
+            )
+        return named[selection]
+    return [_known(name, traits) for name in selection]
+
+
+def trait_sets(selections: Sequence[str | Sequence[str]], traits: Mapping[str, Trait]) -> list[list[str]]:
+    """The traits of each selection, the smallest set first. Raises InputError where one does not hold the smallest:
+    respondents who read the same in that one must be one cluster in all."""
+    sets = sorted((chosen_traits(each, traits) for each in selections), key=len)
+    for each in sets[1:]:
+        if lacking := [name for name in sets[0] if name not in each]:
+            raise InputError(
+                f"[variants] traits: the smallest set has {lacking[0]!r}, a larger one does not; add it there"
+            )
+    return sets
+
+
+def set_name(shown: Sequence[str]) -> str:
+    """What a report calls a set of traits, such as "demographic (10)" or "demographic, value (33)"."""
+    core = catalogue().traits
+    uses = {core[name].use if name in core else "extended" for name in shown}
+    return f"{', '.join(sorted(uses))} ({len(shown)})"
+
+
+def _known(name: str, traits: Mapping[str, Trait]) -> str:
+    if name not in traits:
+        raise InputError(f"[personas] traits: unknown trait {name!r}; {nearest(name, traits)}")
+    return name

@@ -1,0 +1,1 @@
+"""Files of personas: Parquet, and the two JSON layouts of the paper."""

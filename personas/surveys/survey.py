@@ -1,0 +1,222 @@
+"""The description of a survey: one TOML file that says where everything stands and how it is harmonised."""
+
+import re
+import tomllib
+from fnmatch import fnmatchcase
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from personas.errors import InputError, nearest
+from personas.traits import OTHER, Trait, catalogue, trait_from
+
+Model = TypeVar("Model", bound=BaseModel)
+Reason = int
+Reasons = dict[str, Reason]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CountryColumn(_Table):
+    """The country's column: ISO 3166-1 codes of any kind, or values recoded to alpha-3."""
+
+    variable: str | list[str]
+    recode: dict[str, str] = {}
+
+
+class WaveColumn(_Table):
+    """The wave's column. `expected` are its only values; with `per_row` they are the waves that are kept, and each
+    respondent's wave is the value itself."""
+
+    variable: str
+    expected: list[int] = []
+    per_row: bool = False
+
+
+class Columns(_Table):
+    """Where the respondent's id, country, weight, wave and region stand; a bare country code holds for the whole
+    file. Of several names the first that the file has is taken; of several weights, the first that a row has."""
+
+    id: str | list[str]
+    country: str | CountryColumn
+    weight: str | list[str] = []
+    wave: WaveColumn | None = None
+    region: str = ""
+
+
+class MissingCodes(_Table):
+    """How the survey says why an answer is missing; every reason is a code of `personas.traits.MISSING`.
+
+    `codes` are numbers as the file has them, `letters` Stata's extended missings, `labels` the first words of a value
+    label, in lower case without punctuation. A label goes before a letter; a blank cell is `blank`.
+    """
+
+    codes: Reasons = {}
+    letters: Reasons = {}
+    labels: Reasons = {}
+    blank: Reason = Field(default=-2, lt=0)
+
+
+class Override(_Table):
+    """Another variable that settles the answer where its value is listed."""
+
+    variable: str
+    recode: dict[str, int]
+
+
+class TraitSource(_Table):
+    """Which variable a catalogue trait comes from, and how its values become catalogue codes.
+
+    `otherwise` is the reason for values that neither `recode` nor the trait's scale has (without it they are
+    suspect). `own_country` lists the reasons (as codes) that stand for the country of the interview; `deciles` ranks
+    the file's brackets into ten steps.
+    """
+
+    variable: str
+    recode: dict[str, int] = {}
+    overrides: list[Override] = []
+    otherwise: int | None = Field(default=None, lt=0)
+    own_country: list[int] = []
+    deciles: bool = False
+    proxy: str = ""
+
+
+class Extra(_Table):
+    """Variables that become extended traits as the file itself describes them: names, globs ("con*") and ranges
+    ("Q1..Q45")."""
+
+    variables: list[str]
+    domain: str
+    section: str = "Opinions"
+
+
+class Survey(_Table):
+    """One survey, as its TOML file describes it. `asset` and `file` say where the starter surveys come from."""
+
+    survey: str
+    title: str
+    wave: str = ""
+    asset: str = ""
+    file: str = ""
+    restricted: bool
+    licence: str
+    citation: str
+    contains: list[str] = []
+    reversed_suffix: str = ""
+    columns: Columns
+    missing: MissingCodes = MissingCodes()
+    traits: dict[str, TraitSource]
+    scales: dict[str, dict[str, Any]] = {}
+    extended: dict[str, dict[str, Any]] = {}
+    skip: list[str] = []
+    extra: list[Extra] = []
+
+    def defined(self) -> dict[str, tuple[Trait, TraitSource]]:
+        """The traits that the description itself defines, catalogue traits first, each with its source."""
+        core, result = catalogue().traits, {}
+        for name, source in self.traits.items():
+            if name not in core:
+                raise InputError(f"survey {self.survey!r}: unknown catalogue trait {name!r}; {nearest(name, core)}")
+            result[name] = (core[name], source)
+        for short, table in self.extended.items():
+            name = f"{self.survey}:{short}"
+            shared = table.get("answers")
+            merged = {**(self.scales.get(str(shared), {}) if shared else {}), **table}
+            trait = trait_from(name, table, catalogue().domains, {**catalogue().scales, **self.scales}, "extended")
+            keys = TraitSource.model_fields.keys() & merged.keys()
+            result[name] = (trait, _checked(TraitSource, {key: merged[key] for key in keys}, self.survey))
+        return result
+
+    def extra_for(self, variable: str) -> Extra | None:
+        """The rule under which a variable of the file becomes an extended trait; None when it does not."""
+        if any(matches(variable, pattern) for pattern in self.skip):
+            return None
+        return next((rule for rule in self.extra if any(matches(variable, each) for each in rule.variables)), None)
+
+
+def matches(variable: str, pattern: str) -> bool:
+    """Whether a variable is meant by a name, a glob, or a range such as "Q1..Q45", whatever the case."""
+    variable, pattern = variable.lower(), pattern.lower()
+    if ends := _range(pattern):
+        prefix, first, last = ends
+        number = variable.removeprefix(prefix)
+        return variable.startswith(prefix) and number.isdecimal() and first <= int(number) <= last
+    return fnmatchcase(variable, pattern)
+
+
+@cache
+def _range(pattern: str) -> tuple[str, int, int] | None:
+    found = re.fullmatch(r"([a-z_]+)(\d+)\.\.\1(\d+)", pattern)
+    return (found[1], int(found[2]), int(found[3])) if found else None
+
+
+def known_surveys() -> list[str]:
+    """The names of the surveys that come with the program."""
+    folder = files("personas.surveys")
+    return sorted(entry.name[: -len(".toml")] for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_survey(name: str) -> Survey:
+    """The description of a built-in survey, or of a TOML file of the user's.
+
+    Raises InputError for an unknown name, a file that cannot be read, and a key that a description does not have.
+    """
+    if name.endswith(".toml"):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"survey description {name}: {getattr(error, 'strerror', None) or error}") from None
+    elif name in known_surveys():
+        text = files("personas.surveys").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+    else:
+        raise InputError(f"unknown survey {name!r}; {nearest(name, known_surveys())} (or give a .toml of your own)")
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"survey description {name}: {error}") from None
+    survey = _checked(Survey, table, name)
+    survey.defined()
+    for rule in survey.extra:
+        if rule.domain not in catalogue().domains:
+            raise InputError(
+                f"survey {name!r}, extra: unknown domain {rule.domain!r}; {nearest(rule.domain, catalogue().domains)}"
+            )
+    return survey
+
+
+def _checked(model: type[Model], table: dict[str, Any], name: str) -> Model:
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"survey {name!r}, key {place!r}: {first['msg']}") from None
+
+
+def reason(missing: MissingCodes, value: str, label: str) -> Reason | None:
+    """Why a value is missing, from its code or letter and its label; None for an answer.
+
+    >>> reason(MissingCodes(labels={"dk": -1}), "98", "DK/uncoded")
+    -1
+    """
+    if value in missing.codes:
+        return missing.codes[value]
+    words = f"{_plain(label)} "
+    for start, code in missing.labels.items():
+        if words.startswith(f"{start} "):
+            return code
+    letter = value.removeprefix(".").lower()
+    if len(letter) == 1 and letter.isalpha():
+        return missing.letters.get(letter, OTHER)
+    return None
+
+
+def _plain(label: str) -> str:
+    """Lower case, apostrophes gone (the mis-decoded ones too), other punctuation a blank."""
+    text = label.lower().replace("â€™", "").replace("'", "").replace("’", "")
+    return " ".join(re.sub(r"[^\w]+", " ", text).split())

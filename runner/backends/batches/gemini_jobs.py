@@ -1,0 +1,161 @@
+"""Gemini's Batch API, through google-genai."""
+
+import io
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from google.genai import types
+
+from runner.backends.base import Answer
+from runner.backends.batches.base import CANCELLED, EXPIRED, UNANSWERED, JobView, Limits, Result, objects
+from runner.backends.gemini import SDK_ERRORS, GeminiBackend, as_backend_error, contents_of, read
+from runner.backends.http import failure
+from runner.backends.request import Request, canonical
+from runner.backends.retry import BackendError, BadRequest, Transient
+from runner.study.config import ModelSection
+
+# of a request's settings, what stands beside generationConfig and not in it (ai.google.dev/api/generate-content)
+_BESIDE = ("systemInstruction", "safetySettings", "tools", "toolConfig", "cachedContent")
+_FAILED = BadRequest("failed", "the job failed at the provider")
+_ENDED = {
+    "JOB_STATE_SUCCEEDED": UNANSWERED,
+    "JOB_STATE_PARTIALLY_SUCCEEDED": UNANSWERED,
+    "JOB_STATE_FAILED": _FAILED,
+    "JOB_STATE_CANCELLED": CANCELLED,
+    "JOB_STATE_EXPIRED": EXPIRED,
+}
+# what is read of a response: the SDK's types refuse a field that is newer than they are
+_WHOLE: Mapping[str, Any] = {}
+_TOKENS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
+_TOP = {"topCandidates": {"candidates": {"token": _WHOLE, "logProbability": _WHOLE}}}
+_PARTS = {"parts": {"text": _WHOLE, "thought": _WHOLE}}
+_READ: Mapping[str, Any] = {
+    "candidates": {"content": _PARTS, "finishReason": _WHOLE, "logprobsResult": _TOP},
+    "promptFeedback": {"blockReason": _WHOLE},
+    "usageMetadata": dict.fromkeys(_TOKENS, _WHOLE),
+    "modelVersion": _WHOLE,
+}
+# google.rpc.Code → HTTP status (googleapis/googleapis, google/rpc/code.proto)
+_HTTP = {1: 499, 3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 9: 400, 10: 409, 13: 500, 14: 503, 16: 401}
+
+
+class GeminiBatches:
+    """Files of generateContent requests; a file's and its job's display name is the marker."""
+
+    # ai.google.dev/gemini-api/docs/batch-api: 2 GB a file, kept for 48 hours; it names no most requests: one of ours
+    limits = Limits(requests=50_000, size=2_000_000_000, kept=48 * 3_600.0)
+
+    def __init__(self, section: ModelSection) -> None:
+        self._model = section.id
+        self._live = GeminiBackend(section, lambda headers: None)
+
+    def line(self, request: Request) -> bytes:
+        """One JSON object: its `key` is the request's."""
+        settings = self._live.config(request).model_dump(mode="json", exclude_none=True, by_alias=True)
+        beside = {name: settings.pop(name) for name in _BESIDE if name in settings}
+        if isinstance(system := beside.get("systemInstruction"), str):
+            beside["systemInstruction"] = {"parts": [{"text": system}]}
+        found = contents_of(request)
+        spoken = [types.Content(role="user", parts=[types.Part(text=found)])] if isinstance(found, str) else found
+        contents = [each.model_dump(mode="json", exclude_none=True, by_alias=True) for each in spoken]
+        body = {"contents": contents, "generationConfig": settings, **beside}
+        return canonical({"key": request.key.hex(), "request": body}) + b"\n"
+
+    async def upload(self, marker: str, content: bytes) -> str:
+        """files.upload."""
+        with _sdk_errors():
+            config = types.UploadFileConfig(display_name=marker, mime_type="jsonl")
+            file = await self._live.client().aio.files.upload(file=io.BytesIO(content), config=config)
+            return _named(file.name)
+
+    async def find_file(self, marker: str) -> str | None:
+        """By its display name."""
+        with _sdk_errors():
+            async for file in await self._live.client().aio.files.list(config={"page_size": 100}):
+                if file.display_name == marker:
+                    return _named(file.name)
+        return None
+
+    async def create(self, marker: str, file_id: str) -> str:
+        """batches.create."""
+        with _sdk_errors():
+            config = types.CreateBatchJobConfig(display_name=marker)
+            job = await self._live.client().aio.batches.create(model=self._model, src=file_id, config=config)
+            return _named(job.name)
+
+    async def find_job(self, marker: str) -> str | None:
+        """By its display name."""
+        with _sdk_errors():
+            async for job in await self._live.client().aio.batches.list(config={"page_size": 100}):
+                if job.display_name == marker:
+                    return _named(job.name)
+        return None
+
+    async def view(self, job_id: str) -> JobView:
+        """batches.get."""
+        with _sdk_errors():
+            job = await self._live.client().aio.batches.get(name=job_id)
+        state = job.state.name if job.state else "JOB_STATE_UNSPECIFIED"
+        missing = _ENDED.get(state)
+        files = (job.dest.file_name,) if job.dest and job.dest.file_name else ()
+        return JobView(state, ended=missing is not None, files=files, missing=missing or UNANSWERED)
+
+    async def results(self, view: JobView) -> AsyncIterator[Result]:
+        """The lines of the file of results."""
+        for file in view.files:
+            with _sdk_errors():
+                content = await self._live.client().aio.files.download(file=file)
+            for key, line in objects(content, "key"):
+                yield Result(key, _found(line))
+
+    def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
+        """A generateContent response."""
+        try:
+            return read(types.GenerateContentResponse.model_validate(_only(reply, _READ)), request, 0)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Transient("no answer", f"no answer in the line ({type(error).__name__})", charged=True) from None
+
+    async def cancel(self, job_id: str) -> None:
+        """batches.cancel."""
+        with _sdk_errors():
+            await self._live.client().aio.batches.cancel(name=job_id)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._live.close()
+
+
+def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
+    """The response in a line of results, or what became of the request."""
+    reply, error = line.get("response"), line.get("error") or line.get("status")
+    if isinstance(reply, dict) and reply:
+        return reply
+    if not isinstance(error, Mapping):
+        return UNANSWERED
+    code = error.get("code")
+    status = _HTTP.get(code, code) if isinstance(code, int) else 500
+    return failure(status, {}, str(error.get("message") or error).encode())
+
+
+def _only(value: Any, names: Mapping[str, Any]) -> Any:
+    """The named parts of a JSON value, and of theirs the parts named there; the whole where none are named."""
+    if isinstance(value, list):
+        return [_only(each, names) for each in value]
+    if names and isinstance(value, Mapping):
+        return {name: _only(value[name], inner) for name, inner in names.items() if name in value}
+    return value
+
+
+def _named(name: str | None) -> str:
+    if not name:
+        raise ValueError("no name")
+    return name
+
+
+@contextmanager
+def _sdk_errors() -> Iterator[None]:
+    try:
+        yield
+    except SDK_ERRORS as error:
+        raise as_backend_error(error) from None

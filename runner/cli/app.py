@@ -1,0 +1,72 @@
+"""`mtpa-run`: mounts the commands, and turns what goes wrong into a sentence and an exit code."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from personas.errors import MtpaError
+from runner.cli import benchmarks, data, files, init, personas, report
+from runner.cli import study as commands
+from runner.cli.coherence import coherence
+from runner.cli.console import err
+from runner.cli.serve import serve
+from runner.cli.view import view
+from runner.study.config import Study
+
+app = typer.Typer(
+    name="mtpa-run",
+    help="Ask whether a language model stays truthful, fair and well-mannered when it answers as somebody.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for command in (
+    commands.plan,
+    commands.status,
+    report.report,
+    report.diff,
+    commands.explain,
+    commands.rescore,
+    coherence,
+    files.merge,
+    files.bundle,
+    files.unbundle,
+    files.rehydrate,
+    files.export,
+    init.init,
+    serve,
+    view,
+):
+    app.command()(command)
+app.add_typer(personas.app, name="personas", help="Survey files into personas: build, check, show, export.")
+app.add_typer(benchmarks.app, name="benchmarks", help="Benchmarks: list them, show an item, check a file.")
+app.add_typer(data.app, name="data", help="Pinned data and models: list them, fetch them.")
+
+
+@app.callback(invoke_without_command=True)
+def run_study(
+    context: typer.Context,
+    study: Annotated[Path, typer.Option(metavar="FILE", help="The study.")] = Path("mtpa.toml"),
+    limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Run the first N trials of each model.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Spend without asking.")] = False,
+    pilot: Annotated[bool, typer.Option(help="Let a new model's first 50 requests run alone.")] = True,
+    shard: commands.ShardOption = "1/1",
+    acknowledge: Annotated[
+        bool, typer.Option("--acknowledge", help="The surveys' terms allow sending answers to the study's endpoints.")
+    ] = False,
+) -> None:
+    """Without a command: run the study of ./mtpa.toml, or of --study FILE, and report."""
+    context.obj = study
+    if context.invoked_subcommand is None:
+        raise typer.Exit(commands.run_study(Study.load(study).part(shard), limit, yes, pilot, acknowledge))
+
+
+def main() -> None:
+    """The command: one sentence and an exit code for what goes wrong, never a traceback."""
+    try:
+        app()
+    except MtpaError as error:
+        err.print(f"mtpa-run: {escape(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)

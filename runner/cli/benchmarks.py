@@ -1,0 +1,127 @@
+"""`mtpa-run benchmarks`: what there is, what an item looks like as it is sent, and whether a file describes one."""
+
+from collections import Counter
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from personas.errors import InputError
+from runner.study.assets import assets, benchmark_directory, is_cached
+from scoring.answers.items import LETTERS, Item, continuations, option_order, question_text, rotations
+from scoring.benchmarks.base import Benchmark, benchmark, registry
+from scoring.tables.agreement import agreement, read_labels
+
+app = typer.Typer(no_args_is_help=True, help="Benchmarks: list them, look at an item, check a file of your own.")
+Name = Annotated[str, typer.Argument(help="A benchmark's name, or a .toml or lm-eval .yaml file.")]
+
+
+@app.command("list")
+def list_benchmarks() -> None:
+    """Every installed benchmark, its parts and where its data are."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "version", "scored by", "parts", "data"):
+        table.add_column(heading, no_wrap=heading in ("name", "version"))
+    for name, each in sorted(registry().items()):
+        data = ", ".join(_data(asset) for asset in each.assets) or "none needed"
+        parts = ", ".join(each.parts) if any(each.parts) else "-"
+        table.add_row(*(Text(cell) for cell in (name, each.version, each.metric, parts, data)))
+    Console().print(table)
+
+
+@app.command()
+def show(
+    name: Name,
+    item: Annotated[str, typer.Argument(help="An item's id, or its number from 0.")],
+    rotation: Annotated[int, typer.Option(min=0, help="Which order of the options.")] = 0,
+) -> None:
+    """One item, as it is sent, with its right answer."""
+    found = benchmark(name)
+    console = Console()
+    chosen = _find(found, item, console)
+    order = option_order(chosen, rotation)
+    text = question_text(chosen, order)
+    console.print(Panel(Text(text or "(nothing: the continuations are scored alone)"), title=Text(chosen.id)))
+    if chosen.ask == "loglik":
+        for option, continuation in enumerate(continuations(chosen)):
+            console.print(Text(f"{option}  {continuation!r}"))
+    console.print(_facts(chosen, order))
+
+
+@app.command()
+def check(
+    file: Annotated[Path, typer.Argument(help="A .toml file, or a task of lm-evaluation-harness (.yaml).")],
+) -> None:
+    """Read a benchmark file and every record of its data; says what it holds, or what is wrong and where."""
+    if file.suffix not in (".toml", ".yaml", ".yml"):
+        raise InputError(f"{file}: a benchmark file ends in .toml or .yaml; name one")
+    found, console = benchmark(str(file)), Console()
+    items = list(found.load(benchmark_directory(found, lambda line: console.print(Text(line)))))
+    console.print(Text(f"{found.title} ({found.name}, version {found.version or 'not given'}): {len(items)} items"))
+    for part, count in Counter(each.part for each in items).items():
+        of_part = [each for each in items if each.part == part]
+        options = sorted({len(each.choices) for each in of_part})
+        groups = len({each.group for each in of_part})
+        span = f"{options[0]} to {options[-1]}" if len(options) > 1 else f"{options[0]}"
+        console.print(Text(f"  part {part!r}: {count} items in {groups} groups, {span} options"))
+    first = items[0]
+    console.print(Panel(Text(question_text(first, option_order(first))), title=Text(first.id)))
+    console.print(_facts(first, option_order(first)))
+
+
+@app.command("agreement")
+def agreement_command(
+    first: Annotated[
+        Path, typer.Argument(help="Verdicts: a CSV, JSONL or Parquet file with the columns id and label.")
+    ],
+    second: Annotated[Path, typer.Argument(help="Verdicts of a second judge, or of people.")],
+) -> None:
+    """How far two sets of verdicts agree: share of equal ones and Cohen's kappa."""
+    found = agreement(read_labels(first), read_labels(second))
+    kappa = f"{found['kappa']:.3f} ± {1.96 * found['standard_error']:.3f}"
+    Console().print(f"n {found['n']:.0f} · agreement {found['agreement']:.3f} · Cohen's kappa {kappa} (95 %)")
+
+
+def _data(name: str) -> str:
+    return "here" if is_cached(name) else f"to fetch, {assets()[name].size / 1e6:.1f} MB"
+
+
+def _find(found: Benchmark, wanted: str, console: Console) -> Item:
+    """The item of this id or number. Raises InputError where there is none."""
+    items = found.load(benchmark_directory(found, lambda line: console.print(Text(line))))
+    if wanted.isdigit():
+        chosen = next(islice(items, int(wanted), None), None)
+    else:
+        chosen = next((each for each in items if each.id == wanted), None)
+    if chosen is None:
+        first = next(iter(found.load(benchmark_directory(found))))
+        raise InputError(
+            f"benchmark {found.name!r} has no item {wanted!r}; give a number, or an id such as {first.id!r}"
+        )
+    return chosen
+
+
+def _facts(item: Item, order: tuple[int, ...]) -> Table:
+    """What is known of an item beside its text."""
+    table = Table.grid(padding=(0, 2))
+    facts = {
+        "part": item.part,
+        "asked": item.ask,
+        "group": item.group,
+        "orders": str(rotations(item, len(item.choices))),
+    }
+    if item.weights is not None:
+        shown = [(LETTERS[place] if item.ask == "letter" else str(place), option) for place, option in enumerate(order)]
+        facts["worth"] = ", ".join(f"{label} {item.weights[option]:.3g}" for label, option in shown)
+    if item.roles is not None and any(item.roles):
+        facts["roles"] = ", ".join(str(item.roles[option] or "-") for option in order)
+    facts |= {str(name): str(value) for name, value in item.meta.items()}
+    for label, value in facts.items():
+        if value and value != "nan":
+            table.add_row(Text(label, style="dim"), Text(value))
+    return table

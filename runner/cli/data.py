@@ -1,0 +1,92 @@
+"""`mtpa-run data`: pinned data and models, and what a study's file keeps."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from personas.errors import InputError
+from runner.cli.console import out
+from runner.study.assets import assets, cache_directory, fetch, is_cached
+from runner.study.config import Study
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command("list")
+def list_assets() -> None:
+    """Every asset: size, licence, and whether it is in the cache."""
+    console = Console()
+    table = Table("name", "what", "licence", "MB", "cached", caption=f"Cache: {escape(str(cache_directory()))}")
+    for name, asset in assets().items():
+        cached = "yes" if is_cached(name) else "no"
+        table.add_row(name, escape(asset.title), escape(asset.licence), f"{asset.size / 1e6:.1f}", cached)
+    console.print(table)
+
+
+@app.command("fetch")
+def fetch_assets(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
+    """Fetch assets into the cache; what is there and whole is not fetched again."""
+    console, remarks = Console(), Console(stderr=True)
+    for name in names:
+        path = fetch(name, lambda line: remarks.print(escape(line), style="dim", highlight=False, soft_wrap=True))
+        console.print(f"{name}: {escape(str(path))}", highlight=False, soft_wrap=True)
+
+
+@app.command("prune")
+def prune_database(
+    context: typer.Context,
+    delete: Annotated[
+        bool, typer.Option("--delete", help="Delete it, after asking; without, it is only shown.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+) -> None:
+    """What the study's last run did not ask for any more, and failures that were mended since: shown, or deleted."""
+    from runner.store.prune import prune
+
+    path = Study.load(context.obj).database
+    found = prune(path)
+    if not found.total:
+        out.print(f"{escape(str(path))}: everything is of use.", highlight=False, soft_wrap=True)
+        return
+    table = Table("rows", "of no use any more")
+    for name, count in found.rows.items():
+        table.add_row(f"{count:,}", _PRUNED[name])
+    out.print(table)
+    if found.micro_usd:
+        out.print(f"The answers among them cost ${found.micro_usd / 1e6:,.4f}.", highlight=False)
+    if not delete:
+        out.print("Nothing is deleted yet: --delete deletes it.")
+        return
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"{path}: deleting what was paid for is asked about first; agree with --yes")
+        typer.confirm("Delete it?", abort=True)
+    gone = prune(path, delete=True)
+    out.print(f"{gone.total:,} rows deleted; `mtpa-run data vacuum` gives their space back.", highlight=False)
+
+
+@app.command("vacuum")
+def vacuum_database(context: typer.Context) -> None:
+    """Rewrite the study's database without the space that deleted rows left; not while a run is on."""
+    from runner.store.prune import vacuum
+
+    path = Study.load(context.obj).database
+    before, after = vacuum(path)
+    line = f"{escape(str(path))}: {before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now."
+    out.print(line, highlight=False, soft_wrap=True)
+
+
+_PRUNED = {
+    "score": "scores of trials that the last run did not select",
+    "completion": "answers that no score is of",
+    "failure": "failures of such trials, or of trials answered since",
+    "text": "texts of prompts that no answer is to",
+    "model": "models",
+    "item": "items",
+    "persona": "personas",
+    "variant": "variants",
+}

@@ -1,0 +1,121 @@
+"""What `mtpa-run` does with the files of a study: merge, bundle, unbundle, rehydrate, export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from personas.errors import InputError
+from runner.cli.console import err, out, say
+from runner.study.config import Study
+
+
+def merge(
+    sources: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Databases of one study, such as its shards.")],
+    into: Annotated[Path, typer.Option(metavar="FILE", help="The file that gets everything; made if absent.")],
+) -> None:
+    """Join databases: answers by their key, scores, failures, spending; merging again changes nothing."""
+    from runner.store.merge import merge as merged
+
+    found = merged(sources, into, say)
+    counts = ", ".join(f"{name} {found.brought.get(table, 0):,}" for table, name in _COUNTED.items())
+    out.print(f"New in {escape(str(into))}: {counts}.", highlight=False, soft_wrap=True)
+    if found.conflicting:
+        out.print(f"{found.conflicting:,} requests have two answers; the first is kept:", highlight=False)
+        for key, kept, other in found.conflicts:
+            out.print(escape(f"  {key[:16]}…: kept {kept}, not {other}"), highlight=False, soft_wrap=True)
+        if found.conflicting > len(found.conflicts):
+            out.print(f"  and {found.conflicting - len(found.conflicts):,} more", highlight=False)
+    if found.left_out:
+        remark = f"{found.left_out:,} scores of answers that were not kept are left out: `mtpa-run` scores them anew."
+        err.print(remark, highlight=False, soft_wrap=True)
+    for remark in found.remarks:
+        err.print(escape(f"{remark[0].upper()}{remark[1:]}."), highlight=False, soft_wrap=True)
+
+
+_COUNTED = {"completion": "answers", "score": "scores", "failure": "failures", "run": "runs"}
+
+
+MayShare = Annotated[
+    bool, typer.Option("--i-may-share", help="With the personas: you have leave of the surveys' publishers.")
+]
+
+
+def bundle(
+    context: typer.Context,
+    to: Annotated[Path | None, typer.Option(metavar="FILE", help="Beside the database if absent.")] = None,
+    share: MayShare = False,
+) -> None:
+    """The study, its versions and its redacted database in one archive that makes every table again."""
+    from runner.sharing.bundle import write_bundle
+
+    study = Study.load(context.obj)
+    path = write_bundle(study, to or study.database.with_suffix(".bundle.zip"), share)
+    what = "with its personas" if share else "redacted: hashes of respondents and the columns of [report]"
+    line = f"Written: {path}, {path.stat().st_size / 1e6:,.1f} MB, {what}."
+    out.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def unbundle(
+    path: Annotated[Path, typer.Argument(metavar="BUNDLE", help="An archive of `mtpa-run bundle`.")],
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="A new folder.")],
+) -> None:
+    """Unpack a bundle, after checking it; its reports need no survey file."""
+    from runner.sharing.bundle import unbundle as unpacked
+
+    study = unpacked(path, to)
+    command = f"mtpa-run --study {study.path}"
+    out.print(
+        escape(
+            f"Unpacked. {command} report: its tables. If you hold the survey's file, put it where [personas] sources "
+            f"says, and {command} rehydrate puts the personas back."
+        ),
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def rehydrate(context: typer.Context) -> None:
+    """Put the personas of an unpacked bundle back, from the survey's file that the study names."""
+    from runner.sharing.rehydrate import rehydrate as put_back
+
+    found = put_back(Study.load(context.obj), say)
+    out.print(f"{found.personas:,} personas and {found.answers:,} answers are whole again.", highlight=False)
+    if found.gone:
+        remark = f"{found.gone:,} long answers were not in the bundle: their scores stay, a run would ask them again."
+        out.print(remark, highlight=False, soft_wrap=True)
+
+
+def export(
+    context: typer.Context,
+    inspect: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Inspect logs, for `inspect view --log-dir FOLDER`.")
+    ] = None,
+    hf: Annotated[
+        Path | None, typer.Option("--hf", metavar="FOLDER", help="Parquet and a card, for `datasets.load_dataset`.")
+    ] = None,
+    share: MayShare = False,
+) -> None:
+    """The last run's trials for other tools, redacted: hashes of respondents and the columns of [report]."""
+    from runner.sharing.redaction import temporary_copy
+
+    if inspect is None and hf is None:
+        raise InputError("name what to export: --inspect FOLDER, --hf FOLDER, or both")
+    study = Study.load(context.obj)
+    written: list[Path] = []
+    if inspect is not None:
+        from runner.sharing.inspect_logs import require_inspect, write_inspect_logs
+
+        require_inspect()
+    with temporary_copy(study.database, study.report, share) as copy:
+        if inspect is not None:
+            written += write_inspect_logs(copy, inspect, study.study.name, share, say)
+        if hf is not None:
+            from runner.sharing.huggingface import write_dataset
+
+            written += write_dataset(study, copy, hf, share)
+    out.print(
+        f"Written: {len(written):,} files, {sum(each.stat().st_size for each in written) / 1e6:,.1f} MB.",
+        highlight=False,
+    )

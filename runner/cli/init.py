@@ -1,0 +1,34 @@
+"""`mtpa-run init`: a commented study to start from."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from personas.errors import InputError, MachineError
+
+
+def init(
+    kind: Annotated[
+        Literal["paper", "api", "local"], typer.Argument(help="The paper's protocol, an API, or a local model.")
+    ],
+    path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),
+) -> None:
+    """Write a commented study file: the paper's protocol, an API study with a budget, or a local one."""
+    if path.exists():
+        raise InputError(f"{path}: exists already; name another file with --to FILE")
+    text = files("runner.study").joinpath(f"templates/{kind}.toml").read_text(encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise MachineError(f"{path}: cannot be written ({error.strerror})") from None
+    where = "" if path == Path("mtpa.toml") else f" --study {path}"
+    Console().print(
+        f"Written: {escape(str(path))}. See what it would send: mtpa-run{escape(where)} plan",
+        highlight=False,
+        soft_wrap=True,
+    )

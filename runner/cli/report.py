@@ -1,0 +1,100 @@
+"""`mtpa-run report` and `mtpa-run diff`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.text import Text
+
+from personas.errors import InputError, nearest
+from runner.cli.console import out, say
+from runner.study.config import Study
+
+
+def report(
+    context: typer.Context,
+    html: Annotated[bool, typer.Option("--html", help="One self-contained page beside the database.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Every table as CSV.")] = False,
+    parquet: Annotated[bool, typer.Option("--parquet", help="Every table as Parquet.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Every table for LaTeX (booktabs).")] = False,
+    methods: Annotated[bool, typer.Option("--methods", help="A methods paragraph, the prompts, BibTeX.")] = False,
+    paper: Annotated[bool, typer.Option("--paper", help="The paper's Tables 2 to 5 beside this run's.")] = False,
+) -> None:
+    """The finding of the study's last run, in the terminal, as one HTML page and as data files."""
+    study = Study.load(context.obj)
+    formats = [name for name, wanted in (("csv", csv), ("parquet", parquet), ("tex", latex)) if wanted]
+    print_study_report(study, formats=formats, html=html, methods=methods, paper=paper)
+
+
+def print_study_report(
+    study: Study,
+    formats: list[str] | None = None,
+    html: bool = False,
+    methods: bool = False,
+    paper: bool = False,
+) -> None:
+    """Print the report of a study's last run and write what was asked for beside its database."""
+    from runner.results.study_report import paper_effects, study_findings
+    from scoring.report.export import write_tables, write_text
+    from scoring.report.methods import methods_text
+    from scoring.report.paper import paper_tables
+    from scoring.report.terminal import print_paper, print_report
+
+    found = study_findings(study)
+    tables = dict(found.tables)
+    written: list[Path] = []
+    if paper:
+        tables |= paper_tables(paper_effects(study, found))
+        print_paper(out, {name: tables[name] for name in tables if name.startswith("paper")}, found)
+    elif methods:
+        text = methods_text(found)
+        out.print(Text(text))
+        written.append(write_text(study.database.with_suffix(".methods.md"), text))
+    else:
+        print_report(out, found)
+    for suffix in formats or []:
+        written += write_tables(study.database, tables, suffix)
+    if html:
+        from runner.results.study_report import world_map
+        from scoring.report.page import page
+
+        written.append(write_text(study.database.with_suffix(".html"), page(found, world_map(say))))
+    for path in written:
+        out.print(f"Written: {escape(str(path))}", highlight=False, soft_wrap=True)
+
+
+def diff(
+    first: Annotated[Path, typer.Argument(metavar="A.sqlite", help="A study's database.")],
+    second: Annotated[Path | None, typer.Argument(metavar="B.sqlite", help="Another; the same file if absent.")] = None,
+    models: Annotated[str | None, typer.Option(metavar="ONE,OTHER", help="The models to compare, by name.")] = None,
+) -> None:
+    """Compare two runs, or two models of one file, on the trials that both have: B − A, pair by pair."""
+    from runner.store.scores import load_scores
+    from scoring.report.terminal import print_difference
+    from scoring.tables.two_runs import difference_table
+
+    tables = [load_scores(path) for path in (first, second or first)]
+    names = models.split(",") if models else _models(first, tables, second is None)
+    if len(names) != 2:
+        raise InputError(f"--models {models}: expected two names with a comma between, such as --models gpt-4o,gpt-5")
+    sides = []
+    for path, scores, name in zip((first, second or first), tables, names, strict=True):
+        known = set(scores["model"].astype(str))
+        if name not in known:
+            raise InputError(f"{path}: has no model {name!r}; {nearest(name, known)}")
+        sides.append(scores[scores["model"] == name])
+    table = difference_table(*sides)
+    if table.empty:
+        raise InputError(f"{first} and {second or first} have no answered trial in common; compare runs of one study")
+    print_difference(out, table)
+
+
+def _models(path: Path, tables: list, one_file: bool) -> list[str]:  # type: ignore[type-arg]
+    """The only choice there is, else a sentence."""
+    known = [sorted(set(scores["model"].astype(str))) for scores in tables]
+    if one_file and len(known[0]) == 2:
+        return known[0]
+    if not one_file and len(known[0]) == len(known[1]) == 1:
+        return [known[0][0], known[1][0]]
+    raise InputError(f"{path}: name the two models to compare: --models ONE,OTHER (there are {', '.join(known[0])})")

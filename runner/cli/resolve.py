@@ -1,0 +1,46 @@
+"""`mtpa-run plan --resolve`: the cheapest design that finds a gap, and what the study as it stands can find."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from personas.errors import InputError, nearest
+from runner.study.config import Study
+
+ResolveGap = Annotated[
+    float | None,
+    typer.Option("--resolve", metavar="GAP", min=0.0001, help="The smallest gap to be found, such as 0.02."),
+]
+ResolveBy = Annotated[str | None, typer.Option("--by", metavar="ATTRIBUTE", help="Between levels of what.")]
+
+
+def print_resolution(study: Study, gap: float, by: str | None, out: Console) -> None:
+    """For every model and benchmark: what the study resolves, and the cheapest design that resolves `gap`."""
+    from runner.planning.design import resolutions
+    from scoring.report.terminal import plain_table
+
+    attribute = by or (study.report.by[0] if study.report.by else "")
+    if attribute not in study.report.attributes:
+        raise InputError(
+            f"--by {attribute}: not in [report] by; {nearest(attribute, study.report.attributes or ['-'])}"
+        )
+    table = plain_table(
+        f"A gap of {gap:g} by {attribute}, found with 80 % power",
+        "now: the least gap that the study finds as it stands; then the design with the fewest requests, of up to "
+        "5,000 people a level. Variances: measured in this study's database, or defaults (see "
+        "scoring/statistics/power.py)",
+        ["model", "benchmark"],
+        ["variances", "now", "people", "levels", "groups", "rotations", "finds", "requests", "USD"],
+    )
+    for row in resolutions(study, attribute, gap):
+        head = (escape(row.model), escape(row.benchmark), row.source, f"{row.now:.3f}")
+        if row.plan is None:
+            table.add_row(*head, "no design within this study's items and people", *[""] * 6)
+            continue
+        plan = row.plan
+        usd = "not priced" if row.unpriced else f"{plan.usd:,.2f}"
+        counts = (plan.per_level, plan.levels, plan.groups, plan.rotations)
+        table.add_row(*head, *map("{:,}".format, counts), f"{plan.resolves:.4f}", f"{plan.requests:,}", usd)
+    out.print(table)

@@ -1,0 +1,30 @@
+"""`mtpa-run view`: the live page."""
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from runner.cli.console import out, say
+from runner.study.config import Study
+
+
+def view(
+    context: typer.Context,
+    database: Annotated[
+        Path | None, typer.Argument(metavar="[DATABASE]", help="A study's database; the study's own if absent.")
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="The port on loopback; any free one if 0.")] = 0,
+    show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+) -> None:
+    """Look at a run, going or finished, in the browser: how far, how much, what it finds, and each answer."""
+    from runner.view.server import View
+
+    study: Path = context.obj
+    page = View(Study.load(study).database, study, port) if database is None else View(database, port=port)
+    out.print(page.address, highlight=False, soft_wrap=True, markup=False)
+    say("Only this address, with its token, opens the page. Ctrl-C ends it; the run goes on.")
+    if show:
+        webbrowser.open(page.address)
+    page.serve()

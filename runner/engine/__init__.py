@@ -1,0 +1,1 @@
+"""Asking: from a study's trials to recorded answers and scores."""

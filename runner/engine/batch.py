@@ -1,0 +1,390 @@
+"""One model's part of a run as batches: look up, gather, send up as jobs, look after them, record what comes back.
+
+Requests gather until they fill a job; a job is in the file before the provider hears of it (`runner/store/jobs.py`),
+and one loop brings every open job forward: up to the provider, and its results down. Jobs of runs that have ended are
+looked after like this run's own.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+
+from runner.backends.batches.base import QUEUE_FULL, Batches, JobView, Result, make_batches
+from runner.backends.catalogue.prices import batch_price_of, cost, worst_cost
+from runner.backends.request import AnswerKind, Request
+from runner.backends.retry import ATTEMPTS, BackendError, BadRequest, ModelUnavailable, Transient
+from runner.engine.budget import BudgetReached
+from runner.engine.context import Context
+from runner.engine.live import LONGEST_POLL_SECONDS, POLL_SECONDS
+from runner.engine.recorder import Judge, Recorder
+from runner.engine.trials import Asked, AskedModel, blocks
+from runner.store.jobs import Entry, Job, Jobs, Waiting
+
+RESULTS_AT_ONCE = 500
+UNSUPPORTED = BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
+NEVER_SENT = Transient("never sent", "the run that made the job ended before it was sent")
+GONE = Transient("gone", "the provider has deleted the job and its results")
+UNKNOWN = "unknown"  # the kind of a refusal to say what is at the provider
+
+
+@dataclass
+class Content:
+    """The file of a job that is not at the provider yet; `tries` counts attempts to get it there, and `lost` is what
+    became of the last one."""
+
+    lines: bytes = field(repr=False)
+    tries: int = 0
+    lost: Transient | None = None
+
+
+class BatchRun(Recorder):
+    """Sends one model's trials as jobs, and looks after its open jobs."""
+
+    def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
+        super().__init__(context, model, judges)
+        self._price = batch_price_of(model.section)
+        self._settings = model.section.batch
+        self._batches: Batches = make_batches(model.section)
+        caps = (context.study_cap, model.section.cap)
+        asked = [*context.crossing.models, *context.crossing.judges.values()]
+        others = [each.id for each in asked if each.id != model.id]
+        self._jobs = Jobs(context.cache.connection, context.leases, context.process, model.id, caps, others)
+        self._most_requests = min(self._settings.requests, self._batches.limits.requests)
+        self._most_bytes = min(round(self._settings.megabytes * 1e6), self._batches.limits.size)
+        self._buffer: dict[bytes, Entry] = {}
+        self._again: dict[bytes, Entry] = {}
+        self._gathered = 0  # bytes in the buffer
+        self._contents: dict[int, Content] = {}
+        self._incomplete: Counter[int] = Counter()  # downloads of a job that told of less than it answered
+        self._work = asyncio.Event()  # there is a job to send up
+        self._moved = asyncio.Event()  # a job went up, or was closed
+
+    async def run(self, trials: Iterator[Asked]) -> None:
+        """Ask what is not answered yet, and wait for the answers. Raises MtpaError for what ends the whole run."""
+        self._jobs.adopt()
+        looking_after = asyncio.create_task(self.look_after())
+        feeding = asyncio.create_task(self._feed(trials))
+        try:
+            await asyncio.wait({looking_after, feeding}, return_when=asyncio.FIRST_COMPLETED)
+            if looking_after.done():
+                await looking_after
+            await feeding
+        finally:
+            for task in (looking_after, feeding):
+                task.cancel()
+            await asyncio.gather(looking_after, feeding, return_exceptions=True)
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._batches.close()
+
+    async def look_after(self) -> None:
+        """Bring open jobs forward until cancelled; where nothing moves, look ever more seldom."""
+        pause = self._settings.poll
+        while not self._halted:
+            self._work.clear()
+            self._jobs.adopt()
+            moved = [await self._advance(job) for job in self._jobs.mine()]
+            self._tell()
+            pause = self._settings.poll if any(moved) else min(1.5 * pause, self._settings.poll_most)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._work.wait(), pause)
+
+    async def _feed(self, trials: Iterator[Asked]) -> None:
+        deferred: list[Asked] = []
+        try:
+            for block in blocks(trials):
+                deferred += await self._take(block)
+            await self._send_up(everything=True)
+            pause = POLL_SECONDS
+            while (deferred or self._buffer or self._again or self._jobs.mine()) and not self._stopping:
+                await self._until_moved(pause)
+                before, deferred = deferred, [each for block in blocks(deferred) for each in await self._take(block)]
+                pause = POLL_SECONDS if len(deferred) < len(before) else min(1.5 * pause, LONGEST_POLL_SECONDS)
+                if not self._jobs.mine():
+                    self._ask_again()
+                    await self._send_up(everything=True)
+        except BudgetReached:
+            self._state.over_budget.add(self._model.section.name)
+
+    async def _take(self, block: Sequence[Asked]) -> list[Asked]:
+        """Look a block up and gather what is not answered; returns the trials that somebody else is asking."""
+        if self._stopping:
+            return []
+        fresh = self._look_up(block)
+        keys = {asked.request.key for asked in fresh}
+        mine = self._jobs.held(keys)
+        new = [key for key in keys if not (key in mine or key in self._buffer or key in self._again)]
+        held = self._context.leases.take(new)
+        joining: dict[int, list[Asked]] = {}
+        later = []
+        for asked in fresh:
+            if asked.request.key in mine:
+                joining.setdefault(mine[asked.request.key], []).append(asked)
+            elif asked.request.key in held:
+                later.append(asked)
+            else:
+                self._gather(asked)
+        for job, part in joining.items():
+            self._jobs.join(job, [(asked.request.key, asked.trial) for asked in part])
+        await self._send_up()
+        await asyncio.sleep(0)
+        return later
+
+    def _gather(self, asked: Asked) -> None:
+        """Put a trial's request with those of the next job, or let the trial wait for the one that is there."""
+        key, request = asked.request.key, asked.request
+        waiting = self._buffer.get(key) or self._again.get(key)
+        if waiting:
+            waiting.trials.append(asked.trial)
+        elif request.kind == "loglik":
+            self._record_failure(key, [asked], 1, UNSUPPORTED)
+        else:
+            self._buffer[key] = self._entry(asked, 1)
+            self._gathered += len(self._buffer[key].line)
+
+    def _entry(self, asked: Asked, attempt: int) -> Entry:
+        request = asked.request
+        worst = worst_cost(self._price, self._model.identity, request) if self._jobs.capped else 0
+        line = self._batches.line(request)
+        return Entry(request.key, line, worst, attempt, request.options, self._texts(asked), [asked.trial])
+
+    async def _send_up(self, everything: bool = False) -> None:
+        """Make jobs of what has gathered, full ones only if not `everything`. Raises BudgetReached."""
+        while self._buffer and not self._stopping:
+            if not everything and len(self._buffer) < self._most_requests and self._gathered < self._most_bytes:
+                return
+            entries = self._job_load()
+            job = self._jobs.make(entries)
+            if job is None:
+                if not self._jobs.mine():
+                    raise BudgetReached
+                await self._until_moved(LONGEST_POLL_SECONDS)
+                continue
+            content = b"".join(self._buffer.pop(entry.key).line for entry in entries[: job.requests])
+            self._gathered -= len(content)
+            self._contents[job.id] = Content(content)
+            self._work.set()
+            await self._until_up(job)
+
+    def _job_load(self) -> list[Entry]:
+        """The first of what has gathered that go into one job."""
+        load: list[Entry] = []
+        size = 0
+        for entry in islice(self._buffer.values(), self._most_requests):
+            size += len(entry.line)
+            if load and size > self._most_bytes:
+                break
+            load.append(entry)
+        return load
+
+    async def _until_moved(self, seconds: float) -> None:
+        """Wait until a job went up or was closed since the last wait, or the run is to stop; at most this long."""
+        deadline = time.monotonic() + seconds
+        while not self._moved.is_set() and (left := deadline - time.monotonic()) > 0 and not self._stopping:
+            await self._moving(min(left, POLL_SECONDS))
+        self._moved.clear()
+
+    async def _until_up(self, job: Job) -> None:
+        """Wait until a job is at the provider, or will never be; also where the run is to stop meanwhile."""
+        while job.id in self._contents and not self._halted:
+            await self._moving(POLL_SECONDS)
+            self._moved.clear()
+
+    async def _moving(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._moved.wait(), seconds)
+
+    async def _advance(self, job: Job) -> bool:
+        """Bring one job a step forward; true where something changed."""
+        try:
+            if not job.provider_id:
+                await self._bring_up(job)
+                return True
+            view = await self._batches.view(job.provider_id)
+            if view.ended:
+                await self._bring_down(job, view)
+                return True
+        except Transient as error:
+            self._note(error)
+            return False
+        except BackendError as error:
+            self._note(error)
+            return self._give_up(job, error)
+        seen = {"provider_state": view.state, "answered": view.answered, "failed": view.failed}
+        if seen == {name: getattr(job, name) for name in seen}:
+            return False
+        self._jobs.change(job, **seen)
+        return True
+
+    async def _bring_up(self, job: Job) -> None:
+        """Get a job to the provider. What is there already under its marker is used; nothing goes up twice."""
+        content = self._contents.get(job.id)
+        new = content is not None and not content.tries
+        try:
+            if not job.file_id:
+                file_id = None if new else await _found(self._batches.find_file(job.marker))
+                if file_id is None and self._may_come(job, new):
+                    return
+                if file_id is None and content is None:
+                    self._close(job, "", {}, NEVER_SENT)
+                    return
+                if file_id is None and content is not None:
+                    content.tries += 1
+                    file_id = await self._batches.upload(job.marker, content.lines)
+                job = self._jobs.change(job, state="uploaded", file_id=file_id)
+                new = True  # a job is asked for only once its file is noted down
+            job_id = None if new else await _found(self._batches.find_job(job.marker))
+            if job_id is None and self._may_come(job, new):
+                return
+            if job_id is None:
+                if content is not None and content.lost and content.tries >= ATTEMPTS and not new:
+                    raise BadRequest(content.lost.kind, str(content.lost))
+                job = self._jobs.change(job, state="uploaded")  # dated: it may be there before its id is known here
+                if content is not None:
+                    content.tries += 1
+                job_id = await self._batches.create(job.marker, job.file_id)
+        except Transient as error:
+            self._jobs.change(job, state=job.state)  # dated: from now on the provider's lists may lag behind
+            if content is not None:
+                content.lost = error
+                if content.tries >= ATTEMPTS and not job.file_id:  # with a file, the job may be there
+                    raise BadRequest(error.kind, str(error)) from None
+            if self._stopping:
+                self._let_go(job)  # a later run looks for it by its marker
+            raise
+        self._jobs.change(job, state="submitted", provider_id=job_id)
+        self._state.sent += job.requests
+        self._let_go(job)
+
+    def _let_go(self, job: Job) -> None:
+        """Nobody waits any more for a job to go up."""
+        self._contents.pop(job.id, None)
+        self._moved.set()
+
+    def _may_come(self, job: Job, new: bool) -> bool:
+        """Whether what was not found may still appear in the provider's lists."""
+        return not new and job.age < self._settings.lag
+
+    def _give_up(self, job: Job, error: BackendError) -> bool:
+        """What no retry mends: a job that the provider never took is closed, another is left for a later run."""
+        if job.id in self._contents and error.kind != UNKNOWN:
+            self._close(job, "refused", {}, error)
+        elif not job.provider_id and (isinstance(error, BadRequest) or error.kind == "404"):
+            self._close(job, "refused", {}, NEVER_SENT)
+        elif error.kind == "404" and job.age > self._batches.limits.kept:
+            self._close(job, "gone", {}, GONE)
+        else:
+            self._halt(f"job {job.provider_id or job.marker}: {error}")
+            self._let_go(job)
+            return False
+        return True
+
+    async def _bring_down(self, job: Job, view: JobView) -> None:
+        """Record what an ended job says, and let go of it."""
+        errors: dict[bytes, BackendError] = {}
+        part: list[Result] = []
+        told: set[bytes] = set()
+        missing = view.missing
+        try:
+            async for result in self._batches.results(view):
+                part.append(result)
+                if not isinstance(result.found, BackendError):
+                    told.add(result.key)
+                if len(part) == RESULTS_AT_ONCE:
+                    await self._keep(job, part, errors)
+                    part = []
+            await self._keep(job, part, errors)
+        except ModelUnavailable as error:
+            if error.kind != "version":
+                self._halt(str(error))
+                return
+            missing = error  # its answers will never be used: an open job would be in the way for ever
+        await self._until_committed()
+        if len(told) < view.answered and not isinstance(missing, ModelUnavailable):
+            self._incomplete[job.id] += 1
+            if self._incomplete[job.id] < ATTEMPTS:  # what is paid for is fetched again before it is asked again
+                short = f"job {job.provider_id}: results of {len(told)} of {view.answered} answered requests"
+                raise Transient("incomplete", short)
+            missing = type(missing)(missing.kind, str(missing), charged=True)
+        if job.state == "cancelling" and isinstance(missing, BadRequest):
+            missing = Transient("cancelled", str(missing))
+        if missing.kind == QUEUE_FULL:
+            self._most_requests = max(1, job.requests // 2)
+        self._close(job, view.state, errors, missing)
+
+    async def _keep(self, job: Job, results: Sequence[Result], errors: dict[bytes, BackendError]) -> None:
+        """Record answers with the scores of the trials of this run that wait for them; a later run scores the rest."""
+        await asyncio.sleep(0)
+        waiting = self._jobs.waiting(job.id, {result.key for result in results})
+        known = self._find(waiting)
+        for key, found in results:
+            if key not in waiting or key in known or key in self._uncommitted:
+                continue
+            first = waiting[key][0]
+            try:
+                if isinstance(found, BackendError):
+                    raise found
+                kind: AnswerKind = "letters" if first.options else "text"
+                answer = self._batches.read(found, Request(key, (), {}, kind, first.options))
+            except BackendError as error:
+                errors[key] = error
+                continue
+            price = cost(self._price, answer.usage)
+            self._store(key, self._jobs.texts(first.texts), self._met(waiting[key]), answer, price)
+            self._state.micro_usd += price
+
+    def _close(self, job: Job, state: str, errors: Mapping[bytes, BackendError], missing: BackendError) -> None:
+        """Let go of a job; what it did not answer fails, or is asked again."""
+        waiting = self._jobs.waiting(job.id, self._jobs.keys(job.id))
+        charged = 0
+        for key in set(waiting) - set(self._cache.find(waiting)):
+            error, first = errors.get(key, missing), waiting[key][0]
+            charged += first.worst if error.charged else 0
+            met = self._met(waiting[key])
+            if isinstance(error, ModelUnavailable):
+                self._halt(str(error))
+            elif met and isinstance(error, Transient) and first.attempt < ATTEMPTS:
+                self._again[key] = self._entry(met[0], first.attempt + 1)
+                self._again[key].trials.extend(asked.trial for asked in met[1:])
+            elif met:
+                self._note(error)
+                self._record_failure(key, met, first.attempt, error)
+        self._jobs.close(job, state, charged)
+        self._let_go(job)
+
+    def _ask_again(self) -> None:
+        """Gather what failed and is worth another try; what somebody else took meanwhile is theirs."""
+        held = self._context.leases.take(list(self._again))
+        self._buffer |= {key: entry for key, entry in self._again.items() if key not in held}
+        self._gathered = sum(len(entry.line) for entry in self._buffer.values())
+        self._again.clear()
+
+    def _met(self, waiting: Sequence[Waiting]) -> list[Asked]:
+        """Those of the trials that this run has come to; it will come to the others, or a later run will."""
+        mine = [each for each in waiting if each.process == self._context.process]
+        return [self._context.crossing.asked(self._model, each.trial) for each in mine]
+
+    def _note(self, error: BackendError) -> None:
+        self._state.last_failure[self._model.section.name] = f"{error.kind}: {error}"[:300]
+
+    def _tell(self) -> None:
+        """Put what is at the provider into the run's state."""
+        jobs = self._jobs.mine()
+        counts = (len(jobs), sum(job.requests for job in jobs), sum(job.answered for job in jobs))
+        self._state.jobs[self._model.section.name] = counts
+
+
+async def _found(looking: Awaitable[str | None]) -> str | None:
+    """What a look at the provider's lists finds; to be refused it says nothing of the job."""
+    try:
+        return await looking
+    except Transient:
+        raise
+    except BackendError as error:
+        raise ModelUnavailable(UNKNOWN, str(error)) from None

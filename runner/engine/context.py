@@ -1,0 +1,43 @@
+"""What the models of a run share."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runner.backends.base import Backend, Learn
+from runner.backends.request import ModelIdentity
+from runner.engine.state import State
+from runner.engine.trials import Crossing
+from runner.store.cache import ResultCache
+from runner.store.leases import Leases
+from runner.study.config import ModelSection
+from scoring.statistics.sequential import Target
+
+BackendFactory = Callable[[ModelSection, ModelIdentity, Learn], Backend]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How much of a run is wanted: `limit` trials of each model, no sending, every score anew, no pilot; or no more
+    than a `target` needs."""
+
+    limit: int | None = None
+    send: bool = True
+    rescore: bool = False
+    pilot: bool = True
+    target: Target | None = None
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the models of a run share."""
+
+    cache: ResultCache
+    crossing: Crossing
+    state: State
+    stop: asyncio.Event
+    leases: Leases
+    process: int
+    study_cap: int | None
+    make_backend: BackendFactory
+    options: Options

@@ -1,0 +1,337 @@
+"""One model's live part of a run: look up, single flight, limits, backend, score, record."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import islice
+
+from runner.backends.base import Batching, Remarking, combined
+from runner.backends.catalogue.prices import cost, worst_cost, worst_prompt_tokens
+from runner.backends.request import Request
+from runner.backends.retry import BackendError, ModelUnavailable, Transient, retrying
+from runner.engine.budget import Budget, BudgetReached
+from runner.engine.context import Context
+from runner.engine.limits import Breaker, Gate, Rates
+from runner.engine.pilot import REQUESTS, verdict
+from runner.engine.recorder import Judge, Recorder
+from runner.engine.trials import Asked, AskedModel, blocks
+
+POLL_SECONDS = 0.5
+LONGEST_POLL_SECONDS = 15.0
+
+
+class Stopped(Exception):
+    """The model is to stop, and a request of it was not sent."""
+
+
+@dataclass
+class Flight:
+    """A request on its way and every trial that waits for it.
+
+    One of two has it at any time: a worker, or, once an attempt has failed, its `retry`; that hands it to the workers
+    for each further attempt and is told by `again` how it ended.
+    """
+
+    waiting: list[Asked]
+    attempts: int = 0
+    failure: Transient | None = None
+    retry: asyncio.Task[None] | None = field(default=None, repr=False)
+    again: asyncio.Future[None] | None = None
+
+    @property
+    def first(self) -> Asked:
+        """The trial that the request was made for."""
+        return self.waiting[0]
+
+    @property
+    def key(self) -> bytes:
+        """The request's key."""
+        return self.waiting[0].request.key
+
+
+class ModelRun(Recorder):
+    """Feeds one model's trials through its workers."""
+
+    def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
+        super().__init__(context, model, judges)
+        section = model.section
+        self._gate = Gate(section.concurrency)
+        self._rates = Rates(section.requests_per_minute, section.tokens_per_minute)
+        self._breaker = Breaker(self._gate)
+        self._backend = context.make_backend(section, model.identity, self._rates.learn)
+        self._budget = Budget(context.cache, context.process, model.id, context.study_cap, section.cap)
+        self._deferred: list[Asked] = []
+        self._queue: asyncio.Queue[Flight] = asyncio.Queue(maxsize=section.concurrency)
+        self._window = asyncio.Semaphore(4 * section.concurrency)
+        self._landed = asyncio.Event()
+        self._flights: dict[bytes, Flight] = {}
+        self._workers: list[asyncio.Task[None]] = []
+        self._admitting: set[asyncio.Task[None] | None] = set()
+        self._letting_go = asyncio.Event()
+        self._error: Exception | None = None
+        self.waits = True  # for what others are asking; not where nobody will bring it any more
+        if context.options.pilot and self._is_new():
+            self._pilot = []
+        self._state.limits[section.name] = self._limits
+        self.plan()
+
+    async def _blocks(self) -> AsyncIterator[list[Asked]]:
+        """The trials to ask, a few hundred at a time."""
+        trials = islice(self._context.crossing.trials(self._model), self._context.options.limit)
+        for block in blocks(trials):
+            yield block
+
+    def _limits(self) -> dict[str, float | None]:
+        """How much may be sent at once as of now: `concurrency` of at most `most`, requests and tokens a minute."""
+        rates = {"requests": self._rates.requests_per_minute, "tokens": self._rates.tokens_per_minute}
+        return {"in_use": self._gate.active, "concurrency": int(self._gate.limit), "most": self._gate.most, **rates}
+
+    async def run(self) -> None:
+        """Ask everything that is not answered yet. Raises MtpaError for what ends the whole run."""
+        letting_go = asyncio.create_task(self._let_go())
+        try:
+            async for block in self._blocks():
+                self._deferred += await self._take(block)
+            await self._settle()
+            await self._note_exactness()
+        finally:
+            letting_go.cancel()
+            for task in (*self._workers, *(flight.retry for flight in self._flights.values() if flight.retry)):
+                task.cancel()
+            self._budget.close()
+            await self._backend.close()
+            if isinstance(self._backend, Remarking):
+                self._state.remarks += self._backend.remarks()
+
+    async def _let_go(self) -> None:
+        """Once the model is to stop, what waits for a limit or for another try is not sent: that may take minutes."""
+        while not self._stopping:
+            await self._sleep(POLL_SECONDS)
+        self._letting_go.set()
+        while self._admitting:
+            if worker := self._admitting.pop():
+                worker.cancel()
+
+    async def _note_exactness(self) -> None:
+        """Keep what a backend that batches knows of its batches' exactness."""
+        if not isinstance(self._backend, Batching) or (found := await self._backend.exactness()) is None:
+            return
+        sql = "SELECT exactness FROM model WHERE id = ?"
+        (before,) = self._cache.connection.execute(sql, (self._model.id,)).fetchone()
+        known = json.dumps(combined(json.loads(before), found))
+        self._cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (known, self._model.id))
+
+    async def _settle(self) -> None:
+        """Wait until everything taken so far is answered, here or by another process."""
+        pause = POLL_SECONDS
+        while self._deferred and self.waits and not self._stopping:
+            await self._sleep(pause)
+            before = len(self._deferred)
+            self._deferred = [asked for block in blocks(self._deferred) for asked in await self._take(block)]
+            pause = POLL_SECONDS if len(self._deferred) < before else min(1.5 * pause, LONGEST_POLL_SECONDS)
+        await self._until_landed()
+
+    async def _take(self, block: Sequence[Asked]) -> list[Asked]:
+        """Look a block up and send what is not answered; returns the trials that another process is asking."""
+        if self._stopping:
+            return []
+        fresh = self._look_up(block)
+        if not fresh or not self._context.options.send:
+            return []
+        held = self._context.leases.take([asked.request.key for asked in fresh])
+        later = [asked for asked in fresh if asked.request.key in held]
+        for asked in fresh:
+            if asked.request.key not in held:
+                await self._send(asked)
+        await asyncio.sleep(0)
+        return later
+
+    async def _send(self, asked: Asked) -> None:
+        """Put a trial's request on its way, or let the trial wait for the one that is."""
+        key = asked.request.key
+        if key in self._flights:
+            self._flights[key].waiting.append(asked)
+            return
+        if key in self._uncommitted:  # answered since the block was looked up
+            self._tally(asked).hits += 1
+            self._record(key, self._uncommitted[key][1], [asked])
+            return
+        await self._window.acquire()
+        if self._stopping:
+            self._window.release()
+            return
+        self._flights[key] = Flight([asked])
+        if not self._workers:
+            count = self._model.section.concurrency
+            self._workers = [asyncio.create_task(self._work()) for _ in range(count)]
+        await self._queue.put(self._flights[key])
+        self._check()
+        if self._pilot is not None and len(self._pilot) + len(self._flights) >= REQUESTS:
+            await self._finish_pilot()
+
+    async def _finish_pilot(self) -> None:
+        await self._until_landed()
+        if self._pilot is not None and len(self._pilot) >= REQUESTS:
+            if reason := verdict(self._pilot):
+                self._halt(reason)
+            self._pilot = None
+
+    async def _until_landed(self) -> None:
+        """Wait until nothing is in flight."""
+        while self._flights:
+            self._landed.clear()
+            try:
+                async with asyncio.timeout(POLL_SECONDS):  # wait_for may swallow a cancellation in Python 3.11
+                    await self._landed.wait()
+            except TimeoutError:
+                self._check()
+        self._check()
+
+    def _check(self) -> None:
+        """What no worker could go on from ends the run."""
+        if self._error is not None:
+            raise self._error
+
+    async def _work(self) -> None:
+        while True:
+            flight = await self._queue.get()
+            try:
+                await self._handle(flight)
+            except Exception as error:  # the worker goes on, to let go of what waits
+                self._break_off(error)
+                self._drop(flight)
+
+    async def _handle(self, flight: Flight) -> None:
+        """Attempt a request, and decide what becomes of it."""
+        try:
+            if self._stopping:
+                raise Stopped
+            await self._attempt(flight)
+        except Stopped:
+            self._drop(flight)
+        except BudgetReached:
+            self._state.over_budget.add(self._model.section.name)
+            self._halted = True
+            self._drop(flight)
+        except ModelUnavailable as error:
+            self._halt(str(error))
+            self._drop(flight)
+        except Transient as error:
+            self._try_again(flight, error)
+        except BackendError as error:
+            self._fail(flight, error)
+
+    async def _attempt(self, flight: Flight) -> None:
+        """Send a request once: limits and budget first, then a slot."""
+        request = flight.first.request
+        reserved = await self._admit(request)
+        self._state.sent += 1
+        self._state.in_flight += 1
+        flight.attempts += 1
+        try:
+            answer = await self._backend.answer(request)
+        except BackendError as error:
+            self._budget.settle(reserved, reserved if error.charged else 0)
+            self._count_failure(error)
+            raise
+        finally:
+            self._state.in_flight -= 1
+            self._gate.leave()
+        self._gate.grow()
+        self._breaker.succeeded()
+        price = cost(self._price, answer.usage)
+        self._state.micro_usd += price
+        self._budget.settle(reserved, price)
+        self._store(flight.key, self._texts(flight.first), flight.waiting, answer, price)
+        self._land(flight)
+
+    async def _admit(self, request: Request) -> int:
+        """Wait until the limits and the budget allow a request; what was reserved for it. Raises Stopped."""
+        worker, reserved = asyncio.current_task(), 0
+        self._admitting.add(worker)
+        try:
+            if self._rates.limited:
+                await self._rates.admit(worst_prompt_tokens(request) // 4)
+            if self._budget.capped:
+                worst = worst_cost(self._price, self._model.identity, request)
+                await self._budget.reserve(worst)
+                reserved = worst
+            await self._gate.enter()
+        except asyncio.CancelledError:
+            self._budget.settle(reserved, 0)
+            if worker in self._admitting:
+                raise
+            raise Stopped from None
+        finally:
+            self._admitting.discard(worker)
+        return reserved
+
+    def _count_failure(self, error: BackendError) -> None:
+        name = self._model.section.name
+        self._state.last_failure[name] = f"{error.kind}: {error}"[:300]
+        if isinstance(error, Transient):
+            if error.kind == "429":
+                self._gate.shrink()
+            elif self._breaker.failed():
+                self._halt(f"most calls fail, the last with {error}")
+
+    def _try_again(self, flight: Flight, error: Transient) -> None:
+        """A first failure starts the flight's retries, outside of any slot; a later one goes back to them."""
+        flight.failure = error
+        if flight.again:
+            flight.again.set_exception(error)
+        else:
+            flight.retry = asyncio.create_task(self._retry(flight, error))
+
+    async def _retry(self, flight: Flight, first: Transient) -> None:
+        """Further attempts; between them the flight holds no slot. Where there is none, the last failure stands."""
+
+        async def again() -> None:
+            if self._stopping:
+                raise Stopped
+            flight.again = asyncio.get_running_loop().create_future()
+            try:
+                await self._queue.put(flight)
+                await flight.again
+            finally:
+                flight.again = None
+
+        try:
+            with suppress(Transient, Stopped):
+                await retrying(first, again, self._pause)
+                return
+            self._fail(flight, flight.failure or first)
+        except Exception as error:
+            self._break_off(error)
+            self._land(flight)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait for another try, but not once the model is to stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._letting_go.wait()
+
+    def _fail(self, flight: Flight, error: BackendError) -> None:
+        self._record_failure(flight.key, flight.waiting, flight.attempts, error)
+        self._land(flight)
+
+    def _drop(self, flight: Flight) -> None:
+        """Forget a flight that was not sent; one that was sent before has failed."""
+        if flight.again:
+            flight.again.set_exception(Stopped())
+        else:
+            self._land(flight)
+
+    def _break_off(self, error: Exception) -> None:
+        """End the run with the first such error."""
+        self._error = self._error or error
+        self._halted = True
+
+    def _land(self, flight: Flight) -> None:
+        del self._flights[flight.key]
+        self._window.release()
+        self._landed.set()
+        if flight.again:
+            flight.again.set_result(None)

@@ -1,0 +1,201 @@
+"""What live and batch runs of a model share: look up, score, record, count."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import NamedTuple, Protocol, cast
+
+from runner.backends.base import Answer
+from runner.backends.catalogue.prices import price_of, saved_by_caching
+from runner.backends.retry import BackendError, ModelUnavailable
+from runner.engine.context import Context
+from runner.engine.estimate import estimate
+from runner.engine.pilot import Piloted
+from runner.engine.state import Tally
+from runner.engine.trials import Asked, AskedModel, Judged
+from runner.store.cache import Completion, Failure, Score, ScoreState, as_stored
+from scoring.answers.expected import expected_value
+from scoring.answers.responses import Outcome, Response
+from scoring.benchmarks.base import Judged as JudgedBenchmark
+from scoring.benchmarks.base import JudgeQuestion
+
+
+class Judge(Protocol):
+    """Where answers go that a benchmark cannot score by itself."""
+
+    def submit(self, asked: Asked, question: JudgeQuestion, judged: Judged) -> None:
+        """Have an answer judged; its score is pending until then."""
+        ...
+
+
+class Texts(NamedTuple):
+    """The texts that an answer is kept with."""
+
+    persona: str
+    item: str
+    system: str
+
+
+class Recorder:
+    """One model's answers: found in the file or recorded there, scored, and counted in the run's state."""
+
+    def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
+        self._context, self._model = context, model
+        self._cache, self._state, self._judges = context.cache, context.state, judges or {}
+        self._price = price_of(model.section)
+        self._estimate = estimate(model, context.cache)
+        self._uncommitted: dict[bytes, tuple[int, Response]] = {}
+        self._halted = False
+        self._pilot: list[Piloted] | None = None
+        self._served = context.cache.served(model.id)
+
+    @property
+    def _stopping(self) -> bool:
+        return self._halted or self._context.stop.is_set()
+
+    def plan(self) -> None:
+        """Count the trials that there will be."""
+        for question, count in self._context.crossing.counts(self._model):
+            key = (self._model.section.name, question.measure)
+            self._state.tallies.setdefault(key, Tally()).planned += count
+
+    async def _until_committed(self) -> None:
+        """Wait until what was recorded is on the disk. Raises what stopped the writer."""
+        last = max((number for number, _ in self._uncommitted.values()), default=0)
+        while self._cache.committed < last:
+            if self._cache.error:
+                raise self._cache.error
+            await asyncio.sleep(0.01)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but not for longer than until the run is to stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # wait_for may swallow a cancellation in Python 3.11
+                await self._context.stop.wait()
+
+    def _is_new(self) -> bool:
+        sql = "SELECT 1 FROM completion WHERE model = ? LIMIT 1"
+        return self._cache.connection.execute(sql, (self._model.id,)).fetchone() is None
+
+    def _find(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """The completion ids of the keys that are in the file; what is not there yet may be in `_uncommitted`."""
+        done = self._cache.committed  # before the look-up: what is committed meanwhile must stay in one of the two
+        known = self._cache.find(keys)
+        self._uncommitted = {key: entry for key, entry in self._uncommitted.items() if entry[0] > done}
+        return known
+
+    def _look_up(self, block: Sequence[Asked]) -> list[Asked]:
+        """Score what is answered; return the trials whose request is not."""
+        known = self._find({asked.request.key for asked in block})
+        scored: dict[tuple[int, int], Mapping[tuple[int, ...], ScoreState]] = {}
+        stale: dict[int, list[Asked]] = {}
+        fresh = []
+        for asked in block:
+            key, trial = asked.request.key, asked.trial
+            if key in known:
+                pair = (trial.persona, trial.variant)
+                if pair not in scored:
+                    scored[pair] = self._cache.scored(trial.model, *pair)
+                self._tally(asked).hits += 1
+                found = scored[pair].get(trial[3:])
+                if found and self._is_current(asked, known[key], found):
+                    self._tally(asked).add(asked, found[2])
+                else:
+                    stale.setdefault(known[key], []).append(asked)
+            elif key in self._uncommitted:
+                self._tally(asked).hits += 1
+                self._record(key, self._uncommitted[key][1], [asked])
+            else:
+                fresh.append(asked)
+        self._rescore(stale)
+        return fresh
+
+    def _is_current(self, asked: Asked, completion: int, found: ScoreState) -> bool:
+        """Whether a score in the file may stay: of this answer, by today's scorer, and not waiting for a judge."""
+        again = asked.judged is not None or self._context.options.rescore or found[3] == "pending"
+        return not again and found[:2] == (completion, asked.question.scorer)
+
+    def _rescore(self, stale: Mapping[int, Sequence[Asked]]) -> None:
+        for loglik in (False, True):
+            part = {row: asked for row, asked in stale.items() if (asked[0].question.item.ask == "loglik") is loglik}
+            for row, known in self._cache.responses(part, loglik).items():
+                self._record(part[row][0].request.key, known.response, part[row])
+
+    def _texts(self, asked: Asked) -> Texts:
+        if asked.judged:
+            return Texts("", asked.request.messages[-1]["content"], "")
+        return Texts(asked.persona_text, asked.text, self._context.crossing.system)
+
+    def _store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: int) -> None:
+        """Record an answer with the scores of the trials that wait for it."""
+        if answer.served and answer.served != self._served:
+            self._note_served(answer.served)
+        response = as_stored(answer.response)
+        completion = Completion(
+            key=key,
+            model=self._model.id,
+            persona_text=texts.persona,
+            item_text=texts.item,
+            system_text=texts.system,
+            response=response,
+            usage=answer.usage,
+            micro_usd=price,
+            saved_micro_usd=saved_by_caching(self._price, answer.usage),
+        )
+        self._state.caching.add(answer.usage, completion.saved_micro_usd)
+        for asked in trials:
+            self._tally(asked).answered += 1
+        self._record(key, response, trials, completion)
+
+    def _note_served(self, served: str) -> None:
+        """Baseline and persona must come from one version of the model: another one is not mixed in."""
+        if self._served:
+            raise ModelUnavailable(
+                "version",
+                f"the endpoint now serves {served!r}, but the answers in {self._cache.path} are from {self._served!r}: "
+                "name that version in `id`, or use a new database",
+                charged=True,
+            )
+        self._served = served
+        self._cache.execute("UPDATE model SET served = ? WHERE id = ?", (served, self._model.id))
+
+    def _record(
+        self, key: bytes, response: Response, trials: Sequence[Asked], completion: Completion | None = None
+    ) -> None:
+        scores = []
+        for asked in trials:
+            scores.append(self._score(key, asked, response))
+            outcome = scores[-1].outcome
+            if completion and self._pilot is not None and asked is trials[0]:
+                planned = self._estimate.cost(self._estimate.prompt_tokens(asked.request), self._estimate.high)
+                self._pilot.append(Piloted(response, outcome, completion.micro_usd, planned))
+        self._uncommitted[key] = (self._cache.record(key, completion, scores), response)
+
+    def _score(self, key: bytes, asked: Asked, response: Response) -> Score:
+        """A trial's score; it is pending where a judge must be asked, who is asked now."""
+        question, judged = asked.question, asked.judged
+        if judged is not None:
+            outcome = cast(JudgedBenchmark, question.benchmark).settle(question.item, judged.response, response)
+            self._tally(asked).add(asked, outcome.value)
+            return Score(asked.trial, outcome, None, question.scorer, judged.key)
+        found = question.benchmark.score(question.item, asked.order, response, asked.persona)
+        if isinstance(found, JudgeQuestion):
+            judge = self._judges[question.judge or ""]
+            judge.submit(asked, found, Judged(response, key))
+            return Score(asked.trial, Outcome("pending"), None, question.scorer)
+        self._tally(asked).add(asked, found.value)
+        return Score(asked.trial, found, expected_value(question.item, asked.order, response), question.scorer)
+
+    def _record_failure(self, key: bytes, trials: Sequence[Asked], attempts: int, error: BackendError) -> None:
+        self._state.failures[self._model.section.name, error.kind] += len(trials)
+        for asked in trials:
+            self._tally(asked).failed += 1
+        failures = [Failure(key, asked.trial, attempts, error.kind, str(error)) for asked in trials]
+        self._cache.record(key, failures=failures)
+
+    def _halt(self, reason: str) -> None:
+        self._halted = True
+        self._state.stopped.setdefault(self._model.section.name, reason)
+
+    def _tally(self, asked: Asked) -> Tally:
+        return self._state.tallies[self._model.section.name, asked.question.measure]

@@ -1,0 +1,175 @@
+"""Runs a study: what it names is fetched and read, its rows are made, and each model asks what is not answered yet."""
+
+import asyncio
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import distributions, version
+from typing import NamedTuple
+
+from personas.errors import MachineError
+from runner.backends import make_backend
+from runner.backends.catalogue.parameters import adapted
+from runner.backends.local import local_identity
+from runner.backends.request import ModelIdentity
+from runner.engine.acknowledgement import require_acknowledgement
+from runner.engine.context import BackendFactory, Context, Options
+from runner.engine.judge import JudgeRun
+from runner.engine.modes import ask
+from runner.engine.state import State
+from runner.engine.target import target_of
+from runner.engine.trials import Crossing, cross
+from runner.store.cache import ResultCache
+from runner.store.database import now, refuse_redacted
+from runner.store.leases import Leases
+from runner.store.runs import NAMED
+from runner.study.config import ModelSection, Study
+from runner.study.sources import load_benchmarks, load_personas
+
+
+class Prepared(NamedTuple):
+    """A study with its file open and its rows made."""
+
+    study: Study
+    cache: ResultCache
+    crossing: Crossing
+
+
+@contextmanager
+def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> Iterator[Prepared]:
+    """Fetch and read what the study names, open its database and make the rows of its crossing."""
+    selections = load_benchmarks(study, say)
+    respondents = load_personas(study, say)
+    cache = ResultCache(study.database)
+    try:
+        refuse_redacted(cache.connection, study.database)
+        identities = [identity_of(section, cache.connection) for section in study.models]
+        yield Prepared(study, cache, cross(study, cache.connection, respondents, selections, identities))
+    finally:
+        cache.close()
+
+
+def identity_of(section: ModelSection, connection: sqlite3.Connection) -> ModelIdentity:
+    """What of the model is part of every key: for a local one, `dtype = "auto"` is as the file has it already."""
+    if section.backend == "local":
+        sql = "SELECT dtype FROM model WHERE provider = 'local' AND model = ? ORDER BY id LIMIT 1"
+        row = connection.execute(sql, (section.id,)).fetchone()
+        return local_identity(section, row[0] if row else None)
+    return ModelIdentity(section.backend, section.id, section.revision, "", adapted(section)[0])
+
+
+async def run(
+    study: Study,
+    state: State | None = None,
+    stop: asyncio.Event | None = None,
+    say: Callable[[str], None] = lambda line: None,
+    backend: BackendFactory = make_backend,
+    limit: int | None = None,
+    pilot: bool = True,
+    acknowledge: bool = False,
+) -> State:
+    """Ask what the study asks and the file does not answer yet; a second run sends nothing.
+
+    `state` may be watched while it goes; setting `stop` ends the run after what is in flight; `limit` runs the first
+    trials of each model only; `pilot` lets a new model's first 50 requests run alone; `acknowledge` agrees that the
+    terms of restricted surveys allow their answers to be sent to the study's endpoints. Raises MtpaError.
+    """
+    options = Options(limit=limit, pilot=pilot, target=target_of(study))
+    return await _run(study, state or State(), stop or asyncio.Event(), say, backend, options, acknowledge)
+
+
+async def rescore(study: Study, state: State | None = None, say: Callable[[str], None] = lambda line: None) -> State:
+    """Score every answer of the file anew with the scorers as they are now; nothing is sent. Raises MtpaError."""
+    options = Options(send=False, rescore=True)
+    return await _run(study, state or State(), asyncio.Event(), say, make_backend, options)
+
+
+async def _run(
+    study: Study,
+    state: State,
+    stop: asyncio.Event,
+    say: Callable[[str], None],
+    backend: BackendFactory,
+    options: Options,
+    acknowledge: bool = False,
+) -> State:
+    manager = prepared(study, say)
+    ready = await asyncio.to_thread(manager.__enter__)
+    try:
+        if options.send:
+            people = ready.crossing.respondents
+            require_acknowledgement(ready.cache.connection, people, study.models, acknowledge)
+        number = _begin(ready)
+        cap = None if study.budget.usd is None else round(study.budget.usd * 1e6)
+        with Leases(ready.cache.connection, study.database, number) as leases:
+            context = Context(ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options)
+            beat = asyncio.create_task(_heartbeat(ready.cache, number, state, stop))
+            try:
+                _refuse_pruned(ready)
+                await _run_models(context)
+            finally:
+                beat.cancel()
+                sql = "UPDATE run SET ended = ?, heartbeat = ? WHERE id = ?"
+                if ready.cache.error is None:
+                    ready.cache.execute(sql, (now(), state.beat(), number))
+    finally:
+        await asyncio.to_thread(manager.__exit__, None, None, None)
+    state.interrupted = stop.is_set()
+    return state
+
+
+async def _run_models(context: Context) -> None:
+    """Run all models, and the judges until these are through; an error that ends one ends the others too."""
+    judges = {name: JudgeRun(context, model) for name, model in context.crossing.judges.items()}
+    asking = [asyncio.create_task(ask(context, model, judges)) for model in context.crossing.models]
+    judging = [asyncio.create_task(judge.run()) for judge in judges.values()]
+    tasks = [*asking, *judging]
+    try:
+        await asyncio.gather(*asking)
+        for judge in judges.values():
+            judge.finish()
+        await asyncio.gather(*judging)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _refuse_pruned(ready: Prepared) -> None:
+    """Raises MachineError where the rows made are gone: until a run holds its lock, a prune may take them."""
+    connection, selection = ready.cache.connection, ready.crossing.selection()
+    connection.execute("BEGIN IMMEDIATE")  # after a prune that is going on; the next one sees the lock
+    try:
+        for table in NAMED:
+            sql = f"SELECT count(*) FROM json_each(?) WHERE value NOT IN (SELECT id FROM {table} UNION SELECT 0)"
+            (gone,) = connection.execute(sql, (json.dumps(list(selection[f"{table}s"])),)).fetchone()
+            if gone:
+                raise MachineError(f"{ready.study.database}: was pruned while this run began; run again")
+    finally:
+        connection.execute("COMMIT")
+
+
+def _begin(ready: Prepared) -> int:
+    """Record what runs: the study's text, what it selects, code and package versions, seed and time."""
+    packages = {each.metadata["Name"]: each.version for each in distributions()}
+    row = (
+        ready.study.text,
+        json.dumps(ready.crossing.selection()),
+        version("mtpa"),
+        json.dumps(dict(sorted(packages.items()))),
+        ready.study.study.seed,
+        now(),
+    )
+    sql = "INSERT INTO run (study, selection, code, packages, seed, started) VALUES (?, ?, ?, ?, ?, ?)"
+    return int(ready.cache.connection.execute(sql, row).lastrowid or 0)
+
+
+async def _heartbeat(cache: ResultCache, number: int, state: State, stop: asyncio.Event) -> None:
+    """Write the state every second; a stop that was asked for in the file is obeyed."""
+    while cache.error is None:
+        cache.execute("UPDATE run SET heartbeat = ? WHERE id = ?", (state.beat(), number))
+        (asked,) = cache.connection.execute("SELECT stop_requested FROM run WHERE id = ?", (number,)).fetchone()
+        if asked:
+            stop.set()
+        await asyncio.sleep(1)

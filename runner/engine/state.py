@@ -1,0 +1,137 @@
+"""What a run knows of itself while it goes: the terminal, `mtpa-run status` and the exit code read it."""
+
+import json
+import sqlite3
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from runner.backends.request import Usage
+from runner.engine.trials import Asked
+from runner.store.database import now
+
+COUNTS = ("planned", "hits", "answered", "failed", "unparsed", "spared", "effect")
+
+
+@dataclass
+class Tally:
+    """What has happened to the trials of one model and benchmark so far; a target needs none of those `spared`."""
+
+    planned: int = 0
+    hits: int = 0
+    answered: int = 0
+    failed: int = 0
+    unparsed: int = 0
+    spared: int = 0
+    sums: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    def add(self, asked: Asked, value: float | None) -> None:
+        """Count a score; the sums give the running effect."""
+        if value is None:
+            self.unparsed += 1
+            return
+        side = "with" if asked.persona else "without"
+        self.sums[f"n_{side}"] += 1
+        self.sums[side] += value
+
+    @property
+    def done(self) -> int:
+        """Trials that have an answer."""
+        return self.hits + self.answered
+
+    @property
+    def effect(self) -> float | None:
+        """The running mean with minus the running mean without; None before both exist."""
+        if not self.sums["n_with"] or not self.sums["n_without"]:
+            return None
+        return float(self.sums["with"] / self.sums["n_with"] - self.sums["without"] / self.sums["n_without"])
+
+
+@dataclass
+class Caching:
+    """What the providers' caches did: of the prompts' tokens, those read from the cache, and what that saved."""
+
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    saved_micro_usd: int = 0
+
+    def add(self, usage: Usage, saved: int) -> None:
+        """Count an answer."""
+        self.prompt_tokens += usage.prompt_tokens
+        self.cached_tokens += usage.cached_tokens
+        self.saved_micro_usd += saved
+
+    def sentence(self) -> str:
+        """In words; "" where nothing was cached."""
+        if not self.cached_tokens:
+            return ""
+        share, saved = self.cached_tokens / self.prompt_tokens, self.saved_micro_usd / 1e6
+        return f"{share:.0%} of the prompts' tokens came from the provider's cache, which saved ${saved:.4f}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, in the plural where that is due."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def caching(connection: sqlite3.Connection, model: int | None = None) -> Caching:
+    """What the caches did to the answers in a file, of one model or of all."""
+    sums = "sum(prompt_tokens), sum(cached_tokens), sum(saved_micro_usd)"
+    sql = f"SELECT {sums} FROM completion WHERE ? IS NULL OR model = ?"
+    return Caching(*(int(each or 0) for each in connection.execute(sql, (model, model)).fetchone()))
+
+
+@dataclass
+class State:
+    """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped.
+
+    `jobs` are those open at the provider, by model: how many, with how many requests, of which answered; `limits` are
+    asked for at every heartbeat: they adapt.
+    """
+
+    tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
+    sent: int = 0
+    in_flight: int = 0
+    micro_usd: int = 0
+    caching: Caching = field(default_factory=Caching)
+    jobs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    limits: dict[str, Callable[[], dict[str, float | None]]] = field(default_factory=dict)
+    failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    last_failure: dict[str, str] = field(default_factory=dict)
+    stopped: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    over_budget: set[str] = field(default_factory=set)
+    targets: dict[str, str] = field(default_factory=dict)
+    interrupted: bool = False
+
+    def total(self, name: str) -> int:
+        """A count summed over models and benchmarks."""
+        return sum(getattr(tally, name) for tally in self.tallies.values())
+
+    @property
+    def left_over(self) -> int:
+        """Trials that are wanted and have neither an answer nor a failure."""
+        return self.total("planned") - self.total("spared") - self.total("done") - self.total("failed")
+
+    @property
+    def exit_code(self) -> int:
+        """As reference/interfaces.md lists them."""
+        if self.interrupted:
+            return 130
+        if self.over_budget:
+            return 4
+        return 3 if self.total("failed") or self.stopped else 0
+
+    def beat(self) -> str:
+        """The state as the heartbeat column keeps it."""
+        rows = [
+            {"model": model, "benchmark": benchmark, **{name: getattr(tally, name) for name in COUNTS}}
+            for (model, benchmark), tally in self.tallies.items()
+        ]
+        failures = [{"model": model, "kind": kind, "count": count} for (model, kind), count in self.failures.items()]
+        beat: dict[str, Any] = {"at": now(), "sent": self.sent, "in_flight": self.in_flight}
+        beat |= {"micro_usd": self.micro_usd, "failures": failures}
+        beat |= {"limits": {model: limits() for model, limits in self.limits.items()}}
+        beat |= {"last_failure": self.last_failure, "stopped": self.stopped, "targets": self.targets, "rows": rows}
+        return json.dumps(beat | {"remarks": self.remarks})

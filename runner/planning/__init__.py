@@ -1,0 +1,1 @@
+"""What a study would send, cost and resolve, before it does."""

@@ -1,0 +1,79 @@
+"""What a study resolves, and the cheapest design for a gap: variances from its database, else stated defaults."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.store.database import database_errors, open_database
+from runner.store.scores import load_scores
+from runner.study.config import Study
+from runner.study.sources import load_benchmarks, load_personas
+from scoring.statistics.power import DEFAULTS, Components, Limits, Plan, cheapest, component_table, resolvable_gap
+
+MOST_PEOPLE = 5000
+MOST_ROTATIONS = 4
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """One model and benchmark: the least gap found now, and the cheapest design for the wanted one, if there is one."""
+
+    model: str
+    benchmark: str
+    source: str
+    now: float
+    plan: Plan | None
+    unpriced: bool
+
+
+def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution]:
+    """A row per model and benchmark of the study. Raises InputError or MachineError."""
+    known = _known(study, attribute)
+    levels = load_personas(study, _silent).attribute(attribute).nunique()
+    every_item = study.model_copy(
+        update={"benchmarks": tuple(each.model_copy(update={"groups": None}) for each in study.benchmarks)}
+    )
+    for asked, every in zip(load_benchmarks(study, _silent), load_benchmarks(every_item, _silent), strict=True):
+        groups, most = (len({item.group for item in each.items}) for each in (asked, every))
+        name = asked.benchmark.name
+        for model in study.models:
+            of = known.get((model.name, name), DEFAULTS)
+            usd = _usd_a_request(study, model.name)
+            rotations = MOST_ROTATIONS if of.rotation else asked.section.rotations
+            limits = Limits(MOST_PEOPLE, most, len(every.items) / most, rotations, usd or 0.0)
+            now = resolvable_gap(of, max(1, study.personas.n // levels), levels, groups, asked.section.rotations)
+            source = "defaults" if of is DEFAULTS else "measured"
+            yield Resolution(model.name, name, source, now, cheapest(of, gap, levels, limits), usd is None)
+
+
+def _silent(line: str) -> None:
+    """A plan's remarks are not shown."""
+
+
+def _known(study: Study, attribute: str) -> dict[tuple[str, str], Components]:
+    """Variance components of earlier runs in the file, by model and benchmark; of the measure of chosen options."""
+    if not study.database.exists():
+        return {}
+    scores = load_scores(study.database)
+    if attribute not in scores or scores.empty:
+        return {}
+    table = component_table(scores, [attribute])
+    fields = ("persona", "group", "level_group", "residual")
+    found: dict[tuple[str, str], Components] = {}
+    for _, row in table.iterrows():
+        values = {name: float(row[name]) for name in fields}
+        # answers that never vary tell nothing about a design: the later row, by letter probabilities, may
+        if any(values.values()):
+            found.setdefault((str(row["model"]), str(row["benchmark"])), Components(**values))
+    return found
+
+
+def _usd_a_request(study: Study, model: str) -> float | None:
+    """The mean price of this model's completions in the file; None where there are none."""
+    if not study.database.exists():
+        return None
+    connection = open_database(study.database, create=False)
+    with database_errors(study.database):
+        sql = "SELECT avg(micro_usd) FROM completion JOIN model ON model.id = completion.model WHERE model.name = ?"
+        (mean,) = connection.execute(sql, (model,)).fetchone()
+        connection.close()
+    return None if mean is None else mean / 1e6

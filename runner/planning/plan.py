@@ -1,0 +1,192 @@
+"""What a run would do, before it does it: nothing is sent."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import islice
+from statistics import fmean
+from typing import Any
+
+from runner.backends.catalogue.parameters import adapted
+from runner.backends.catalogue.prices import batch_price_of, mode_price_of, terms_of, warnings
+from runner.engine.estimate import Estimate, estimate
+from runner.engine.pilot import REQUESTS
+from runner.engine.run import Prepared
+from runner.engine.state import caching, counted
+from runner.engine.target import is_targeted, target_of
+from runner.engine.trials import Asked, AskedModel, Question
+from runner.store.cache import Trial
+from scoring.statistics.sequential import LEAST_PERSONAS, Target
+
+BLOCK = 4096
+BATCH_MINUTES = 24 * 60.0  # what both providers promise at most
+PREFIXES = 20
+
+
+@dataclass
+class PlanRow:
+    """One model and benchmark: trials, the distinct requests behind them, those that are answered, and what the rest
+    will take. Dollars run from the fewest to the most output tokens; `usd_batch` is the most that batches would cost,
+    where the provider takes them. `minutes` is None where nobody can know yet."""
+
+    model: str
+    benchmark: str
+    trials: int = 0
+    requests: int = 0
+    answered: int = 0
+    prompt_tokens: int = 0
+    output_tokens_low: float = 0.0
+    output_tokens_high: float = 0.0
+    usd_low: float = 0.0
+    usd_high: float = 0.0
+    usd_batch: float = 0.0
+    minutes: float | None = None
+
+    @property
+    def to_send(self) -> int:
+        """Requests that a run would send."""
+        return self.requests - self.answered
+
+    def as_dict(self) -> dict[str, Any]:
+        """For --json."""
+        return {**asdict(self), "to_send": self.to_send}
+
+
+@dataclass
+class Plan:
+    """The rows, and what there is to know beside them."""
+
+    rows: list[PlanRow]
+    remarks: list[str]
+
+    @property
+    def usd(self) -> float:
+        """The most that the run can be expected to cost."""
+        return sum(row.usd_high for row in self.rows)
+
+    @property
+    def usd_batch(self) -> float:
+        """The same, if every model were asked in batches whose provider takes them."""
+        return sum(row.usd_batch for row in self.rows)
+
+
+def plan(ready: Prepared, limit: int | None = None) -> Plan:
+    """Enumerate the study against the file."""
+    rows: list[PlanRow] = []
+    remarks: list[str] = []
+    for model in ready.crossing.models:
+        found = replace(estimate(model, ready.cache), price=mode_price_of(model.section))
+        rows += _rows(ready, model, found, limit)
+        remarks.append(f"{model.section.name}: tokens and times are {found.basis}")
+        told = (*batch_remarks(model, rows), *caching_remarks(ready, model, found))
+        known = (*adapted(model.section)[1], *warnings(model.section), *told)
+        remarks += [f"{model.section.name}: {remark}" for remark in known]
+    if target := target_of(ready.study):
+        remarks.append(_about_target(target, ready.crossing.questions))
+    return Plan(rows, remarks)
+
+
+def _about_target(target: Target, questions: Sequence[Question]) -> str:
+    """What a plan says of a run that may end early."""
+    of = f"each level of {target.by}" if target.by else "everybody"
+    text = (
+        f"[target]: this is the most; asking ends once Δ of {of} is known to ± {target.half_width:g} for these items, "
+        f"looked at {target.rounds} times at most, all looks together at 95 %; "
+        f"under {LEAST_PERSONAS} different personas everything is asked"
+    )
+    whole = sorted({question.measure for question in questions if not is_targeted(question)})
+    return f"{text}; so it is of {', '.join(whole)}" if whole else text
+
+
+def _rows(ready: Prepared, model: AskedModel, found: Estimate, limit: int | None) -> list[PlanRow]:
+    rows: dict[str, PlanRow] = {}
+    seen: set[bytes] = set()
+    trials = islice(ready.crossing.trials(model), limit)
+    while block := list(islice(trials, BLOCK)):
+        known = ready.cache.find({asked.request.key for asked in block})
+        for asked in block:
+            name = asked.question.measure
+            row = rows.setdefault(name, PlanRow(model.section.name, name))
+            row.trials += 1
+            if asked.request.key in seen:
+                continue
+            seen.add(asked.request.key)
+            row.requests += 1
+            if asked.request.key in known:
+                row.answered += 1
+            else:
+                row.prompt_tokens += found.prompt_tokens(asked.request)
+    for row in rows.values():
+        _price(row, model, found)
+    return list(rows.values())
+
+
+def _price(row: PlanRow, model: AskedModel, found: Estimate) -> None:
+    row.output_tokens_low, row.output_tokens_high = row.to_send * found.low, row.to_send * found.high
+    row.usd_low = found.cost(row.prompt_tokens, row.output_tokens_low) / 1e6
+    row.usd_high = found.cost(row.prompt_tokens, row.output_tokens_high) / 1e6
+    section = model.section
+    batched = replace(found, price=batch_price_of(section))
+    row.usd_batch = batched.cost(row.prompt_tokens, row.output_tokens_high) / 1e6
+    if section.mode != "live":
+        row.minutes = BATCH_MINUTES if row.to_send else 0.0
+        return
+    if found.seconds is None and row.to_send:
+        return
+    minutes = [row.to_send * (found.seconds or 0.0) / section.concurrency / 60]
+    if section.requests_per_minute:
+        minutes.append(row.to_send / section.requests_per_minute)
+    if section.tokens_per_minute:
+        minutes.append((row.prompt_tokens + row.output_tokens_high) / section.tokens_per_minute)
+    row.minutes = max(minutes)
+
+
+def batch_remarks(model: AskedModel, rows: list[PlanRow]) -> Iterator[str]:
+    """How a model's requests go up in jobs."""
+    section = model.section
+    if section.mode == "live":
+        return
+    to_send = sum(row.to_send for row in rows if row.model == section.name)
+    least = -(-to_send // section.batch.requests)
+    pilot = f", after a pilot of {REQUESTS} live ones if the model is new" if section.mode == "auto" else ""
+    factor = terms_of(section.backend).batch
+    yield (
+        f"{to_send:,} requests in {counted(least, 'job')} or more at {factor:.0%} of the live price{pilot}; "
+        "a provider may take up to 24 hours for a job, and usually takes much less"
+    )
+
+
+def caching_remarks(ready: Prepared, model: AskedModel, found: Estimate) -> Iterator[str]:
+    """What the provider's cache of prompts did so far, and whether the requests share enough for it."""
+    if known := caching(ready.cache.connection, model.id).sentence():
+        yield f"so far {known}"
+    least = terms_of(model.section.backend).cached_from
+    shared = shared_prefix(ready, model)
+    if least is None or not shared:
+        return
+    tokens = round(shared * found.tokens_a_byte)
+    verdict = "what they share is cheaper" if tokens >= least else "do not count on a discount"
+    yield (
+        f"requests of one persona go out together and begin with the same {tokens:,} tokens or so; "
+        f"the provider caches from {least:,} on: {verdict}"
+    )
+
+
+def shared_prefix(ready: Prepared, model: AskedModel) -> float:
+    """The bytes with which requests of a persona begin alike, on average over the first personas."""
+    crossing, found = ready.crossing, []
+    for number, persona in crossing.personas[:PREFIXES]:
+        asked = [question for question in crossing.questions if question.is_for(persona)][:2]
+        trials = [Trial(model.id, number, crossing.variants[0][0], question.id, 0, 0) for question in asked]
+        requests = [crossing.asked(model, trial).request for trial in trials]
+        texts = ["".join(message["content"] for message in request.messages).encode() for request in requests]
+        if len(texts) == 2:
+            shorter = min(map(len, texts))
+            found.append(next((place for place in range(shorter) if texts[0][place] != texts[1][place]), shorter))
+    return fmean(found) if found else 0.0
+
+
+def first_requests(ready: Prepared, count: int) -> Iterator[Asked]:
+    """The first requests of each model with a persona, exactly as they would be sent."""
+    for model in ready.crossing.models:
+        with_persona = (asked for asked in ready.crossing.trials(model) if asked.persona is not None)
+        yield from islice(with_persona, count)

@@ -1,0 +1,140 @@
+"""How far a run is, read from its database."""
+
+import json
+import sqlite3
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from runner.engine.state import Caching, caching, counted
+from runner.store.database import database_errors, file_size, open_database
+
+
+@dataclass(frozen=True)
+class StatusRow:
+    """One model and benchmark of the run."""
+
+    model: str
+    benchmark: str
+    planned: int
+    hits: int
+    answered: int
+    failed: int
+    unparsed: int
+    effect: float | None
+    spared: int = 0
+
+
+@dataclass(frozen=True)
+class Status:
+    """The last run of a file, as it accounts for itself every second."""
+
+    run: int = 0
+    started: str = ""
+    ended: str = ""
+    beat: dict[str, Any] = field(default_factory=dict)
+    rows: list[StatusRow] = field(default_factory=list)
+    settled_micro_usd: int = 0
+    reserved_micro_usd: int = 0
+    completions: int = 0
+    scores: int = 0
+    bytes: int = 0
+    jobs: list[str] = field(default_factory=list)
+    caching: Caching = field(default_factory=Caching)
+
+    @property
+    def seconds(self) -> float:
+        """How long the run has been going."""
+        if not self.started or not self.beat.get("at"):
+            return 0.0
+        return (datetime.fromisoformat(self.beat["at"]) - datetime.fromisoformat(self.started)).total_seconds()
+
+    @property
+    def rate(self) -> float:
+        """Trials answered a second, over the run."""
+        return sum(row.answered for row in self.rows) / self.seconds if self.seconds else 0.0
+
+    @property
+    def minutes_left(self) -> float | None:
+        """What is left at this rate, at most; None where nothing moves or the run has ended."""
+        left = sum(row.planned - row.spared - row.hits - row.answered - row.failed for row in self.rows)
+        return left / self.rate / 60 if self.rate and not self.ended else None
+
+    def lines(self) -> list[str]:
+        """The account in words."""
+        size = f"{self.bytes / 1e6:,.1f} MB on the disk"
+        if self.scores:
+            size += f", {self.bytes / self.scores:,.0f} MB a million trials"
+        found = [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
+        if not self.run:
+            return [*found, "no run yet"]
+        if self.beat.get("merged"):
+            return [*found, f"merged from several files; the newest run started {self.started}"]
+        when = f"ended {self.ended}" if self.ended else f"last heard of {self.beat.get('at', 'never')}"
+        found.append(f"run {self.run} started {self.started}, {when}")
+        targets: dict[str, str] = self.beat.get("targets", {})
+        about = "at most" if targets else "about"
+        left = "" if self.minutes_left is None else f", {about} {self.minutes_left:.1f} minutes left"
+        found.append(
+            f"{self.beat.get('sent', 0):,} requests sent, {self.beat.get('in_flight', 0)} in flight, "
+            f"{self.rate:.1f} trials/s{left}"
+        )
+        if self.settled_micro_usd or self.reserved_micro_usd or self.beat.get("micro_usd"):
+            held = f", ${self.reserved_micro_usd / 1e6:.4f} held for requests whose cost is not known"
+            spent = max(self.settled_micro_usd, self.beat.get("micro_usd", 0))
+            found.append(f"${spent / 1e6:.4f} spent{held if self.reserved_micro_usd else ''}")
+        if cached := self.caching.sentence():
+            found.append(cached)
+        found += self.jobs
+        for each in self.beat.get("failures", []):
+            last = self.beat.get("last_failure", {}).get(each["model"], "")
+            found.append(f"{each['model']}: {each['count']:,} failed with {each['kind']} (last: {last})")
+        found += [f"{name}: {words}" for name, words in targets.items()]
+        found += self.beat.get("remarks", [])
+        return found + [f"{model} stopped: {reason}" for model, reason in self.beat.get("stopped", {}).items()]
+
+
+def read_status(path: Path) -> Status:
+    """The last run of the file. Raises InputError or MachineError."""
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        (completions,) = connection.execute("SELECT count(*) FROM completion").fetchone()
+        (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
+        counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
+        found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
+        connection.close()
+    return found
+
+
+def last_run(connection: sqlite3.Connection) -> Status:
+    """The last run without counting what is in the file, which takes long in a big one."""
+    row = connection.execute("SELECT id, started, ended, heartbeat FROM run ORDER BY id DESC LIMIT 1").fetchone()
+    if row is None:
+        return Status()
+    amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved FROM"
+    sums = "coalesce(sum(settled), 0), coalesce(sum(reserved), 0)"
+    sql = f"SELECT {sums} FROM ({amounts} spend UNION ALL {amounts} job)"
+    settled, reserved = connection.execute(sql).fetchone()
+    beat = json.loads(row[3])
+    rows = [StatusRow(**each) for each in beat.get("rows", [])]
+    return Status(row[0], row[1], row[2] or "", beat, rows, settled, reserved)
+
+
+def _jobs(connection: sqlite3.Connection) -> list[str]:
+    """A line for every open job, and one for those that are closed."""
+    columns = "job.id, model.name, state, provider_state, provider_id, answered, requests, made, settled_micro_usd"
+    sql = f"SELECT {columns} FROM job JOIN model ON model.id = job.model ORDER BY job.id"
+    rows = connection.execute(sql).fetchall()
+    found = []
+    for number, name, state, provider_state, known_as, answered, requests, made, _ in rows:
+        if state != "closed":
+            shown = state if state == "cancelling" else provider_state or state
+            place = f"{shown} at the provider ({known_as})" if known_as else shown
+            told = f"{answered:,} of {counted(requests, 'request')} answered, made {made}"
+            found.append(f"job {number} of {name}: {place}, {told}")
+    if closed := [row for row in rows if row[2] == "closed"]:
+        requests, dollars = sum(row[6] for row in closed), sum(row[8] for row in closed) / 1e6
+        told = f"{counted(len(closed), 'job')} of {counted(requests, 'request')}"
+        found.append(f"{told} through, for ${dollars:.4f}")
+    return found

@@ -1,0 +1,293 @@
+"""ResultCache: every completion by its key, in one SQLite file with one writer."""
+
+import queue
+import sqlite3
+import threading
+import time
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from personas.errors import MachineError, MtpaError
+from runner.backends.request import Usage
+from runner.backends.surrogates import without_surrogates
+from runner.store.database import database_errors, insert, now, open_database, select_many, text_ids
+from scoring.answers.responses import Outcome, Response
+
+GROUP_ROWS = 512
+GROUP_SECONDS = 0.05
+
+
+class Trial(NamedTuple):
+    """One cell of the cross product, by the ids of its rows; persona and variant are 0 in the baseline."""
+
+    model: int
+    persona: int
+    variant: int
+    item: int
+    rotation: int
+    replicate: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What came back for a key, and the texts that it answers."""
+
+    key: bytes
+    model: int
+    persona_text: str
+    item_text: str
+    system_text: str
+    response: Response
+    usage: Usage
+    micro_usd: int = 0
+    saved_micro_usd: int = 0
+
+
+class Score(NamedTuple):
+    """A trial's outcome, and which code it is from; `key` names the answer where it is not the one recorded with it,
+    because that is a judge's."""
+
+    trial: Trial
+    outcome: Outcome
+    expected: float | None
+    scorer: str
+    key: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A trial that was asked and not answered."""
+
+    key: bytes
+    trial: Trial
+    attempt: int
+    kind: str
+    message: str
+
+
+ScoreState = tuple[int, str, float | None, str]  # completion, scorer version, value, status
+
+
+class Known(NamedTuple):
+    """A completion that is in the file."""
+
+    id: int
+    response: Response
+
+
+_COMPLETION = (
+    "id key model persona_text item_text system_text answer letters finish "
+    "prompt_tokens completion_tokens reasoning_tokens cached_tokens micro_usd saved_micro_usd latency_ms"
+).split()
+_SCORE = (
+    "model persona variant item rotation replicate completion "
+    "chosen_by_text chosen_by_probability value expected status scorer"
+).split()
+_FAILURE = "key model persona variant item rotation replicate attempt kind message at".split()
+
+
+class _Job(NamedTuple):
+    """What one call of `record` hands to the writer."""
+
+    key: bytes
+    completion: Completion | None
+    scores: Sequence[Score]
+    failures: Sequence[Failure]
+    statement: tuple[str, Sequence[Any]] | None
+
+
+class ResultCache:
+    """Look-ups on the caller's connection; one thread writes, in groups of up to 512 jobs or 50 ms."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.connection = open_database(path)
+        self.error: MtpaError | None = None
+        self.committed = 0
+        self._handed = 0
+        self._texts: dict[bytes, int] = {}
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=8 * GROUP_ROWS)
+        self._thread = threading.Thread(target=self._write_until_closed, name="mtpa-writer", daemon=True)
+        self._thread.start()
+
+    def find(self, keys: Iterable[bytes]) -> dict[bytes, int]:
+        """The completion ids of those keys that are in the file."""
+        sql = "SELECT key, id FROM completion WHERE key IN ({})"
+        with database_errors(self.path):
+            return {bytes(key): row for key, row in select_many(self.connection, sql, keys)}
+
+    def responses(self, ids: Iterable[int], loglik: bool = False) -> dict[int, Known]:
+        """The responses of these completions; `loglik` says that their numbers are log-likelihoods, not letters."""
+        sql = "SELECT id, answer, letters, finish FROM completion WHERE id IN ({})"
+        with database_errors(self.path):
+            rows = list(select_many(self.connection, sql, ids))
+        return {row: Known(row, _response(answer, blob, finish, loglik)) for row, answer, blob, finish in rows}
+
+    def scored(self, model: int, persona: int, variant: int) -> dict[tuple[int, ...], ScoreState]:
+        """(item, rotation, replicate) → (completion, scorer version, value, status) of this persona's scores."""
+        sql = (
+            "SELECT item, rotation, replicate, completion, scorer, value, status FROM score "
+            "WHERE model = ? AND persona = ? AND variant = ?"
+        )
+        with database_errors(self.path):
+            rows = self.connection.execute(sql, (model, persona, variant)).fetchall()
+        return {(row[0], row[1], row[2]): (row[3], row[4], row[5], row[6]) for row in rows}
+
+    def served(self, model: int) -> str:
+        """The version that the model's answers in the file are from; "" before the first."""
+        row = self.connection.execute("SELECT served FROM model WHERE id = ?", (model,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def record(
+        self,
+        key: bytes,
+        completion: Completion | None = None,
+        scores: Sequence[Score] = (),
+        failures: Sequence[Failure] = (),
+    ) -> int:
+        """Hand a completion and the scores of the trials that share it to the writer, which commits them together.
+
+        Without a completion, the key's is in the file or on its way. Returns the number that `committed` reaches once
+        this is on the disk. Blocks while the writer is far behind; raises what stopped the writer, such as a full disk.
+        """
+        return self._put(_Job(key, completion, scores, failures, None))
+
+    def execute(self, sql: str, values: Sequence[Any]) -> int:
+        """Have the writer run one statement with its next group."""
+        return self._put(_Job(b"", None, (), (), (sql, values)))
+
+    def _put(self, job: _Job) -> int:
+        if self.error:
+            raise self.error
+        self._handed += 1
+        self._jobs.put(job)
+        return self._handed
+
+    def close(self) -> None:
+        """Commit what is waiting and close the file. Raises what stopped the writer."""
+        self._jobs.put(None)
+        self._thread.join()
+        self.connection.close()
+        if self.error:
+            raise self.error
+
+    def _write_until_closed(self) -> None:
+        group: list[_Job | None] = []
+        try:
+            with database_errors(self.path):
+                connection = open_database(self.path)
+                self._texts = dict(connection.execute("SELECT sha, id FROM text"))
+                while group[-1:] != [None]:
+                    group = self._next_group()
+                    self._commit(connection, [job for job in group if job is not None])
+                connection.close()
+        except Exception as error:  # whatever it is, the run must hear of it
+            unknown = MachineError(f"{self.path}: an answer cannot be written: {type(error).__name__}: {error}")
+            self.error = error if isinstance(error, MtpaError) else unknown
+            while group[-1:] != [None]:  # nobody may wait for a writer that is gone
+                group = [self._jobs.get()]
+
+    def _next_group(self) -> list[_Job | None]:
+        group = [self._jobs.get()]
+        deadline = time.monotonic() + GROUP_SECONDS
+        while group[-1] is not None and len(group) < GROUP_ROWS:
+            try:
+                group.append(self._jobs.get(timeout=max(0.0, deadline - time.monotonic())))
+            except queue.Empty:
+                break
+        return group
+
+    def _commit(self, connection: sqlite3.Connection, group: Sequence[_Job]) -> None:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            ids = self._completion_ids(connection, group)
+            scores = [_score_row(score, ids[score.key or job.key]) for job in group for score in job.scores]
+            insert(connection, "INSERT OR REPLACE", "score", _SCORE, scores)
+            failures = [_failure_row(failure) for job in group for failure in job.failures]
+            insert(connection, "INSERT", "failure", _FAILURE, failures)
+            answered = [job.key for job in group if job.completion or job.failures]
+            for _ in select_many(connection, "DELETE FROM lease WHERE key IN ({})", answered):
+                pass
+            for job in group:
+                if job.statement:
+                    connection.execute(*job.statement)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self.committed += len(group)
+
+    def _completion_ids(self, connection: sqlite3.Connection, group: Sequence[_Job]) -> dict[bytes, int]:
+        """Key → id; a completion that is there already, from another process, is kept as it is."""
+        sql = "SELECT key, id FROM completion WHERE key IN ({})"
+        keys = {job.key for job in group if job.completion or job.scores}
+        keys |= {score.key for job in group for score in job.scores if score.key}
+        ids = {bytes(key): row for key, row in select_many(connection, sql, keys)}
+        fresh = {job.key: job.completion for job in group if job.completion and job.key not in ids}
+        said = {text for each in fresh.values() for text in (each.persona_text, each.item_text, each.system_text)}
+        texts = text_ids(connection, said, self._texts)
+        (last,) = connection.execute("SELECT coalesce(max(id), 0) FROM completion").fetchone()
+        rows = []
+        for number, each in enumerate(fresh.values(), start=last + 1):
+            ids[each.key] = number
+            rows.append(_completion_row(number, each, texts))
+        insert(connection, "INSERT", "completion", _COMPLETION, rows)
+        return ids
+
+
+def pack(values: Sequence[float] | None) -> bytes | None:
+    """Numbers as the file keeps them: float32, in the machine's (little-endian) order."""
+    return None if values is None else array("f", values).tobytes()
+
+
+def unpack(blob: bytes | None) -> tuple[float, ...] | None:
+    """The inverse of `pack`."""
+    return None if blob is None else tuple(array("f", blob))
+
+
+def as_stored(response: Response) -> Response:
+    """The response as a later look-up gives it, so that a score does not depend on when it was made."""
+    text = response.text and without_surrogates(response.text)
+    return Response(text, unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks)), response.finish)
+
+
+def _response(answer: str | None, blob: bytes | None, finish: str, loglik: bool) -> Response:
+    numbers = unpack(blob)
+    return Response(answer, None if loglik else numbers, numbers if loglik else None, finish)
+
+
+def _completion_row(number: int, each: Completion, texts: dict[str, int]) -> tuple[Any, ...]:
+    response, usage = each.response, each.usage
+    numbers = response.letter_logprobs if response.logliks is None else response.logliks
+    return (
+        number,
+        each.key,
+        each.model,
+        texts[each.persona_text],
+        texts[each.item_text],
+        texts[each.system_text],
+        response.text,
+        pack(numbers),
+        response.finish,
+        usage.prompt_tokens,
+        usage.completion_tokens,
+        usage.reasoning_tokens,
+        usage.cached_tokens,
+        each.micro_usd,
+        each.saved_micro_usd,
+        usage.latency_ms,
+    )
+
+
+def _score_row(score: Score, completion: int) -> tuple[Any, ...]:
+    outcome = score.outcome
+    chosen = (outcome.chosen_by_text, outcome.chosen_by_probability)
+    return (*score.trial, completion, *chosen, outcome.value, score.expected, outcome.status, score.scorer)
+
+
+def _failure_row(failure: Failure) -> tuple[Any, ...]:
+    return (failure.key, *failure.trial, failure.attempt, failure.kind, failure.message[:2000], now())

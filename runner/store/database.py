@@ -1,0 +1,216 @@
+"""The one SQLite file of a study: opening it, and the rows that scores refer to."""
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+
+from migrations import schema
+from personas.errors import InputError, MachineError
+from runner.backends.request import digest
+
+ROWS_A_STATEMENT = 256
+REDACTED = int.from_bytes(b"mtpr", "big")
+
+
+def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
+    """A connection to the file, its schema up to date.
+
+    Raises InputError where the file is absent (and `create` is false) or is not SQLite; MachineError where it comes
+    from a newer version, is damaged or cannot be written.
+    """
+    if not create and not path.exists():
+        raise InputError(f"{path}: no such database; run the study first, or name another file")
+    with database_errors(path):
+        if not create and not os.access(path.parent, os.W_OK):
+            connection = read_only(path)
+            _migrate(connection, path)
+            return connection
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(path.parent):
+            connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
+            for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000", "cache_size = -65536"):
+                connection.execute(f"PRAGMA {pragma}")
+            _migrate(connection, path)
+    return connection
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process opens a file of this folder meanwhile: SQLite does not wait where two make a new one at once."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # a file system without such locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def read_only(path: Path) -> sqlite3.Connection:
+    """A connection that cannot write. A finished file in a folder where nothing can be written has no place for
+    SQLite's shared memory, and needs none."""
+    has_log = path.with_name(f"{path.name}-wal").exists()
+    mode = "mode=ro" if has_log or os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
+    uri = f"{path.resolve().as_uri()}?{mode}"
+    return sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False, isolation_level=None)
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    database = sqlite_utils.Database(connection)
+    known = {step.name for step in schema.pending(database)} | {step.name for step in schema.applied(database)}
+    applied = {step.name for step in schema.applied(database)}
+    if newer := applied - _step_names():
+        raise MachineError(f"{path}: made by a newer version of mtpa ({min(newer)}); upgrade mtpa to open it")
+    if not applied and database.table_names():
+        raise InputError(f"{path}: an SQLite file, but not one of mtpa's; name another database in [study] database")
+    if known - applied:
+        schema.apply(database)
+
+
+def _step_names() -> set[str]:
+    return {step.name for step in schema.pending(sqlite_utils.Database(memory=True))}
+
+
+@contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """Turns what SQLite and the disk say into a sentence."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        text = str(error)
+        if "not a database" in text:
+            raise InputError(f"{path}: not an SQLite database; name another file in [study] database") from None
+        remedy = {
+            "full": "the disk is full: free some space and run again, nothing that was answered is lost",
+            "readonly": "the file is read-only: make it writable, or name another in [study] database",
+            "locked": "another process holds it: wait for that one to end",
+            "malformed": "the file is damaged: restore it from a copy (sqlite3 FILE .recover may save most of it)",
+            "unable to open": "it cannot be opened: check the folder and its permissions",
+        }
+        reason = next((remedy[word] for word in remedy if word in text), text)
+        raise MachineError(f"{path}: {reason}") from None
+    except OSError as error:
+        raise MachineError(f"{path}: cannot be written ({error.strerror}); name another in [study] database") from None
+
+
+@contextmanager
+def attached(connection: sqlite3.Connection, path: Path, name: str) -> Iterator[None]:
+    """Another file's tables beside those of the connection, as NAME.table."""
+    connection.execute("PRAGMA trusted_schema = OFF")  # what a file from elsewhere calls a table may be a view
+    connection.execute(f"ATTACH ? AS {name}", (str(path.resolve()),))
+    try:
+        yield
+    finally:
+        connection.execute(f"DETACH {name}")
+
+
+def file_size(path: Path) -> int:
+    """Bytes on the disk: the file and what is written beside it until SQLite brings it in."""
+    return sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """What is written inside is there as a whole or not at all."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def mark_redacted(connection: sqlite3.Connection, redacted: bool) -> None:
+    """Note in the file's header that its keys and personas are redacted, or are so no longer."""
+    connection.execute(f"PRAGMA application_id = {REDACTED if redacted else 0}")
+
+
+def is_redacted(connection: sqlite3.Connection) -> bool:
+    """Whether the file is from a bundle and nobody has put its personas back."""
+    return bool(connection.execute("PRAGMA application_id").fetchone()[0] == REDACTED)
+
+
+def refuse_redacted(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises InputError for a redacted file, in which no answer can be found by its key."""
+    if is_redacted(connection):
+        raise InputError(
+            f"{path}: redacted, good for reports only; put the personas back with `mtpa-run rehydrate`, which needs "
+            "the survey's file"
+        )
+
+
+def insert(
+    connection: sqlite3.Connection,
+    verb: str,
+    table: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    conflict: str = "",
+) -> None:
+    """Many rows in few statements: SQLite works outside the interpreter's lock for the length of a statement."""
+    head = f"{verb} INTO {table} ({', '.join(columns)}) VALUES "
+    one = f"({', '.join('?' * len(columns))})"
+    for start in range(0, len(rows), ROWS_A_STATEMENT):
+        part = rows[start : start + ROWS_A_STATEMENT]
+        values = [value for row in part for value in row]
+        connection.execute(f"{head}{', '.join([one] * len(part))} {conflict}", values)
+
+
+def register(
+    connection: sqlite3.Connection, table: str, records: Sequence[Mapping[str, Any]], mutable: Sequence[str] = ()
+) -> list[int]:
+    """The ids of these records; a record that is not there yet, by the hash of its content, is inserted.
+
+    Columns in `mutable` are not part of the content: they take the newest value.
+    """
+    if not records:
+        return []
+    shas = [digest({name: value for name, value in record.items() if name not in mutable}) for record in records]
+    rows = [(sha, *map(_cell, record.values())) for sha, record in zip(shas, records, strict=True)]
+    update = ", ".join(f"{name} = excluded.{name}" for name in mutable)
+    conflict = f"ON CONFLICT (sha) DO UPDATE SET {update}" if mutable else "ON CONFLICT (sha) DO NOTHING"
+    connection.execute("BEGIN IMMEDIATE")
+    insert(connection, "INSERT", table, ["sha", *records[0]], rows, conflict)
+    connection.execute("COMMIT")
+    ids = dict(connection.execute(f"SELECT sha, id FROM {table}"))
+    return [ids[sha] for sha in shas]
+
+
+def _cell(value: Any) -> Any:
+    return json.dumps(value, sort_keys=True, ensure_ascii=False) if isinstance(value, dict | list | tuple) else value
+
+
+def select_many(
+    connection: sqlite3.Connection, sql: str, values: Iterable[Any], before: Sequence[Any] = ()
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of a query whose `{}` is an IN list, for any number of values: sorted, and 500 at a time."""
+    ordered = sorted(values)
+    for start in range(0, len(ordered), 500):
+        part = ordered[start : start + 500]
+        yield from connection.execute(sql.format(",".join("?" * len(part))), [*before, *part])
+
+
+def text_ids(connection: sqlite3.Connection, texts: Iterable[str], known: dict[bytes, int]) -> dict[str, int]:
+    """Text → id; each distinct text is stored once, and "" is 0. `known` (sha → id) is added to."""
+    shas = {text: digest(text) for text in texts if text}
+    fresh = {sha: text for text, sha in shas.items() if sha not in known}
+    if fresh:
+        insert(connection, "INSERT OR IGNORE", "text", ("sha", "text"), list(fresh.items()))
+        rows = select_many(connection, "SELECT sha, id FROM text WHERE sha IN ({})", fresh)
+        known.update({bytes(sha): row for sha, row in rows})
+    return {text: known[sha] for text, sha in shas.items()} | {"": 0}
+
+
+def now() -> str:
+    """The time in UTC, ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,97 @@
+"""Leases: two processes on one file never send the same request at the same time.
+
+A lease is a row of `lease`, taken before a key is sent and dropped with its completion. It holds as long as its process
+lives: each process locks a byte of its own in FILE.lock, and the system drops that lock when the process ends, however
+it ends.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from personas.errors import InputError, MachineError
+from runner.store.database import insert, select_many
+
+_LIVE_HERE: set[tuple[str, int]] = set()  # a process never sees its own locks as taken
+
+
+def refuse_running(connection: sqlite3.Connection, database: Path) -> None:
+    """Raises MachineError while a run is on that writes to the file."""
+    path = database.with_name(f"{database.name}.lock")
+    going = any(name == str(path) for name, _ in _LIVE_HERE)  # its locks would be dropped by opening the file again
+    runs = connection.execute("SELECT id FROM run WHERE ended IS NULL").fetchall()
+    if not going and runs and path.exists():
+        with path.open("r+b") as file:
+            going = any(_is_locked(file.fileno(), number) for (number,) in runs)
+    if going:
+        raise MachineError(f"{database}: a run is on; wait for it to end, or stop it")
+
+
+def refuse_open_jobs(connection: sqlite3.Connection, database: Path) -> None:
+    """Raises InputError while a provider works at a job of the file, whose results only this file can take."""
+    (count,) = connection.execute("SELECT count(*) FROM job WHERE state != 'closed'").fetchone()
+    if count:
+        raise InputError(f"{database}: {count} of its batch jobs are open; run its study until they are through")
+
+
+def _is_locked(file: int, byte: int) -> bool:
+    try:
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, byte)
+    except OSError:
+        return True
+    fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)
+    return False
+
+
+class Leases:
+    """The leases of one run, by its number."""
+
+    def __init__(self, connection: sqlite3.Connection, database: Path, process: int) -> None:
+        self._connection = connection
+        self._process = process
+        self._path = database.with_name(f"{database.name}.lock")
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+
+    def __enter__(self) -> Self:
+        fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self._process)
+        _LIVE_HERE.add((str(self._path), self._process))
+        for (process,) in self._connection.execute("SELECT DISTINCT process FROM lease").fetchall():
+            if process != self._process and not self.lives(process):
+                self._connection.execute("DELETE FROM lease WHERE process = ?", (process,))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.execute("DELETE FROM lease WHERE process = ?", (self._process,))
+        _LIVE_HERE.discard((str(self._path), self._process))
+        if not any(path == str(self._path) for path, _ in _LIVE_HERE):
+            os.close(self._file)  # closing drops every lock of this process on the file
+
+    def take(self, keys: Sequence[bytes]) -> set[bytes]:
+        """Of these keys, those that another living process holds or has answered meanwhile, and those of open jobs; the
+        rest are this run's."""
+        sql = "SELECT key, process FROM lease WHERE key IN ({})"
+        elsewhere = ("SELECT key FROM completion WHERE key IN ({})", "SELECT key FROM job_trial WHERE key IN ({})")
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            found = list(select_many(self._connection, sql, keys))
+            alive = {process: self.lives(process) for process in {process for _, process in found}}
+            held = {bytes(key) for key, process in found if process != self._process and alive[process]}
+            held |= {bytes(key) for each in elsewhere for (key,) in select_many(self._connection, each, keys)}
+            rows = [(key, self._process) for key in keys if key not in held]
+            conflict = "ON CONFLICT (key) DO UPDATE SET process = excluded.process"
+            insert(self._connection, "INSERT", "lease", ("key", "process"), rows, conflict)
+        finally:
+            self._connection.execute("COMMIT")
+        return held
+
+    def lives(self, process: int) -> bool:
+        """Whether a run, by its number, is still going."""
+        if (str(self._path), process) in _LIVE_HERE:
+            return True
+        return _is_locked(self._file, process)

@@ -1,0 +1,275 @@
+"""Merging: what several files of one study hold, in one file.
+
+Rows are matched by their content, never by their number. Each file is brought in by one transaction, so a merge that is
+killed has brought in whole files or nothing, and merging again adds what is missing.
+"""
+
+import json
+import sqlite3
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from personas.errors import InputError
+from runner.store.database import attached, database_errors, open_database, refuse_redacted, transaction
+from runner.store.leases import refuse_open_jobs, refuse_running
+from runner.store.runs import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
+
+SHOWN_CONFLICTS = 20
+SMALLEST = 512  # bytes of a database with nothing in it
+_TRIAL = ("model", "persona", "variant", "item", "rotation", "replicate")
+
+
+@dataclass
+class Merged:
+    """What a merge brought in: rows by table, and what it could not take.
+
+    `conflicts` lists the first keys that both files have with another answer (the one that was there is kept), as (key,
+    kept, other); `left_out` counts scores of answers that were not kept, which the next run makes anew from the file.
+    """
+
+    brought: dict[str, int] = field(default_factory=dict)
+    conflicting: int = 0
+    conflicts: list[tuple[str, str, str]] = field(default_factory=list)
+    left_out: int = 0
+    remarks: list[str] = field(default_factory=list)
+
+
+def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lambda line: None) -> Merged:
+    """Bring what `sources` hold into the file `into`, which is made if it is absent.
+
+    Of two answers to one request the one that is there first is kept. Raises InputError for a file that is no database
+    of ours, is redacted or is being run on, or where two files have answers of other versions of a model; MachineError
+    for one that is damaged or from a newer version.
+    """
+    if any(source.resolve() == into.resolve() for source in sources):
+        raise InputError(f"{into}: cannot be merged into itself; name another file with --into")
+    found = Merged()
+    for source in sources:
+        _check(source)
+    connection = open_database(into)
+    try:
+        refuse_redacted(connection, into)
+        refuse_running(connection, into)
+        selected = last_run(connection)
+        for source in sources:
+            say(f"merging {source}")
+            with database_errors(source), attached(connection, source, "source"):
+                selected += _bring(connection, source, found)
+        with database_errors(into), transaction(connection):
+            found.remarks += select_together(connection, selected)
+    finally:
+        connection.close()
+    return found
+
+
+def _check(source: Path) -> None:
+    """A source that cannot be merged is refused before anything is written."""
+    if source.is_file() and source.stat().st_size < SMALLEST:  # which SQLite would make a file of ours
+        raise InputError(f"{source}: not an SQLite database; name a file that a study has written")
+    connection = open_database(source, create=False)
+    try:
+        refuse_redacted(connection, source)
+        with database_errors(source):
+            refuse_open_jobs(connection, source)
+            (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+            if verdict != "ok":
+                raise sqlite3.DatabaseError("malformed")
+    finally:
+        connection.close()
+
+
+def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[LastRun]:
+    """Everything of the attached file; returns its last run, in our numbers."""
+    with transaction(connection):
+        _refuse_other_versions(connection, source)
+        for table in ("text", *NAMED):
+            _count(found, table, _bring_named(connection, table))
+        last = _bring_runs(connection, found)
+        _list_conflicts(connection, found)
+        _count(found, "completion", _bring_completions(connection))
+        _count(found, "score", _bring_scores(connection, found))
+        _count(found, "failure", _bring_failures(connection))
+        _bring_spend(connection)
+        _bring_jobs(connection)
+        connection.execute("INSERT OR IGNORE INTO main.acknowledgement SELECT * FROM source.acknowledgement")
+    return last
+
+
+def _count(found: Merged, table: str, rows: int) -> None:
+    found.brought[table] = found.brought.get(table, 0) + rows
+
+
+def _refuse_other_versions(connection: sqlite3.Connection, source: Path) -> None:
+    sql = (
+        "SELECT ours.name, ours.served, theirs.served FROM main.model AS ours JOIN source.model AS theirs "
+        "ON ours.sha = theirs.sha WHERE ours.served != theirs.served AND '' NOT IN (ours.served, theirs.served)"
+    )
+    for name, ours, theirs in connection.execute(sql):
+        raise InputError(
+            f"{source}: its answers of {name!r} are from {theirs!r}, those merged before from {ours!r}; "
+            "versions of a model are not mixed: leave one of the files out"
+        )
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    """The columns of a table but its row number."""
+    return [row[1] for row in connection.execute(f"PRAGMA main.table_info({table})") if row[1] != "id"]
+
+
+def _bring_named(connection: sqlite3.Connection, table: str) -> int:
+    """Rows known by the hash of their content; which of ours each of theirs is goes into the table `map_…`."""
+    names = ", ".join(_columns(connection, table))
+    sql = f"INSERT OR IGNORE INTO main.{table} ({names}) SELECT {names} FROM source.{table} ORDER BY id"
+    rows = connection.execute(sql).rowcount
+    _make_map(connection, table)
+    connection.execute(
+        f"INSERT INTO temp.map_{table} SELECT theirs.id, ours.id FROM source.{table} AS theirs "
+        f"JOIN main.{table} AS ours ON ours.sha = theirs.sha"
+    )
+    if table == "model":
+        connection.execute(
+            "UPDATE main.model SET served = theirs.served FROM source.model AS theirs "
+            "WHERE model.sha = theirs.sha AND model.served = ''"
+        )
+        checked = "(coalesce({0}.exactness ->> '$.checked', 0), coalesce({0}.exactness ->> '$.largest_difference', 0))"
+        connection.execute(  # the check of most answers stands for all
+            "UPDATE main.model SET exactness = theirs.exactness FROM source.model AS theirs "
+            f"WHERE model.sha = theirs.sha AND {checked.format('theirs')} > {checked.format('model')}"
+        )
+    if table == "persona":  # the columns that either file tells apart
+        connection.execute(
+            "UPDATE main.persona SET subgroups = json_patch(theirs.subgroups, persona.subgroups) "
+            "FROM source.persona AS theirs WHERE persona.sha = theirs.sha AND persona.subgroups != theirs.subgroups"
+        )
+    return rows
+
+
+def _make_map(connection: sqlite3.Connection, table: str) -> None:
+    connection.execute(f"DROP TABLE IF EXISTS temp.map_{table}")
+    connection.execute(f"CREATE TEMP TABLE map_{table} (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL)")
+    connection.execute(f"INSERT INTO temp.map_{table} VALUES (0, 0)")
+
+
+def _bring_runs(connection: sqlite3.Connection, found: Merged) -> list[LastRun]:
+    """Runs, known by what they ran and when they began; of one that was going on, the later state is kept."""
+    _make_map(connection, "run")
+    last: list[LastRun] = []
+    for number, heartbeat, *row in connection.execute(f"{RUNS} FROM source.run ORDER BY id").fetchall():
+        theirs = LastRun.read(row)
+        last = [theirs._replace(selection=_in_our_numbers(connection, theirs.selection))]
+        ours = _same_run(connection, last[0])
+        if ours is None:
+            ours = (add_run(connection, last[0], heartbeat), "")
+            _count(found, "run", 1)
+        elif _at(heartbeat) > _at(ours[1]):
+            values = (theirs.ended, heartbeat, ours[0])
+            connection.execute("UPDATE main.run SET ended = ?, heartbeat = ? WHERE id = ?", values)
+        connection.execute("INSERT INTO temp.map_run VALUES (?, ?)", (number, ours[0]))
+    return last
+
+
+def _same_run(connection: sqlite3.Connection, run: LastRun) -> tuple[int, str] | None:
+    """Ours that is the same; each of ours stands for one of theirs: two may have begun in the same second."""
+    sql = "SELECT id, heartbeat, selection FROM main.run WHERE study = ? AND code = ? AND packages = ? AND seed = ?"
+    sql += " AND started = ? AND id NOT IN (SELECT ours FROM temp.map_run) ORDER BY id"
+    for number, heartbeat, selection in connection.execute(sql, run[:5]):
+        if same_rows(json.loads(selection), run.selection):
+            return number, heartbeat
+    return None
+
+
+def _in_our_numbers(connection: sqlite3.Connection, selection: SelectionRows) -> SelectionRows:
+    chosen = dict(selection)
+    for table in NAMED:
+        ours = dict(connection.execute(f"SELECT theirs, ours FROM temp.map_{table}"))
+        chosen[f"{table}s"] = sorted(ours[number] for number in chosen.get(f"{table}s", []) if number in ours)
+    return chosen
+
+
+def _at(heartbeat: str) -> str:
+    return str(json.loads(heartbeat or "{}").get("at", ""))
+
+
+_SAME_ANSWER = "ours.answer IS theirs.answer AND ours.letters IS theirs.letters AND ours.finish = theirs.finish"
+
+
+def _list_conflicts(connection: sqlite3.Connection, found: Merged) -> None:
+    both = "FROM source.completion AS theirs CROSS JOIN main.completion AS ours ON ours.key = theirs.key"
+    where = f"WHERE NOT ({_SAME_ANSWER})"
+    (count,) = connection.execute(f"SELECT count(*) {both} {where}").fetchone()
+    found.conflicting += count
+    shown = f"SELECT hex(theirs.key), ours.answer, ours.letters IS NULL, theirs.answer {both} {where} LIMIT ?"
+    for key, ours, plain, theirs in connection.execute(shown, (SHOWN_CONFLICTS - len(found.conflicts),)):
+        numbers = "" if plain else " (probabilities)"
+        found.conflicts.append((key.lower(), f"{ours or ''!r:.60}{numbers}", f"{theirs or ''!r:.60}{numbers}"))
+
+
+_MAPS = {each: each for each in NAMED} | dict.fromkeys(("persona_text", "item_text", "system_text"), "text")
+
+
+def _in_ours(row: str, name: str) -> str:
+    """SQL for a column of theirs with our number in it, where it is one."""
+    table = _MAPS.get(name)
+    return f"(SELECT ours FROM temp.map_{table} WHERE theirs = {row}.{name})" if table else f"{row}.{name}"
+
+
+def _bring_completions(connection: sqlite3.Connection) -> int:
+    names = _columns(connection, "completion")
+    values = ", ".join(_in_ours("c", name) for name in names)
+    head = f"INSERT OR IGNORE INTO main.completion ({', '.join(names)})"
+    return connection.execute(f"{head} SELECT {values} FROM source.completion AS c ORDER BY c.id").rowcount
+
+
+def _bring_scores(connection: sqlite3.Connection, found: Merged) -> int:
+    """Scores of the answers that were kept. One that is there stays, unless it is waiting for a judge."""
+    both = "FROM source.score AS s JOIN source.completion AS theirs ON theirs.id = s.completion "
+    both += "JOIN main.completion AS ours ON ours.key = theirs.key"
+    (other,) = connection.execute(f"SELECT count(*) {both} WHERE NOT ({_SAME_ANSWER})").fetchone()
+    found.left_out += other
+    names = _columns(connection, "score")
+    values = ["ours.id" if name == "completion" else _in_ours("s", name) for name in names]
+    update = ", ".join(f"{name} = excluded.{name}" for name in names if name not in _TRIAL)
+    before = connection.total_changes
+    connection.execute(
+        f"INSERT INTO main.score ({', '.join(names)}) SELECT {', '.join(values)} {both} WHERE {_SAME_ANSWER} "
+        f"ORDER BY s.id ON CONFLICT ({', '.join(_TRIAL)}) DO UPDATE SET {update} "
+        "WHERE score.status = 'pending' AND excluded.status != 'pending'"
+    )
+    return connection.total_changes - before
+
+
+def _bring_failures(connection: sqlite3.Connection) -> int:
+    names = _columns(connection, "failure")
+    values = ", ".join(f"{_in_ours('f', name)} AS {name}" for name in names)
+    same = " AND ".join(f"ours.{name} = new.{name}" for name in names)
+    return connection.execute(
+        f"INSERT INTO main.failure ({', '.join(names)}) "
+        f"SELECT * FROM (SELECT {values} FROM source.failure AS f ORDER BY f.id) AS new "
+        f"WHERE NOT EXISTS (SELECT 1 FROM main.failure AS ours WHERE {same})"
+    ).rowcount
+
+
+def _bring_spend(connection: sqlite3.Connection) -> None:
+    """The ledger of each run; of one that was going on, that of the later state."""
+    later = "CASE WHEN excluded.settled_micro_usd > settled_micro_usd THEN excluded.reserved_micro_usd "
+    later += "WHEN excluded.settled_micro_usd < settled_micro_usd THEN reserved_micro_usd "
+    later += "ELSE max(reserved_micro_usd, excluded.reserved_micro_usd) END"
+    connection.execute(
+        "INSERT INTO main.spend (process, model, reserved_micro_usd, settled_micro_usd) "
+        "SELECT r.ours, m.ours, s.reserved_micro_usd, s.settled_micro_usd FROM source.spend AS s "
+        "JOIN temp.map_run AS r ON r.theirs = s.process JOIN temp.map_model AS m ON m.theirs = s.model WHERE true "
+        f"ON CONFLICT (process, model) DO UPDATE SET reserved_micro_usd = {later}, "
+        "settled_micro_usd = max(settled_micro_usd, excluded.settled_micro_usd)"
+    )
+
+
+def _bring_jobs(connection: sqlite3.Connection) -> None:
+    """What closed jobs cost; a job is known by its marker."""
+    names = _columns(connection, "job")
+    ours = {"process": "r.ours", "model": "m.ours"}
+    connection.execute(
+        f"INSERT OR IGNORE INTO main.job ({', '.join(names)}) "
+        f"SELECT {', '.join(ours.get(name, f'j.{name}') for name in names)} FROM source.job AS j "
+        "JOIN temp.map_run AS r ON r.theirs = j.process JOIN temp.map_model AS m ON m.theirs = j.model"
+    )

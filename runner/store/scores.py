@@ -1,0 +1,295 @@
+"""From the database to the frame that scoring works on."""
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from personas.people.pseudonyms import TWIN
+from personas.prompt.render import set_name
+from runner.backends.request import digest
+from runner.store.database import database_errors, open_database
+from scoring.answers.items import LETTERS, Item, option_order
+from scoring.benchmarks.base import measure, measured
+from scoring.statistics.subgroups import ALL
+
+BLOCK = 250_000
+_STATUSES = ("ok", "unparsed", "refused", "pending", "failed")
+_FIELDS = ("model", "item", "persona", "variant", "rotation", "replicate")
+# A value a row in Python costs more than the rest of a report: numbers are packed by SQLite, unpacked by numpy.
+_PACKED = np.dtype([("who", "i8"), ("how", "i8"), ("what", "i8"), ("value", "f8"), ("expected", "f8")])
+_SQL = f"""
+SELECT persona << 32 | item, model << 32 | variant,
+    (((rotation << 16 | replicate) << 8 | instr('{",".join(_STATUSES)},', status || ',')) << 12
+        | ifnull(chosen_by_text, -1) + 1) << 12 | ifnull(chosen_by_probability, -1) + 1,
+    ifnull(value, 9e999), ifnull(expected, 9e999)
+FROM score
+"""
+_FAILED = """
+SELECT DISTINCT model, item, persona, variant, rotation, replicate FROM failure WHERE NOT EXISTS (
+    SELECT 1 FROM score WHERE score.model = failure.model AND score.item = failure.item
+    AND score.persona = failure.persona AND score.variant = failure.variant
+    AND score.rotation = failure.rotation AND score.replicate = failure.replicate)
+"""
+
+
+def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
+    """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
+
+    Columns: model, benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group,
+    persona_id ("" in the baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement,
+    trait_order, traits (the set shown), rotation, replicate, status, chosen_by_text, chosen_by_probability (option
+    numbers), role and letter (of the option that the value is of), value, expected, and the benchmarks' `meta_columns`.
+    Names are categorical. Raises InputError or MachineError.
+    """
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        frame = _read_scores(connection, selection)
+        tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
+        connection.close()
+    columns: dict[str, Any] = {"model": _lookup(frame["model"], tables["model"], lambda row: row["name"])}
+    columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
+    for name in ("format", "frame", "placement", "trait_order"):
+        columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
+    columns["traits"] = _lookup(frame["variant"], _named_sets(tables["variant"]), lambda row: row["traits"])
+    columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
+    plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
+    return pd.DataFrame({**columns, **{name: frame[name] for name in plain}})
+
+
+def _named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, str]]:
+    """Each variant's set of traits by a name of its own."""
+    names = {text: set_name(json.loads(text)) for text in {row["traits"] for row in variants.values()}}
+    taken = Counter(names.values())
+    unique = {text: name if taken[name] == 1 else f"{name} {digest(text).hex()[:4]}" for text, name in names.items()}
+    return {number: {"traits": unique[row["traits"]]} for number, row in variants.items()}
+
+
+def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+    """The score table in blocks of small numbers, then the trials that failed."""
+    blocks = []
+    wanted = "" if selection is None else f"WHERE model IN ({','.join(str(int(each)) for each in selection['models'])})"
+    cursor = connection.execute(f"{_SQL} {wanted}")
+    while len(packed := np.fromiter(islice(cursor, BLOCK), dtype=_PACKED)):
+        blocks.append(_block(packed))
+        if selection is not None:
+            blocks[-1] = _selected(blocks[-1], selection)
+    blank = _block(np.empty(0, dtype=_PACKED))
+    failed = pd.DataFrame(connection.execute(_FAILED).fetchall(), columns=list(_FIELDS), dtype=np.int32)
+    failed = failed.assign(status=np.int8(_STATUSES.index("failed")))
+    blocks += [blank, failed if selection is None else _selected(failed, selection)]
+    frame = pd.concat([block for block in blocks if len(block)] or [blank], ignore_index=True)
+    return frame.reindex(columns=blank.columns)
+
+
+def _block(packed: np.ndarray) -> pd.DataFrame:
+    """Unpacked columns; a choice or value that is not there is NaN."""
+    what, low = packed["what"], 0xFFFFFFFF
+    place = np.cumsum([0, *(len(name) + 1 for name in _STATUSES)])[:-1] + 1  # where instr() finds each status
+    columns: dict[str, np.ndarray] = {
+        "model": (packed["how"] >> 32).astype(np.int32),
+        "item": (packed["who"] & low).astype(np.int32),
+        "persona": (packed["who"] >> 32).astype(np.int32),
+        "variant": (packed["how"] & low).astype(np.int32),
+        "rotation": (what >> 48).astype(np.int16),
+        "replicate": (what >> 32 & 0xFFFF).astype(np.int16),
+        "status": np.searchsorted(place, what >> 24 & 0xFF).astype(np.int8),
+    }
+    for name, shift in (("chosen_by_text", 12), ("chosen_by_probability", 0)):
+        option = (what >> shift & 0xFFF).astype(np.float32) - 1
+        columns[name] = np.where(option < 0, np.float32(np.nan), option)
+    for name in ("value", "expected"):
+        columns[name] = np.where(np.isinf(packed[name]), np.nan, packed[name])
+    return pd.DataFrame(columns)
+
+
+def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
+    """The text of these items: item_id, benchmark, part, question (context and question), choices (a list)."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    wanted = set(item_ids)
+    with database_errors(path):
+        found = connection.execute("SELECT item_id, benchmark, part, record FROM item").fetchall()
+        connection.close()
+    rows = []
+    for item_id, benchmark, part, text in found:
+        if item_id in wanted:
+            record = json.loads(text)
+            question = "\n".join(each for each in (record["context"], record["question"]) if each)
+            rows.append((item_id, benchmark, part, question, list(record["choices"])))
+    table = pd.DataFrame(rows, columns=["item_id", "benchmark", "part", "question", "choices"])
+    return table.drop_duplicates("item_id", ignore_index=True)
+
+
+def load_levels(
+    database: str | Path, selection: Mapping[str, Sequence[int]], attribute: str | None
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """What a run may ask, answered or not: each respondent's level of an attribute ("all" without one), and each
+    measure's item groups. Twins are not respondents."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
+        items = connection.execute("SELECT id, benchmark, part, grp FROM item").fetchall()
+        connection.close()
+    wanted, asked = set(selection["personas"]), set(selection["items"])
+    levels = {
+        str(name): str(json.loads(subgroups).get(attribute, "")) if attribute else ALL
+        for number, name, subgroups in people
+        if number in wanted and TWIN not in name
+    }
+    groups: dict[str, list[str]] = {}
+    for number, name, part, group in items:
+        if number in asked:
+            groups.setdefault(measure(name, part), []).append(str(group))
+    return levels, groups
+
+
+def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
+    """Where the one right option stands: item_id, rotation, letter; items with several or none are left out."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
+        connection.close()
+    rows = []
+    for record in records:
+        weights = record["weights"] or ()
+        if record["ask"] == "letter" and sorted(weights)[-2:] == [0.0, 1.0] and sum(weights) == 1:
+            item, right = Item(**record), list(weights).index(1.0)
+            rows += [
+                (item.id, rotation, LETTERS[option_order(item, rotation).index(right)]) for rotation in range(rotations)
+            ]
+    return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"])
+
+
+def load_about(database: str | Path) -> dict[str, Any]:
+    """The last run's own account: study text, code version, seed, times, packages; and every model as it was served."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        run = connection.execute(
+            "SELECT study, code, seed, started, ended, packages FROM run ORDER BY id DESC LIMIT 1"
+        ).fetchone()
+        models = connection.execute(
+            "SELECT name, provider, model, revision, dtype, answer, served, exactness FROM model"
+        ).fetchall()
+        connection.close()
+    names = ("study", "code", "seed", "started", "ended", "packages")
+    about = dict(zip(names, run or ("", "", 0, "", "", "{}"), strict=True))
+    fields = ("name", "provider", "model", "revision", "dtype", "answer", "served", "exactness")
+    served = [dict(zip(fields, row, strict=True)) for row in models]
+    return about | {
+        "packages": json.loads(about["packages"]),
+        "models": [each | {"exactness": json.loads(each["exactness"])} for each in served],
+    }
+
+
+def last_selection(database: str | Path) -> dict[str, list[int]] | None:
+    """What the last run of the file selected; None before the first."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        row = connection.execute("SELECT selection FROM run ORDER BY id DESC LIMIT 1").fetchone()
+        connection.close()
+    return json.loads(row[0]) if row else None
+
+
+def _selected(frame: pd.DataFrame, selection: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+    kept = frame["model"].isin(selection["models"]) & frame["item"].isin(selection["items"])
+    kept &= frame["persona"].isin([0, *selection["personas"]]) & frame["variant"].isin([0, *selection["variants"]])
+    return frame[kept]
+
+
+def _table(connection: sqlite3.Connection, name: str) -> dict[int, dict[str, Any]]:
+    cursor = connection.execute(f"SELECT * FROM {name}")
+    names = [column[0] for column in cursor.description]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in cursor}
+
+
+def _lookup(ids: pd.Series, table: Mapping[int, Mapping[str, Any]], pick: Any, absent: str = "") -> pd.Categorical:
+    """A categorical column: what `pick` takes from the row that each id names; `absent` for 0."""
+    numbers = np.flatnonzero(np.bincount(ids.to_numpy()))
+    values = [absent if number == 0 else str(pick(table[number])) for number in numbers.tolist()]
+    names, positions = np.unique(np.array(values, dtype=object), return_inverse=True)
+    by_id = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int32)
+    by_id[numbers] = positions
+    return pd.Categorical.from_codes(by_id[ids.to_numpy()], categories=names)
+
+
+def _item_columns(frame: pd.DataFrame, table: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    used = {number: table[number] for number in frame["item"].unique()}
+    records = {number: json.loads(row["record"]) for number, row in used.items()}
+    columns: dict[str, Any] = {
+        column: _lookup(frame["item"], used, lambda row, source=source: row[source])
+        for column, source in (("part", "part"), ("item_id", "item_id"), ("group", "grp"))
+    }
+    columns["benchmark"] = _lookup(frame["item"], used, lambda row: measure(row["benchmark"], row["part"]))
+    names = {row["benchmark"] for row in used.values()}
+    known = [each for each in map(measured, names) if each is not None]
+    for name in sorted({meta for each in known for meta in each.meta_columns}):
+        columns[name] = _meta(frame["item"], {number: record["meta"].get(name) for number, record in records.items()})
+    chosen = frame["chosen_by_probability"].fillna(frame["chosen_by_text"]).fillna(-1).astype(np.int64)
+    columns["role"] = _by_choice(frame, chosen, records, _role)
+    columns["letter"] = _by_choice(frame, chosen, records, _letter)
+    return columns
+
+
+def _meta(items: pd.Series, values: Mapping[int, Any]) -> Any:
+    """A column of the items' own: numbers where they all are, else names."""
+    if all(value is None or isinstance(value, int | float) for value in values.values()):
+        return items.map(
+            {number: np.nan if value is None else float(value) for number, value in values.items()}
+        ).to_numpy()
+    return _lookup(
+        items, {number: {"value": value} for number, value in values.items()}, lambda row: row["value"] or ""
+    )
+
+
+def _by_choice(
+    frame: pd.DataFrame, chosen: pd.Series, records: Mapping[int, dict[str, Any]], pick: Any
+) -> pd.Categorical:
+    """A categorical column that depends on the item, the option that the value is of, and the rotation."""
+    if not len(frame):
+        return pd.Categorical([])
+    turns, options = int(frame["rotation"].max()) + 1, int(chosen.max()) + 2
+    flat = (frame["item"].to_numpy(dtype=np.int64) * options + chosen.to_numpy() + 1) * turns + frame[
+        "rotation"
+    ].to_numpy()
+    codes, unique = pd.factorize(flat)
+    values = []
+    for place in unique.tolist():
+        rest, rotation = divmod(place, turns)
+        item, option = divmod(rest, options)
+        values.append(pick(records[item], option - 1, rotation) if option else "")
+    names, positions = np.unique(np.array(values, dtype=object), return_inverse=True)
+    return pd.Categorical.from_codes(positions[codes], categories=names)
+
+
+def _role(record: Mapping[str, Any], option: int, rotation: int) -> str:
+    return record["roles"][option] or "" if record["roles"] else ""
+
+
+def _letter(record: Mapping[str, Any], option: int, rotation: int) -> str:
+    return LETTERS[option_order(Item(**record), rotation).index(option)]
+
+
+def _persona_columns(frame: pd.DataFrame, table: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    used = {number: table[number] for number in frame["persona"].unique() if number}
+    subgroups = {number: json.loads(row["subgroups"]) for number, row in used.items()}
+    columns: dict[str, Any] = {
+        name: _lookup(frame["persona"], used, lambda row, name=name: row[name])
+        for name in ("persona_id", "survey", "wave", "cluster", "country")
+    }
+    weights = {0: np.nan} | {number: float(row["weight"]) for number, row in used.items()}
+    columns["weight"] = frame["persona"].map(weights).to_numpy()
+    for name in sorted({name for each in subgroups.values() for name in each}):
+        columns[name] = _lookup(frame["persona"], subgroups, lambda row, name=name: row.get(name, ""))
+    return columns

@@ -1,0 +1,1 @@
+"""What is to be done: the study file, its sources and the pinned data it names."""

@@ -1,0 +1,107 @@
+"""Where a study's personas and items come from: built-in names and files, fetched and read."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from personas.errors import InputError, nearest
+from personas.people.respondents import Respondents, combine
+from personas.people.sample import sample
+from personas.people.twins import twins
+from personas.release.read import read_personas
+from personas.surveys.reader import known_surveys, load_survey, read_survey
+from runner.study.assets import benchmark_directory, fetch
+from runner.study.config import BenchmarkSection, Study
+from scoring.answers.items import Item
+from scoring.benchmarks.base import Benchmark, Judged, benchmark
+
+Say = Callable[[str], None]
+DESCRIPTIONS = (".toml", ".yaml", ".yml")
+FILES = (".parquet", ".jsonl", ".jsonl.gz", ".json")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The items of one [[benchmarks]] table."""
+
+    benchmark: Benchmark
+    section: BenchmarkSection
+    items: list[Item]
+
+
+def load_everyone(study: Study, say: Say) -> Respondents:
+    """The respondents that the study's sample is drawn from. Raises InputError or MachineError."""
+    section = study.personas
+    try:
+        return combine([_source(source, study, say) for source in section.sources]).where(section.where)
+    except InputError as error:
+        raise InputError(f"{study.path}, [personas]: {error}") from None
+
+
+def load_personas(study: Study, say: Say) -> Respondents:
+    """The study's sample of respondents, with the twins that `swap` asks for."""
+    section, everyone = study.personas, load_everyone(study, say)
+    try:
+        for name in (*section.stratify, *study.report.attributes):
+            everyone.attribute(name)
+        chosen = sample(
+            everyone,
+            section.n,
+            section.stratify,
+            study.study.seed,
+            section.allocation,
+            weights=section.weights,
+            minimum=section.minimum,
+        )
+        return combine([chosen, twins(chosen, section.swap)]) if section.swap else chosen
+    except InputError as error:
+        raise InputError(f"{study.path}, [personas]: {error}") from None
+
+
+def _source(source: str, study: Study, say: Say) -> Respondents:
+    """A built-in survey by its name, or a file that `mtpa-run personas build` or `export` made."""
+    if source in known_surveys():
+        survey = load_survey(source)
+        if survey.asset:
+            return read_survey(survey, fetch(survey.asset, say))
+        raise InputError(f"{source!r} is not ours to give: build it from its file, `mtpa-run personas build --help`")
+    if source.endswith(FILES):
+        return read_personas(study.path.parent / source)
+    starters = [name for name in known_surveys() if load_survey(name).asset]
+    raise InputError(f"unknown source {source!r}; {nearest(source, starters)}, or a file ({', '.join(FILES)})")
+
+
+def load_benchmarks(study: Study, say: Say) -> list[Selection]:
+    """The items that the study asks, whole groups at a time."""
+    return [_select(section, study, say) for section in study.benchmarks]
+
+
+def described(name: str, study: Study) -> Benchmark:
+    """The benchmark that a study names; the path of one in a file starts at the study file. Raises InputError."""
+    return benchmark(str(study.path.parent / name) if name.endswith(DESCRIPTIONS) else name)
+
+
+def _select(section: BenchmarkSection, study: Study, say: Say) -> Selection:
+    try:
+        found = described(section.name, study)
+        if section.part is None and len(found.parts) > 1 and not found.pooled:
+            raise InputError(f"{section.name!r} has the parts {', '.join(found.parts)}: name one, part = …")
+        loaded = found.load(benchmark_directory(found, say), section.part)
+        items = [item for item in loaded if section.ask in (None, item.ask)]
+    except InputError as error:
+        raise InputError(f"{study.path}, [[benchmarks]]: {error}") from None
+    if not items:
+        raise InputError(f"{study.path}, [[benchmarks]]: {section.name!r} has no items with ask = {section.ask!r}")
+    if section.judge is None and isinstance(found, Judged) and any(item.ask == "text" for item in items):
+        raise InputError(f"{study.path}, [[benchmarks]]: {section.name!r} needs a judge: judge = NAME of a [[models]]")
+    return Selection(found, section, _whole_groups(items, section.groups, study.study.seed))
+
+
+def _whole_groups(items: list[Item], groups: int | None, seed: int) -> list[Item]:
+    """The items of `groups` groups, the first by sha256(seed, group): more groups keep those of fewer."""
+    if groups is None:
+        return items
+    names = {item.group for item in items}
+    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}\x1f{name}".encode()).digest())
+    chosen = set(ranked[:groups])
+    return [item for item in items if item.group in chosen]

@@ -1,0 +1,1 @@
+"""From one answer of a model to one number."""

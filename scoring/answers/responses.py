@@ -1,0 +1,125 @@
+"""What came back, read: which option a response chooses, by its text and by its probabilities."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from scoring.answers.items import Item
+from scoring.answers.letters import is_refusal, read_letter
+
+Status = Literal["ok", "unparsed", "refused", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer: text, or the log-probability of each letter shown (natural log, in the order shown), or the summed
+    log-likelihood of each continuation; `finish` is why the endpoint stopped ("content_filter": it declined)."""
+
+    text: str | None = None
+    letter_logprobs: tuple[float, ...] | None = None
+    logliks: tuple[float, ...] | None = None
+    finish: str = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an answer is worth: option numbers in the item's own order, and the part's own value.
+
+    `value` is None where nothing was chosen, where the part's metric needs probabilities and none came, and where the
+    item has no gold answer for this persona.
+    """
+
+    status: Status
+    chosen_by_text: int | None = None
+    chosen_by_probability: int | None = None
+    value: float | None = None
+
+    @property
+    def chosen(self) -> int | None:
+        """The option that the value is of: by probability where probabilities were asked for, else by text."""
+        return self.chosen_by_text if self.chosen_by_probability is None else self.chosen_by_probability
+
+
+@dataclass(frozen=True, slots=True)
+class LetterProbabilities:
+    """The letters' probabilities, in the order shown.
+
+    `probabilities` sum to 1 over the letters that came back; a letter that did not counts 0. An endpoint shows its most
+    likely tokens only, so a missing letter may have had up to `ceiling` (before renormalising): the smallest letter
+    shown, or what was left over if that is less. `outside` is the mass on anything but the letters.
+    """
+
+    probabilities: tuple[float, ...]
+    missing: tuple[int, ...]
+    ceiling: float
+    outside: float
+
+    def share_bounds(self, places: Sequence[int]) -> tuple[float, float]:
+        """The least and the most that these places can have of the letters' mass, over what the missing ones had."""
+        mass = 1 - self.outside
+        inside = mass * sum(self.probabilities[place] for place in places)
+        absent_in = sum(place in self.missing for place in places) * self.ceiling
+        absent_out = len(self.missing) * self.ceiling - absent_in
+        return inside / (mass + absent_out), (inside + absent_in) / (mass + absent_in)
+
+
+def letter_probabilities(logprobs: Sequence[float]) -> LetterProbabilities | None:
+    """Raw natural logs (-inf or NaN where a letter is absent) as probabilities; None where no letter came back."""
+    raw = [math.exp(each) if math.isfinite(each) else 0.0 for each in logprobs]
+    mass = math.fsum(raw)
+    if not mass:
+        return None
+    missing = tuple(place for place, each in enumerate(raw) if not each)
+    outside = max(0.0, 1 - mass)
+    ceiling = min(min(each for each in raw if each), outside) if missing else 0.0
+    return LetterProbabilities(tuple(each / mass for each in raw), missing, ceiling, outside)
+
+
+def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
+    """Which option a response chooses, without a value: no answer is invented.
+
+    The first of several equally likely options is taken, as numpy's argmax and the usual harnesses do.
+    """
+    if response.finish == "content_filter":
+        return Outcome("refused")
+    by_text = by_probability = None
+    if response.text is not None:
+        place = read_letter(response.text, [item.choices[option] for option in order])
+        by_text = None if place is None else order[place]
+    if response.letter_logprobs is not None:
+        letters = letter_probabilities(response.letter_logprobs)
+        by_probability = None if letters is None else order[_largest(letters.probabilities)]
+    if response.logliks is not None and not any(math.isnan(each) for each in response.logliks):
+        by_probability = _largest(response.logliks)
+    if by_text is None and by_probability is None:
+        return no_answer(response)
+    return Outcome("ok", by_text, by_probability)
+
+
+def no_answer(response: Response) -> Outcome:
+    """The outcome of a response that chooses nothing: refused, or unparsed."""
+    refused = response.finish == "content_filter" or (response.text is not None and is_refusal(response.text))
+    return Outcome("refused" if refused else "unparsed")
+
+
+def option_probabilities(item: Item, order: Sequence[int], response: Response) -> tuple[float, ...] | None:
+    """A response's probability of each option, in the item's own order; None where no probabilities came back.
+
+    Letter probabilities are renormalised over the letters shown, log-likelihoods over the continuations.
+    """
+    if response.letter_logprobs is not None:
+        letters = letter_probabilities(response.letter_logprobs)
+        if letters is None:
+            return None
+        placed = dict(zip(order, letters.probabilities, strict=True))
+        return tuple(placed[option] for option in range(len(item.choices)))
+    if response.logliks is not None and not any(math.isnan(each) for each in response.logliks):
+        largest = max(response.logliks)
+        raw = [math.exp(each - largest) for each in response.logliks]
+        return tuple(each / math.fsum(raw) for each in raw)
+    return None
+
+
+def _largest(values: Sequence[float]) -> int:
+    return max(range(len(values)), key=values.__getitem__)

@@ -1,0 +1,1 @@
+"""Benchmarks without code: TOML files and tasks of lm-evaluation-harness."""

@@ -1,0 +1,115 @@
+"""The closed list of transforms that a benchmark file may apply to a column, in order.
+
+A transform is a name ("strip") or, where it takes an argument, a table of one key ({ split = ";" }). Each is a pure
+function of the value; it raises ValueError, in a clause, for a value that it cannot take.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from scoring.answers.distances import unit_scale
+from scoring.answers.items import LETTERS
+
+# How a defaultdict prints itself; GlobalOpinionQA's column of shares is written so.
+_DEFAULTDICT = re.compile(r"^defaultdict\(<class '\w+'>,\s*(\{.*\})\)$", re.S)
+
+
+def _json(value: Any) -> Any:
+    try:
+        return json.loads(value)
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError(f"has {_short(value)} where JSON is expected") from None
+
+
+def _python(value: Any) -> Any:
+    text = str(value).strip()
+    unwrapped = _DEFAULTDICT.match(text)
+    try:
+        return ast.literal_eval(unwrapped.group(1) if unwrapped else text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError(f"has {_short(value)} where a Python literal is expected") from None
+
+
+def _letter(value: Any) -> int:
+    place = LETTERS.find(str(value).strip().upper() or "?")
+    if place < 0 or len(str(value).strip()) != 1:
+        raise ValueError(f"has {_short(value)} where a letter is expected")
+    return place
+
+
+def _get(value: Any, key: Any) -> Any:
+    try:
+        return value[key]
+    except (LookupError, TypeError):
+        raise ValueError(f"has no {key!r} in {_short(value)}") from None
+
+
+def _map(value: Any, table: Mapping[str, Any]) -> Any:
+    if str(value) not in table:
+        raise ValueError(f"has {_short(value)}, which the map does not list")
+    return table[str(value)]
+
+
+def _normalise(value: Sequence[float]) -> list[float]:
+    numbers = [float(each) for each in value]
+    if min(numbers, default=-1.0) < 0 or not sum(numbers):
+        raise ValueError(f"has {_short(value)} where shares are expected")
+    return [each / sum(numbers) for each in numbers]
+
+
+def _numbers(value: Any) -> list[float]:
+    return [float(each) for each in value]
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:60]
+
+
+PLAIN: Mapping[str, Callable[[Any], Any]] = {
+    "strip": lambda value: str(value).strip(),
+    "lower": lambda value: str(value).lower(),
+    "upper": lambda value: str(value).upper(),
+    "text": str,
+    "int": int,
+    "float": float,
+    "numbers": _numbers,
+    "one_based": lambda value: int(value) - 1,
+    "letter": _letter,
+    "json": _json,
+    "python": _python,
+    "lines": lambda value: [line.strip() for line in str(value).splitlines() if line.strip()],
+    "keys": lambda value: list(value.keys()),
+    "values": lambda value: list(value.values()),
+    "normalise": _normalise,
+    "unit_scale": lambda value: list(unit_scale(_numbers(value))),
+}
+WITH_ARGUMENT: Mapping[str, Callable[[Any, Any], Any]] = {
+    "split": lambda value, separator: [part.strip() for part in str(value).split(str(separator)) if part.strip()],
+    "get": _get,
+    "map": _map,
+    "default": lambda value, other: other if value in (None, "") else value,
+}
+
+
+def check(transform: Any) -> None:
+    """Raises ValueError for a transform that is not in the list."""
+    if isinstance(transform, str) and transform in PLAIN:
+        return
+    if isinstance(transform, dict) and len(transform) == 1 and next(iter(transform)) in WITH_ARGUMENT:
+        return
+    known = ", ".join([*PLAIN, *(f"{{ {name} = … }}" for name in WITH_ARGUMENT)])
+    raise ValueError(f"unknown transform {transform!r}; known: {known}")
+
+
+def apply(value: Any, transforms: Sequence[Any]) -> Any:
+    """The value after all transforms, which `check` has seen."""
+    for transform in transforms:
+        if isinstance(transform, str):
+            value = PLAIN[transform](value)
+        else:
+            name, argument = next(iter(transform.items()))
+            value = WITH_ARGUMENT[name](value, argument)
+    return value

@@ -1,0 +1,263 @@
+"""From scores to cells: the paired difference of each persona and item, and what each adds to an estimate."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from personas.errors import InputError
+from personas.people.pseudonyms import TWIN
+from scoring.statistics.clustered_errors import Matrix, Present
+
+Weights = Literal["none", "survey", "population"]
+Codes = NDArray[np.int64]
+Floats = NDArray[np.float64]
+CONTROL = "neutral"
+WORDING = ["format", "frame", "placement", "trait_order"]
+PERSONA = ["persona_id", "cluster", "weight", "survey", "wave"]
+
+
+class Part(NamedTuple):
+    """The scores of one model and benchmark."""
+
+    model: str
+    benchmark: str
+    scores: pd.DataFrame
+
+    @property
+    def alone(self) -> pd.Series:
+        """Which rows are the baseline."""
+        return self.scores["persona_id"] == ""
+
+    @property
+    def control(self) -> pd.Series:
+        """Which rows are the neutral control, which says nothing about anybody."""
+        return self.scores["format"] == CONTROL if "format" in self.scores else self.alone & False
+
+    @property
+    def twins(self) -> pd.Series:
+        """Which rows are counterfactual twins of a respondent."""
+        return is_twin(self.scores["persona_id"])
+
+    def without_control(self) -> "Part":
+        """The baseline and the respondents: neither the neutral control nor counterfactual twins."""
+        control = self.control | self.twins
+        return self._replace(scores=self.scores[~control]) if control.any() else self
+
+    def only_control(self) -> "Part":
+        """The baseline and the neutral control."""
+        return self._replace(scores=self.scores[self.alone | self.control])
+
+
+def is_twin(persona_id: pd.Series) -> pd.Series:
+    """Which ids are a twin's."""
+    names = pd.Series(persona_id.unique())
+    twins = names[names.astype(str).str.contains(TWIN, regex=False)]
+    return persona_id.isin(twins) if len(twins) else pd.Series(False, index=persona_id.index)
+
+
+def parts(scores: pd.DataFrame) -> Iterator[Part]:
+    """Every model and benchmark with scores, in the order of their names."""
+    found = scores[["model", "benchmark"]].drop_duplicates()
+    if len(found) == 1:  # most often: spare the copy
+        yield Part(str(found["model"].iloc[0]), str(found["benchmark"].iloc[0]), scores)
+        return
+    for (model, benchmark), rows in scores.groupby(["model", "benchmark"], observed=True):
+        yield Part(str(model), str(benchmark), rows)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Paired differences of one model and benchmark: one cell a persona and item, d = y − b.
+
+    `people` has one row a persona (`PERSONA` and the subgroup columns), `items` one an item (item_id, group);
+    `person` and `item` are row numbers into them, a cell each. y and b are means over rotations, replicates and
+    wordings, b of the same rotations. `noise` is the variance of each item's b, from its replicates (0 where it was
+    asked once). `wording` is persona × wording: the mean difference under each format, frame, placement and order.
+    """
+
+    people: pd.DataFrame
+    items: pd.DataFrame
+    person: Codes
+    item: Codes
+    y: Floats
+    b: Floats
+    noise: Floats
+    wording: Matrix
+    wordings: tuple[str, ...]
+
+    @cached_property
+    def d(self) -> Floats:
+        """The paired differences."""
+        return self.y - self.b
+
+    @cached_property
+    def group(self) -> Codes:
+        """Item group of each cell, 0 … `n_groups` − 1."""
+        return factorized(self.items["group"])[self.item]
+
+    @cached_property
+    def cluster(self) -> Codes:
+        """Persona cluster of each persona."""
+        return factorized(self.people["cluster"])
+
+    @property
+    def n_groups(self) -> int:
+        """How many item groups have a cell."""
+        return int(self.group.max(initial=-1)) + 1
+
+    @cached_property
+    def answered(self) -> Floats:
+        """I_p: items with a pair, a persona."""
+        return np.bincount(self.person, minlength=len(self.people)).astype(float)
+
+    def per_group(self, values: Floats, weight: Floats) -> Matrix:
+        """Persona × item group: Σ w_p (1/I_p) · values over the cells."""
+        place = self.person * self.n_groups + self.group
+        scale = (weight / np.maximum(self.answered, 1))[self.person]
+        size = len(self.people) * self.n_groups
+        sums = np.bincount(place, weights=scale * values, minlength=size).astype(np.float64, copy=False)
+        return sums.reshape(len(self.people), self.n_groups)
+
+    @cached_property
+    def present(self) -> Present:
+        """Persona × item group: whether there is a cell."""
+        return np.asarray(self.per_group(np.ones(len(self.item)), np.ones(len(self.people))) > 0)
+
+    def by_persona(self, values: Floats) -> Floats:
+        """The mean over a persona's cells."""
+        sums = np.bincount(self.person, weights=values, minlength=len(self.people))
+        means: Floats = np.divide(sums, self.answered, out=np.full(len(sums), np.nan), where=self.answered > 0)
+        return means
+
+
+def clustered(rows: Matrix, cluster: Codes) -> Matrix:
+    """Rows of the same cluster added up."""
+    names, codes = np.unique(cluster, return_inverse=True)
+    if len(names) == len(rows):
+        return rows
+    sums = np.zeros((len(names), *rows.shape[1:]))
+    np.add.at(sums, codes, rows)
+    return sums
+
+
+def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cells:
+    """The pairs of a part; `extra` names persona columns to keep beside `PERSONA`.
+
+    A score without a value (unparsed, refused) makes no pair, nor does one whose item has no parsed baseline on the
+    same rotation.
+    """
+    scores = part.scores
+    valid, alone = scores[value].notna().to_numpy(), part.alone.to_numpy()
+    item_code, item_first = _codes(scores["item_id"])
+    turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
+    asked = item_code * turns + scores["rotation"].to_numpy()
+    values = scores[value].to_numpy(dtype=float)
+    base, noise = _baseline(asked[valid & alone], values[valid & alone], (int(item_code.max(initial=-1)) + 1) * turns)
+    chosen = np.flatnonzero(valid & ~alone)
+    chosen = chosen[~np.isnan(base[asked[chosen]])]
+    person, person_first = _codes(scores["persona_id"].iloc[chosen])
+    people = scores.iloc[chosen[person_first]]
+    kept = [*dict.fromkeys([*(name for name in PERSONA if name in scores), *extra])]
+    y, b = values[chosen], base[asked[chosen]]
+    flat = person * (int(item_code.max(initial=-1)) + 1) + item_code[chosen]
+    places, code = _compact(flat)
+    count = np.bincount(code)
+    items = int(item_code.max(initial=-1)) + 1
+    wording, names = _wordings(
+        scores[[name for name in WORDING if name in scores]].iloc[chosen], person, y - b, len(people)
+    )
+    return Cells(
+        people[kept].reset_index(drop=True),
+        scores.iloc[item_first][["item_id", "group"]].reset_index(drop=True),
+        places // max(items, 1),
+        places % max(items, 1),
+        np.bincount(code, weights=y) / count,
+        np.bincount(code, weights=b) / count,
+        _item_noise(noise.reshape(-1, turns)),
+        wording,
+        names,
+    )
+
+
+def _compact(codes: Codes) -> tuple[Codes, Codes]:
+    """The distinct codes in order and each one's place among them; without a sort where they are dense."""
+    size = int(codes.max(initial=-1)) + 1
+    if size > 8 * len(codes):
+        distinct, inverse = np.unique(codes, return_inverse=True)
+        return distinct, inverse
+    seen = np.zeros(size, dtype=bool)
+    seen[codes] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
+
+
+def factorized(column: pd.Series) -> Codes:
+    """0 … n − 1 for each distinct value, in order of appearance."""
+    return np.asarray(pd.factorize(column)[0], dtype=np.int64)
+
+
+def _codes(column: pd.Series) -> tuple[Codes, Codes]:
+    """0 … n − 1 for each distinct value, and the row where each is first seen."""
+    codes = factorized(column)
+    first = np.full(int(codes.max(initial=-1)) + 1, len(codes), dtype=np.int64)
+    np.minimum.at(first, codes, np.arange(len(codes)))
+    return codes, first
+
+
+def _baseline(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats]:
+    """Mean of each item and rotation (NaN where there is none), and that mean's variance from the replicates."""
+    count = np.bincount(asked, minlength=size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.bincount(asked, weights=values, minlength=size) / count
+        square = np.bincount(asked, weights=(values - mean[asked]) ** 2, minlength=size)
+        noise = np.where(count > 1, square / (count - 1) / count, 0.0)
+    return mean, noise
+
+
+def _item_noise(noise: Matrix) -> Floats:
+    """Variance of the mean over an item's rotations; those that were not asked count as zero noise."""
+    return noise.sum(axis=1) / noise.shape[1] ** 2 if noise.size else np.zeros(0)
+
+
+def _wordings(scores: pd.DataFrame, person: Codes, d: Floats, people: int) -> tuple[Matrix, tuple[str, ...]]:
+    columns = [name for name in WORDING if name in scores and scores[name].nunique() > 1]
+    if not columns:
+        return np.zeros((people, 0)), ()
+    grouper = scores.groupby(columns if len(columns) > 1 else columns[0], observed=True, sort=True)
+    code, keys = grouper.ngroup().to_numpy(), list(grouper.groups)
+    place = person * len(keys) + code
+    count = np.bincount(place, minlength=people * len(keys))
+    sums = np.bincount(place, weights=d, minlength=people * len(keys))
+    mean = np.divide(sums, count, out=np.full(len(sums), np.nan), where=count > 0)
+    names = tuple(" · ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in keys)
+    return mean.reshape(people, len(keys)), names
+
+
+def persona_weights(
+    people: pd.DataFrame, weights: Weights = "none", population: Mapping[str, float] | None = None
+) -> Floats:
+    """w_p: 1, the survey's own scaled to a mean of 1 within country, or that times the country's adult population.
+
+    Raises InputError where population weights are asked for and a country has no figure.
+    """
+    if weights == "none":
+        return np.ones(len(people))
+    country = people["country"].astype(str) if "country" in people else people["survey"].astype(str)
+    own = people["weight"].astype(float)
+    scaled = own / own.groupby(country).transform("mean")
+    if weights == "survey":
+        return np.asarray(scaled, dtype=float)
+    known = population or {}
+    if absent := sorted(set(country) - set(known)):
+        raise InputError(f"[report] weights = 'population': no adult population for {', '.join(absent)}; add it to it")
+    share = country.map(lambda name: known[name]) / country.groupby(country).transform("size")
+    return np.asarray(scaled * share, dtype=float)
+
+
+def effective_n(weight: Floats) -> float:
+    """Kish (1965): (Σw)² / Σw²."""
+    return float(weight.sum() ** 2 / (weight @ weight)) if len(weight) else 0.0

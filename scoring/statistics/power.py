@@ -1,0 +1,173 @@
+"""Variance components of paired differences, and the cheapest design that resolves a gap."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from scoring.statistics.effect import POWER_FACTOR
+from scoring.statistics.pairs import Cells, Codes, Floats, factorized, parts
+from scoring.statistics.subgroups import cells_of, levels_of, measures_of
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """Variances of d = persona + item group + level × item group + residual, in squared score units.
+
+    `rotation` is the part of the residual that a further rotation averages out (within persona and item group).
+    """
+
+    persona: float
+    group: float
+    level_group: float
+    residual: float
+    rotation: float = 0.0
+
+
+# Where a file has no run to learn from: accuracy on lettered questions at temperature 0.7, deliberately wide.
+DEFAULTS = Components(persona=0.004, group=0.01, level_group=0.002, residual=0.12, rotation=0.08)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A design and what it resolves: `per_level` personas of each of `levels` levels, item groups, rotations."""
+
+    per_level: int
+    levels: int
+    groups: int
+    rotations: int
+    resolves: float
+    requests: int
+    usd: float
+
+
+def components(found: Cells, level: Codes) -> Components:
+    """Unbiased moment estimates for crossed random effects, not below 0 (Searle, Casella & McCulloch 1992, chapter 5).
+
+    Over pairs of cells: those of one persona share its variance, those of one item group the group's, those of one
+    group within a level the level's too. Equal to the two-way ANOVA's on complete data; missing cells are allowed.
+    """
+    groups = found.n_groups
+    place = found.person * groups + found.group
+    used, code = np.unique(place, return_inverse=True)
+    d = np.bincount(code, weights=found.d) / np.bincount(code)
+    person, group = used // groups, used % groups
+    everything = _Moment(np.zeros(len(d), dtype=np.int64), d)
+    by_person, by_group = _Moment(person, d), _Moment(group, d)
+    by_level = _Moment(level[person] * groups + group, d)
+    self_pairs = _Moment(np.arange(len(d)), d, itself=True)
+    apart = everything.without(by_person).without(by_group)
+    square = apart.mean
+    persona, shared = by_person.mean - square, by_level.mean - square
+    elsewhere = by_group.without(by_level)
+    group_only = (elsewhere.mean if elsewhere.pairs > 0 else by_group.mean) - square
+    interaction = shared - group_only if elsewhere.pairs > 0 else 0.0
+    residual = self_pairs.mean - square - max(persona, 0) - max(group_only, 0) - max(interaction, 0)
+    values = (persona, group_only, interaction, residual)
+    return Components(*(max(0.0, each) if math.isfinite(each) else 0.0 for each in values))
+
+
+class _Moment:
+    """The sum and number of products d_a · d_b over ordered pairs of distinct cells with the same code."""
+
+    def __init__(self, code: Codes, d: Floats, itself: bool = False) -> None:
+        if itself:
+            self.total, self.pairs = float(d @ d), float(len(d))
+            return
+        sums, squares, count = (np.bincount(code, weights=each) for each in (d, d * d, np.ones(len(d))))
+        self.total, self.pairs = float((sums**2 - squares).sum()), float((count * (count - 1)).sum())
+
+    def without(self, other: "_Moment") -> "_Moment":
+        """The pairs that are not the other's."""
+        rest = object.__new__(_Moment)
+        rest.total, rest.pairs = self.total - other.total, self.pairs - other.pairs
+        return rest
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.pairs if self.pairs > 0 else math.nan
+
+
+def component_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """`components` for every model, benchmark and measure, for each attribute; with the scores' rotations."""
+    rows = []
+    for part in parts(scores):
+        for measure in measures_of(part):
+            found = cells_of(part, measure, by)
+            if not len(found.person):
+                continue
+            for attribute in by:
+                level = factorized(levels_of(found.people, attribute))
+                own = components(found, level)
+                head = {"model": part.model, "benchmark": part.benchmark, "measure": measure, "attribute": attribute}
+                values = {name: getattr(own, name) for name in ("persona", "group", "level_group", "residual")}
+                rows.append({**head, **values, "rotations": int(part.scores["rotation"].nunique())})
+    return pd.DataFrame(rows)
+
+
+def resolvable_gap(of: Components, per_level: int, levels: int, groups: int, rotations: int = 1) -> float:
+    """The least gap (one level against the others) found with 80 % power: 2.8 standard errors.
+
+    Var = (persona + residual/groups)(1/n + 1/(n(L − 1))) + level_group/groups · (1 + 1/(L − 1)): what the levels share
+    of the items cancels. With one level it is the effect itself: (persona + residual/groups)/n + group/groups.
+    """
+    residual = max(of.residual - of.rotation * (1 - 1 / rotations), 0.0)
+    own = (of.persona + residual / groups) / per_level
+    if levels < 2:
+        return POWER_FACTOR * math.sqrt(own + of.group / groups)
+    both = 1 + 1 / (levels - 1)
+    return POWER_FACTOR * math.sqrt(both * (own + of.level_group / groups))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a design may use: personas of the smallest level, item groups, items a group, rotations; price of one
+    request in USD."""
+
+    per_level: int
+    groups: int
+    items_a_group: float = 1.0
+    rotations: int = 1
+    usd: float = 0.0
+
+
+def cheapest(of: Components, target: float, levels: int, limits: Limits, least: int = 10) -> Plan | None:
+    """The design with the fewest requests (hence the least price) that resolves a gap of `target`; None if none does.
+
+    At least `least` personas a level and item groups, below which intervals are not to be trusted.
+    """
+    found: Plan | None = None
+    for plan in _plans(of, target, levels, limits, least):
+        if found is None or plan.requests < found.requests:
+            found = plan
+    return found
+
+
+def _plans(of: Components, target: float, levels: int, limits: Limits, least: int) -> Iterator[Plan]:
+    steps = np.unique(np.geomspace(min(least, limits.groups), limits.groups, 60).astype(int))
+    for rotations in range(1, limits.rotations + 1):
+        for groups in map(int, steps):
+            per_level = _fewest(of, target, levels, groups, rotations, limits.per_level)
+            if per_level is None:
+                continue
+            per_level = max(per_level, min(least, limits.per_level))
+            asked = math.ceil(groups * limits.items_a_group) * rotations
+            requests = asked * (1 + per_level * levels)
+            resolves = resolvable_gap(of, per_level, levels, groups, rotations)
+            yield Plan(per_level, levels, groups, rotations, resolves, requests, requests * limits.usd)
+
+
+def _fewest(of: Components, target: float, levels: int, groups: int, rotations: int, most: int) -> int | None:
+    """The fewest personas a level, by bisection; None where even the most do not do."""
+    if resolvable_gap(of, most, levels, groups, rotations) > target:
+        return None
+    low, high = 0, most
+    while high - low > 1:
+        middle = (low + high) // 2
+        if resolvable_gap(of, middle, levels, groups, rotations) > target:
+            low = middle
+        else:
+            high = middle
+    return high

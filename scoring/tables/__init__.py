@@ -1,0 +1,1 @@
+"""From estimates to the tables of a report."""

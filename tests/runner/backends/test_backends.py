@@ -1,0 +1,148 @@
+"""OpenAI's and Gemini's own SDKs against an endpoint on loopback, and the table of model families."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from fake_llm import FakeLLM
+from studies import load, model, rows
+
+from runner.backends.catalogue.model_list import catalogue_remarks
+from runner.backends.catalogue.parameters import adapted
+from runner.backends.chat_completions import letter_logprobs
+from runner.engine.run import run
+from runner.study.config import ModelSection
+
+KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
+FREE = {"input": 0.0, "output": 0.0}
+
+
+@pytest.mark.parametrize("backend", KEYS)
+async def test_the_sdk_asks_once_and_reads_the_answer(
+    backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEYS[backend], "k")
+    with FakeLLM() as server:
+        url = server.url if backend == "openai" else server.url.removesuffix("/v1")
+        table = model(url, backend=backend, id=f"{backend}-model", price=FREE)
+        state = await run(load(tmp_path, [table], variants={"system": "Be brief."}))
+    assert (state.exit_code, state.sent, server.repeats) == (0, 50, 0)
+    assert state.total("unparsed") == 0
+    assert rows(tmp_path, "SELECT DISTINCT served FROM model") == [("fake-1",)]
+    assert rows(tmp_path, "SELECT DISTINCT prompt_tokens, completion_tokens FROM completion") == [(100, 1)]
+    body = json.loads(next(iter(server.bodies)))
+    if backend == "openai":
+        assert body["messages"][0] == {"role": "system", "content": "Be brief."}
+        assert body["max_tokens"] == 3
+    else:
+        assert body["systemInstruction"]["parts"][0]["text"] == "Be brief."
+        assert body["generationConfig"]["maxOutputTokens"] == 3
+
+
+@pytest.mark.parametrize("backend", KEYS)
+async def test_the_sdks_failures_are_sorted(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KEYS[backend], "k")
+    monkeypatch.setattr("runner.backends.retry._full_jitter", lambda state: 0.0)
+
+    async def misbehave(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
+        number = server.requests
+        if number % 4 == 1:
+            return web.json_response({"error": {"message": "slow", "code": 429}}, status=429)
+        if number % 4 == 2:
+            return web.Response(text="<html>", content_type="text/html")
+        return None
+
+    with FakeLLM(misbehave=misbehave) as server:
+        url = server.url if backend == "openai" else server.url.removesuffix("/v1")
+        table = model(url, backend=backend, id=f"{backend}-model", price=FREE, concurrency=1)
+        state = await run(load(tmp_path, [table], n=1, groups=4))
+        assert (state.exit_code, state.total("answered")) == (0, 8)
+
+        async def refuse(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
+            return web.json_response({"error": {"message": "bad key", "code": 401}}, status=401)
+
+        server.misbehave = refuse
+        state = await run(load(tmp_path, [table], n=3, groups=4))
+    assert state.exit_code == 3
+    assert "bad key" in state.stopped["fake"]
+
+
+async def test_letter_probabilities_and_text_are_both_kept(tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        await run(load(tmp_path, [model(server.url, answer="probabilities", decoding={})]))
+    body = json.loads(next(iter(server.bodies)))
+    assert (body["logprobs"], body["top_logprobs"], body["max_tokens"]) == (True, 20, 1)
+    assert rows(tmp_path, "SELECT count(*) FROM completion WHERE answer IN ('A', 'B') AND length(letters) = 8") == [
+        (50,)
+    ]
+    same = "SELECT count(*) FROM score WHERE chosen_by_text = chosen_by_probability AND expected > 0 AND expected < 1"
+    assert rows(tmp_path, same) == [(50,)]
+
+
+def test_letter_probabilities_sum_spellings_and_bound_what_is_missing() -> None:
+    shown = [("A", math.log(0.5)), (" A", math.log(0.2)), ("Yes", math.log(0.1)), ("B", math.log(0.05))]
+    found = letter_logprobs(shown, ("A", "B", "C"))
+    assert found is not None
+    assert [math.exp(each) for each in found] == pytest.approx([0.7, 0.05, 0.0])
+    assert letter_logprobs([("Yes", -0.1)], ("A", "B")) is None
+    assert letter_logprobs([], ("A", "B")) is None
+
+
+@pytest.mark.parametrize(
+    ("backend", "name", "decoding", "sent"),
+    [
+        ("openai", "gpt-4o-mini", {"temperature": 0.7, "max_tokens": 3}, {"temperature": 0.7, "max_tokens": 3}),
+        ("openai", "gpt-5-mini", {"temperature": 0.7, "max_tokens": 3}, {"max_completion_tokens": 2048}),
+        ("openai", "o4-mini", {"max_tokens": 9000}, {"max_completion_tokens": 9000}),
+        (
+            "gemini",
+            "gemini-2.0-flash",
+            {"temperature": 0.7, "max_tokens": 3},
+            {"temperature": 0.7, "max_output_tokens": 3},
+        ),
+        ("gemini", "gemini-2.5-pro", {"max_tokens": 3}, {"max_output_tokens": 2048}),
+        ("openai-compatible", "gpt-5", {"temperature": 0.7, "max_tokens": 3}, {"temperature": 0.7, "max_tokens": 3}),
+    ],
+)
+def test_parameters_are_adapted_to_the_family(
+    backend: str, name: str, decoding: dict[str, object], sent: dict[str, object]
+) -> None:
+    section = ModelSection(
+        name="m",
+        backend=backend,
+        id=name,
+        decoding=decoding,
+        answer="text",
+        base_urls=("http://x",),  # type: ignore[arg-type]
+    )
+    parameters, remarks = adapted(section)
+    assert parameters == sent
+    assert bool(remarks) == (name.startswith(("gpt-5-", "gemini-2.5")))
+
+
+async def test_a_content_filter_is_a_refusal_not_a_failure(tmp_path: Path) -> None:
+    async def misbehave(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
+        choice = {"message": {"content": None}, "finish_reason": "content_filter"}
+        if server.requests % 2:
+            choice = {"message": {"content": None, "refusal": "I won't."}, "finish_reason": "stop"}
+        return web.json_response({"choices": [choice], "model": server.model})
+
+    with FakeLLM(misbehave=misbehave) as server:
+        state = await run(load(tmp_path, [model(server.url)], n=1, groups=4))
+    assert state.exit_code == 0
+    assert rows(tmp_path, "SELECT DISTINCT status FROM score") == [("refused",)]
+
+
+async def test_the_endpoints_own_list_warns_of_models_that_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def section(url: str, name: str) -> ModelSection:
+        return ModelSection(name=name, backend="openai-compatible", id=name, base_urls=(url,))
+
+    with FakeLLM() as server:
+        server.listed = [{"id": "lives"}, {"id": "ends", "shutdown_date": "2030-01-01"}]
+        found = await catalogue_remarks([section(server.url, name) for name in ("lives", "ends", "gone")])
+    assert len(found) == 2
+    assert "shutdown_date 2030-01-01" in found[0]
+    assert "does not list 'gone'" in found[1]
+    assert await catalogue_remarks([section("http://127.0.0.1:9/v1", "x")]) == []

@@ -1,0 +1,98 @@
+"""Concurrency that adapts, rates that are learnt, a breaker that trips."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from waiting import HUNG
+
+from runner.backends.http import failure, retry_after
+from runner.backends.retry import BadRequest, ModelUnavailable, Transient
+from runner.engine.limits import LEAST_CALLS, Breaker, Gate, Rates
+
+
+@given(st.integers(1, 64), st.lists(st.booleans(), max_size=200))
+def test_the_limit_stays_between_one_and_most(most: int, events: list[bool]) -> None:
+    gate = Gate(most)
+    for success in events:
+        gate.grow() if success else gate.shrink()
+        gate._shrunk_at = 0.0
+        assert 1 <= gate.limit <= most
+
+
+async def test_never_more_than_the_limit_are_inside_and_nobody_is_forgotten() -> None:
+    gate = Gate(8)
+    inside = most = done = 0
+
+    async def visit(number: int) -> None:
+        nonlocal inside, most, done
+        await gate.enter()
+        inside += 1
+        most = max(most, inside)
+        if number % 10 == 0:
+            gate.shrink()
+            gate._shrunk_at = 0.0
+        await asyncio.sleep(0.001)
+        inside -= 1
+        gate.leave()
+        gate.grow()
+        done += 1
+
+    await asyncio.wait_for(asyncio.gather(*(visit(number) for number in range(200))), HUNG)
+    assert (done, inside) == (200, 0)
+    assert most <= 8
+
+
+def test_limits_are_learnt_from_headers_unless_the_study_names_them() -> None:
+    headers = {"x-ratelimit-limit-requests": "500", "x-ratelimit-limit-tokens": "30000"}
+    learning, named = Rates(None, None), Rates(60, None)
+    assert not learning.limited
+    learning.learn(headers)
+    named.learn(headers)
+    assert (learning.requests_per_minute, learning.tokens_per_minute) == (500, 30000)
+    assert (named.requests_per_minute, named.tokens_per_minute) == (60, 30000)
+    learning.learn({"x-ratelimit-limit-requests": "nonsense"})
+    assert learning.requests_per_minute == 500
+
+
+async def test_the_breaker_closes_the_gate_and_then_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.engine.limits.OPEN_SECONDS", 0.0)
+    breaker = Breaker(Gate(4))
+    given_up = [breaker.failed() for _ in range(3 * LEAST_CALLS)]
+    assert given_up.index(True) == 3 * LEAST_CALLS - 1
+    breaker = Breaker(Gate(4))
+    for _ in range(10 * LEAST_CALLS):
+        assert not breaker.failed()
+        breaker.succeeded()
+
+
+def test_retry_after_is_seconds_or_a_date() -> None:
+    assert retry_after("1.5") == 1.5
+    assert retry_after("-3") == 0.0
+    assert retry_after(None) is retry_after("") is retry_after("soon") is None
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert 27 < (retry_after(later) or 0) <= 30
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (429, b"slow down", Transient),
+        (429, b'{"error": {"code": "insufficient_quota"}}', ModelUnavailable),
+        (500, b"", Transient),
+        (503, b"", Transient),
+        (408, b"", Transient),
+        (409, b"", Transient),
+        (401, b"bad key", ModelUnavailable),
+        (403, b"", ModelUnavailable),
+        (404, b"no such model", ModelUnavailable),
+        (400, b'{"error": {"code": "unsupported_parameter"}}', ModelUnavailable),
+        (400, b"too long", BadRequest),
+        (302, b"", BadRequest),
+    ],
+)
+def test_each_status_has_its_class(status: int, body: bytes, kind: type) -> None:
+    assert type(failure(status, {}, body)) is kind

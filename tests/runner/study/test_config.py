@@ -1,0 +1,53 @@
+"""A study file that is wrong is refused in one sentence that names the key and the remedy."""
+
+from pathlib import Path
+
+import pytest
+from studies import ROOT, model, write_study
+
+from personas.errors import InputError
+from runner.study.config import Study
+
+GOOD = '[study]\nname = "s"\n[personas]\nsources = ["starter_wvs3"]\nn = 3\n[[benchmarks]]\nname = "bbq"\n'
+MODEL = '[[models]]\nname = "m"\nbackend = "local"\nid = "x"\n'
+
+
+def test_the_default_study_is_valid() -> None:
+    study = Study.load(ROOT / "mtpa.toml")
+    assert study.database == ROOT / "results" / "default.sqlite"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (GOOD.replace("n = 3", "m = 3") + MODEL, ["'personas.m'", "unknown key"]),
+        (GOOD + MODEL.replace("backend", "bakend"), ["'models.0.bakend'", "did you mean 'backend'"]),
+        (GOOD + MODEL.replace('"local"', '"locl"'), ["'models.0.backend'", "'openai'", "'locl'"]),
+        (GOOD + MODEL + "[budgt]\nusd = 1\n", ["'budgt'", "did you mean 'budget'"]),
+        (GOOD, ["'models' is missing"]),
+        (GOOD + MODEL + MODEL, ["two models are named 'm'"]),
+        (GOOD.replace("n = 3", "n = 0") + MODEL, ["'personas.n'", "greater than 0"]),
+        (GOOD + MODEL.replace("local", "openai-compatible"), ["base_urls"]),
+        (GOOD.replace("[study]", "[study"), ["not valid TOML"]),
+        (GOOD + MODEL + 'path = "x"\n', ["'models.0.path'", "unknown key"]),
+        (
+            GOOD.replace("n = 3", 'n = 3\ntraits = "core"') + MODEL + '[variants]\ntraits = ["core"]\n',
+            ["[personas] traits and [variants] traits", "leave one out"],
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(text: str, words: list[str], tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        Study.load(path)
+    sentence = str(caught.value)
+    assert str(path) in sentence
+    assert "\n" not in sentence
+    for word in words:
+        assert word in sentence
+
+
+def test_a_study_can_be_read_twice_to_the_same_values(tmp_path: Path) -> None:
+    path = write_study(tmp_path, [model("http://127.0.0.1:1/v1", price={"input": 1.0, "output": 2.0})])
+    assert Study.load(path) == Study.load(path)

@@ -1,0 +1,290 @@
+"""The live page without a browser: who is let in, which files can be shown, which trials a filter finds."""
+
+import asyncio
+import json
+import shutil
+import sqlite3
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from fake_llm import FakeLLM
+from studies import load, model
+
+from personas.errors import InputError
+from runner.engine.run import run
+from runner.view.app import application
+from runner.view.pages.text import visible
+from runner.view.queries import side_by_side as compare
+from runner.view.queries import trial_table as trials
+from runner.view.queries.file import checked, reading, request_stop
+from runner.view.queries.heartbeat import Pulse
+from runner.view.queries.trial import opened
+from runner.view.queries.trial_table import Filter, Place
+from runner.view.source import Source
+from runner.view.statistics import compared, effects
+
+TOKEN = "the-token"
+HOST = {"Host": "127.0.0.1:8000"}
+
+
+async def _reject_some(server, request, raw):
+    from aiohttp import web
+
+    return web.json_response({"error": {"message": "too long"}}, status=400) if b'"bad"' in raw else None
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory) -> Path:
+    """Two models, one of which fails, with eight people, in two formats."""
+    folder = tmp_path_factory.mktemp("view")
+    with FakeLLM(misbehave=_reject_some) as server:
+        models = [model(server.url, name="good", answer="probabilities"), model(server.url, name="bad", id="bad")]
+        study = load(folder, models, n=8, groups=3, variants={"formats": ["prose", "bullets"], "system": "Be brief."})
+        asyncio.run(run(study, pilot=False))
+    return study.database
+
+
+@pytest.fixture(scope="module")
+def client(file):
+    source = Source(file)
+    yield application(source, TOKEN, 8000).server.test_client()
+    source.close()
+
+
+def test_only_the_token_opens_the_page(client):
+    assert client.get("/", headers=HOST).status_code == 403
+    assert client.get("/?token=another", headers=HOST).status_code == 403
+    assert client.post("/_dash-update-component", json={}, headers=HOST).status_code == 403
+    assert client.get("/answer/1.txt", headers=HOST).status_code == 403
+    welcome = client.get(f"/explore?country=NOR&token={TOKEN}", headers=HOST)
+    assert 'url=http://127.0.0.1:8000/explore?country=NOR"' in welcome.text
+    cookie = welcome.headers["Set-Cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Strict" in cookie
+    client.set_cookie("mtpa_view_8000", TOKEN, domain="127.0.0.1")
+    page = client.get("/", headers=HOST)
+    assert page.status_code == 200
+    assert TOKEN not in page.text
+    assert "script-src 'self' 'sha256-" in page.headers["Content-Security-Policy"]
+    assert 'src="http' not in page.text
+    assert "connect-src 'self'" in page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1.evil.example:8000"},
+        {**HOST, "Origin": "http://evil.example"},
+        {**HOST, "Origin": "null"},
+        {**HOST, "Origin": "http://127.0.0.1:9000"},
+        {**HOST, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "empty"},
+        {**HOST, "Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "iframe"},
+    ],
+)
+def test_another_name_or_origin_is_refused_with_the_right_cookie(client, headers):
+    client.set_cookie("mtpa_view_8000", TOKEN, domain="127.0.0.1")
+    assert client.get("/_dash-layout", headers=headers).status_code == 403
+
+
+def test_a_link_from_elsewhere_leads_to_this_page_only(client):
+    headers = {**HOST, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
+    path = {"PATH_INFO": "//evil.example/x"}
+    followed = client.get("/?item=%22%3E%3Cscript%3E", headers=headers, environ_overrides=path)
+    assert 'url=http://127.0.0.1:8000/evil.example/x?item=%22%3E%3Cscript%3E"' in followed.text
+
+
+@pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/answer/..%2f..%2fetc%2fpasswd.txt"])
+def test_no_other_file_is_reachable(client, path):
+    client.set_cookie("mtpa_view_8000", TOKEN, domain="127.0.0.1")
+    answer = client.get(path, headers=HOST)
+    assert answer.status_code == 404 or ("{%" not in answer.text and "root:" not in answer.text)
+    assert "def application" not in answer.text
+
+
+def test_files_that_cannot_be_shown(file, tmp_path):
+    newer, damaged, foreign, empty = (tmp_path / f"{name}.sqlite" for name in ("newer", "damaged", "foreign", "empty"))
+    _copy(file, newer)
+    with sqlite3.connect(newer) as connection:
+        connection.execute("UPDATE _sqlite_migrations SET name = '9999_later' WHERE name = '0001_tables'")
+    _copy(file, damaged)
+    content = bytearray(damaged.read_bytes())
+    content[4096:] = b"\xff" * (len(content) - 4096)
+    damaged.write_bytes(content)
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE other (id)")
+    empty.touch()
+    text = tmp_path / "text.sqlite"
+    text.write_text("not a database " * 100)
+    said = {}
+    for path in (newer, damaged, foreign, empty, text, tmp_path / "absent.sqlite", tmp_path):
+        with pytest.raises(InputError) as caught:
+            checked(path)
+        said[path.stem] = str(caught.value)
+        assert str(path) in said[path.stem]
+        assert "\n" not in said[path.stem]
+    assert "newer version" in said["newer"]
+    assert "damaged" in said["damaged"]
+    assert "empty" in said["empty"]
+    assert empty.stat().st_size == 0
+
+
+def test_a_report_of_odd_rows_is_a_sentence(file, tmp_path):
+    odd = tmp_path / "odd.sqlite"
+    _copy(file, odd)
+    with sqlite3.connect(odd) as connection:
+        connection.execute("UPDATE item SET record = 'no json'")
+    source = Source(odd)
+    own = application(source, TOKEN, 8000).server.test_client()
+    own.get(f"/?token={TOKEN}", headers=HOST)
+    answer = own.get("/report.html", headers=HOST)
+    source.close()
+    assert answer.status_code == 503 and "\n" not in answer.text.strip() and "Traceback" not in answer.text
+
+
+def _copy(file: Path, to: Path) -> None:
+    with sqlite3.connect(file) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    shutil.copy(file, to)
+
+
+def test_looking_cannot_write(file):
+    with reading(file) as connection, pytest.raises(sqlite3.OperationalError, match="readonly"):
+        connection.execute("DELETE FROM score")
+
+
+def test_filters_find_what_the_file_has(file):
+    frame = _frame(file)
+    with reading(file) as connection:
+        known = trials.choices(connection)
+        gender = next(value for value, label in known.levels["gender"] if label == "female")
+        wanted = {
+            Filter(): frame,
+            Filter(model="good", format="bullets"): frame[frame["format"] == "bullets"],
+            Filter(country="AUS"): frame[frame["country"] == "AUS"],
+            Filter(trait="gender", level=gender): frame[frame["gender"] == "female"],
+            Filter(trait="age_band", level="25-34"): frame[frame["age_band"] == "25-34"],
+            Filter(benchmark="crows_pairs:choice", persona="baseline"): frame[frame["persona_id"] == ""],
+            Filter(model="nobody"): frame[:0],
+            Filter(status="unparsed"): frame[:0],
+        }
+        for filter, expected in wanted.items():
+            assert Filter.parse(filter.search()) == filter
+            upto = trials.latest(connection, filter)
+            rows = trials.page(connection, filter, upto, 0, 1000)
+            assert trials.count(connection, filter, upto) == len(rows) == len(expected)
+            assert Counter(row.item_id for row in rows) == Counter(expected["item_id"].astype(str))
+        assert 0 < len(wanted[Filter(country="AUS")]) < len(frame)
+        paged = [row for start in range(0, 60, 7) for row in trials.page(connection, Filter(), upto, start, 7)]
+        assert len({row.place for row in paged}) == len(paged) == len(frame)
+
+
+def _frame(file: Path):
+    from runner.store.scores import load_scores
+
+    scores = load_scores(file)
+    return scores[scores["status"] != "failed"]
+
+
+def test_failed_trials_say_why(file):
+    with reading(file) as connection:
+        wanted = Filter(status="failed", model="bad")
+        upto = trials.latest(connection, wanted)
+        rows = trials.page(connection, wanted, upto, 0, 1000)
+        assert len(rows) == trials.count(connection, wanted, upto) > 0
+        assert "too long" in rows[0].answer
+        shown = opened(connection, rows[0].place)
+    assert shown.status == "failed"
+    assert shown.answer is None
+    assert "never scored" in " ".join(shown.why)
+
+
+def test_a_trial_is_reprinted_byte_for_byte(file):
+    """Messages put together from the text table hash to the key under which they were sent, for every trial."""
+    with reading(file) as connection:
+        for row in trials.page(connection, Filter(), 10**9, 0, 1000):
+            shown = opened(connection, row.place)
+            connection.row_factory = None
+            assert shown.matches
+            assert shown.messages[0] == {"role": "system", "content": "Be brief."}
+            assert sum(option.chosen for option in shown.options) == 1
+            assert sum(option.probability for option in shown.options) == pytest.approx(1)
+            assert Place.parse(str(row.place)) == row.place
+            others = {each.persona_id for each in shown.beside}
+            assert "baseline" in others | {shown.persona_id}
+            assert len(others) >= 7
+
+
+def test_a_place_that_is_none():
+    assert Place.parse("1-2-3-4-5") is None
+    assert Place.parse("1-2-3-4-5-x") is None
+    assert Place.parse(f"1-2-3-4-5-{2**70}") is None
+
+
+def test_pairs_are_the_same_items(file):
+    frame = _frame(file)
+    people = [name for name in frame["persona_id"].astype(str).unique() if name][:2]
+    with reading(file) as connection:
+        for sides, expected in (
+            (compare.Sides("persona", *people), 6),
+            (compare.Sides("persona", people[0], "baseline"), 6),
+            (compare.Sides("persona", "baseline", people[0]), 6),
+            (compare.Sides("format", "prose", "bullets"), 24),
+            (compare.Sides("model", "good", "bad"), 0),
+        ):
+            found = compare.pairs(connection, sides, 10**9, 0, 1000)
+            items = [(pair.first.place.item, pair.second.place.item) for pair in found]
+            assert all(one == other for one, other in items)
+            assert len(found) == expected, sides
+        sides = compare.Sides("format", "prose", "bullets", only="different")
+        differing = compare.pairs(connection, sides, 10**9, 0, 1000)
+    assert 0 < len(differing) < 24
+    difference = compared(file, "format", "prose", "bullets", "crows_pairs")
+    wide = frame.pivot_table(index=["persona_id", "item_id"], columns="format", values="value", observed=True)
+    row = difference[(difference["compared"] == "with persona") & (difference["measure"] == "value")].iloc[0]
+    assert row["effect"] == pytest.approx((wide["bullets"] - wide["prose"]).mean())
+
+
+def test_what_is_computed_is_what_a_report_says(file):
+    found = effects(file)
+    from scoring.statistics.effect import persona_effect
+
+    expected = persona_effect(_frame(file))
+    row = found.overall[found.overall["measure"] == "value"].iloc[0]
+    assert (row["effect"], row["items_low"]) == (expected.effect, expected.items_low)
+    assert found.history["answers"].is_monotonic_increasing
+
+
+def test_a_run_in_the_file_is_read_and_asked_to_stop(file, tmp_path):
+    copy = tmp_path / "copy.sqlite"
+    _copy(file, copy)
+    with reading(copy) as connection:
+        live = Pulse().read(connection)
+    assert not live.is_going
+    assert live.failures[0].message.count("too long") == 1
+    assert {row.model for row in live.status.rows} == {"good", "bad"}
+    assert live.status.beat["limits"]["good"]["most"] == 64
+    assert not request_stop(copy, live.status.run)
+    with sqlite3.connect(copy) as connection:
+        beat = {**live.status.beat, "at": "2020-01-01T00:00:00+00:00"}
+        connection.execute("UPDATE run SET ended = NULL, heartbeat = ?", (json.dumps(beat),))
+    assert request_stop(copy, live.status.run)
+    with reading(copy) as connection:
+        live = Pulse().read(connection)
+    assert live.stopping
+    assert live.silent > 1e6
+
+
+def test_what_cannot_be_seen_is_made_visible():
+    assert visible("a\x00\x1b[31m\u202eb\u200b\U000e0041\x7f\n\tc") == "a␀␛[31m⟨U+202E⟩b⟨U+200B⟩⟨U+E0041⟩␡\n\tc"
+    assert visible("שלום می\u200cخواهم 👩\u200d🔬") == "שלום می\u200cخواهم 👩\u200d🔬"
+
+
+def test_a_finished_file_can_be_read_where_nothing_can_be_written(file, tmp_path, monkeypatch):
+    copy = tmp_path / "copy.sqlite"
+    _copy(file, copy)
+    monkeypatch.setattr("runner.store.database.os.access", lambda path, mode: False)
+    assert checked(copy) == copy
+    assert len(effects(copy).overall) == 2
+    assert [each.name for each in tmp_path.iterdir()] == ["copy.sqlite"]

@@ -1,0 +1,157 @@
+"""What the report says: the same numbers everywhere, and a sentence where there is no number."""
+
+import math
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from personas.errors import MachineError
+from scoring.report.export import write_tables
+from scoring.report.findings import Findings, findings
+from scoring.report.latex import escape_latex, latex_table
+from scoring.report.methods import methods_text
+from scoring.report.page import page
+from scoring.report.paper import paper_figures, paper_tables
+from scoring.report.terminal import print_paper, print_report, signed
+from scoring.statistics.simulation import Design, as_scores, simulate
+from scoring.statistics.subgroups import Slicing
+from scoring.tables.items_and_people import item_table
+
+ABOUT = {
+    "name": "test",
+    "study": "",
+    "code": "0",
+    "seed": 1,
+    "started": "",
+    "ended": "",
+    "trials": 1,
+    "packages": {},
+    "models": [],
+    "data": [],
+    "declared": [("by", "['level']", "['level', 'other']")],
+}
+
+
+def no_items(ids):
+    return pd.DataFrame(columns=["item_id", "benchmark", "part", "question", "choices"])
+
+
+def found_in(scores: pd.DataFrame, *by: str) -> Findings:
+    return findings(scores, Slicing(by, min_n=20), pd.DataFrame(), no_items, ABOUT)
+
+
+def printed(found: Findings) -> str:
+    console = Console(width=200, record=True, file=StringIO())
+    print_report(console, found)
+    return console.export_text()
+
+
+@pytest.fixture(scope="module")
+def found():
+    return found_in(simulate(Design(100, 30), seed=1).scores, "level")
+
+
+def test_same_numbers_everywhere(found, tmp_path):
+    overall = found.effects.iloc[0]
+    written = {path.name: path for path in write_tables(tmp_path / "s.sqlite", found.tables, "csv")}
+    assert pd.read_csv(written["s.effects.csv"])["effect"].iloc[0] == pytest.approx(overall["effect"], abs=1e-15)
+    (parquet,) = [p for p in write_tables(tmp_path / "s.sqlite", found.tables, "parquet") if "effects" in p.name]
+    pd.testing.assert_frame_equal(pd.read_parquet(parquet), found.effects)
+    (latex,) = [p for p in write_tables(tmp_path / "s.sqlite", found.tables, "tex") if "effects" in p.name]
+    shown = signed(overall["effect"])
+    assert f"${overall['effect']:.3f}$" in latex.read_text()
+    assert shown in printed(found) and shown in page(found)
+    gap = found.effects.loc[found.effects["level"] == "level 2", "gap"].iloc[0]
+    assert signed(gap) in printed(found) and signed(gap) in page(found)
+
+
+def test_says_what_could_not_be_seen(found):
+    overall = found.effects.iloc[0]
+    (effect, gap) = found.sentences
+    assert (
+        f"with 100 people and 30 items this run could not have found an effect under {2.8 * overall['items_error']:.3f}"
+        in effect
+    )
+    assert "with 20 people in the smallest level and 30 items" in gap and "level gap under" in gap
+    assert any("sampled once" in line for line in found_in(as_scores([[1, 0]] * 3, [1, 0])).warnings)
+
+
+@pytest.mark.parametrize(
+    ("answers", "baseline", "sentence"),
+    [
+        ([[1, 0, 1]], [1, 1, 0], "too few personas or items"),
+        ([[1], [0], [1]], [1], "too few personas or items"),
+        ([[math.nan] * 3] * 4, [1, 0, 1], "nothing to compare"),
+        ([[1, 0, 1]] * 12, [1, 0, 1], "no variance to judge by"),
+    ],
+)
+def test_a_sentence_in_the_place_of_a_number(answers, baseline, sentence):
+    people = {"level": [f"level {n % 2}" for n in range(len(answers))]}
+    found = found_in(as_scores(answers, baseline, None, people), "level")
+    assert sentence in found.sentences[0]
+    for text in (printed(found).replace("\n", " "), page(found)):
+        assert sentence in text
+    assert "nan" not in printed(found).lower().replace("answers", "").split()
+
+
+def test_nothing_at_all():
+    found = found_in(simulate(Design(5, 3), seed=1).scores.iloc[:0], "level")
+    assert "nothing to report" in printed(found)
+    assert "nothing to report" in page(found)
+    assert "nothing was compared" in methods_text(found)
+
+
+def test_a_level_of_one_person_is_hidden():
+    people = {"level": ["alone", *["others"] * 29]}
+    scores = as_scores(np.random.default_rng(1).integers(0, 2, (30, 12)), [1] * 12, None, people)
+    found = found_in(scores, "level")
+    row = found.effects[found.effects["level"] == "alone"].iloc[0]
+    assert row["hidden"] and math.isnan(row["effect"])
+    assert "under 5 people: hidden" in page(found)
+    assert "alone" not in set(found.tables["answers"].get("level", []))
+
+
+def test_paper_tables_have_the_papers_figures_and_ours(found):
+    assert len(paper_figures()) == 80
+    scores = simulate(Design(60, 20), seed=2).scores.assign(benchmark="truthfulqa", model="GPT-5")
+    scores["country"] = scores["level"].astype(str).map({"level 0": "BRA", "level 1": "CAN"}).fillna("USA")
+    ours = found_in(scores, "country")
+    tables = paper_tables(ours.effects)
+    row = tables["paper_table_2"].query("model == 'GPT-5' and column == 'delta'").iloc[0]
+    assert (row["paper"], row["this_run"]) == pytest.approx((0.065, ours.effects.iloc[0]["effect"]))
+    assert row["low"] < row["this_run"] < row["high"] and row["resolves"] > 0
+    brazil = tables["paper_table_3"].query("model == 'GPT-5' and level == 'Brazil'").iloc[0]
+    assert brazil["paper"] == 0.878 and brazil["people"] == 12
+    print_paper(Console(width=200), tables, ours)
+
+
+def test_methods_tell_what_was_changed_after(found):
+    text = methods_text(found)
+    assert "| by | `['level']` | `['level', 'other']` | changed" in text
+    assert "@article{cameron2011" in text and "100 personas in 100 clusters" in text
+
+
+def test_latex_is_escaped_and_ruled():
+    table = latex_table(pd.DataFrame({"who_said": ["50 % & more"], "value": [math.nan], "n": [3]}), "a_b")
+    assert r"50 \% \& more & -- & 3 \\" in table
+    assert r"\toprule" in table and r"who said" in table and "lrr" in table
+    assert escape_latex("\\{") == r"\textbackslash{}\{"
+
+
+def test_an_unwritable_folder_is_a_sentence(found, tmp_path):
+    with pytest.raises(MachineError, match="cannot be written"):
+        write_tables(tmp_path / "no" / "s.sqlite", found.tables, "csv")
+
+
+def test_moved_is_measured_against_the_same_order_of_options():
+    scores = as_scores([[1, 0], [1, 0], [0, 0]], [1, 0])
+    turned = scores.assign(rotation=1, value=1 - scores["value"])  # a letter prior: the other option, whoever asks
+    both = pd.concat([scores, turned], ignore_index=True)
+    both["chosen_by_text"] = both["value"]
+    both["chosen_by_probability"] = math.nan
+    moved = item_table(both).set_index("item_id")["moved"]
+    assert moved["item 0"] == pytest.approx(1 / 3)
+    assert moved["item 1"] == 0

@@ -1,0 +1,50 @@
+"""The pigeonhole bootstrap and the numbers it is for."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scoring.benchmarks.base import registry
+from scoring.statistics.simulation import as_scores
+from scoring.tables.bootstrap import DRAWS, aggregate_table, pigeonhole
+
+
+@pytest.fixture
+def bbq():
+    random = np.random.default_rng(3)
+    scores = as_scores(random.integers(0, 2, (30, 24)), random.integers(0, 2, (2, 24)), [n // 4 for n in range(24)])
+    item = scores["item_id"].astype(str).str.removeprefix("item ").astype(int)
+    roles = np.array(["unknown", "biased", "antibiased", ""])
+    return scores.assign(
+        benchmark="bbq",
+        condition=np.where(item % 2, "ambig", "disambig"),
+        category=pd.Categorical(np.where(item < 20, "Age", "Race_x_SES")),
+        label_type="label",
+        role=roles[random.integers(0, 4, len(scores))],
+        letter=np.array(["A", "B", "C"])[random.integers(0, 3, len(scores))],
+    )
+
+
+def test_counts_give_what_the_benchmark_gives(bbq):
+    table = aggregate_table(bbq).set_index("metric")
+    alone = bbq["persona_id"] == ""
+    plain = bbq[bbq["category"] == "Age"]
+    for side, rows, every in (("without", alone, bbq[alone]), ("with_persona", ~alone, bbq[~alone])):
+        for name, value in registry()["bbq"].aggregate(plain[rows.loc[plain.index]]).items():
+            assert table.loc[name, side] == pytest.approx(value, abs=1e-12), name
+        assert table.loc["chose B", side] == pytest.approx((every["letter"] == "B").mean())
+    assert (table["low"] <= table["effect"]).all() and (table["effect"] <= table["high"]).all()
+    pd.testing.assert_frame_equal(aggregate_table(bbq), aggregate_table(bbq))
+
+
+def test_pigeonhole_resamples_both_sides():
+    # Owen (2007): a sum over persona + group effects varies by about n·(sums of squares of both margins)
+    random = np.random.default_rng(0)
+    people, groups = random.normal(size=40), random.normal(size=30)
+    matrix = people[:, None] + groups[None, :]
+    person, group = np.repeat(np.arange(40), 30), np.tile(np.arange(30), 40)
+    (total,) = pigeonhole({"sum": matrix}, person, group, seed=1).values()
+    assert len(total) == DRAWS + 1
+    assert total[0] == pytest.approx(matrix.sum())
+    variance = 30**2 * 40 * people.var() + 40**2 * 30 * groups.var()
+    assert total[1:].var() == pytest.approx(variance, rel=0.25)

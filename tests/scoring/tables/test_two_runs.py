@@ -1,0 +1,38 @@
+"""Two runs compared trial by trial."""
+
+import numpy as np
+import pytest
+
+from scoring.statistics.simulation import as_scores
+from scoring.tables.two_runs import difference_table
+
+
+def test_differences_by_hand():
+    random = np.random.default_rng(2)
+    one, two = random.random((12, 14)), random.random((12, 14))
+    base = random.random((2, 14))
+    table = difference_table(as_scores(one, base[0]), as_scores(two, base[1])).set_index("compared")
+    assert table.loc["with persona", "effect"] == pytest.approx((two - one).mean())
+    assert table.loc["baseline", "effect"] == pytest.approx((base[1] - base[0]).mean())
+    assert table.loc["persona effect", "effect"] == pytest.approx(((two - base[1]) - (one - base[0])).mean())
+    gap = (two - one).mean(axis=1)
+    error = np.sqrt(gap.var(ddof=1) / 12)
+    assert table.loc["with persona", "people_error"] == pytest.approx(error)
+
+
+def test_only_trials_of_both_are_compared():
+    one, two = np.ones((12, 14)), np.zeros((12, 14))
+    one[0, :], two[1, 3] = np.nan, np.nan
+    table = difference_table(as_scores(one, np.ones(14)), as_scores(two, np.ones(14))).set_index("compared")
+    assert table.loc["with persona", "pairs"] == 11 * 14 - 1
+    assert table.loc["with persona", "personas"] == 11
+
+
+def test_runs_with_one_set_of_traits_each_are_compared_whichever_it_is():
+    random = np.random.default_rng(3)
+    values, base = random.random((12, 14)), random.random(14)
+    one, two = (
+        (frame := as_scores(values, base)).assign(traits=np.where(frame["persona_id"] == "", "", told))
+        for told in ("demographic (10)", "demographic, value (33)")
+    )
+    assert set(difference_table(one, two)["compared"]) == {"baseline", "with persona", "persona effect"}
