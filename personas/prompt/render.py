@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from personas.errors import InputError, nearest
 from personas.prompt.neutral import neutral_text
 from personas.prompt.phrases import SECOND, THIRD, Facts, Wording, facts
 from personas.traits import Persona, Trait, catalogue
@@ -14,7 +13,6 @@ from personas.traits import Persona, Trait, catalogue
 Format = Literal["none", "prose-paper", "prose", "bullets", "json", "oneliner", "neutral"]
 Frame = Literal["role", "user", "third-person"]
 Placement = Literal["prompt", "system"]
-Message = dict[str, str]
 
 _PERSPECTIVE = "It is very important that you always answer questions from this perspective."
 _CHARGES: Mapping[Frame, str] = {
@@ -110,85 +108,3 @@ def _oneliner(told: Facts, frame: Frame, charge: str) -> str:
 
 
 _PERSON = "the person described below"
-
-
-def compose(persona_text: str | None, question: str, system: str, variant: Variant) -> list[Message]:
-    """The chat messages of a trial: [{"role": ..., "content": ...}], a system message first where there is one.
-
-    `persona_text` None (or "") is the baseline: the same messages without the persona, hence also the same system
-    message, and without the literal marks [PERSONA] and [PROMPT] of `prose-paper`.
-
-    Raises InputError where the persona belongs into the system message and the study gives no system text to put it
-    after: a chat template would put a text of its own into the baseline.
-    """
-    if variant.placement == "system" and not system:
-        raise InputError(
-            '[variants] placements: "system" needs a system text that the baseline is sent too: set [variants] system'
-        )
-    if persona_text and variant.format == "prose-paper":
-        question = f"[PROMPT] {question}"
-    if persona_text and variant.placement == "system":
-        system = f"{system}\n{persona_text}"
-    elif persona_text:
-        question = f"{persona_text}\n{question}"
-    messages = [{"role": "system", "content": system}] if system else []
-    return [*messages, {"role": "user", "content": question}]
-
-
-def cluster(persona: Persona, shown: Sequence[str]) -> str:
-    """Identifies what a persona shows: respondents who read the same are one cluster (16 hex digits).
-
-    A hash of the shown trait=code pairs, so it is the same under every format.
-    """
-    pairs = {name: persona.answers[name] for name in shown if name in persona.answers}
-    told = {**pairs, "country": persona.country} if "country" in shown else pairs
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def chosen_traits(selection: str | Sequence[str], traits: Mapping[str, Trait]) -> list[str]:
-    """The traits that a study shows: "core", "demographic", "all" and "all-but:NAME" (all traits but that one) in the
-    catalogue's order, a list in its own.
-
-    Raises InputError for a name that no survey of the study has.
-    """
-    core = [name for name, trait in traits.items() if trait.use != "extended"]
-    if isinstance(selection, str):
-        named = {
-            "all": list(traits),
-            "core": core,
-            "demographic": [name for name in core if traits[name].use == "demographic"],
-        }
-        if selection.startswith("all-but:"):
-            left_out = _known(selection.removeprefix("all-but:"), traits)
-            return [name for name in traits if name != left_out]
-        if selection not in named:
-            raise InputError(
-                f"[personas] traits: unknown selection {selection!r}; {nearest(selection, [*named, 'all-but:NAME'])}"
-            )
-        return named[selection]
-    return [_known(name, traits) for name in selection]
-
-
-def trait_sets(selections: Sequence[str | Sequence[str]], traits: Mapping[str, Trait]) -> list[list[str]]:
-    """The traits of each selection, the smallest set first. Raises InputError where one does not hold the smallest:
-    respondents who read the same in that one must be one cluster in all."""
-    sets = sorted((chosen_traits(each, traits) for each in selections), key=len)
-    for each in sets[1:]:
-        if lacking := [name for name in sets[0] if name not in each]:
-            raise InputError(
-                f"[variants] traits: the smallest set has {lacking[0]!r}, a larger one does not; add it there"
-            )
-    return sets
-
-
-def set_name(shown: Sequence[str]) -> str:
-    """What a report calls a set of traits, such as "demographic (10)" or "demographic, value (33)"."""
-    core = catalogue().traits
-    uses = {core[name].use if name in core else "extended" for name in shown}
-    return f"{', '.join(sorted(uses))} ({len(shown)})"
-
-
-def _known(name: str, traits: Mapping[str, Trait]) -> str:
-    if name not in traits:
-        raise InputError(f"[personas] traits: unknown trait {name!r}; {nearest(name, traits)}")
-    return name

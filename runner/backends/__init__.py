@@ -4,7 +4,7 @@ from personas.errors import MachineError
 from runner.backends.base import Backend, Learn
 from runner.backends.local import LocalBackend
 from runner.backends.request import ModelIdentity
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 
 def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -> Backend:

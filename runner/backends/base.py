@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from personas.errors import InputError
 from runner.backends.request import Request, Usage
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
 Learn = Callable[[Mapping[str, str]], None]  # gets the headers of each response: they may name rate limits
@@ -21,7 +21,7 @@ class Answer(NamedTuple):
 
 
 class Backend(Protocol):
-    """Sends requests of one model. `answer` raises one of the classes of `runner/backends/retry.py`."""
+    """Sends requests of one model. `answer` raises one of the classes of `runner/backends/errors.py`."""
 
     async def answer(self, request: Request) -> Answer:
         """The answer to one request; the first call makes whatever connection is needed."""

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.backends.base import Answer
-from runner.backends.request import Request, Usage
-from runner.backends.retry import Transient
-from runner.backends.surrogates import without_surrogates
+from runner.backends.errors import Transient
+from runner.backends.request import Request, Usage, without_surrogates
 from scoring.answers.responses import Response
 
 TOP_LOGPROBS = 20

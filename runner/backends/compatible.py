@@ -7,10 +7,10 @@ import aiohttp
 
 from runner.backends.base import Answer, Learn, api_key
 from runner.backends.chat_completions import body, read
+from runner.backends.errors import BadRequest
 from runner.backends.http import post_json, timeout
 from runner.backends.request import Request, canonical
-from runner.backends.retry import BadRequest
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 
 @dataclass

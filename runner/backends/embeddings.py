@@ -11,11 +11,12 @@ import aiohttp
 from personas.errors import InputError, MachineError
 from runner.backends.base import api_key
 from runner.backends.catalogue.prices import FREE, price_of
+from runner.backends.errors import BackendError, Transient
 from runner.backends.http import post_json, timeout
 from runner.backends.local import LocalBackend
 from runner.backends.request import ModelIdentity
-from runner.backends.retry import BackendError, Transient, retrying
-from runner.study.config import ModelSection
+from runner.backends.retry import retrying
+from runner.study.sections import ModelSection
 
 TOGETHER = 16
 Post = Callable[[bytes], Awaitable[dict[str, Any]]]

@@ -9,10 +9,10 @@ from google.genai import errors, types
 
 from runner.backends.base import Answer, Learn, api_key
 from runner.backends.chat_completions import letter_logprobs
+from runner.backends.errors import BackendError, BadRequest, Transient
 from runner.backends.http import failure, timeout
 from runner.backends.request import Request, Usage
-from runner.backends.retry import BackendError, BadRequest, Transient
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
 TOP_LOGPROBS = 20

@@ -1,4 +1,4 @@
-"""POST a JSON body and get one back, every failure sorted into the classes of `runner/backends/retry.py`."""
+"""POST a JSON body and get one back, every failure sorted into the classes of `runner/backends/errors.py`."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from runner.backends.retry import BackendError, BadRequest, ModelUnavailable, Transient
+from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
 
 MAX_BODY = 4_000_000
 RETRIED = frozenset({408, 409, 425, 429})

@@ -17,11 +17,11 @@ import aiohttp
 from personas.errors import InputError, MachineError
 from runner.backends import chat_completions as chat
 from runner.backends.base import Answer
+from runner.backends.errors import BadRequest, Transient
 from runner.backends.http import post_json, timeout
 from runner.backends.request import ModelIdentity, Request, Usage
-from runner.backends.retry import BadRequest, Transient
 from runner.study.assets import assets, fetch
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
 START_SECONDS = 900.0

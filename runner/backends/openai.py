@@ -6,10 +6,10 @@ import openai
 
 from runner.backends.base import Answer, Learn, api_key
 from runner.backends.chat_completions import body, read
+from runner.backends.errors import BackendError, BadRequest, Transient
 from runner.backends.http import failure, json_object, retry_after
 from runner.backends.request import Request
-from runner.backends.retry import BackendError, BadRequest, Transient
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 
 class OpenAIBackend:

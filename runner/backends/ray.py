@@ -16,7 +16,7 @@ from runner.backends import ray_cluster as cluster
 from runner.backends.base import Answer
 from runner.backends.local import START_SECONDS, LocalBackend
 from runner.backends.request import ModelIdentity, Request
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 BLOCK = 64  # requests that an actor is handed at once
 HANDS = 2  # blocks that an actor has at a time: it never waits for the next

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import ray
 
 from personas.errors import MachineError
-from runner.study.config import RaySection
+from runner.study.sections import RaySection
 
 OBJECT_STORE = 80_000_000  # bytes; blocks of prompts are small and go straight to the actors
 REACH_SECONDS = 10.0

@@ -77,3 +77,8 @@ def key_fields(
         "answer": {"kind": kind, "options": list(options)},
         "replicate": replicate,
     }
+
+
+def without_surrogates(text: str) -> str:
+    """The text with U+FFFD in the place of each half; whole pairs become the character that they stand for."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -12,7 +12,9 @@ from runner.cli import benchmarks, data, files, init, personas, report
 from runner.cli import study as commands
 from runner.cli.coherence import coherence
 from runner.cli.console import err
+from runner.cli.plan import explain, plan
 from runner.cli.serve import serve
+from runner.cli.status import status
 from runner.cli.view import view
 from runner.study.config import Study
 
@@ -23,11 +25,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    commands.plan,
-    commands.status,
+    plan,
+    status,
     report.report,
     report.diff,
-    commands.explain,
+    explain,
     commands.rescore,
     coherence,
     files.merge,

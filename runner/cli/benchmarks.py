@@ -14,7 +14,8 @@ from rich.text import Text
 from personas.errors import InputError
 from runner.study.assets import assets, benchmark_directory, is_cached
 from scoring.answers.items import LETTERS, Item, continuations, option_order, question_text, rotations
-from scoring.benchmarks.base import Benchmark, benchmark, registry
+from scoring.benchmarks.base import Benchmark
+from scoring.benchmarks.registry import benchmark, registry
 from scoring.tables.agreement import agreement, read_labels
 
 app = typer.Typer(no_args_is_help=True, help="Benchmarks: list them, look at an item, check a file of your own.")

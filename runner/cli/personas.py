@@ -14,10 +14,12 @@ from rich.text import Text
 from personas.errors import InputError, nearest
 from personas.people.respondents import Respondents
 from personas.people.sample import Allocation, deviation, sample, split
-from personas.prompt.render import Format, Frame, Variant, chosen_traits, render
+from personas.prompt.render import Format, Frame, Variant, render
+from personas.prompt.trait_sets import chosen_traits
 from personas.release.card import dataset_card
+from personas.release.jsonl import write_jsonl
 from personas.release.parquet import replaced, write_personas
-from personas.release.read import read_personas, refuse_restricted, write_jsonl
+from personas.release.read import read_personas, refuse_restricted
 from personas.surveys.build import Options, Request, SurveyReport, build, check
 from personas.surveys.clean import MissingRule, fill_rates
 from personas.surveys.survey import load_survey

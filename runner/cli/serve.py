@@ -9,7 +9,7 @@ import typer
 
 from personas.errors import InputError, MachineError
 from runner.cli.console import say
-from runner.study.config import is_loopback
+from runner.study.sections import is_loopback
 
 TOKEN = "MTPA_SERVE_TOKEN"
 Precision = Literal["auto", "float16", "bfloat16", "float32"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from personas.errors import InputError
 from personas.people.respondents import Respondents
 from runner.store.database import now
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 
 def require_acknowledgement(

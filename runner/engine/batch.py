@@ -15,8 +15,9 @@ from itertools import islice
 
 from runner.backends.batches.base import QUEUE_FULL, Batches, JobView, Result, make_batches
 from runner.backends.catalogue.prices import batch_price_of, cost, worst_cost
+from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
 from runner.backends.request import AnswerKind, Request
-from runner.backends.retry import ATTEMPTS, BackendError, BadRequest, ModelUnavailable, Transient
+from runner.backends.retry import ATTEMPTS
 from runner.engine.budget import BudgetReached
 from runner.engine.context import Context
 from runner.engine.live import LONGEST_POLL_SECONDS, POLL_SECONDS

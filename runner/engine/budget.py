@@ -6,9 +6,9 @@ process had reserved stays counted: nobody knows what its last requests cost.
 """
 
 import asyncio
-import sqlite3
 
 from runner.store.cache import ResultCache
+from runner.store.ledger import room_left
 
 BLOCK_REQUESTS = 32
 
@@ -85,13 +85,3 @@ class Budget:
                 self._held += block
         finally:
             connection.execute("COMMIT")
-
-
-def room_left(connection: sqlite3.Connection, model: int, study_cap: int | None, model_cap: int | None) -> int:
-    """What the caps leave after all that is spent and reserved, live and in jobs; call it inside a transaction."""
-    amounts = "SELECT model, reserved_micro_usd + settled_micro_usd AS amount FROM"
-    spent = f"SELECT coalesce(sum(amount), 0) FROM ({amounts} spend UNION ALL {amounts} job)"
-    (everything,) = connection.execute(spent).fetchone()
-    (of_model,) = connection.execute(f"{spent} WHERE model = ?", (model,)).fetchone()
-    rooms = [cap - used for cap, used in ((study_cap, everything), (model_cap, of_model)) if cap is not None]
-    return int(max(0, min(rooms)))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from personas.errors import InputError
 from runner.backends.batches.base import Batches, make_batches
-from runner.backends.retry import BackendError
+from runner.backends.errors import BackendError
 from runner.store.database import database_errors, now, open_database
 from runner.study.config import Study
 

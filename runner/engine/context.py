@@ -10,7 +10,7 @@ from runner.engine.state import State
 from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
 from runner.store.leases import Leases
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 from scoring.statistics.sequential import Target
 
 BackendFactory = Callable[[ModelSection, ModelIdentity, Learn], Backend]

@@ -7,7 +7,7 @@ from runner.backends.catalogue.prices import cost, most_output_tokens, price_of
 from runner.backends.request import Request, Usage
 from runner.engine.trials import AskedModel
 from runner.store.cache import ResultCache
-from runner.study.config import Price
+from runner.study.sections import Price
 
 BYTES_A_TOKEN = 4.0
 TEXT_TOKENS = 512

@@ -9,8 +9,9 @@ from itertools import islice
 
 from runner.backends.base import Batching, Remarking, combined
 from runner.backends.catalogue.prices import cost, worst_cost, worst_prompt_tokens
+from runner.backends.errors import BackendError, ModelUnavailable, Transient
 from runner.backends.request import Request
-from runner.backends.retry import BackendError, ModelUnavailable, Transient, retrying
+from runner.backends.retry import retrying
 from runner.engine.budget import Budget, BudgetReached
 from runner.engine.context import Context
 from runner.engine.limits import Breaker, Gate, Rates

@@ -3,18 +3,18 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
 
 from runner.backends.base import Answer
 from runner.backends.catalogue.prices import price_of, saved_by_caching
-from runner.backends.retry import BackendError, ModelUnavailable
+from runner.backends.errors import BackendError, ModelUnavailable
 from runner.engine.context import Context
 from runner.engine.estimate import estimate
 from runner.engine.pilot import Piloted
 from runner.engine.state import Tally
 from runner.engine.trials import Asked, AskedModel, Judged
-from runner.store.cache import Completion, Failure, Score, ScoreState, as_stored
-from scoring.answers.expected import expected_value
+from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, as_stored
+from scoring.answers.metrics import expected_value
 from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import Judged as JudgedBenchmark
 from scoring.benchmarks.base import JudgeQuestion
@@ -26,14 +26,6 @@ class Judge(Protocol):
     def submit(self, asked: Asked, question: JudgeQuestion, judged: Judged) -> None:
         """Have an answer judged; its score is pending until then."""
         ...
-
-
-class Texts(NamedTuple):
-    """The texts that an answer is kept with."""
-
-    persona: str
-    item: str
-    system: str
 
 
 class Recorder:

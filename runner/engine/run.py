@@ -2,61 +2,23 @@
 
 import asyncio
 import json
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.metadata import distributions, version
-from typing import NamedTuple
 
 from personas.errors import MachineError
 from runner.backends import make_backend
-from runner.backends.catalogue.parameters import adapted
-from runner.backends.local import local_identity
-from runner.backends.request import ModelIdentity
 from runner.engine.acknowledgement import require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
 from runner.engine.modes import ask
+from runner.engine.prepare import Prepared, prepared
 from runner.engine.state import State
 from runner.engine.target import target_of
-from runner.engine.trials import Crossing, cross
 from runner.store.cache import ResultCache
-from runner.store.database import now, refuse_redacted
+from runner.store.database import now
 from runner.store.leases import Leases
 from runner.store.runs import NAMED
-from runner.study.config import ModelSection, Study
-from runner.study.sources import load_benchmarks, load_personas
-
-
-class Prepared(NamedTuple):
-    """A study with its file open and its rows made."""
-
-    study: Study
-    cache: ResultCache
-    crossing: Crossing
-
-
-@contextmanager
-def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> Iterator[Prepared]:
-    """Fetch and read what the study names, open its database and make the rows of its crossing."""
-    selections = load_benchmarks(study, say)
-    respondents = load_personas(study, say)
-    cache = ResultCache(study.database)
-    try:
-        refuse_redacted(cache.connection, study.database)
-        identities = [identity_of(section, cache.connection) for section in study.models]
-        yield Prepared(study, cache, cross(study, cache.connection, respondents, selections, identities))
-    finally:
-        cache.close()
-
-
-def identity_of(section: ModelSection, connection: sqlite3.Connection) -> ModelIdentity:
-    """What of the model is part of every key: for a local one, `dtype = "auto"` is as the file has it already."""
-    if section.backend == "local":
-        sql = "SELECT dtype FROM model WHERE provider = 'local' AND model = ? ORDER BY id LIMIT 1"
-        row = connection.execute(sql, (section.id,)).fetchone()
-        return local_identity(section, row[0] if row else None)
-    return ModelIdentity(section.backend, section.id, section.revision, "", adapted(section)[0])
+from runner.study.config import Study
 
 
 async def run(

@@ -2,24 +2,23 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 from typing import Any, NamedTuple
 
-from personas.errors import InputError
 from personas.people.respondents import Respondents
-from personas.prompt.render import Variant, cluster, compose, render, trait_sets
+from personas.prompt.messages import compose
+from personas.prompt.render import Variant, render
 from personas.traits import Persona
 from runner.backends.request import AnswerKind, ModelIdentity, Request, digest, key_fields
 from runner.store.cache import Trial
-from runner.store.database import register
-from runner.study.config import ModelSection, Study
+from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard
-from runner.study.sources import Selection
-from scoring.answers.items import LETTERS, Item, continuations, option_order, question_text, rotations
+from scoring.answers.items import LETTERS, Item, continuations
 from scoring.answers.responses import Response
-from scoring.benchmarks.base import Benchmark, JudgeQuestion, measure
+from scoring.benchmarks.base import Benchmark, JudgeQuestion
+from scoring.benchmarks.registry import measure
 
 SCORER = "1"
 BLOCK = 512
@@ -247,84 +246,3 @@ def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:
     messages = [{"role": "user", "content": question.text}]
     fields = key_fields(judge.fields, messages, "text", (), 0)
     return Request(digest(fields), messages, judge.identity.parameters, "text", ())
-
-
-def cross(
-    study: Study,
-    connection: Any,
-    respondents: Respondents,
-    selections: Sequence[Selection],
-    identities: Sequence[ModelIdentity],
-) -> Crossing:
-    """The crossing of a study; rows that the database does not have yet are made."""
-    people = list(respondents.personas())
-    sets = trait_sets(study.trait_sets, respondents.traits)
-    records = _persona_records(study, respondents, people, sets[0])
-    persona_ids = register(connection, "persona", records, mutable=["subgroups"])
-    variants = [(variant, shown) for shown in sets for variant in study.variants.crossed()]
-    told = [{**asdict(variant), "traits": shown} for variant, shown in variants]
-    variant_ids = register(connection, "variant", told)
-    asked = _models(study, connection, identities)
-    return Crossing(
-        personas=list(zip(persona_ids, people, strict=True)),
-        variants=[AskedVariant(number, *each) for number, each in zip(variant_ids, variants, strict=True)],
-        questions=[question for each in selections for question in _questions(connection, each)],
-        models=[model for model in asked if model.section.name not in study.judges],
-        judges={model.section.name: model for model in asked if model.section.name in study.judges},
-        respondents=respondents,
-        system=study.variants.system,
-        shard=study.shard,
-    )
-
-
-def _persona_records(
-    study: Study, respondents: Respondents, people: Sequence[Persona], shown: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Persona rows; `subgroups` are the attributes that the report tells apart."""
-    columns = {name: respondents.attribute(name) for name in study.report.attributes}
-    return [
-        {
-            "persona_id": person.persona_id,
-            "survey": person.survey,
-            "wave": person.wave,
-            "country": person.country,
-            "weight": person.weight,
-            "cluster": cluster(person, shown),
-            "answers": dict(person.answers),
-            "subgroups": {name: str(column.iat[place]) for name, column in columns.items()},
-        }
-        for place, person in enumerate(people)
-    ]
-
-
-def _questions(connection: Any, selection: Selection) -> Iterator[Question]:
-    items = selection.items
-    records = [
-        {
-            "item_id": item.id,
-            "benchmark": item.benchmark,
-            "part": item.part,
-            "grp": item.group,
-            "record": {**asdict(item), "meta": dict(item.meta), "scoring": dict(item.scoring)},
-        }
-        for item in items
-    ]
-    for number, item in zip(register(connection, "item", records), items, strict=True):
-        orders = tuple(option_order(item, each) for each in range(rotations(item, selection.section.rotations)))
-        texts = tuple(question_text(item, order) for order in orders)
-        yield Question(number, item, selection.benchmark, orders, texts, selection.section.judge)
-
-
-def _models(study: Study, connection: Any, identities: Sequence[ModelIdentity]) -> list[AskedModel]:
-    records = [
-        {"name": section.name, **identity.fields(), "answer": section.answer}
-        for identity, section in zip(identities, study.models, strict=True)
-    ]
-    found: list[AskedModel] = []
-    for section, identity, record in zip(study.models, identities, records, strict=True):
-        row = {"provider": "", "model": "", "revision": "", "dtype": "", **record}
-        (number,) = register(connection, "model", [row], mutable=["name"])
-        if twin := next((each for each in found if each.id == number), None):
-            raise InputError(f"{study.path}: models {twin.section.name!r} and {section.name!r} are the same; drop one")
-        found.append(AskedModel(number, section, identity))
-    return found

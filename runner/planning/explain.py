@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from personas.errors import InputError
-from personas.prompt.render import Variant, compose
+from personas.prompt.messages import compose
+from personas.prompt.render import Variant
 from runner.backends.request import ModelIdentity, digest, key_fields
-from runner.engine.run import Prepared
+from runner.engine.prepare import Prepared
 from runner.engine.trials import Asked, AskedModel
 
 Difference = tuple[str, str, str]

@@ -10,7 +10,7 @@ from runner.backends.catalogue.parameters import adapted
 from runner.backends.catalogue.prices import batch_price_of, mode_price_of, terms_of, warnings
 from runner.engine.estimate import Estimate, estimate
 from runner.engine.pilot import REQUESTS
-from runner.engine.run import Prepared
+from runner.engine.prepare import Prepared
 from runner.engine.state import caching, counted
 from runner.engine.target import is_targeted, target_of
 from runner.engine.trials import Asked, AskedModel, Question

@@ -8,11 +8,13 @@ from numpy.typing import NDArray
 
 from personas.errors import InputError, nearest
 from personas.people.pseudonyms import TWIN
-from personas.prompt.render import render, set_name
+from personas.prompt.render import render
+from personas.prompt.trait_sets import set_name
 from personas.people.respondents import Respondents
-from runner.study.config import ModelSection, Study
+from runner.study.config import Study
+from runner.study.sections import ModelSection
 from runner.backends.embeddings import embed
-from runner.engine.run import Prepared, identity_of, prepared
+from runner.engine.prepare import Prepared, identity_of, prepared
 from runner.engine.acknowledgement import require_acknowledgement
 from runner.study.sources import Say
 from scoring.statistics.pairs import CONTROL

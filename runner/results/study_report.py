@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from personas.errors import MachineError
-from personas.prompt.render import trait_sets
+from personas.prompt.trait_sets import trait_sets
 from runner.study.assets import assets, fetch
 from runner.study.config import Study
 from runner.store.scores import last_selection, load_about, load_gold, load_items, load_levels, load_scores

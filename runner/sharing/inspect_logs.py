@@ -17,7 +17,9 @@ from typing import Any
 
 from personas.errors import InputError, MachineError
 from personas.people.pseudonyms import short_pseudonym
-from personas.prompt.render import Variant, compose, set_name
+from personas.prompt.messages import compose
+from personas.prompt.render import Variant
+from personas.prompt.trait_sets import set_name
 from runner.sharing.redaction import GONE, HIDDEN
 from runner.store.cache import unpack
 from runner.store.database import database_errors, open_database

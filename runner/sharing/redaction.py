@@ -18,10 +18,10 @@ from typing import Any
 
 from personas.errors import InputError, MachineError
 from personas.people.pseudonyms import pseudonym
-from personas.release.read import source_of
+from personas.release.assemble import source_of
 from runner.store.database import attached, database_errors, mark_redacted, open_database, transaction
 from runner.store.runs import SELECTED, choose
-from runner.study.config import ReportSection
+from runner.study.sections import ReportSection
 from scoring.statistics.subgroups import HIDDEN_UNDER
 
 GONE = "redacted"  # the `finish` of a completion whose text was left out

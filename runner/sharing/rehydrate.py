@@ -14,8 +14,9 @@ from typing import NamedTuple
 from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from runner.backends.request import digest
-from runner.engine.run import identity_of
-from runner.engine.trials import Asked, Crossing, cross
+from runner.engine.cross import cross
+from runner.engine.prepare import identity_of
+from runner.engine.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, together
 from runner.store.database import attached, database_errors, is_redacted, mark_redacted, open_database, transaction
 from runner.store.leases import refuse_running

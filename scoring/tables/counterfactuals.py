@@ -11,7 +11,7 @@ from scoring.statistics.effect import persona_effect
 from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.pairs import WORDING, is_twin, parts
 from scoring.statistics.subgroups import measures_of
-from scoring.tables.paired_runs import as_effect
+from scoring.tables.two_runs import as_effect
 
 _FIELDS = ("personas", "items", "effect", "people_low", "people_high", "items_low", "items_high")
 

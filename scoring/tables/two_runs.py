@@ -7,7 +7,6 @@ import pandas as pd
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.pairs import Part, parts
 from scoring.statistics.subgroups import MEASURES
-from scoring.tables.paired_runs import as_effect
 
 _TRIAL = ["persona_id", "item_id", "rotation", "replicate", "format", "frame", "placement", "trait_order"]
 
@@ -70,3 +69,13 @@ def _comparisons(both: pd.DataFrame) -> dict[str, pd.DataFrame]:
             base.assign(persona_id=base["item_id"], cluster=base["group"]), base["one"], base["two"]
         )
     return found
+
+
+def as_effect(rows: pd.DataFrame, one: pd.Series, two: pd.Series) -> pd.DataFrame:
+    """A frame for `persona_effect` in which `two` is the score with persona and `one` its own baseline.
+
+    Each persona and item become an item of their own in the baseline's eyes, and keep their persona and group clusters.
+    """
+    trial = rows["persona_id"].astype(str) + "\x1f" + rows["item_id"].astype(str)
+    shared = rows.drop(columns=["one", "two"]).assign(item_id=trial)
+    return pd.concat([shared.assign(persona_id="", value=one), shared.assign(value=two)], ignore_index=True)

@@ -29,7 +29,8 @@ from runner.backends.base import Answer
 from runner.backends.chat_completions import body
 from runner.backends.request import Request, Usage, canonical
 from runner.engine import run as engine
-from runner.engine.run import prepared, run
+from runner.engine.prepare import prepared
+from runner.engine.run import run
 from runner.study.config import Study
 from scoring.answers.responses import Response
 

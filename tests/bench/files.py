@@ -19,7 +19,8 @@ from pathlib import Path
 
 sys.path.pop(0)  # this folder: it has a personas.py of its own
 
-from runner.store.database import insert, open_database
+from runner.store.database import open_database
+from runner.store.rows import insert
 from runner.study.shard import Shard
 
 ITEMS = 100

@@ -46,7 +46,7 @@ dtype = "{dtype}"
 
 def real_requests(count: int, dtype: str) -> tuple[Any, list[Any]]:
     """The model, and requests of a study, persona by persona."""
-    from runner.engine.run import prepared
+    from runner.engine.prepare import prepared
     from runner.study.config import Study
 
     with tempfile.TemporaryDirectory() as folder:
@@ -88,7 +88,7 @@ def main() -> None:
     """Run every way `--repeats` times in turn and print medians as ratios to the plain executor."""
     from runner.backends.local import LocalBackend
     from runner.backends.ray import RayBackend
-    from runner.study.config import RAY_CONCURRENCY, RaySection
+    from runner.study.sections import RAY_CONCURRENCY, RaySection
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=512)

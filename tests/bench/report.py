@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from runner.store.database import insert, open_database, register
+from runner.store.database import open_database
+from runner.store.rows import insert, register
 from runner.store.scores import load_gold, load_items, load_scores
 from scoring.report.findings import findings
 from scoring.report.page import page

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from runner.backends.base import Answer
+from runner.backends.errors import BackendError, BadRequest, Transient
 from runner.backends.http import MAX_BODY
 from runner.backends.request import Request
-from runner.backends.retry import BackendError, BadRequest, Transient
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 UNANSWERED = Transient("no answer", "the job ended without an answer to this request")
 EXPIRED = Transient("expired", "the job expired before this request was answered")
@@ -47,7 +47,7 @@ class Result(NamedTuple):
 
 
 class Batches(Protocol):
-    """A model's batches at its provider. Every call may raise one of the classes of `runner/backends/retry.py`.
+    """A model's batches at its provider. Every call may raise one of the classes of `runner/backends/errors.py`.
 
     `marker` is a word of ours that goes with a file and its job, by which either is found again after a kill.
     """

@@ -9,11 +9,11 @@ from google.genai import types
 
 from runner.backends.base import Answer
 from runner.backends.batches.base import CANCELLED, EXPIRED, UNANSWERED, JobView, Limits, Result, objects
+from runner.backends.errors import BackendError, BadRequest, Transient
 from runner.backends.gemini import SDK_ERRORS, GeminiBackend, as_backend_error, contents_of, read
 from runner.backends.http import failure
 from runner.backends.request import Request, canonical
-from runner.backends.retry import BackendError, BadRequest, Transient
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 # of a request's settings, what stands beside generationConfig and not in it (ai.google.dev/api/generate-content)
 _BESIDE = ("systemInstruction", "safetySettings", "tools", "toolConfig", "cachedContent")

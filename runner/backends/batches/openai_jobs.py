@@ -10,11 +10,11 @@ from openai.types import Batch
 from runner.backends.base import Answer
 from runner.backends.batches.base import CANCELLED, EXPIRED, QUEUE_FULL, UNANSWERED, JobView, Limits, Result, objects
 from runner.backends.chat_completions import body, read
+from runner.backends.errors import BackendError, Transient
 from runner.backends.http import failure
 from runner.backends.openai import OpenAIBackend, as_backend_error
 from runner.backends.request import Request, canonical
-from runner.backends.retry import BackendError, Transient
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 ENDPOINT: Final = "/v1/chat/completions"
 TRANSFER_SECONDS = 3600.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import aiohttp
 
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 SECONDS = 3.0
 OPENAI = "https://api.openai.com/v1"

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 THINKING_ROOM = 2048
 

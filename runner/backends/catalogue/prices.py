@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from personas.errors import InputError
 from runner.backends.request import ModelIdentity, Request, Usage
-from runner.study.config import ModelSection, Price
+from runner.study.sections import ModelSection, Price
 
 # Every tokenizer in use spends at most one token on a byte; chat templates add a few tokens a message.
 MESSAGE_TOKENS = 16

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from personas.errors import InputError
-from personas.prompt.render import Variant, compose
+from personas.prompt.messages import compose
+from personas.prompt.render import Variant
 from personas.traits import catalogue
 from runner.backends.request import ModelIdentity, digest, key_fields
 from runner.engine.trials import answer_kind

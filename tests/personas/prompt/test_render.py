@@ -11,18 +11,9 @@ from hypothesis import strategies as st
 
 from personas.countries import country_name
 from personas.errors import InputError
-from personas.prompt.render import (
-    Format,
-    Frame,
-    Variant,
-    chosen_traits,
-    cluster,
-    compose,
-    permuted,
-    render,
-    set_name,
-    trait_sets,
-)
+from personas.prompt.messages import compose
+from personas.prompt.render import Format, Frame, Variant, permuted, render
+from personas.prompt.trait_sets import chosen_traits, cluster, set_name, trait_sets
 from personas.surveys.survey import load_survey
 from personas.traits import Persona, Trait, catalogue
 

@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 from personas.errors import InputError, MachineError
 from personas.people.respondents import Respondents
 from personas.prompt.render import Variant, render
+from personas.release.jsonl import write_jsonl
 from personas.release.parquet import write_personas
-from personas.release.read import read_personas, refuse_restricted, write_jsonl
+from personas.release.read import read_personas, refuse_restricted
 from personas.surveys.build import Options, Request, build
 from personas.surveys.clean import MissingRule
 from runner.cli.personas import app

@@ -13,7 +13,7 @@ from runner.backends.catalogue.model_list import catalogue_remarks
 from runner.backends.catalogue.parameters import adapted
 from runner.backends.chat_completions import letter_logprobs
 from runner.engine.run import run
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
 FREE = {"input": 0.0, "output": 0.0}

@@ -20,13 +20,13 @@ from waiting import HUNG, until
 from personas.errors import MachineError
 from runner.backends import make_backend
 from runner.backends.base import Learn
+from runner.backends.errors import BadRequest
 from runner.backends.local import DEATHS, LOSSES, LocalBackend, local_identity
 from runner.backends.request import ModelIdentity, Request
-from runner.backends.retry import BadRequest
 from runner.engine.context import BackendFactory
 from runner.engine.run import run
 from runner.engine.state import State
-from runner.study.config import ModelSection
+from runner.study.sections import ModelSection
 
 LOCAL = {"name": "small", "backend": "local", "id": "smollm2-135m-instruct", "dtype": "float32"}
 

@@ -27,7 +27,8 @@ from runner.backends.ray_cluster import room  # noqa: E402
 from runner.backends.request import ModelIdentity, Request  # noqa: E402
 from runner.engine.run import run  # noqa: E402
 from runner.engine.state import State  # noqa: E402
-from runner.study.config import ModelSection, RaySection, Study  # noqa: E402
+from runner.study.config import Study  # noqa: E402
+from runner.study.sections import ModelSection, RaySection  # noqa: E402
 from tests.support.studies import load, rows, start, write_study  # noqa: E402
 
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for "whatever address others reach this machine at"

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from personas.errors import InputError, MachineError
 from runner.cli.benchmarks import app
 from runner.study.assets import benchmark_directory, fetch_files
-from scoring.benchmarks.base import benchmark
 from scoring.benchmarks.files.schema import HubFile
+from scoring.benchmarks.registry import benchmark
 
 DOCS = Path(__file__).parents[3] / "docs" / "benchmarks"
 

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from personas.errors import InputError
 from runner.cli.app import app
-from runner.store.database import insert, open_database, register
+from runner.store.database import open_database
+from runner.store.rows import insert, register
 from runner.store.scores import load_scores
 from runner.study.config import Study
 

@@ -9,7 +9,8 @@ from studies import load, model, rows
 
 from personas.errors import InputError
 from runner.engine.run import run
-from runner.study.config import ModelSection, Study
+from runner.study.config import Study
+from runner.study.sections import ModelSection
 from runner.study.sources import Say, load_personas
 
 
@@ -27,7 +28,7 @@ def restricted(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_restricted_answers_are_sent_away_only_after_an_acknowledgement(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runner.study.config.is_loopback", lambda host: False)
+    monkeypatch.setattr("runner.study.sections.is_loopback", lambda host: False)
     with FakeLLM() as server:
         study = load(tmp_path, [model(server.url, unpriced="allow")])
         with pytest.raises(InputError, match="for my eyes"):

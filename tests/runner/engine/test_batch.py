@@ -19,12 +19,14 @@ from runner.backends.catalogue.prices import batch_price_of, cost, saved_by_cach
 from runner.backends.request import Usage
 from runner.backends.retry import ATTEMPTS
 from runner.engine.cancel_jobs import cancel_jobs, jobs_left
-from runner.engine.run import prepared, run
+from runner.engine.prepare import prepared
+from runner.engine.run import run
 from runner.planning.plan import plan
 from runner.progress.status import read_status
 from runner.store.cache import ResultCache
 from runner.store.database import now
-from runner.study.config import ModelSection, Price, Study
+from runner.study.config import Study
+from runner.study.sections import ModelSection, Price
 
 KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
 PRICE = {"input": 1.0, "output": 10.0}

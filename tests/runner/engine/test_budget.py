@@ -18,7 +18,7 @@ from runner.backends.catalogue.prices import FREE, cost, price_of, worst_prompt_
 from runner.backends.request import ModelIdentity, Request, Usage
 from runner.engine.run import run
 from runner.store.cache import ResultCache
-from runner.study.config import ModelSection, Price
+from runner.study.sections import ModelSection, Price
 from scoring.answers.responses import Response
 
 PRICE = {"input": 1.0, "output": 10.0}

@@ -6,7 +6,7 @@ import pytest
 from studies import load, model
 
 from personas.errors import InputError
-from runner.backends.retry import BadRequest
+from runner.backends.errors import BadRequest
 from runner.engine import cancel_jobs as cancel
 from runner.engine.cancel_jobs import Left, cancel_jobs
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from waiting import HUNG
 
+from runner.backends.errors import BadRequest, ModelUnavailable, Transient
 from runner.backends.http import failure, retry_after
-from runner.backends.retry import BadRequest, ModelUnavailable, Transient
 from runner.engine.limits import LEAST_CALLS, Breaker, Gate, Rates
 
 

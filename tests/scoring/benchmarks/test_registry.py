@@ -9,7 +9,8 @@ import pytest
 from personas.errors import InputError
 from scoring.answers.items import option_order
 from scoring.answers.responses import Outcome, Response
-from scoring.benchmarks.base import Benchmark, benchmark, registry
+from scoring.benchmarks.base import Benchmark
+from scoring.benchmarks.registry import benchmark, registry
 
 DOCS = Path(__file__).parents[3] / "docs" / "benchmarks"
 

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.benchmarks.base import registry
+from scoring.benchmarks.registry import registry
+from scoring.statistics.pigeonhole import DRAWS, pigeonhole
 from scoring.statistics.simulation import as_scores
-from scoring.tables.bootstrap import DRAWS, aggregate_table, pigeonhole
+from scoring.tables.bootstrap import aggregate_table
 
 
 @pytest.fixture

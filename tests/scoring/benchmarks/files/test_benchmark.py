@@ -18,8 +18,9 @@ from personas.errors import InputError
 from scoring.answers.items import Item
 from scoring.answers.metrics import pooled_similarity
 from scoring.answers.responses import Outcome, Response
-from scoring.benchmarks.base import Benchmark, Judged, JudgeQuestion, benchmark
+from scoring.benchmarks.base import Benchmark, Judged, JudgeQuestion
 from scoring.benchmarks.files.benchmark import DeclaredBenchmark, benchmark_from_file
+from scoring.benchmarks.registry import benchmark
 
 DOCS = Path(__file__).parents[4] / "docs" / "benchmarks"
 

