@@ -372,7 +372,7 @@ class BatchRun(Recorder):
         return [self._context.crossing.asked(self._model, each.trial) for each in mine]
 
     def _note(self, error: BackendError) -> None:
-        self._state.last_failure[self._model.section.name] = f"{error.kind}: {error}"[:300]
+        self._state.failed(self._model.section.name, error)
 
     def _tell(self) -> None:
         """Put what is at the provider into the run's state."""

@@ -8,6 +8,7 @@ from typing import Protocol, cast
 from runner.backends.base import Answer
 from runner.backends.catalogue.prices import price_of, saved_by_caching
 from runner.backends.errors import BackendError, ModelUnavailable
+from runner.backends.keys import scrub
 from runner.engine.context import Context
 from runner.engine.estimate import estimate
 from runner.engine.pilot import Piloted
@@ -120,8 +121,8 @@ class Recorder:
 
     def _store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: int) -> None:
         """Record an answer with the scores of the trials that wait for it."""
-        if answer.served and answer.served != self._served:
-            self._note_served(answer.served)
+        if answer.served and (served := scrub(answer.served)) != self._served:
+            self._note_served(served)
         response = as_stored(answer.response)
         completion = Completion(
             key=key,
@@ -180,6 +181,7 @@ class Recorder:
 
     def _record_failure(self, key: bytes, trials: Sequence[Asked], attempts: int, error: BackendError) -> None:
         self._state.failures[self._model.section.name, error.kind] += len(trials)
+        self._state.failed(self._model.section.name, error)
         for asked in trials:
             self._tally(asked).failed += 1
         failures = [Failure(key, asked.trial, attempts, error.kind, str(error)) for asked in trials]

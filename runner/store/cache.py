@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.errors import MachineError, MtpaError
+from runner.backends.keys import scrub
 from runner.backends.request import Usage, without_surrogates
 from runner.store.database import database_errors, now, open_database
 from runner.store.rows import insert, select_many, text_ids
@@ -258,9 +259,11 @@ def unpack(blob: bytes | None) -> tuple[float, ...] | None:
 
 
 def as_stored(response: Response) -> Response:
-    """The response as a later look-up gives it, so that a score does not depend on when it was made."""
-    text = response.text and without_surrogates(response.text)
-    return Response(text, unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks)), response.finish)
+    """The response as a later look-up gives it, so that a score does not depend on when it was made; without a key
+    that an endpoint echoes."""
+    text = response.text and scrub(without_surrogates(response.text))
+    finish = scrub(response.finish)
+    return Response(text, unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks)), finish)
 
 
 def _response(answer: str | None, blob: bytes | None, finish: str, loglik: bool) -> Response:
