@@ -42,7 +42,7 @@ def open_session(
     url: str, timeout: aiohttp.ClientTimeout, headers: Mapping[str, str] | None = None
 ) -> aiohttp.ClientSession:
     """A session for requests to one endpoint; whatever would go to another, by a redirect or a URL in a reply, is
-    refused with ModelUnavailable: the key goes with it. Raises InputError for a proxy that cannot be used."""
+    refused with BadRequest: the key would go with it. Raises InputError for a proxy that cannot be used."""
     own = URL(url).origin()
 
     async def keep_to_the_endpoint(

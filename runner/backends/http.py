@@ -79,9 +79,9 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, url: str = "")
     return BadRequest(str(status), message)
 
 
-def redirected(url: str, target: str) -> ModelUnavailable:
+def redirected(url: str, target: str) -> BadRequest:
     """The error of an endpoint that sends its caller elsewhere."""
-    return ModelUnavailable(
+    return BadRequest(
         "redirect", f"{url} redirects to {target}, where neither key nor prompt is sent; name that address in base_urls"
     )
 
