@@ -12,7 +12,8 @@ from yarl import URL
 
 from personas.errors import InputError
 from runner.backends.http import redirected
-from runner.backends.keys import origin, remember
+from runner.backends.keys import origin
+from runner.study.masking import remember
 from runner.study.sections import is_loopback
 
 

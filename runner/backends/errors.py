@@ -6,8 +6,8 @@ BackendError            a request was not answered
 └── ModelUnavailable    no retry mends it (bad key, unknown model): this model stops, with a sentence
 """
 
-from runner.backends.keys import scrub
 from runner.backends.request import without_surrogates
+from runner.study.masking import scrub
 
 
 class BackendError(Exception):

@@ -7,8 +7,8 @@ from typing import Any
 import aiohttp
 
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
-from runner.backends.keys import scrub
 from runner.backends.waiting import delay
+from runner.study.masking import scrub
 
 MAX_BODY = 4_000_000
 EXCERPT = 300  # characters of what an endpoint says that a message quotes

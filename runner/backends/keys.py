@@ -1,4 +1,4 @@
-"""API keys: read from the environment, checked, sent only where they belong, and taken out of whatever comes back."""
+"""API keys: read from the environment, checked, and sent only where they belong."""
 
 import os
 import unicodedata
@@ -7,10 +7,8 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from personas.errors import InputError
+from runner.study.masking import remember
 from runner.study.sections import ModelSection, is_loopback
-
-MASK = "[API key]"
-LEAST = 8  # characters: what is shorter is a word such as "none", not a secret, and answers may hold it
 
 ENDPOINTS: Mapping[str, str] = {
     "openai": "https://api.openai.com/v1",
@@ -44,7 +42,6 @@ HOSTS: Mapping[str, tuple[str, ...]] = {
     "TOGETHER_API_KEY": ("api.together.xyz", "api.together.ai"),
     "XAI_API_KEY": ("api.x.ai",),
 }
-_secrets: set[str] = set()
 
 
 class Pairing(NamedTuple):
@@ -124,29 +121,3 @@ def origin(url: str) -> str:
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     usual = {"https": 443, "http": 80}.get(parts.scheme)
     return f"{parts.scheme}://{host}" + (f":{parts.port}" if parts.port and parts.port != usual else "")
-
-
-def remember(secret: str) -> None:
-    """From now on `scrub` takes this out; what is too short to be a secret is left alone."""
-    if len(secret) >= LEAST:
-        _secrets.add(secret)
-
-
-def scrub(text: str) -> str:
-    """The text without the keys that this process has read, nor the beginning of one that was cut off."""
-    for secret in _secrets:
-        start = secret[: max(LEAST, len(secret) // 2)]
-        if start in text:
-            text = _without(text, secret, start)
-    return text
-
-
-def _without(text: str, secret: str, start: str) -> str:
-    parts, done = [], 0
-    while (at := text.find(start, done)) >= 0:
-        end = at + len(start)
-        while end < len(text) and end - at < len(secret) and text[end] == secret[end - at]:
-            end += 1
-        parts += [text[done:at], MASK]
-        done = end
-    return "".join((*parts, text[done:]))

@@ -11,7 +11,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 
-from runner.backends.keys import scrub
+from runner.study.masking import scrub
 
 PLAIN_WIDTH = 120
 KEPT = "\n\t"

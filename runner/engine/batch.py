@@ -23,6 +23,7 @@ from runner.engine.context import Context
 from runner.engine.live import LONGEST_POLL_SECONDS, POLL_SECONDS
 from runner.engine.recorder import Judge, Recorder
 from runner.engine.trials import Asked, AskedModel, blocks
+from runner.store.database import when_free
 from runner.store.jobs import Entry, Job, Jobs, Waiting
 
 RESULTS_AT_ONCE = 500
@@ -121,7 +122,7 @@ class BatchRun(Recorder):
         keys = {asked.request.key for asked in fresh}
         mine = self._jobs.held(keys)
         new = [key for key in keys if not (key in mine or key in self._buffer or key in self._again)]
-        held = self._context.leases.take(new)
+        held = await when_free(self._cache.connection, lambda: self._context.leases.take(new))
         joining: dict[int, list[Asked]] = {}
         later = []
         for asked in fresh:

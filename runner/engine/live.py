@@ -20,6 +20,7 @@ from runner.engine.limits import Admission, Breaker, Gate, Rates
 from runner.engine.pilot import REQUESTS, verdict
 from runner.engine.recorder import Judge, Recorder
 from runner.engine.trials import Asked, AskedModel, blocks
+from runner.store.database import when_free
 
 POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 15.0
@@ -141,7 +142,8 @@ class ModelRun(Recorder):
         fresh = self._look_up(block)
         if not fresh or not self._context.options.send:
             return []
-        held = self._context.leases.take([asked.request.key for asked in fresh])
+        keys = [asked.request.key for asked in fresh]
+        held = await when_free(self._cache.connection, lambda: self._context.leases.take(keys))
         later = [asked for asked in fresh if asked.request.key in held]
         for asked in fresh:
             if asked.request.key not in held:

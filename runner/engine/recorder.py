@@ -8,13 +8,13 @@ from typing import Protocol, cast
 from runner.backends.base import Answer
 from runner.backends.catalogue.prices import price_of, saved_by_caching
 from runner.backends.errors import BackendError, ModelUnavailable
-from runner.backends.keys import scrub
 from runner.engine.context import Context
 from runner.engine.estimate import estimate
 from runner.engine.pilot import Piloted
 from runner.engine.state import Tally
 from runner.engine.trials import Asked, AskedModel, Judged
 from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, as_stored
+from runner.study.masking import scrub
 from scoring.answers.metrics import expected_value
 from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import Judged as JudgedBenchmark

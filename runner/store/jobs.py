@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from runner.backends.keys import scrub
 from runner.store.cache import Texts, Trial
 from runner.store.database import now, transaction
 from runner.store.leases import Leases
 from runner.store.ledger import room_left
 from runner.store.rows import insert, select_many, text_ids
+from runner.study.masking import scrub
 
 OPEN = "state != 'closed'"
 
