@@ -139,4 +139,5 @@ def in_words(seconds: float) -> str:
     for unit, size, least in (("hours", 3600, 7200), ("minutes", 60, 120)):
         if seconds >= least:
             return f"{math.ceil(seconds / size)} {unit}"
-    return f"{math.ceil(seconds)} seconds"
+    count = math.ceil(seconds)
+    return "1 second" if count == 1 else f"{count} seconds"

@@ -56,4 +56,4 @@ def test_nonsense_is_no_delay_and_no_error(headers: dict[str, str], body: str) -
 
 
 def test_a_time_is_said_as_people_say_it() -> None:
-    assert [in_words(each) for each in (0.2, 75, 150, 86400)] == ["1 seconds", "75 seconds", "3 minutes", "24 hours"]
+    assert [in_words(each) for each in (0.2, 75, 150, 86400)] == ["1 second", "75 seconds", "3 minutes", "24 hours"]
