@@ -40,10 +40,13 @@ def proxy_for(url: str) -> str | None:
 
 
 def open_session(
-    url: str, timeout: aiohttp.ClientTimeout, headers: Mapping[str, str] | None = None
+    url: str, timeout: aiohttp.ClientTimeout, headers: Mapping[str, str] | None = None, guarded: bool = False
 ) -> aiohttp.ClientSession:
-    """A session for requests to one endpoint; whatever would go to another, by a redirect or a URL in a reply, is
-    refused with BadRequest: the key would go with it. Raises InputError for a proxy that cannot be used."""
+    """A session for requests to one endpoint. `guarded` is for an SDK that follows redirects and URLs in replies: what
+    would go to another endpoint, the key with it, is refused with BadRequest; `post_json` follows nothing by itself.
+
+    Raises InputError for a proxy that cannot be used.
+    """
     own = URL(url).origin()
 
     async def keep_to_the_endpoint(
@@ -58,5 +61,5 @@ def open_session(
         timeout=timeout,
         headers=headers,
         proxy=proxy_for(url),
-        middlewares=(keep_to_the_endpoint,),
+        middlewares=(keep_to_the_endpoint,) if guarded else (),
     )

@@ -77,7 +77,7 @@ class GeminiBackend:
         """The SDK's client, made once."""
         if self._client is None:
             base_url = endpoints(self._section)[0]
-            self._session = open_session(base_url, timeout(self._section.timeout))
+            self._session = open_session(base_url, timeout(self._section.timeout), guarded=True)
             options = types.HttpOptions(
                 base_url=base_url,
                 aiohttp_client=self._session,

@@ -40,10 +40,8 @@ async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | Non
     url = f"{endpoints(model)[0].rstrip('/')}/models"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        async with (
-            open_session(url, aiohttp.ClientTimeout(total=SECONDS), headers) as session,
-            session.get(url) as reply,
-        ):
+        limit = aiohttp.ClientTimeout(total=SECONDS)
+        async with open_session(url, limit, headers, guarded=True) as session, session.get(url) as reply:
             body = await read_body(reply)
         listed: dict[str, Any] = {entry["id"]: entry for entry in json.loads(body)["data"]}
     except (aiohttp.ClientError, BackendError, InputError, OSError, ValueError, KeyError, TypeError):

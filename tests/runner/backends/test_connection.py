@@ -77,9 +77,9 @@ def test_who_is_on_the_way_is_named_before_restricted_answers_are_sent(monkeypat
     assert _on_the_way(section) == " (through the proxy http://proxy.example:3128)"
 
 
-async def test_a_session_knows_one_endpoint_only() -> None:
+async def test_a_guarded_session_knows_one_endpoint_only() -> None:
     with FakeLLM() as server, FakeLLM() as elsewhere:
-        async with open_session(server.url, timeout(60)) as session:
+        async with open_session(server.url, timeout(60), guarded=True) as session:
             async with session.post(f"{server.url}/chat/completions", json={}) as reply:
                 assert reply.status == 200
             with pytest.raises(BadRequest, match="redirects to"):
