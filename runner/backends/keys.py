@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from personas.errors import InputError
-from runner.study.masking import remember
+from runner.study.masking import is_secret, remember
 from runner.study.sections import ModelSection, is_loopback
 
 ENDPOINTS: Mapping[str, str] = {
@@ -99,10 +99,11 @@ def _fault(key: str) -> str:
 def unfamiliar(section: ModelSection) -> list[Pairing]:
     """Where a model's key would be sent without being known to belong there: the user is asked first.
 
-    Known are this machine, and a provider's hosts for the variable that its documentation names, over TLS.
+    Known are this machine, and a provider's hosts for the variable that its documentation names, over TLS; a word such
+    as "none", which some servers want in the place of a key, may go anywhere.
     """
     variable = key_variable(section)
-    if variable is None:
+    if variable is None or not is_secret(os.environ.get(variable, "").strip()):
         return []
     found = [Pairing(variable, origin(url)) for url in endpoints(section) if not _belongs(variable, url)]
     return list(dict.fromkeys(found))

@@ -36,7 +36,8 @@ async def run(
 
     `state` may be watched while it goes; setting `stop` ends the run after what is in flight; `limit` runs the first
     trials of each model only; `pilot` lets a new model's first 50 requests run alone; `acknowledge` agrees that the
-    terms of restricted surveys allow their answers to be sent to the study's endpoints. Raises MtpaError.
+    terms of restricted surveys allow their answers to be sent to the study's endpoints, and that its keys belong there.
+    Raises MtpaError.
     """
     options = Options(limit=limit, pilot=pilot, target=target_of(study))
     return await _run(study, state or State(), stop or asyncio.Event(), say, backend, options, acknowledge)

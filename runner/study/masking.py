@@ -6,9 +6,14 @@ LEAST = 8  # characters: what is shorter is a word such as "none", not a secret,
 _secrets: set[str] = set()
 
 
+def is_secret(text: str) -> bool:
+    """Whether a text is long enough to be a secret."""
+    return len(text) >= LEAST
+
+
 def remember(secret: str) -> None:
     """From now on `scrub` takes this out; what is too short to be a secret is left alone."""
-    if len(secret) >= LEAST:
+    if is_secret(secret):
         _secrets.add(secret)
 
 

@@ -71,8 +71,17 @@ def test_a_key_that_no_header_can_carry_is_one_sentence(key: str, said: str, mon
         ({"backend": "gemini", "key_env": None, "base_urls": ["https://[2001:db8::1]/"]}, ["https://[2001:db8::1]"]),
     ],
 )
-def test_a_key_goes_unasked_only_where_it_belongs(changes: dict[str, object], origins: list[str]) -> None:
+def test_a_key_goes_unasked_only_where_it_belongs(
+    changes: dict[str, object], origins: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("SOME_KEY", "GROQ_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "GITHUB_TOKEN"):
+        monkeypatch.setenv(variable, SECRET)
     assert [each.origin for each in unfamiliar(section(**changes))] == origins
+
+
+def test_a_placeholder_may_go_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "EMPTY")
+    assert not unfamiliar(section(base_urls=["https://example.org/v1"]))
 
 
 async def test_any_other_pairing_is_agreed_to_once_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +100,7 @@ async def test_any_other_pairing_is_agreed_to_once_by_name(tmp_path: Path, monke
         assert (await run(study)).sent == 0
         assert await catalogue_remarks(study.models, [Pairing("GITHUB_TOKEN", origin)]) == []
         assert server.looks == 1
+        monkeypatch.setenv("OTHER_TOKEN", SECRET)
         other = study.models[0].model_copy(update={"key_env": "OTHER_TOKEN"})
         with pytest.raises(InputError, match="OTHER_TOKEN"):
             await run(study.model_copy(update={"models": (other,)}))
