@@ -17,12 +17,16 @@ _full_jitter = wait_random_exponential(multiplier=0.5, max=60)
 
 
 def _wait(state: RetryCallState) -> float:
-    """The server's Retry-After if it names one, else exponential with full jitter, at most a minute."""
+    """What the server asks for, if it does; else exponential with full jitter, at most a minute.
+
+    A server that says "at once" again and again is not believed after eight attempts.
+    """
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Transient) and error.retry_after is not None:
-        hurried = state.attempt_number >= ATTEMPTS  # one that says "at once" again and again is not believed for ever
-        return max(min(error.retry_after, LONGEST_WAIT), _full_jitter(state) if hurried else 0.0)
-    return _full_jitter(state)
+    asked = error.retry_after if isinstance(error, Transient) else None
+    if asked is not None and state.attempt_number < ATTEMPTS:
+        return min(asked, LONGEST_WAIT)
+    left = max(1.0, TWO_WINDOWS - state.idle_for)
+    return max(min(asked or 0.0, LONGEST_WAIT), min(_full_jitter(state), left))
 
 
 def _stop(state: RetryCallState) -> bool:
