@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from scoring.answers import cues, labels
 from scoring.answers.marked import marked_answers, without_table
@@ -38,11 +39,16 @@ def read_letter(text: str, shown: Sequence[str]) -> int | None:
     ("wait, no") leaves what follows it. Thinking is not the answer.
     """
     plain = plain_text(text)
-    options = [plain_text(option) for option in shown]
+    options = _plain_options(tuple(shown))
     if not plain:
         return None
     whole = _whole(plain, options)
     return _read(plain, options) if whole is None else whole
+
+
+@lru_cache(maxsize=4096)
+def _plain_options(shown: tuple[str, ...]) -> Sequence[str]:
+    return tuple(plain_text(option) for option in shown)
 
 
 def _whole(plain: str, options: Sequence[str]) -> int | None:
