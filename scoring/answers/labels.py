@@ -93,7 +93,7 @@ def last(text: str, count: int) -> Claim | None:
     alone = {line.start(): place for line in lines if (place := _lone(line.group().strip(), count)) is not None}
     if lines and lines[-1].start() in alone:
         return Claim(lines[-1].start(), frozenset(alone.values())) if len(lines) > 1 else None
-    match = _LAST.search(text)
+    match = None if is_refusal(text) else _LAST.search(text)
     place = place_of(match.group("letter"), count) if match else None
     return None if match is None or place is None else Claim(match.start("letter"), frozenset({place}))
 

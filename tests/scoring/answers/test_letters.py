@@ -342,6 +342,7 @@ TABLE = [
     *((CITIES, text, letter) for table in (LONE, SCRIPTS, CUES, LABELS, REASONED) for text, letter in table),
     *QUOTES,
     *((CITIES, text, "") for text in REFUSALS),
+    (CITIES, "I'm sorry, I can't help with that. A", ""),
 ]
 
 
