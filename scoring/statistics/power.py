@@ -121,6 +121,17 @@ def resolvable_gap(of: Components, per_level: int, levels: int, groups: int, rot
     return detectable(math.sqrt(both * (own + of.level_group / groups)), min(per_level, groups) - 1, levels)
 
 
+def baseline_replicates(of: Components, people: int, items: int, rotations: int = 1) -> int:
+    """How often a sampled baseline is best asked, for Δ on these items at the least requests.
+
+    Δ's variance is A/people + B/R with A = persona + s²/items and B = s²/items, s² the variance of one answer; the
+    requests are items · (people + R). They are fewest for a variance at R/people = √(B/A), from 2 to `people`.
+    """
+    answer = of.residual / max(1, items * rotations)
+    ratio = math.sqrt(answer / (of.persona + answer)) if answer > 0 else 0.0
+    return max(2, min(people, math.ceil(people * ratio)))
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What a design may use: personas of the smallest level, item groups, items a group, rotations; price of one
