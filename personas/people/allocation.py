@@ -1,4 +1,4 @@
-"""Sampling rule 1, by which studies that began before rule 2 go on: how many each joint cell gets, by largest remainders.
+"""Sampling rule 1, by which studies that began with it go on: how many each joint cell gets, by largest remainders.
 
 Its samples keep the joint distribution as a whole, and not at every prefix.
 """

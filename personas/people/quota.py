@@ -5,8 +5,8 @@ The shares may change along the way (a level runs out, a minimum is filled first
 its fair number among the first k; the targets of siblings add up to k. That seats can always be given so that each
 count stays within one of its target is Tijdeman's theorem on the chairman assignment (Tijdeman 1980, Discrete
 Mathematics 32). Here a level's j-th seat may be given from the first k with T(k) > j − 1 to the first with T(k) ≥ j;
-among the levels whose seat may be given, and with which the later deadlines can be kept, one is drawn with odds that give
-a seat every place of its window alike. Drawn, not the most urgent one: else small levels would come late in every
+among the levels whose seat may be given, and with which the later deadlines can be kept, one is drawn with odds that
+give a seat every place of its window alike. Drawn, not the most urgent one: else small levels would come late in every
 branch alike, and a short prefix would hold none of them.
 """
 
@@ -36,7 +36,8 @@ class Branches:
         heights, sums = self._curve()
         k = np.arange(1, upto + 1, dtype=float)
         later = self._clipped(np.interp(np.maximum(k, first), sums, heights))
-        return np.where((k <= first)[:, None], k[:, None] * self.floors / max(first, 1), later)
+        found: np.ndarray = np.where((k <= first)[:, None], k[:, None] * self.floors / max(first, 1), later)
+        return found
 
     def windows(self, level: int) -> tuple[np.ndarray, np.ndarray]:
         """From which k, and until which, each seat of a level may be given; from 1."""
@@ -50,7 +51,8 @@ class Branches:
         heights, sums = self._curve()
         late = np.interp(seats / self.shares[level], heights, sums)
         early = seats * first / max(floor, 1)
-        return np.where(seats < floor if leaving else seats <= floor, early, late)
+        found: np.ndarray = np.where(seats < floor if leaving else seats <= floor, early, late)
+        return found
 
     def _curve(self) -> tuple[np.ndarray, np.ndarray]:
         """The breakpoints of the common height t, and the sum of clip(share · t, floor, members) at each."""
@@ -61,7 +63,8 @@ class Branches:
         return heights, sums
 
     def _clipped(self, heights: np.ndarray) -> np.ndarray:
-        return np.clip(heights[:, None] * self.shares, self.floors, self.members)
+        found: np.ndarray = np.clip(heights[:, None] * self.shares, self.floors, self.members)
+        return found
 
 
 def seats(branches: Branches, n: int, seed: str) -> np.ndarray:

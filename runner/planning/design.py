@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runner.store.database import database_errors, open_database
+from runner.store.runs import sampling_rule
 from runner.store.scores import load_scores
 from runner.study.config import Study
 from runner.study.sources import load_benchmarks, load_personas
@@ -28,7 +29,8 @@ class Resolution:
 def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution]:
     """A row per model and benchmark of the study. Raises InputError or MachineError."""
     known = _known(study, attribute)
-    levels = load_personas(study, _silent).attribute(attribute).nunique()
+    rule = sampling_rule(study.database, study.other_files)
+    levels = load_personas(study, _silent, rule).attribute(attribute).nunique()
     every_item = study.model_copy(
         update={"benchmarks": tuple(each.model_copy(update={"groups": None}) for each in study.benchmarks)}
     )

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personas.errors import InputError
-from personas.people.respondents import Respondents, Source, combine
 from personas.people.allocation import allocate
+from personas.people.respondents import Respondents, Source, combine
 from personas.people.sample import deviation, sample, split
 from personas.people.twins import twins
 from personas.traits import NOT_ASKED, catalogue
