@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pandas as pd
 
 from personas.people.pseudonyms import TWIN
 from runner.store.database import database_errors, open_database
-from runner.store.runs import LastRun, SelectionRows, last_run
+from runner.store.runs import NOT_MERGED, LastRun, SelectionRows, last_run
 from runner.store.scores import last_selection, load_scores
 
 SHOWN = 10
@@ -36,15 +37,20 @@ class Completeness:
 
     @property
     def is_whole(self) -> bool:
-        """Whether everything that was wanted has an answer."""
-        return self.done >= self.trials
+        """Whether everything that was wanted has an answer; what parts that are not here want is not known."""
+        return self.done >= self.trials and not self._lacks_parts
+
+    @property
+    def _lacks_parts(self) -> bool:
+        return self.reason.startswith(NOT_MERGED)
 
     @property
     def sentence(self) -> str:
         """What is missing, in a line; "" where nothing is."""
         if self.is_whole:
             return ""
-        parts = [f"{self.done:,} of {self.trials:,} trials"]
+        here = " in the parts that are here" if self._lacks_parts else ""
+        parts = [f"{self.done:,} of {self.trials:,} trials{here}"]
         if self.asked < self.people:
             parts.append(f"{self.asked:,} of {self.people:,} people")
         for words, names in (("not asked", self.not_asked), ("no answer yet", self.unanswered)):
@@ -114,8 +120,11 @@ def _wanted(connection: sqlite3.Connection, run: LastRun) -> Counts:
     """The trials that the run wanted of each model that it asked; judges are asked as it comes."""
     sql = "SELECT name FROM model WHERE id IN (SELECT value FROM json_each(?))"
     models = {name for (name,) in connection.execute(sql, (json.dumps(run.selection["models"]),))}
-    rows = [row for row in json.loads(run.planned) if row["model"] in models]
-    return {(row["model"], row["benchmark"]): row["trials"] - row["spared"] for row in rows}
+    found: Counter[tuple[str, str]] = Counter()
+    for row in json.loads(run.planned):  # a merged run has one for each shard
+        if row["model"] in models:
+            found[row["model"], row["benchmark"]] += row["trials"] - row["spared"]
+    return found
 
 
 def _of_run(run: LastRun, wanted: Counts, done: Counts, people: Mapping[str, str], asked: set[str]) -> Completeness:

@@ -138,17 +138,15 @@ def _missing(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> list[st
 
 
 def _planned_together(runs: Sequence[LastRun]) -> str:
-    """What the runs planned together: of one shard, model and benchmark the newest counts; shards add up."""
-    of_shard: dict[tuple[tuple[int, int], str, str], dict[str, Any]] = {}
+    """What the runs planned, shard by shard: of each the newest for a model and benchmark; of a whole study, that alone."""
+    found: dict[tuple[str, str], dict[tuple[int, int], dict[str, Any]]] = {}
     for run in sorted(runs, key=lambda run: run.started):
         for row in json.loads(run.planned):
-            of_shard[_shard(run.selection), row["model"], row["benchmark"]] = row
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for (_, model, benchmark), row in of_shard.items():
-        before = found.setdefault((model, benchmark), {**row, "trials": 0, "spared": 0})
-        before["trials"] += row["trials"]
-        before["spared"] += row["spared"]
-    return json.dumps(list(found.values()))
+            number, count = row.get("shard", _shard(run.selection))
+            of_shard = found.setdefault((row["model"], row["benchmark"]), {})
+            of_shard[number, count] = {**row, "shard": [number, count]}
+    rows = [[shards[1, 1]] if (1, 1) in shards else list(shards.values()) for shards in found.values()]
+    return json.dumps([row for each in rows for row in each])
 
 
 def _shard(selection: SelectionRows) -> tuple[int, int]:

@@ -83,6 +83,21 @@ async def test_shards_are_parts_of_the_same_crossing(server: FakeLLM, tmp_path: 
     assert of_scores(study.database, scores).sentence == ""
 
 
+def test_every_prefix_of_every_shard_is_balanced(server: FakeLLM, tmp_path: Path) -> None:
+    study = Study.load(write_study(tmp_path, [model(server.url)], n=60, groups=1))
+    asked = []
+    for number in (1, 2, 3):
+        with prepared(study.part(f"{number}/3")) as ready:
+            countries = [persona.country for _, persona in ready.crossing.in_order]
+            trials = ready.crossing.trials(ready.crossing.models[0])
+            asked += list(dict.fromkeys(each.persona.persona_id for each in trials if each.persona))
+        share = Counter(countries)
+        for prefix in range(1, len(countries) + 1):
+            here = Counter(countries[:prefix])
+            assert all(abs(here[name] - prefix * each / len(countries)) < 1 for name, each in share.items())
+    assert len(asked) == len(set(asked)) == 60
+
+
 async def test_a_target_takes_the_rounds_of_what_each_person_is_dealt(server: FakeLLM, tmp_path: Path) -> None:
     study = study_of(tmp_path, server, 6, n=16, target={"half_width": 0.001, "rounds": 3})
     state = await run(study)
