@@ -138,7 +138,7 @@ def _missing(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> list[st
 
 
 def _planned_together(runs: Sequence[LastRun]) -> str:
-    """What the runs planned, shard by shard: of each the newest for a model and benchmark; of a whole study, that alone."""
+    """What the runs planned, shard by shard, the newest for each model and benchmark; a whole study's stands alone."""
     found: dict[tuple[str, str], dict[tuple[int, int], dict[str, Any]]] = {}
     for run in sorted(runs, key=lambda run: run.started):
         for row in json.loads(run.planned):
