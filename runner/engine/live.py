@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 
 from runner.backends.base import Batching, Remarking, combined
 from runner.backends.catalogue.prices import cost, most_output_tokens, worst_cost, worst_prompt_tokens
@@ -81,8 +80,8 @@ class ModelRun(Recorder):
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:
         """The trials to ask, a few hundred at a time."""
-        trials = islice(self._context.crossing.trials(self._model), self._context.options.limit)
-        for block in blocks(trials):
+        context = self._context
+        async for block in context.pace.blocks(context.crossing, self._model, context.options.limit):
             yield block
 
     def _limits(self) -> dict[str, float | None]:

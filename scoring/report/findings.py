@@ -40,6 +40,11 @@ class Findings:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def incomplete(self) -> str:
+        """What is missing of a run that is not whole, in a sentence that stands before everything else; else ""."""
+        return str(self.about.get("incomplete", ""))
+
+    @property
     def effects(self) -> pd.DataFrame:
         """Δ overall and by level."""
         return self.tables["effects"]
