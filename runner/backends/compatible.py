@@ -2,9 +2,11 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 
+from runner.backends.alternatives import TopLogprobs
 from runner.backends.base import Answer, Learn, api_key
 from runner.backends.chat_completions import body, read
 from runner.backends.errors import BadRequest
@@ -28,6 +30,7 @@ class CompatibleBackend:
         self._key = api_key(section, None)
         self._timeout = timeout(section.timeout)
         self._learn = learn
+        self._top = TopLogprobs()
         self._session: aiohttp.ClientSession | None = None
 
     async def answer(self, request: Request) -> Answer:
@@ -38,8 +41,12 @@ class CompatibleBackend:
         endpoint = min(self._endpoints, key=lambda each: each.in_flight)
         endpoint.in_flight += 1
         began = time.monotonic()
+
+        async def ask(top: int) -> dict[str, Any]:
+            return await post_json(session, endpoint.url, canonical(body(self._model, request, top)), self._learn)
+
         try:
-            reply = await post_json(session, endpoint.url, canonical(body(self._model, request)), self._learn)
+            reply = await self._top.asked(request, ask)
         finally:
             endpoint.in_flight -= 1
         return read(reply, request, round(1000 * (time.monotonic() - began)))

@@ -20,7 +20,7 @@ from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.subgroups import ALL
 
 BLOCK = 250_000
-_STATUSES = ("ok", "unparsed", "refused", "pending", "failed")
+_STATUSES = ("ok", "unparsed", "refused", "no probabilities", "pending", "failed")
 _FIELDS = ("model", "item", "persona", "variant", "rotation", "replicate")
 # A value a row in Python costs more than the rest of a report: numbers are packed by SQLite, unpacked by numpy.
 _PACKED = np.dtype([("who", "i8"), ("how", "i8"), ("what", "i8"), ("value", "f8"), ("expected", "f8")])

@@ -235,6 +235,8 @@ def _why(
         lines.append("No option could be read from the answer: it counts as unparsed, never as an option.")
     if score["status"] == "refused":
         lines.append("The model declined to answer: it counts as refused, never as an option.")
+    if score["status"] == "no probabilities":
+        lines.append("Probabilities were asked for and none came: the text is not scored in their place.")
     if score["status"] == "pending":
         lines.append("A judge has still to read it; a run that is resumed asks the judge.")
     if completion is not None and completion["finish"] not in ("stop", ""):
