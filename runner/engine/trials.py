@@ -221,7 +221,8 @@ class Crossing:
     ) -> Request:
         messages = compose(persona_text or None, question.texts[trial.rotation], self.system, variant)
         kind, options = answer_kind(question.item, model.section.answer)
-        fields = key_fields(model.fields, messages, kind, options, trial.replicate)
+        method = model.identity.methods.get(kind, "")
+        fields = key_fields(model.fields, messages, kind, options, trial.replicate, method)
         return Request(digest(fields), messages, model.identity.parameters, kind, options)
 
 
@@ -244,5 +245,5 @@ def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
 def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:
     """What a judge is sent."""
     messages = [{"role": "user", "content": question.text}]
-    fields = key_fields(judge.fields, messages, "text", (), 0)
+    fields = key_fields(judge.fields, messages, "text", (), 0, judge.identity.methods.get("text", ""))
     return Request(digest(fields), messages, judge.identity.parameters, "text", ())

@@ -68,9 +68,14 @@ class Prompter:
         one, the messages' text, a blank line between them, and nothing behind. Raises ValueError, in a clause."""
         if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
             raise ValueError("messages must be a list of {role, content} with text as content")
-        template = self.tokenizer.chat_template
-        if not template:
+        if not self.tokenizer.chat_template:
             return "\n\n".join(each["content"] for each in messages)
+        text, last = self.rendered(messages), messages[-1]["content"].strip()
+        return _without_thinking(text, text.rfind(last) + len(last))
+
+    def rendered(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """A chat as the model's template writes it, up to the answer. Raises ValueError, in a clause."""
+        template = self.tokenizer.chat_template
         if isinstance(template, dict) and "default" not in template:
             names = ", ".join(sorted(template))
             raise ValueError(f"the model has the chat templates {names}, and none is its default; name one 'default'")
@@ -80,8 +85,7 @@ class Prompter:
             )
         except TemplateError as error:
             raise ValueError(f"the model's chat template refuses these messages: {error}") from None
-        last = messages[-1]["content"].strip()
-        return _without_thinking(text, text.rfind(last) + len(last))
+        return text
 
     def tokens(self, text: str) -> list[int]:
         """The tokens of a text, nothing added."""

@@ -184,7 +184,8 @@ def _messages(
     provider, name, revision, dtype = (str(model[column]) for column in names)
     identity = ModelIdentity(provider, name, revision, dtype, json.loads(model["parameters"]))
     kind, options = answer_kind(item, model["answer"])
-    fields = key_fields(identity.fields(), messages, kind, options, place.replicate)
+    method = json.loads(model["methods"] or "{}").get(kind, "") if model["method"] else ""
+    fields = key_fields(identity.fields(), messages, kind, options, place.replicate, method)
     return messages, digest(fields) == bytes(completion["key"])
 
 
