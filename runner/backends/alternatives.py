@@ -67,7 +67,8 @@ class TopLogprobs:
             try:
                 return await ask(number)
             except BackendError as error:
-                own = {"top_logprobs", "logprobs"} & set(request.parameters)  # the study's own number is obeyed
+                # the study's own number is obeyed
+                own = any(type(request.parameters.get(name)) is int for name in ("top_logprobs", "logprobs"))
                 if request.kind != "letters" or own or not self.lower(number, str(error)):
                     raise
 
@@ -141,10 +142,11 @@ def _distinct(entries: Sequence[tuple[str, float]]) -> Iterator[tuple[str, float
 
     Two tokens may be spelt alike; they differ in their probability.
     """
-    seen: list[tuple[str, float]] = []
+    seen: dict[str, list[float]] = {}
     for token, logprob in entries:
-        if not any(token == other and math.isclose(logprob, value, abs_tol=1e-5) for other, value in seen):
-            seen.append((token, logprob))
+        alike = seen.setdefault(token, [])
+        if not any(math.isclose(logprob, each, abs_tol=1e-5) for each in alike):
+            alike.append(logprob)
             yield token, logprob
 
 
@@ -193,9 +195,11 @@ def _first(logprobs: Any) -> Mapping[str, Any] | None:
 def spelling(entry: Any) -> str:
     """A token as it is spelt in a text, from its name or its entry: bytes first, then the vocabulary's own writing
     ("▁A", "ĠA", "<0x41>", "A</w>") undone."""
-    token = entry
+    token = entry["token"] if isinstance(entry, Mapping) else entry
+    if isinstance(token, str) and token.isascii() and "<" not in token and ":" not in token:
+        return token  # as most are
     if isinstance(entry, Mapping):
-        token, raw = entry["token"], entry.get("bytes")
+        raw = entry.get("bytes")
         if raw and bytes(raw) != str(token).encode("utf-8", "replace"):
             return bytes(raw).decode("utf-8", "replace")
     if not isinstance(token, str):

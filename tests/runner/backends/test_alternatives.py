@@ -39,7 +39,7 @@ def letters(logprobs: Any) -> list[float]:
         ("ĠA", " A"),
         ("<0x41>", "A"),
         ("A</w>", "A"),
-        ("\n\n", "\n"),
+        ("\n\n", "\n\n"),
         ("Ċ", "\n"),
     ],
 )
