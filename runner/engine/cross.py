@@ -1,5 +1,6 @@
 """The crossing of a study from its people, items and models; rows that the file lacks are made."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from types import MappingProxyType
@@ -10,8 +11,8 @@ from personas.people.pseudonyms import TWIN, pseudonym
 from personas.people.respondents import Respondents
 from personas.prompt.trait_sets import cluster, trait_sets
 from personas.traits import Persona
-from runner.backends.request import ModelIdentity
-from runner.engine.trials import AskedModel, AskedVariant, Crossing, Question
+from runner.backends.request import AnswerKind, ModelIdentity
+from runner.engine.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind
 from runner.store.deals import Starts
 from runner.store.rows import register
 from runner.study.config import Study
@@ -38,15 +39,16 @@ def cross(
     variants = [(variant, shown) for shown in sets for variant in study.variants.crossed()]
     told = [{**asdict(variant), "traits": shown} for variant, shown in variants]
     variant_ids = register(connection, "variant", told)
-    asked = _models(study, connection, identities)
+    questions = [
+        question
+        for each in selections
+        for question in _questions(connection, each, _deal(study, each, respondents, known))
+    ]
+    asked = _models(study, connection, identities, questions)
     return Crossing(
         personas=list(zip(persona_ids, people, strict=True)),
         variants=[AskedVariant(number, *each) for number, each in zip(variant_ids, variants, strict=True)],
-        questions=[
-            question
-            for each in selections
-            for question in _questions(connection, each, _deal(study, each, respondents, known))
-        ],
+        questions=questions,
         models=[model for model in asked if model.section.name not in study.judges],
         judges={model.section.name: model for model in asked if model.section.name in study.judges},
         respondents=respondents,
@@ -111,7 +113,11 @@ def _questions(connection: Any, selection: Selection, deal: Deal | None) -> Iter
         yield Question(number, item, selection.benchmark, orders, texts, selection.section.judge, deal)
 
 
-def _models(study: Study, connection: Any, identities: Sequence[ModelIdentity]) -> list[AskedModel]:
+def _models(
+    study: Study, connection: Any, identities: Sequence[ModelIdentity], questions: Sequence[Question]
+) -> list[AskedModel]:
+    """The study's models with their rows. Where a kind of answer that is asked for is computed otherwise than before,
+    the row is one of its own, so that old answers are never paired with new ones."""
     records = [
         {"name": section.name, **identity.fields(), "answer": section.answer}
         for identity, section in zip(identities, study.models, strict=True)
@@ -119,7 +125,14 @@ def _models(study: Study, connection: Any, identities: Sequence[ModelIdentity]) 
     found: list[AskedModel] = []
     for section, identity, record in zip(study.models, identities, records, strict=True):
         row = {"provider": "", "model": "", "revision": "", "dtype": "", **record}
+        judges = section.name in study.judges
+        kinds: set[AnswerKind] = {answer_kind(each.item, section.answer)[0] for each in questions}
+        kinds = {"text"} if judges else kinds
+        if method := max((identity.methods.get(kind, "") for kind in kinds), default=""):
+            row["method"] = method
         (number,) = register(connection, "model", [row], mutable=["name"])
+        sql = "UPDATE model SET methods = ? WHERE provider = ? AND model = ? AND revision = ?"
+        connection.execute(sql, (json.dumps(identity.methods), identity.provider, identity.model, identity.revision))
         if twin := next((each for each in found if each.id == number), None):
             raise InputError(f"{study.path}: {_same(twin.section, section)}")
         found.append(AskedModel(number, section, identity))

@@ -16,7 +16,7 @@ from runner.backends.waiting import in_words
 from runner.engine.budget import Budget, BudgetReached
 from runner.engine.context import Context
 from runner.engine.limits import Admission, Breaker, Gate, Rates
-from runner.engine.pilot import REQUESTS, verdict
+from runner.engine.pilot import REQUESTS, letters_verdict, verdict
 from runner.engine.recorder import Judge, Recorder
 from runner.engine.trials import Asked, AskedModel, blocks
 from runner.store.database import when_free
@@ -96,6 +96,8 @@ class ModelRun(Recorder):
             async for block in self._blocks():
                 self._deferred += await self._take(block)
             await self._settle()
+            if self._pilot and (reason := letters_verdict(self._pilot)):  # a short run: few answers are enough for this
+                self._halt(reason)
             await self._note_exactness()
         finally:
             letting_go.cancel()

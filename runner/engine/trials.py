@@ -25,7 +25,7 @@ from scoring.benchmarks.registry import measure
 from scoring.statistics.incomplete import Deal
 from scoring.statistics.pairs import CONTROL
 
-SCORER = "2"  # 2: letters are read from what a reply claims
+SCORER = "2"  # 2: letters are read from what a reply claims; a text never stands in for probabilities
 BLOCK = 512
 
 
@@ -301,7 +301,8 @@ class Crossing:
     ) -> Request:
         messages = compose(persona_text or None, question.texts[trial.rotation], self.system, variant)
         kind, options = answer_kind(question.item, model.section.answer)
-        fields = key_fields(model.fields, messages, kind, options, trial.replicate)
+        method = model.identity.methods.get(kind, "")
+        fields = key_fields(model.fields, messages, kind, options, trial.replicate, method)
         return Request(digest(fields), messages, model.identity.parameters, kind, options)
 
 
@@ -324,5 +325,5 @@ def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
 def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:
     """What a judge is sent."""
     messages = [{"role": "user", "content": question.text}]
-    fields = key_fields(judge.fields, messages, "text", (), 0)
+    fields = key_fields(judge.fields, messages, "text", (), 0, judge.identity.methods.get("text", ""))
     return Request(digest(fields), messages, judge.identity.parameters, "text", ())

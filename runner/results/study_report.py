@@ -12,7 +12,7 @@ from personas.prompt.trait_sets import trait_sets
 from runner.engine.target import target_of
 from runner.store.completeness import of_scores
 from runner.store.runs import SelectionRows
-from runner.store.scores import last_selection, load_about, load_gold, load_items, load_levels, load_scores
+from runner.store.scores import last_selection, load_about, load_gold, load_items, load_levels, load_mass, load_scores
 from runner.study.assets import assets, fetch
 from runner.study.config import Study
 from runner.study.sources import Say, described, load_everyone
@@ -36,7 +36,11 @@ def study_findings(study: Study) -> Findings:
         load_gold(study.database, turns),
         partial(load_items, study.database),
         about(study, scores, known),
-        {"target": _target(study, scores, selection), "traits": _traits(study, scores)},
+        {
+            "target": _target(study, scores, selection),
+            "traits": _traits(study, scores),
+            "letters": load_mass(study.database, selection),
+        },
     )
 
 

@@ -40,7 +40,7 @@ _COLUMNS = {
     "cluster": "respondents who were described in the same words share it",
     "rotation": "which order of the options was shown",
     "replicate": "which repetition",
-    "status": "ok, unparsed, refused, pending or failed",
+    "status": "ok, unparsed, refused, no probabilities, pending or failed",
     "chosen_by_text": "the option that the text names, a number into the item's choices",
     "chosen_by_probability": "the likeliest option",
     "role": "what the benchmark calls the chosen option",

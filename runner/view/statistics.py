@@ -15,7 +15,7 @@ from runner.study.config import Study
 from scoring.report.page import page
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.pairs import Part, parts
-from scoring.statistics.subgroups import MEASURES
+from scoring.statistics.subgroups import MEASURES, metric_of
 from scoring.tables.two_runs import difference_table
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -46,7 +46,7 @@ def effects(path: Path) -> Effects:
 
 
 def _head(part: Part, measure: str) -> dict[str, object]:
-    return {"model": part.model, "benchmark": part.benchmark, "measure": measure}
+    return {"model": part.model, "benchmark": part.benchmark, "measure": measure, "metric": metric_of(part, measure)}
 
 
 def _measured(part: Part) -> list[str]:

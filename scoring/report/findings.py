@@ -1,7 +1,7 @@
 """Everything that a report says, computed once: the terminal, the page and the files show the same tables."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -10,9 +10,10 @@ import pandas as pd
 
 from scoring.benchmarks.registry import measured
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
+from scoring.statistics.pairs import parts
 from scoring.statistics.power import component_table
 from scoring.statistics.sequential import UNFINISHED
-from scoring.statistics.subgroups import ALL, MEASURES, Slicing, effect_tables
+from scoring.statistics.subgroups import ALL, MEASURES, Slicing, effect_tables, metric_of
 from scoring.tables.bootstrap import aggregate_table
 from scoring.tables.counterfactuals import counterfactual_table
 from scoring.tables.hidden_traits import PARTS as TRAIT_PARTS
@@ -22,6 +23,8 @@ from scoring.tables.validity import agreement_table, recall_table, validity_tabl
 from scoring.tables.wording import control_table, ranking_table, variance_table
 
 SHOWN_ITEMS = 100
+LEAST_MASS = 0.5  # of the first token's probability
+SMALL = 0.01
 ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "→ ½ is unbiased"}
 
 
@@ -83,9 +86,27 @@ def findings(
         "personas": persona_table(scores, slicing.columns),
         **further,
     }
+    names = {
+        (part.model, part.benchmark, measure): metric_of(part, measure)
+        for part in parts(scores)
+        for measure in MEASURES
+    }
+    tables = {name: _with_metric(table, names) for name, table in tables.items()}
+    found = replace(found, effects=tables["effects"])
     sentences = tuple(sentence for _, row in _overall(found.effects) for sentence in _resolvable(row, found.effects))
-    warnings = (*_about_target(further.get("target")), *_warnings(scores, found.effects))
+    about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
+    warnings = (*_about_target(further.get("target")), *about_letters, *_warnings(scores, found.effects))
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
+
+
+def _with_metric(table: pd.DataFrame, names: Mapping[tuple[str, str, str], str]) -> pd.DataFrame:
+    """The table with a column `metric` behind `measure`: how answers became its numbers, in words."""
+    if not {"model", "benchmark", "measure"} <= set(table.columns):
+        return table
+    keys = zip(*(table[name].astype(str) for name in ("model", "benchmark", "measure")), strict=True)
+    table = table.copy()
+    table.insert(table.columns.get_loc("measure") + 1, "metric", [names.get(key, MEASURES[key[2]]) for key in keys])
+    return table
 
 
 def _about_target(target: pd.DataFrame | None) -> Iterator[str]:
@@ -99,6 +120,28 @@ def _about_target(target: pd.DataFrame | None) -> Iterator[str]:
         "The intervals that hold under this looking are those of the table of rounds: all looks together have 95 %. "
         f"The others are 95 % intervals that take the number of answers as given.{rest}"
     )
+
+
+def _about_letters(letters: pd.DataFrame) -> Iterator[str]:
+    """Where letter probabilities are a small part of what the model would say, or are not all there."""
+    for _, row in letters.iterrows():
+        name = f"{row['model']} on {title_of(str(row['benchmark']))}"
+        if row["without"]:
+            asked = int(row["answers"] + row["without"])
+            yield (
+                f"{name}: {int(row['without']):,} of {asked:,} answers came without probabilities; they count as no "
+                "probabilities, and their text is not scored."
+            )
+        if row["answers"] and row["mass"] < LEAST_MASS:
+            yield (
+                f"{name}: the letters held {row['mass']:.1%} of the first token's probability on average; what is "
+                "compared is a small part of what the model would say."
+            )
+        if row["hidden"] and row["ceiling"] > SMALL:
+            yield (
+                f"{name}: in {row['hidden']:.0%} of the answers the endpoint did not show every letter; one that was "
+                f"not shown may have had up to {row['ceiling']:.3f}."
+            )
 
 
 def _overall(effects: pd.DataFrame) -> Any:
@@ -119,7 +162,7 @@ def direction_of(benchmark: str) -> str:
 
 def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
     """What this run could not have found, in words: the effect itself, then each attribute's gaps."""
-    name = f"{row['model']} on {title_of(str(row['benchmark']))}, by {MEASURES[row['measure']]}"
+    name = f"{row['model']} on {title_of(str(row['benchmark']))}, by {row['metric']}"
     if row["benchmark"] in TRAIT_PARTS:
         return [
             f"{name}: nothing is asked without a persona, so there is no Δ; the table of hidden traits has its scores."

@@ -13,7 +13,7 @@ from rich.text import Text
 from scoring.report.findings import Findings, direction_of
 from scoring.report.paper import TITLES
 from scoring.statistics.gaps import THESE_ITEMS
-from scoring.statistics.subgroups import ALL, MEASURES
+from scoring.statistics.subgroups import ALL
 
 SIGNIFICANT = 0.05
 
@@ -89,7 +89,7 @@ def _overall(overall: pd.DataFrame) -> Table:
     for _, row in overall.iterrows():
         table.add_row(
             escape(f"{row['benchmark']}, {direction_of(str(row['benchmark']))}".removesuffix(", ")),
-            MEASURES[row["measure"]],
+            str(row["metric"]),
             f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
             number(row["without"]),
@@ -120,7 +120,7 @@ def _conditionings(conditionings: pd.DataFrame) -> Table:
     numbers = ["people", "items", "without", "with", "Δ", "± items too", "against", "± against"]
     table = plain_table("Δ by what is shown of a persona", caption, ["traits shown", "benchmark", "measure"], numbers)
     for _, row in conditionings.iterrows():
-        names = (escape(str(row["traits"])), escape(str(row["benchmark"])), MEASURES[row["measure"]])
+        names = (escape(str(row["traits"])), escape(str(row["benchmark"])), str(row["metric"]))
         counts = (
             f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
@@ -136,7 +136,7 @@ def _conditionings(conditionings: pd.DataFrame) -> Table:
 def _aggregates(aggregates: pd.DataFrame) -> Table:
     numbers = ["answers", "without", "with", "Δ", "95 % interval"]
     caption = "Interval: personas and item groups resampled (pigeonhole bootstrap)"
-    table = plain_table("Over all items, by the likeliest letter", caption, ["benchmark", "score"], numbers)
+    table = plain_table("Over all items, by the option chosen", caption, ["benchmark", "score"], numbers)
     for _, row in aggregates.iterrows():
         table.add_row(
             escape(str(row["benchmark"])),
@@ -151,12 +151,12 @@ def _aggregates(aggregates: pd.DataFrame) -> Table:
 
 
 def _validity(validity: pd.DataFrame) -> Table:
-    numbers = ["unparsed", "refused", "failed", "Δ invalid", "left out", "as wrong"]
+    numbers = ["unparsed", "refused", "no probabilities", "failed", "Δ invalid", "left out", "as wrong"]
     caption = "Rates with personas; Δ of the invalid rate; mean score with invalid answers left out and counted as 0"
     table = plain_table("Answers that could not be scored", caption, ["benchmark", "of", "level"], numbers)
     for _, row in validity.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
-        rates = (_percent(row[f"{name}_with"]) for name in ("unparsed", "refused", "failed"))
+        rates = (_percent(row[f"{name}_with"]) for name in ("unparsed", "refused", "no_probabilities", "failed"))
         table.add_row(
             *names, *rates, signed(row["effect"]), number(row["value_left_out"]), number(row["value_as_wrong"])
         )
@@ -192,7 +192,7 @@ def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
         ["people", "items", "without", "with", "Δ", "± people", "gap", "± gap", "p"],
     )
     for _, row in effects.iterrows():
-        head = (escape(str(row["level"])), escape(str(row["benchmark"])), MEASURES[row["measure"]])
+        head = (escape(str(row["level"])), escape(str(row["benchmark"])), str(row["metric"]))
         if row["hidden"]:
             table.add_row(*head, "<5", *["hidden"] * 3, *[""] * 5, style="dim")
             continue
@@ -216,7 +216,7 @@ def _families(families: pd.DataFrame) -> Table:
         table.add_row(
             escape(str(row["attribute"])),
             escape(str(row["benchmark"])),
-            MEASURES[row["measure"]],
+            str(row["metric"]),
             f"{row['tested']}/{row['levels']}",
             p_value(row["omnibus_p"]),
             number(row["disparity"]),
@@ -287,7 +287,7 @@ def print_difference(console: Console, table: pd.DataFrame, incomplete: Iterable
         alone = row["compared"] == "baseline"
         shown.add_row(
             escape(str(row["benchmark"])),
-            MEASURES[row["measure"]],
+            str(row["metric"]),
             row["compared"],
             "–" if alone else f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from personas.errors import InputError, nearest
+from scoring.answers.metrics import ANSWER, LETTER, PROBABILITIES
 from scoring.statistics.clustered_errors import detectable
 from scoring.statistics.effect import NOTHING, Contributions, estimate, invalid_rates
 from scoring.statistics.gaps import NO_GAP, gap
@@ -16,7 +17,7 @@ from scoring.statistics.omnibus import family
 from scoring.statistics.pairs import Cells, Part, Weights, cells, parts, persona_weights
 
 HIDDEN_UNDER = 5
-MEASURES = {"value": "likeliest letter", "expected": "letter probabilities"}
+MEASURES = {"value": LETTER, "expected": PROBABILITIES}
 ALL = "all"
 PAIR = " × "
 
@@ -87,6 +88,13 @@ def effect_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 def measures_of(part: Part) -> list[str]:
     """The measures that a part has scores by; at least "value"."""
     return [name for name in MEASURES if name in part.scores and part.scores[name].notna().any()] or ["value"]
+
+
+def metric_of(part: Part, measure: str) -> str:
+    """How the answers of a part became the numbers of a measure, in words."""
+    if measure != "value" or "metric" not in part.scores:
+        return MEASURES[measure] if "expected" in measures_of(part) else ANSWER
+    return " or ".join(sorted(str(name) for name in part.scores["metric"].unique()))
 
 
 def levels_of(people: pd.DataFrame, attribute: str) -> pd.Series:

@@ -14,7 +14,6 @@ from runner.view.source import Source
 from runner.view.statistics import Effects
 from scoring.report.figures import forest
 from scoring.report.findings import title_of
-from scoring.statistics.subgroups import MEASURES
 
 BEAT, SLOWLY = 2000, 5000  # milliseconds: while a run goes, and otherwise
 _PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}
@@ -185,7 +184,7 @@ def _delta(model: str, benchmark: str, plain: float | None, found: Effects | Non
         overall = found.overall
         for row in overall[(overall["model"] == model) & (overall["benchmark"] == benchmark)].iloc[-1:].itertuples():
             if row.effect == row.effect:
-                name = f"{row.effect:+.3f} ({MEASURES[str(row.measure)]})"
+                name = f"{row.effect:+.3f} ({row.metric})"
                 return name, f"{number(row.items_low, '+.3f')} … {number(row.items_high, '+.3f')}"
     return ("–" if plain is None else f"{plain:+.3f}"), "–" if plain is None else "not yet computed"
 
