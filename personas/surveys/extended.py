@@ -1,7 +1,7 @@
 """Extended traits: every other variable of a file, as the codebook or the file's own metadata describes it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 
 import numpy as np
@@ -17,12 +17,14 @@ from personas.traits import OTHER, Trait
 # More distinct values than this is a number of a thing, not a scale that somebody answers on.
 _MOST_VALUES = 400
 PHRASE = 'asked about "{question}", {they} said "{label}"'
-# Questions whose answer is a number that needs no label.
+# Questions whose answer is a number that needs no label, and labels that only such numbers have.
 _QUANTITY = re.compile(
     r"\b(number of|how many|how old|hours|hrs|minutes|year of school|years of|age (at|of|when))\b", re.I
 )
-# The labels that such numbers have: "none", "8 or more".
-_COUNTS = re.compile(r"\d|\bno(ne|t any)?\b|\bmore\b|\bless\b|\bover\b|\bunder\b", re.I)
+_COUNTS = re.compile(
+    r"^(\d+|one|two|three|four|five|six|seven|eight|nine|ten) (or|and) (more|over|older)\b|\d\s*\+|^no formal schooling$|^0 ",
+    re.I,
+)
 # What the interviewer notes of the interview is no answer of the respondent's.
 _INTERVIEW = re.compile(
     r"\b(date|time|day|month|year|start|end|length|duration|mode|language|privacy)\b.{0,20}\binterview"
@@ -36,19 +38,20 @@ _NAMED = 3
 
 
 def extended_trait(
-    survey: Survey, table: Table, variable: str, values: pd.Series, rule: Extra
+    survey: Survey, table: Table, variable: str, values: pd.Series, rule: Extra, repeated: Set[str] = frozenset()
 ) -> tuple[Trait, Harmonised] | str:
     """The trait `survey:variable` and its codes; or why the variable is not one, in a few words.
 
-    A trait whose codes nothing explains has no section, hence is never told.
+    A trait whose codes nothing explains has no section, hence is never told; nor has one whose question is `repeated`,
+    cut off or shared by a battery.
     """
     distinct = values.dropna().unique()
     if len(distinct) > _MOST_VALUES and len(distinct) > len(table.labels.get(variable, {})):
         return f"{len(distinct)} different values"
-    entry, own = described(survey, table, variable), file_labels(survey, table, variable)
+    entry, own = explained(survey, table, variable), file_labels(survey, table, variable)
     if entry and direction(entry.labels, own) < 0:
         return "labelled against the codebook: its scale runs the other way"
-    question = entry.question if entry else clean_question(table.questions.get(variable, "")) or variable
+    question = entry.question if entry else asked(table, variable)
     if _INTERVIEW.search(question):
         return "about the interview, not the respondent"
     keys = [key for key in map(text, distinct) if key not in BLANK]
@@ -58,6 +61,8 @@ def extended_trait(
     answers = {code for code in codes.values() if code is not None and code >= 0}
     if not answers:
         return "nobody answered"
+    if question in repeated:
+        own, entry = {}, None
     labels, scale = _scale(question, {**own, **entry.labels} if entry else own, answers)
     known = bool(labels)
     trait = Trait(
@@ -76,13 +81,18 @@ def extended_trait(
     return trait, harmonise(values, codes.get, text, survey.missing.blank)
 
 
-def described(survey: Survey, table: Table, variable: str) -> Entry | None:
+def explained(survey: Survey, table: Table, variable: str) -> Entry | None:
     """What the codebook says of a variable, unless the file's question and labels are of something else."""
-    entry, asked = survey.entry(variable), table.questions.get(variable, "")
-    if entry is None or not stems(asked):
+    entry, question = survey.entry(variable), table.questions.get(variable, "")
+    if entry is None or not stems(question):
         return entry
-    theirs = stems(" ".join([asked, *table.labels.get(variable, {}).values()]))
+    theirs = stems(" ".join([question, *table.labels.get(variable, {}).values()]))
     return entry if theirs & stems(" ".join([entry.question, *entry.labels.values()])) else None
+
+
+def asked(table: Table, variable: str) -> str:
+    """The file's question of a variable; its name where the file has none."""
+    return clean_question(table.questions.get(variable, "")) or variable
 
 
 def file_labels(survey: Survey, table: Table, variable: str) -> dict[int, str]:
@@ -106,7 +116,7 @@ def _scale(
     ends = _ends(labels)
     if ends and ends[1] - ends[0] + 1 in _STEPS:
         return dict(labels), ends
-    if _QUANTITY.search(question) and all(map(_COUNTS.search, labels.values())):
+    if any(map(_COUNTS.search, labels.values())) or (not labels and _QUANTITY.search(question)):
         return {**{code: str(code) for code in sorted(answers)}, **labels}, None
     return dict(labels), ends
 

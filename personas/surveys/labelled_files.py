@@ -123,16 +123,17 @@ def _note(notes: list[str], note: str) -> None:
 
 
 def _encoding(path: Path, texts: Iterable[str]) -> str:
-    """What the file says; Windows-1252 for one that says UTF-8, or nothing, while most of its letters are not."""
+    """What the file says; Windows-1252 for one that says UTF-8, or nothing, while most of its texts are not."""
     stated = _stated(path) if path.suffix.lower() != ".dta" else None
     if stated and codecs.lookup(stated).name != "utf-8":
         return stated
     right = wrong = 0
-    for each in (each for each in set(texts) if not each.isascii()):
-        result = each.encode(_BYTES).decode("utf-8", errors="replace")
-        replaced = result.count(_REPLACED)
-        wrong += replaced
-        right += sum(not letter.isascii() for letter in result) - replaced
+    for each in {each for each in texts if not each.isascii()}:
+        try:
+            each.encode(_BYTES).decode("utf-8")
+            right += 1
+        except UnicodeDecodeError:
+            wrong += 1
     return "utf-8" if right >= wrong else _WINDOWS
 
 

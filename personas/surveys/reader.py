@@ -1,7 +1,8 @@
 """Reads survey files as their description says, into harmonised respondents."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from personas.surveys.clean import MissingRule
 from personas.surveys.codebook import Entry
 from personas.surveys.data_file import open_table
 from personas.surveys.described import Defined, described_traits
-from personas.surveys.extended import extended_trait, merged
+from personas.surveys.extended import asked, extended_trait, merged
 from personas.surveys.labels import clean
 from personas.surveys.reading import Part, Reading
 from personas.surveys.survey import CountryColumn, Survey, known_surveys, load_survey
@@ -112,14 +113,22 @@ def _read_file(
         raise InputError(reading.problems[0])
     taken = {*variables.values(), *_head_variables(survey, table)}
     others = [name for name in table.variables if name not in taken and survey.extra_for(name)]
+    repeated = _repeated(survey, table, others)
     for batch in _batches(others, part.stop - part.start):
         cells = part.read(batch)
         for variable in batch:
-            _add_extended(survey, part, variable, cells[variable], rule, reading)
+            _add_extended(survey, part, variable, cells[variable], rule, repeated, reading)
             variables[f"{survey.survey}:{variable}"] = variable
     reading.notes += [note for note in table.notes if note not in reading.notes]
     frame = pd.concat([head, pd.DataFrame(part.codes)], axis=1)
     return frame, part, {name: variable for name, variable in variables.items() if name in part.traits}
+
+
+def _repeated(survey: Survey, table: Table, variables: Sequence[str]) -> Set[str]:
+    """The questions that several variables have: what they ask apart from one another is cut off."""
+    entries = ((variable, survey.entry(variable)) for variable in variables)
+    counts = Counter(entry.question if entry else asked(table, variable) for variable, entry in entries)
+    return {question for question, count in counts.items() if count > 1}
 
 
 def _rows(survey: Survey, table: Table, waves: Sequence[int]) -> Part:
@@ -244,12 +253,18 @@ def _batches(names: list[str], rows: int) -> Iterator[list[str]]:
 
 
 def _add_extended(
-    survey: Survey, part: Part, variable: str, values: pd.Series, rule: MissingRule | None, reading: Reading
+    survey: Survey,
+    part: Part,
+    variable: str,
+    values: pd.Series,
+    rule: MissingRule | None,
+    repeated: Set[str],
+    reading: Reading,
 ) -> None:
     extra = survey.extra_for(variable)
     if extra is None:
         return
-    made = extended_trait(survey, part.table, variable, values, extra)
+    made = extended_trait(survey, part.table, variable, values, extra, repeated)
     if isinstance(made, str):
         reading.skipped[variable] = made
         return
