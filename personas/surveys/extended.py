@@ -22,7 +22,8 @@ _QUANTITY = re.compile(
     r"\b(number of|how many|how old|hours|hrs|minutes|year of school|years of|age (at|of|when))\b", re.I
 )
 _COUNTS = re.compile(
-    r"^(\d+|one|two|three|four|five|six|seven|eight|nine|ten) (or|and) (more|over|older)\b|\d\s*\+|^no formal schooling$|^0 ",
+    r"^(\d+|two|three|four|five|six|seven|eight|nine|ten) (or|and) (more|over|older)\b|\d\s*\+"
+    r"|^no formal schooling$|^0 ",
     re.I,
 )
 # What the interviewer notes of the interview is no answer of the respondent's.

@@ -17,7 +17,7 @@ from personas.surveys.table import Table
 def open_csv(path: Path) -> Table:
     """Open a text file of cells. Raises InputError for a row whose cells do not fit the header."""
     encoding = _csv_encoding(path)
-    with path.open(encoding=encoding, newline="") as file:
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
         first = file.readline()
         separator = max(";,\t", key=first.count)
         file.seek(0)

@@ -140,8 +140,9 @@ def direction(ours: Mapping[int, str], theirs: Mapping[int, str]) -> int:
     if len(ours) < 2:
         return 0
     low, high = min(ours), max(ours)
-    mine = plain(ours[low]), plain(ours[high])
-    other = plain(theirs.get(low, "")), plain(theirs.get(high, ""))
+    mine, other = (
+        tuple(plain(re.sub("['’]", " ", each.get(end, ""))) for end in (low, high)) for each in (ours, theirs)
+    )
     if not all(other) or other[0] == other[1]:
         return 0
     if kind := _KINDS.get(frozenset(mine)):
@@ -153,7 +154,7 @@ def direction(ours: Mapping[int, str], theirs: Mapping[int, str]) -> int:
         return 1
     if mine_sorted == other_sorted[::-1]:
         return -1
-    return _negative_end(*mine) * _negative_end(*other)
+    return _negative_end(mine[0], mine[1]) * _negative_end(other[0], other[1])
 
 
 def _belongs(label: str, first: set[str], second: set[str]) -> int:

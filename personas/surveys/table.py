@@ -43,6 +43,8 @@ class Table:
     def read(self, variables: Sequence[str], start: int = 0, stop: int | None = None) -> pd.DataFrame:
         """The columns of these variables, rows start to stop. Raises InputError where the file is damaged."""
         stop = self.rows if stop is None else stop
+        if not variables:
+            return pd.DataFrame(index=range(stop - start))
         frame = self.load(list(dict.fromkeys(variables)), start, stop)
         if len(frame) != stop - start:
             raise InputError(f"{self.path}: {len(frame)} rows where {stop - start} should be: the file is cut off")
