@@ -187,7 +187,7 @@ def _trace(reading: Reading, part: Part, name: str, variable: str, values: pd.Se
     reading.values[name] = sorted(rows, key=lambda row: (not row.value.lstrip("-").isdecimal(), _number(row.value)))
     reading.questions[name] = clean(part.table.questions.get(variable, ""))
     for row in rows:
-        if row.code >= 0 and row.label and says_nothing(row.label):
+        if row.code >= 0 and row.value in labels and not row.value.startswith("-") and says_nothing(row.label):
             reading.warnings.append(
                 f"{part.table.path}: {variable} ({name}) takes {row.value} ({row.label!r}) as an answer: list the code "
                 "under [missing] if nobody answered there"

@@ -99,6 +99,16 @@ def test_people_without_ids_are_known_by_file_and_row(tmp_path: Path, wvs_frame,
         read_files(WVS, [two])
 
 
+def test_a_file_for_teaching_opens_as_it_is(tmp_path: Path, wvs_frame) -> None:
+    """Few variables, neither ids, weights nor a wave, and the country under another name."""
+    kept = [f"Q{number}" for number in (6, 46, 49, 57, 165, 177, 260, 262, 263, 273, 275, 288, 289)]
+    frame = wvs_frame()[kept].astype(float).assign(country=5.0, country_iso3="DEU")
+    pyreadstat.write_sav(frame, tmp_path / "few.sav", variable_value_labels={"country": {5.0: "Germany"}})
+    found = read_files(WVS, [tmp_path / "few.sav"]).respondents
+    assert set(found.frame["country"]) == {"DEU"} and len(found) == 60
+    assert found.frame["education"].tolist() == frame["Q275"].tolist() and "wvs7:Q57" in found.traits
+
+
 def test_a_country_is_known_by_its_label(tmp_path: Path, wvs_frame) -> None:
     """A survey's own numbers are no ISO numbers: 4 is Tunisia here, not Afghanistan."""
     frame = wvs_frame().drop(columns="B_COUNTRY_ALPHA").assign(B_COUNTRY=np.where(np.arange(60) % 2, 4.0, 7.0))
