@@ -55,8 +55,9 @@ def extended_trait(
     question = entry.question if entry else asked(table, variable)
     if _INTERVIEW.search(question):
         return "about the interview, not the respondent"
-    keys = [key for key in map(text, distinct) if key not in BLANK]
-    codes: dict[str, int | None] = {key: _code(survey, table, variable, key) for key in keys}
+    codes: dict[str, int | None] = {
+        key: _code(survey, table, variable, key) for key in map(text, distinct) if key not in BLANK
+    }
     if strange := [key for key, code in codes.items() if code is None]:
         return f"holds {strange[0][:40]!r}, not whole numbers of a scale"
     answers = {code for code in codes.values() if code is not None and code >= 0}
@@ -64,22 +65,19 @@ def extended_trait(
         return "nobody answered"
     if question in repeated:
         own, entry = {}, None
-    labels, scale = _scale(question, {**own, **entry.labels} if entry else own, answers)
-    known = bool(labels)
-    trait = Trait(
-        name=f"{survey.survey}:{variable}",
-        question=question,
-        domain=rule.domain,
-        use="extended",
-        section=rule.section if known else "",
-        labels=labels,
-        phrase=PHRASE if known else "",
-        ordinal=variable in table.ordinal,
-        scale=scale,
-    )
-    if known:
+    if entry:
+        own = {**own, **entry.labels} if entry.labels else {}
+    trait = _told(f"{survey.survey}:{variable}", question, rule, own, answers, variable in table.ordinal)
+    if trait.labels:
         codes = {key: code if code is None or code < 0 or trait.holds(code) else None for key, code in codes.items()}
     return trait, harmonise(values, codes.get, text, survey.missing.blank)
+
+
+def _told(name: str, question: str, rule: Extra, own: Mapping[int, str], answers: set[int], ordinal: bool) -> Trait:
+    """The trait with what explains its answers; without a section where nothing does."""
+    labels, scale = _scale(question, own, answers)
+    section, phrase = (rule.section, PHRASE) if labels else ("", "")
+    return Trait(name, question, rule.domain, "extended", section, labels, phrase, ordinal=ordinal, scale=scale)
 
 
 def explained(survey: Survey, table: Table, variable: str) -> Entry | None:
@@ -132,12 +130,14 @@ def _ends(labels: Mapping[int, str]) -> tuple[int, int] | None:
 
 
 def merged(one: Trait, other: Trait) -> Trait:
-    """The same variable in two files: the labels of both, the wider scale."""
+    """The same variable in two files: the labels of both, the wider scale; of a file's codes that only the other file
+    could explain, those are told that have a label."""
     labels: Mapping[int, str] = {**other.labels, **one.labels}
     ends = [end for trait in (one, other) for end in trait.scale or ()]
     scale = (min([*ends, *labels]), max([*ends, *labels])) if ends else None
     told = one if one.section else other
-    return replace(told, labels=labels, scale=scale, ordinal=one.ordinal or other.ordinal)
+    phrase = told.phrase if scale or one.section == other.section else dict.fromkeys(labels, PHRASE)
+    return replace(told, labels=labels, scale=scale, phrase=phrase, ordinal=one.ordinal or other.ordinal)
 
 
 def _code(survey: Survey, table: Table, variable: str, key: str) -> int | None:

@@ -2,7 +2,7 @@
 
 import codecs
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ _WINDOWS = "windows-1252"
 _BYTES = "latin1"
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
-Decoder = Callable[[str], str]
+_FAILURES = (pyreadstat.ReadstatError, pyreadstat.PyreadstatError)
 
 
 def open_labelled(path: Path) -> Table:
@@ -28,11 +28,11 @@ def open_labelled(path: Path) -> Table:
 
     A text that is not in the file's encoding loses the bytes that are wrong, and nothing else does.
     """
-    notes: list[str] = []
-    meta = _read(path, notes, metadataonly=True)[1]
+    file = _File(path)
+    meta = file.read(metadataonly=True)[1]
     names = list(meta.column_names)
     # Some writers of .sav leave the number of rows open.
-    rows = meta.number_rows if meta.number_rows else len(_read(path, [], usecols=names[:1])[0])
+    rows = meta.number_rows if meta.number_rows else len(file.read(usecols=names[:1])[0])
     ranges = {
         name: [(each["lo"], each["hi"]) for each in found if isinstance(each["lo"], int | float)]
         for name, found in (meta.missing_ranges or {}).items()
@@ -41,7 +41,7 @@ def open_labelled(path: Path) -> Table:
     def load(variables: list[str], start: int, stop: int) -> pd.DataFrame:
         if stop <= start:
             return pd.DataFrame()
-        return _read(path, notes, usecols=variables, row_offset=start, row_limit=stop - start)[0]
+        return file.read(usecols=variables, row_offset=start, row_limit=stop - start)[0]
 
     return Table(
         path,
@@ -52,34 +52,75 @@ def open_labelled(path: Path) -> Table:
         {name: {text(code): each for code, each in labels.items()} for name, labels in _labels(meta).items()},
         ranges,
         frozenset(name for name, measure in (meta.variable_measure or {}).items() if measure == "ordinal"),
-        notes,
+        file.notes,
     )
+
+
+class _File:
+    """A file that is read as it says; once a text turns out to be in another encoding, as bytes, decoded here."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        self._encoding = ""
+        self._reader: Any = pyreadstat.read_dta if path.suffix.lower() == ".dta" else pyreadstat.read_sav
+
+    def read(self, **what: Any) -> tuple[pd.DataFrame, Any]:
+        """What pyreadstat reads, its texts decoded. Raises InputError where the file is damaged."""
+        try:
+            if not self._encoding:
+                frame, meta = self._try(**what)
+                return frame, meta
+        except (UnicodeDecodeError, *_FAILURES) as error:
+            if not (isinstance(error, UnicodeDecodeError) or "convert" in str(error).lower()):
+                raise self._damaged(error) from None
+        try:
+            frame, meta = self._try(encoding=_BYTES, **what)
+            if not self._encoding:
+                about = meta if what.get("metadataonly") else self._try(encoding=_BYTES, metadataonly=True)[1]
+                self._encoding = _encoding(self.path, [*_texts(about), *_cells(frame)])
+        except (UnicodeDecodeError, *_FAILURES) as error:
+            raise self._damaged(error) from None
+        self._decode(frame, meta)
+        return frame, meta
+
+    def _try(self, **what: Any) -> tuple[pd.DataFrame, Any]:
+        options = {"user_missing": True, "disable_datetime_conversion": True}
+        found: tuple[pd.DataFrame, Any] = self._reader(str(self.path), **options, **what)
+        return found
+
+    def _damaged(self, error: Exception) -> InputError:
+        return InputError(f"{self.path} is damaged or cut off ({error}): download it again")
+
+    def _decode(self, frame: pd.DataFrame, meta: Any) -> None:
+        """Bytes as texts: labels, questions and the cells of columns of text."""
+        decode = self._text
+        meta.column_names_to_labels = {name: decode(label) for name, label in meta.column_names_to_labels.items()}
+        meta.variable_value_labels = {
+            name: {decode(code): decode(label) for code, label in labels.items()}
+            for name, labels in _labels(meta).items()
+        }
+        for name in _textual(frame):
+            frame[name] = frame[name].map({value: decode(value) for value in frame[name].unique()})
+        if self._encoding == _WINDOWS:
+            self._note(f"{self.path.name}: read as Windows-1252")
+
+    def _text(self, each: Any) -> Any:
+        if not isinstance(each, str) or each.isascii():
+            return each
+        result = each.encode(_BYTES).decode(self._encoding, errors="replace")
+        if _REPLACED in result:
+            name = self._encoding.upper()
+            self._note(f"{self.path.name}: a byte that is not {name} was replaced in {result[:60]!r}")
+        return result
+
+    def _note(self, note: str) -> None:
+        if note not in self.notes:
+            self.notes.append(note)
 
 
 def _labels(meta: Any) -> Mapping[str, Mapping[Any, str]]:
     return meta.variable_value_labels or {}
-
-
-def _read(path: Path, notes: list[str], **what: Any) -> tuple[pd.DataFrame, Any]:
-    """What pyreadstat reads; where a text is in another encoding than the file says, byte by byte and then decoded."""
-    reader: Any = pyreadstat.read_dta if path.suffix.lower() == ".dta" else pyreadstat.read_sav
-    what |= {"user_missing": True, "disable_datetime_conversion": True}
-    try:
-        frame, meta = reader(str(path), **what)
-        return frame, meta
-    except (UnicodeDecodeError, pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
-        if not (isinstance(error, UnicodeDecodeError) or "convert" in str(error).lower()):
-            raise _damaged(path, error) from None
-    try:
-        frame, meta = reader(str(path), encoding=_BYTES, **what)
-        about = meta if what.get("metadataonly") else reader(str(path), encoding=_BYTES, metadataonly=True)[1]
-    except (UnicodeDecodeError, pyreadstat.ReadstatError, pyreadstat.PyreadstatError) as error:
-        raise _damaged(path, error) from None
-    return _decoded(path, notes, frame, meta, _texts(about))
-
-
-def _damaged(path: Path, error: Exception) -> InputError:
-    return InputError(f"{path} is damaged or cut off ({error}): download it again")
 
 
 def _texts(meta: Any) -> list[str]:
@@ -87,39 +128,12 @@ def _texts(meta: Any) -> list[str]:
     return [str(each) for each in [*labels, *meta.column_names_to_labels.values()] if each]
 
 
-def _decoded(
-    path: Path, notes: list[str], frame: pd.DataFrame, meta: Any, texts: list[str]
-) -> tuple[pd.DataFrame, Any]:
-    """Bytes as texts: in labels, questions and the cells of columns of text."""
-    columns = [name for name in frame if frame[name].dtype == object or isinstance(frame[name].dtype, pd.StringDtype)]
-    cells = {value for name in columns for value in frame[name].unique() if isinstance(value, str)}
-    encoding = _encoding(path, [*texts, *cells])
-    broken: set[str] = set()
-
-    def decode(each: Any) -> Any:
-        if not isinstance(each, str) or each.isascii():
-            return each
-        result = each.encode(_BYTES).decode(encoding, errors="replace")
-        if _REPLACED in result:
-            broken.add(result)
-        return result
-
-    meta.column_names_to_labels = {name: decode(label) for name, label in meta.column_names_to_labels.items()}
-    meta.variable_value_labels = {
-        name: {decode(code): decode(label) for code, label in labels.items()} for name, labels in _labels(meta).items()
-    }
-    for name in columns:
-        frame[name] = frame[name].map({value: decode(value) for value in frame[name].unique()})
-    if encoding == _WINDOWS:
-        _note(notes, f"{path.name}: read as Windows-1252")
-    for result in sorted(broken):
-        _note(notes, f"{path.name}: a byte that is not {encoding.upper()} was replaced in {result[:60]!r}")
-    return frame, meta
+def _textual(frame: pd.DataFrame) -> list[str]:
+    return [name for name in frame if frame[name].dtype == object or isinstance(frame[name].dtype, pd.StringDtype)]
 
 
-def _note(notes: list[str], note: str) -> None:
-    if note not in notes:
-        notes.append(note)
+def _cells(frame: pd.DataFrame) -> set[str]:
+    return {value for name in _textual(frame) for value in frame[name].unique() if isinstance(value, str)}
 
 
 def _encoding(path: Path, texts: Iterable[str]) -> str:

@@ -3,6 +3,10 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
+
+# The same labels stand at hundreds of variables.
+_MANY = 50_000
 
 # Labels that say that nobody answered, in lower case without accents or punctuation; some say two such things.
 _NO_ANSWER = (
@@ -30,9 +34,11 @@ _NO_ANSWER = (
     "不知道|不清楚|拒答|无回答|無回答|わからない|分からない|모름|모르겠다|무응답"
 )
 _NOBODY = re.compile(rf"(?:{_NO_ANSWER})(?: (?:or |ou |o |und |e |y |i |uncoded|{_NO_ANSWER}))*")
+_OWN_CODE = re.compile(r"\(?(\d{1,9})\s*[.:)=\-–]+\s*(?=\D)")
 _NUMERAL = re.compile(r"[\s.()\[\]{}:+\-–]*\d+(?:[.,]\d+)?[\s.()\[\]{}:+\-–]*")
-# A questionnaire's number before or after a question: "Q12.", "V31:", "(Q12D)", "[Q5]".
+# A questionnaire's number before, within or after a question: "Q12.", "V31:", "(Q12D)", "[Q5]".
 _NUMBER_BEFORE = re.compile(r"^\s*[\[(]?[A-Za-z]{0,2}\d+[A-Za-z]?(?:[._]\d+)*[\])]?\s*[.:)\-–]+\s+")
+_NUMBER_WITHIN = re.compile(r"\s*[\[(]Q\d+\w*[\])]")
 _NUMBER_AFTER = re.compile(r"\s*[\[(]\s*[A-Za-z]{1,2}\d+\w*(?:[.\-]\d+)*\s*[\])]\s*$")
 
 # Words that make the negative end of a scale, without accents.
@@ -86,6 +92,7 @@ _KINDS = {
 }
 
 
+@lru_cache(_MANY)
 def plain(label: str) -> str:
     """Lower case without accents, apostrophes (mis-decoded ones too), braces' content or punctuation."""
     text = re.sub(r"\{.*?\}", "", label.lower()).replace("â€™", "").replace("'", "").replace("’", "").replace("´", "")
@@ -93,6 +100,7 @@ def plain(label: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", unicodedata.normalize("NFC", text).replace("ß", "ss")).split())
 
 
+@lru_cache(_MANY)
 def clean(text: str) -> str:
     """A text as a prompt may have it: one line, no control characters, no notes in braces.
 
@@ -109,20 +117,23 @@ def clean_label(label: str, code: int) -> str:
     >>> clean_label("3 - Not very much", 3), clean_label("3", 3), clean_label("18-24", 1)
     ('Not very much', '', '18-24')
     """
-    text = re.sub(rf"^\(?0*{code}\s*[.:)=\-–]+\s*(?=\D)", "", clean(label))
+    text = clean(label)
+    own = _OWN_CODE.match(text)
+    text = text[own.end() :] if own and int(own[1]) == code else text
     return "" if _NUMERAL.fullmatch(text) or not re.search(r"\w", text) else text
 
 
 def clean_question(question: str) -> str:
     """A question without the questionnaire's numbers.
 
-    >>> clean_question("Q12. Trust in people (Q7)")
-    'Trust in people'
+    >>> clean_question("Q12. Trust in people (Q7)"), clean_question("Income (Q98) (in levels)")
+    ('Trust in people', 'Income (in levels)')
     """
     text = clean(question)
-    return _NUMBER_AFTER.sub("", _NUMBER_BEFORE.sub("", text)).strip() or text
+    return _NUMBER_AFTER.sub("", _NUMBER_WITHIN.sub("", _NUMBER_BEFORE.sub("", text))).strip() or text
 
 
+@lru_cache(_MANY)
 def says_nothing(label: str) -> bool:
     """Whether a label says, in one of many languages, that there was no answer.
 

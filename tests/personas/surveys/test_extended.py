@@ -120,3 +120,12 @@ def test_a_question_that_several_variables_share_says_nothing(tmp_path: Path) ->
     pyreadstat.write_sav(frame, tmp_path / "mine.sav", variable_value_labels=labels, column_labels=texts)
     traits = read_files(load_survey(str(tmp_path / "mine.toml")), [tmp_path / "mine.sav"]).respondents.traits
     assert [traits[f"mine:{name}"].section for name in texts] == ["", "", "Opinions"]
+
+
+def test_a_file_without_labels_beside_one_that_has_them_tells_only_what_a_label_explains(tmp_path: Path) -> None:
+    labelled = write_mine(tmp_path, [1, 2], {1: "good", 2: "bad"}, "Trust")
+    plain = pd.DataFrame({"nr": [10, 11], "years": 30, "sex": 1, "x1": [1, 3]})
+    plain.to_csv(tmp_path / "plain.csv", index=False)
+    found = read_files(load_survey(str(tmp_path / "mine.toml")), [labelled, tmp_path / "plain.csv"]).respondents
+    texts = [render(each, found.traits, ["mine:x1"], Variant("oneliner")) for each in found.personas()]
+    assert ["you said" in text for text in texts] == [True, True, True, False]
