@@ -139,7 +139,7 @@ def _report(
         off_scale=reading.strays,
         proxies={name: note for name, note in source.proxies.items() if name in kept.traits},
         fill={name: round(rate, 4) for name, rate in fill_rates(kept).items()},
-        notes=tuple(reading.notes),
+        notes=(*reading.notes, *reading.warnings),
     )
 
 
