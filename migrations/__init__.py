@@ -56,6 +56,23 @@ def index_scores_not_ok(database: Database) -> None:
     database.execute("CREATE INDEX score_not_ok ON score (status) WHERE status != 'ok'")
 
 
+@schema(name="0003_runs_planned")
+def add_plans(database: Database) -> None:
+    """What a run planned, why it ended, and the rule by which its people were drawn (1 is that of all runs so far).
+
+    `planned` is a JSON list of objects: model, benchmark, trials and, of these, those that a target spared.
+    """
+    database.execute("ALTER TABLE run ADD COLUMN sampling INTEGER NOT NULL DEFAULT 1")
+    database.execute("ALTER TABLE run ADD COLUMN planned TEXT NOT NULL DEFAULT '[]'")
+    database.execute("ALTER TABLE run ADD COLUMN ending TEXT NOT NULL DEFAULT ''")
+    row = (
+        "json_object('model', value ->> 'model', 'benchmark', value ->> 'benchmark', 'trials', value ->> 'planned', "
+        "'spared', coalesce(value ->> 'spared', 0))"
+    )
+    rows = f"SELECT json_group_array({row}) FROM json_each(heartbeat, '$.rows')"
+    database.execute(f"UPDATE run SET planned = ({rows}) WHERE json_valid(heartbeat)")
+
+
 _TABLES = (
     "CREATE TABLE text (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, text TEXT NOT NULL)",
     """CREATE TABLE model (

@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from personas.surveys.build import Check, Mapped, SurveyReport
 from personas.surveys.reading import ValueRow
 from personas.traits import Trait
+from runner.cli.console import out as console
 
 _MANY = 12
 # What is printed in full, however long.
 _WHOLE = ("described, too many missing", "answered", "proxies", "notes")
 
 
-def print_report(console: Console, report: SurveyReport) -> None:
+def print_report(report: SurveyReport) -> None:
     """What became of one survey, each thing that was left out with its reason."""
     table = Table(title=Text(report.title), title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_row("respondents", f"{report.rows_in:,} in the file, {report.rows_out:,} kept")
@@ -44,7 +44,7 @@ def print_report(console: Console, report: SurveyReport) -> None:
     console.print()
 
 
-def print_check(console: Console, title: str, found: Check) -> None:
+def print_check(title: str, found: Check) -> None:
     """What a description makes of a file: each described trait, each of its values, and what to look at."""
     table = Table("trait", "variable", "the file's question", "answered", "note", title=Text(title))
     for each in found.described:
@@ -62,15 +62,15 @@ def print_check(console: Console, title: str, found: Check) -> None:
         f"{known} of {len(found.described)} described traits found, and {found.extended} extended traits from the file "
         "itself."
     )
-    _list(console, "silent (nothing says what the codes mean)", found.silent)
-    _list(console, "no trait", [f"{variable} ({why})" for variable, why in found.no_scale.items()])
+    _list("silent (nothing says what the codes mean)", found.silent)
+    _list("no trait", [f"{variable} ({why})" for variable, why in found.no_scale.items()])
     for each_note in found.notes:
         console.print(Text(f"note: {each_note}"))
     for warning in found.warnings:
         console.print(Text(f"warning: {warning}"))
 
 
-def _list(console: Console, title: str, entries: Sequence[str]) -> None:
+def _list(title: str, entries: Sequence[str]) -> None:
     if entries:
         console.print(Text(f"{title}: {', '.join(entries)}"))
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
 from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
+from personas.people.allocation import Allocation
 from personas.people.respondents import Respondents
-from personas.people.sample import Allocation, deviation, sample, split
+from personas.people.sample import deviation, sample, split
 from personas.prompt.render import Format, Frame, Variant, render
 from personas.prompt.trait_sets import chosen_traits
 from personas.release.card import dataset_card
@@ -27,6 +27,8 @@ from personas.surveys.clean import MissingRule, fill_rates
 from personas.surveys.data_file import FORMATS
 from personas.surveys.reader import read_survey
 from personas.surveys.survey import known_surveys, load_survey
+from runner.cli.console import out as console
+from runner.cli.console import say
 from runner.cli.persona_tables import print_check, print_report
 from runner.study.assets import fetch
 
@@ -58,9 +60,8 @@ def build_command(
     rule = MissingRule(missing_limit, missing_by, not_asked)
     parts, reports = build(requests, Options(rule, weights=weights))
     write_personas(out, parts, {"rule": asdict(rule), "surveys": [asdict(report) for report in reports]})
-    console = Console()
     for report in reports:
-        print_report(console, report)
+        print_report(report)
     console.print(f"[bold]{sum(map(len, parts)):,} personas[/bold] in {escape(str(out))}")
     for source in [source for part in parts for source in part.restricted()]:
         console.print(f"[dim]{escape(source.title)}: {escape(source.licence)}.[/dim]")
@@ -130,7 +131,7 @@ def check_command(
     """Say what a survey description makes of a data file: what every value becomes, and what does not map."""
     survey = load_survey(description)
     found = check(survey, data, _alpha3(country, country) if country else "")
-    print_check(Console(), f"{survey.title}: {data.name}", found)
+    print_check(f"{survey.title}: {data.name}", found)
     if found.problems:
         count = len(found.problems)
         columns = "1 column is not what it should be" if count == 1 else f"{count} columns are not what they should be"
@@ -168,7 +169,6 @@ def export_command(
     files = _write_release(out, drawn, everyone, ".jsonl.gz" if compress else ".jsonl")
     with replaced(out / "README.md") as file:
         file.write(dataset_card(everyone, files).encode())
-    console = Console()
     for name, count in files.items():
         console.print(f"{count:,} personas in {escape(str(out / name))}")
     cell, gap = deviation(everyone, drawn, strata)
@@ -210,7 +210,7 @@ def show_command(
     shown = chosen_traits(traits if named else [name.strip() for name in traits.split(",")], respondents.traits)
     persona = next(respondents.take(rows).personas())
     variant = Variant(format, frame, "prompt", trait_order)
-    Console(soft_wrap=True).print(Text(render(persona, respondents.traits, shown, variant)))
+    console.print(Text(render(persona, respondents.traits, shown, variant)), soft_wrap=True)
 
 
 def _respondents(source: str) -> Respondents:
@@ -220,14 +220,13 @@ def _respondents(source: str) -> Respondents:
     survey = load_survey(source)
     if not survey.asset:
         raise InputError(f"--personas {source}: its file is not ours to give; build it with `mtpa-run personas build`")
-    return read_survey(survey, fetch(survey.asset, Console(stderr=True).print))
+    return read_survey(survey, fetch(survey.asset, say))
 
 
 @app.command("summary")
 def summary_command(personas: Source = str(_DEFAULT)) -> None:
     """Count countries, ages and genders, and say how well each trait is filled."""
     respondents = _respondents(personas)
-    console = Console()
     console.print(f"[bold]{len(respondents):,} personas[/bold] in {escape(personas)}")
     known = {"age_band": "age", "gender": "gender"}
     for name in ("survey", "country", *(name for name, trait in known.items() if trait in respondents.frame)):

@@ -11,30 +11,37 @@ from runner.backends.request import ModelIdentity
 from runner.engine.cross import cross
 from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
-from runner.store.database import refuse_redacted
+from runner.store.database import database_errors, refuse_redacted
+from runner.store.deals import known_starts
+from runner.store.runs import sampling_rule
 from runner.study.config import Study
 from runner.study.sections import ModelSection
 from runner.study.sources import load_benchmarks, load_personas
 
 
 class Prepared(NamedTuple):
-    """A study with its file open and its rows made."""
+    """A study with its file open and its rows made; `rule` is the sampling rule by which its people are drawn."""
 
     study: Study
     cache: ResultCache
     crossing: Crossing
+    rule: int
 
 
 @contextmanager
 def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> Iterator[Prepared]:
     """Fetch and read what the study names, open its database and make the rows of its crossing."""
     selections = load_benchmarks(study, say)
-    respondents = load_personas(study, say)
+    rule = sampling_rule(study.database, study.other_files)
+    respondents = load_personas(study, say, rule)
     cache = ResultCache(study.database)
     try:
         refuse_redacted(cache.connection, study.database)
         identities = [identity_of(section, cache.connection) for section in study.models]
-        yield Prepared(study, cache, cross(study, cache.connection, respondents, selections, identities))
+        with database_errors(study.database):
+            known = known_starts(cache.connection)
+            crossing = cross(study, cache.connection, respondents, selections, identities, known)
+        yield Prepared(study, cache, crossing, rule)
     finally:
         cache.close()
 

@@ -15,8 +15,11 @@ from personas.people.pseudonyms import TWIN
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.database import database_errors, open_database
+from runner.store.deals import deals_by_measure, is_dealt
+from runner.store.runs import SelectionRows
 from scoring.answers.items import LETTERS, Item, option_order
 from scoring.benchmarks.registry import measure, measured
+from scoring.statistics.incomplete import Deal
 from scoring.statistics.subgroups import ALL
 
 BLOCK = 250_000
@@ -39,7 +42,7 @@ SELECT DISTINCT model, item, persona, variant, rotation, replicate FROM failure 
 """
 
 
-def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
+def load_scores(database: str | Path, selection: Mapping[str, Any] | None = None) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
     Columns: model, benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group,
@@ -72,7 +75,7 @@ def _named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str
     return {number: {"traits": unique[row["traits"]]} for number, row in variants.items()}
 
 
-def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Any] | None) -> pd.DataFrame:
     """The score table in blocks of small numbers, then the trials that failed."""
     blocks = []
     wanted = "" if selection is None else f"WHERE model IN ({','.join(str(int(each)) for each in selection['models'])})"
@@ -129,15 +132,17 @@ def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
 
 
 def load_levels(
-    database: str | Path, selection: Mapping[str, Sequence[int]], attribute: str | None
-) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """What a run may ask, answered or not: each respondent's level of an attribute ("all" without one), and each
-    measure's item groups. Twins are not respondents."""
+    database: str | Path, selection: Mapping[str, Any], attribute: str | None
+) -> tuple[dict[str, str], dict[str, list[str]], dict[str, Deal]]:
+    """What a run may ask, answered or not: each respondent's level of an attribute ("all" without one), each measure's
+    item groups, and the deals of those measures of which not everybody is asked everything. Twins are not
+    respondents."""
     path = Path(database)
     connection = open_database(path, create=False)
     with database_errors(path):
         people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
         items = connection.execute("SELECT id, benchmark, part, grp FROM item").fetchall()
+        deals = deals_by_measure(connection, selection)
         connection.close()
     wanted, asked = set(selection["personas"]), set(selection["items"])
     levels = {
@@ -149,7 +154,7 @@ def load_levels(
     for number, name, part, group in items:
         if number in asked:
             groups.setdefault(measure(name, part), []).append(str(group))
-    return levels, groups
+    return levels, groups, deals
 
 
 def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
@@ -192,7 +197,7 @@ def load_about(database: str | Path) -> dict[str, Any]:
     }
 
 
-def last_selection(database: str | Path) -> dict[str, list[int]] | None:
+def last_selection(database: str | Path) -> SelectionRows | None:
     """What the last run of the file selected; None before the first."""
     path = Path(database)
     connection = open_database(path, create=False)
@@ -202,10 +207,11 @@ def last_selection(database: str | Path) -> dict[str, list[int]] | None:
     return json.loads(row[0]) if row else None
 
 
-def _selected(frame: pd.DataFrame, selection: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+def _selected(frame: pd.DataFrame, selection: Mapping[str, Any]) -> pd.DataFrame:
     kept = frame["model"].isin(selection["models"]) & frame["item"].isin(selection["items"])
     kept &= frame["persona"].isin([0, *selection["personas"]]) & frame["variant"].isin([0, *selection["variants"]])
-    return frame[kept]
+    frame = frame[kept]
+    return frame[is_dealt(frame, selection["deals"])] if selection.get("deals") else frame
 
 
 def _table(connection: sqlite3.Connection, name: str) -> dict[int, dict[str, Any]]:

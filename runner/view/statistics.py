@@ -9,6 +9,7 @@ import pandas as pd
 
 from personas.errors import InputError
 from runner.results.study_report import study_findings, world_map
+from runner.store.completeness import of_scores
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
 from scoring.report.page import page
@@ -24,10 +25,12 @@ LEAST_PERSONAS = 2
 @dataclass(frozen=True)
 class Effects:
     """`overall` has a row per model, benchmark and measure, as the report's forest plot takes it; `history` Δ and its
-    interval for these items after a part of the answers, in the order in which they landed."""
+    interval for these items after a part of the answers, in the order in which they landed; `incomplete` says what is
+    missing of a run that is not whole."""
 
     overall: pd.DataFrame
     history: pd.DataFrame
+    incomplete: str = ""
 
 
 def effects(path: Path) -> Effects:
@@ -39,7 +42,7 @@ def effects(path: Path) -> Effects:
         for measure in _measured(part)
     ]
     history = [row for part in parts(scores) for row in _history(part)]
-    return Effects(pd.DataFrame(overall), pd.DataFrame(history))
+    return Effects(pd.DataFrame(overall), pd.DataFrame(history), of_scores(path, scores).sentence)
 
 
 def _head(part: Part, measure: str) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The finding as tables for a terminal."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 from rich import box
@@ -12,7 +12,8 @@ from rich.text import Text
 
 from scoring.report.findings import Findings, direction_of
 from scoring.report.paper import TITLES
-from scoring.statistics.subgroups import ALL, MEASURES, THESE_ITEMS
+from scoring.statistics.gaps import THESE_ITEMS
+from scoring.statistics.subgroups import ALL, MEASURES
 
 SIGNIFICANT = 0.05
 
@@ -20,6 +21,7 @@ SIGNIFICANT = 0.05
 def print_report(console: Console, found: Findings) -> None:
     """What could be resolved first, then every table, model by model."""
     effects = found.effects
+    print_incomplete(console, found.incomplete)
     if effects.empty:
         console.print("No scores yet: nothing to report.")
         return
@@ -28,6 +30,12 @@ def print_report(console: Console, found: Findings) -> None:
     for model, part in effects.groupby("model", observed=True):
         console.rule(Text(str(model)))
         console.print(Group(*_tables(found, str(model), part)))
+
+
+def print_incomplete(console: Console, sentence: str) -> None:
+    """What is missing, before anything else; nothing of a whole run."""
+    if sentence:
+        console.print(Text(sentence, style="bold red"), soft_wrap=True)
 
 
 def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[RenderableType]:
@@ -247,6 +255,7 @@ def _percent(value: float) -> str:
 
 def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findings) -> None:
     """The paper's tables with this run's numbers, and what this run could have found."""
+    print_incomplete(console, found.incomplete)
     for name, table in tables.items():
         caption = (
             "resolves: the least effect (Table 2) or gap that this run finds with 80 % power; the paper gives no n"
@@ -263,8 +272,10 @@ def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findin
         console.print(Text(line))
 
 
-def print_difference(console: Console, table: pd.DataFrame) -> None:
-    """What two runs or models differ by."""
+def print_difference(console: Console, table: pd.DataFrame, incomplete: Iterable[str] = ()) -> None:
+    """What two runs or models differ by; `incomplete` says what is missing of them."""
+    for sentence in incomplete:
+        print_incomplete(console, sentence)
     first, second = table["first"].iloc[0], table["second"].iloc[0]
     shown = plain_table(
         f"{second} − {first}, on the trials that both answered",

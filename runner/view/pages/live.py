@@ -25,7 +25,7 @@ def render(source: Source, search: str) -> list[Any]:
     live = source.live()
     return [
         html.H1("Live"),
-        html.Div(account(live, _effects(source), source.effects.error), id="live"),
+        html.Div(account(live, effects_of(source), source.effects.error), id="live"),
         html.Div(
             [
                 html.Button("Stop the run after what is in flight", id="stop", disabled=not live.is_going),
@@ -63,7 +63,7 @@ def register(app: Dash, source: Source) -> None:
         State("drawn", "data"),
     )
     def refresh(_: int, drawn: int) -> Any:
-        live, found, serial = source.live(), _effects(source), source.effects.serial
+        live, found, serial = source.live(), effects_of(source), source.effects.serial
         figures = no_update if found is None or serial == drawn else _figures(found)
         disabled = not live.is_going or live.stopping
         pace = BEAT if live.is_going or found is None else SLOWLY
@@ -88,7 +88,8 @@ def _figures(found: Effects) -> list[html.Figure]:
     return shown
 
 
-def _effects(source: Source) -> Effects | None:
+def effects_of(source: Source) -> Effects | None:
+    """Δ as last computed."""
     found: Effects | None = source.effects.latest(version_of(source.path))
     return found
 
@@ -97,9 +98,16 @@ def account(live: Live, found: Effects | None, error: str = "") -> list[Any]:
     """The run in figures and words; `error` says why Δ could not be computed."""
     if not live.status.run:
         return [html.P("No run yet: this page shows the first one as soon as it starts.")]
+    missing = incomplete(live, found)
     why = html.P(f"Δ is not computed: {visible(error)}", role="alert") if error else None
-    parts = (_summary(live), _benchmarks(live, found), why, _models(live), _failures(live))
+    parts = (missing, _summary(live), _benchmarks(live, found), why, _models(live), _failures(live))
     return [each for each in parts if each is not None]
+
+
+def incomplete(live: Live, found: Effects | None) -> html.P | None:
+    """What is missing of a run that is not whole: the page's first line."""
+    sentence = live.incomplete if live.incomplete is not None else found.incomplete if found else ""
+    return html.P(visible(sentence), className="incomplete") if sentence else None
 
 
 def _summary(live: Live) -> html.Div:
