@@ -42,7 +42,7 @@ class DeclaredBenchmark(MultipleChoice):
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """The items of the pinned files below `directory`, which is the TOML's own folder where no file has a URL."""
-        records = list(self._records(directory))
+        records = list(self._records(directory)) if self.task is None else self._typed_records(directory)
         if not records:
             raise InputError(f"{directory / self.files[0].path}: holds no records; name the right file or split")
         if self.task is not None:
@@ -63,12 +63,19 @@ class DeclaredBenchmark(MultipleChoice):
                 seen.add(item.id)
                 yield item
 
-    def _records(self, directory: Path) -> Iterator[tuple[str, Row]]:
-        explode = self.description.explode
+    def _paths(self, directory: Path) -> Iterator[Path]:
         for file in self.files:
             path = directory / file.path
             if file.sha256:
                 check_sha256(path, file.sha256)
+            yield path
+
+    def _typed_records(self, directory: Path) -> list[tuple[str, Row]]:
+        return lm_eval.read_records(list(self._paths(directory)))
+
+    def _records(self, directory: Path) -> Iterator[tuple[str, Row]]:
+        explode = self.description.explode
+        for path in self._paths(directory):
             for place, row in read_rows(path):
                 if explode is None:
                     yield place, row
@@ -130,7 +137,10 @@ class LmEvalBenchmark(MultipleChoice):
                 f"or describe pinned files in a TOML file with lm_eval = {self.path.name!r}"
             )
         parts = self.chosen_parts(part)
-        yield from lm_eval.task_items(self.path, self.task, list(read_rows(found)), parts, self.name, self.version)
+        records = lm_eval.read_records([found])
+        if not records:
+            raise InputError(f"{found}: holds no records; put the {split} split there")
+        yield from lm_eval.task_items(self.path, self.task, records, parts, self.name, self.version)
 
 
 def benchmark_from_file(path: Path) -> DeclaredBenchmark | LmEvalBenchmark:

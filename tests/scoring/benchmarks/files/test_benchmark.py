@@ -189,8 +189,9 @@ def test_a_wrong_description_is_refused_with_file_and_key(tmp_path: Path, old: s
     ("name", "content", "sentence"),
     [
         ("rows.jsonl", '{"q": 1}\n{"q":', r"line 2: not JSON"),
-        ("rows.jsonl", "[1]", r"line 1: not a JSON object"),
-        ("rows.json", "{}", "not a list of JSON objects"),
+        ("rows.jsonl", '{"q": 1}\n3', r"line 2: not a JSON object"),
+        ("rows.jsonl", "[1]", "not a list of JSON objects"),
+        ("rows.json", '{"data": [{"q": 1}, {"q": 2}]}', "line 1: one object with the list 'data' in it"),
         ("rows.json", "[" * 100_000, "not JSON"),
         ("rows.csv", "a,b\n1,2,3\n", "line 2: has not as many fields as the header"),
         ("rows.csv", 'a,b\n"1,2\n', "not CSV"),
