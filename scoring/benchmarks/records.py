@@ -47,7 +47,7 @@ def located(place: str, what: str) -> Iterator[None]:
         yield
     except KeyError as error:
         raise InputError(f"{place}: {what} without the column {error}") from None
-    except (TypeError, ValueError, IndexError, AttributeError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
         raise InputError(f"{place}: {what} that {_clause(error)}") from None
 
 

@@ -1,6 +1,7 @@
 """A benchmark that a file describes: TOML with a field map, or a task file of lm-evaluation-harness."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -164,7 +165,7 @@ def _value(spec: Column, row: Row, rendered: str | None) -> Any:
 def _item(description: Description, ask: str, number: int, values: Mapping[str, Any]) -> Item:
     key = values.get("id", number)
     choices = tuple(_texts("choices", values.get("choices", ())))
-    meta = {name.removeprefix("meta."): value for name, value in values.items() if name.startswith("meta.")}
+    meta = {name.removeprefix("meta."): _plain_value(v) for name, v in values.items() if name.startswith("meta.")}
     if "reference" in values:
         meta["reference"] = str(values["reference"])
     return Item(
@@ -186,6 +187,17 @@ def _item(description: Description, ask: str, number: int, values: Mapping[str, 
     )
 
 
+def _plain_value(value: Any) -> Any:
+    """A value that JSON has: what is not a number is absent, and a date or the like is its text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain_value(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_value(each) for each in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
 def _optional(value: Any) -> str | None:
     return None if value in (None, "") else str(value)
 
@@ -193,6 +205,8 @@ def _optional(value: Any) -> str | None:
 def _texts(name: str, value: Any) -> list[str]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"has {name} that are no list; split the column with a transform")
+    if any(each is None or not str(each).strip() for each in value):
+        raise ValueError(f"has an empty text among its {name}; fill it in")
     return [str(each) for each in value]
 
 

@@ -62,7 +62,9 @@ def _plain(text: str) -> str:
 
 def _follows(question: str, letter: re.Match[str], choice: str) -> bool:
     between = _BETWEEN.match(question, letter.end())
-    starts = range(letter.end() + 1, between.end() + 1) if between else ()
+    starts = range(letter.end() + 1, between.end() + 1) if between else range(0)
+    if between and not between[0].strip(" ") and question[: letter.start()].rstrip(" ")[-1:] not in ("", "\n"):
+        return False  # "a red house": between words, a letter and a blank are an article
     return any(
         question.startswith(choice, start) and not question[start + len(choice) : start + len(choice) + 1].isalnum()
         for start in starts
