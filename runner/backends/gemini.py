@@ -10,7 +10,7 @@ from google.genai import errors, types
 from runner.backends.base import Answer, Learn, api_key
 from runner.backends.chat_completions import letter_logprobs
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import failure, timeout
+from runner.backends.http import BoundedResponse, failure, timeout
 from runner.backends.request import Request, Usage
 from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
@@ -74,7 +74,9 @@ class GeminiBackend:
         """The SDK's client, made once."""
         if self._client is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0), timeout=timeout(self._section.timeout)
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=timeout(self._section.timeout),
+                response_class=BoundedResponse,
             )
             base_url = self._section.base_urls[0] if self._section.base_urls else None
             options = types.HttpOptions(base_url=base_url, aiohttp_client=self._session)

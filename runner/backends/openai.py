@@ -2,12 +2,13 @@
 
 import time
 
+import httpx2
 import openai
 
 from runner.backends.base import Answer, Learn, api_key
 from runner.backends.chat_completions import body, read
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import failure, json_object, retry_after
+from runner.backends.http import failure, json_object, most_bytes, retry_after, too_large
 from runner.backends.request import Request
 from runner.study.sections import ModelSection
 
@@ -45,19 +46,37 @@ class OpenAIBackend:
         """The SDK's client, made once."""
         if self._client is None:
             base_url = self._section.base_urls[0] if self._section.base_urls else None
-            transport = openai.DefaultAioHttpClient()
+            transport = openai.DefaultAioHttpClient(event_hooks={"response": [_bounded]})
             self._client = openai.AsyncOpenAI(
                 api_key=self._key,
                 base_url=base_url,
                 max_retries=0,
                 timeout=self._section.timeout,
                 http_client=transport,
+                default_headers={"Accept-Encoding": "identity"},
             )
         return self._client
 
 
+async def _bounded(response: httpx2.Response) -> None:
+    """Read the body here, piece by piece, before the SDK does so as a whole. The SDK unpacks without a bound, so that
+    packed bodies, which nobody asked for, are refused."""
+    url, size = str(response.url), 0
+    if (packed := response.headers.get("content-encoding", "identity")) != "identity":
+        raise BadRequest("packed", f"{url}: a body packed as {packed}, which was not asked for", charged=True)
+    parts = []
+    async for part in response.aiter_raw():
+        parts.append(part)
+        if (size := size + len(part)) > most_bytes(url):
+            await response.aclose()
+            raise too_large(url)
+    response.stream, response.is_stream_consumed = httpx2.ByteStream(b"".join(parts)), False
+
+
 def as_backend_error(error: openai.APIError) -> BackendError:
     """An SDK error as one of ours."""
+    if isinstance(error.__cause__, BackendError):
+        return error.__cause__
     if isinstance(error, openai.APIStatusError):
         found = failure(error.status_code, error.response.headers, error.response.content)
         if isinstance(found, Transient):

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import aiohttp
 
+from runner.backends.errors import BackendError
+from runner.backends.http import BoundedResponse
 from runner.study.sections import ModelSection
 
 SECONDS = 3.0
@@ -23,6 +25,11 @@ async def catalogue_remarks(models: Sequence[ModelSection]) -> list[str]:
     return [remark for remark in found if remark]
 
 
+def _session(headers: Mapping[str, str]) -> aiohttp.ClientSession:
+    timeout = aiohttp.ClientTimeout(total=SECONDS)
+    return aiohttp.ClientSession(timeout=timeout, headers=headers, response_class=BoundedResponse)
+
+
 async def _remark(model: ModelSection) -> str | None:
     if model.backend not in ("openai", "openai-compatible"):
         return None
@@ -32,10 +39,9 @@ async def _remark(model: ModelSection) -> str | None:
     url = f"{(model.base_urls or (OPENAI,))[0].rstrip('/')}/models"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        timeout = aiohttp.ClientTimeout(total=SECONDS)
-        async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session, session.get(url) as response:
+        async with _session(headers) as session, session.get(url) as response:
             listed: dict[str, Any] = {entry["id"]: entry for entry in (await response.json())["data"]}
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError):
+    except (aiohttp.ClientError, BackendError, TimeoutError, OSError, ValueError, KeyError, TypeError):
         return None
     if model.id not in listed:
         return f"{model.name}: {url} does not list {model.id!r}: it is retired or misspelt"
