@@ -1,9 +1,13 @@
 """The tables as data files: CSV, Parquet, LaTeX."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype as is_datetime
+from pandas.api.types import is_numeric_dtype
 
 from personas.errors import MachineError
 from scoring.report.latex import latex_table
@@ -38,8 +42,16 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def as_cell(value: Any) -> Any:
+    """A value as a CSV's cell: a text that a spreadsheet would run (it begins with = + - @ or a control character) gets
+    an apostrophe in front; numbers stay as they are."""
+    return f"'{value}" if isinstance(value, str) and _RUN.match(value) else value
+
+
 def _csv(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False)
+    texts = [name for name in table if not is_numeric_dtype(table[name].dtype) and not is_datetime(table[name].dtype)]
+    safe = table.assign(**{name: table[name].astype(object).map(as_cell) for name in texts})
+    safe.rename(columns=as_cell).to_csv(path, index=False)
 
 
 def _parquet(table: pd.DataFrame, path: Path) -> None:
@@ -50,4 +62,5 @@ def _latex(table: pd.DataFrame, path: Path) -> None:
     path.write_text(latex_table(table, path.stem.rsplit(".", 1)[-1]), encoding="utf-8")
 
 
+_RUN = re.compile(r"[=+\-@\x00-\x1f\x7f-\x9f]")
 _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {"csv": _csv, "parquet": _parquet, "tex": _latex}
