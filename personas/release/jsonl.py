@@ -91,7 +91,7 @@ def read_jsonl(path: Path) -> Respondents:
             for each in data:
                 _learn(traits, each, texts["survey"], defined)
             answers.append({each["trait"]: int(each["value"]) for each in data})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             raise InputError(f"{path}, line {number}: not a persona ({type(error).__name__}: {error})") from None
         heads.append(head)
     return respondents_of(path, heads, answers, traits)

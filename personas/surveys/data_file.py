@@ -13,7 +13,9 @@ import pyarrow.parquet as pq
 import pyreadstat
 from pyarrow.lib import ArrowException
 
-from personas.errors import InputError
+from personas.bounded import check_file
+from personas.errors import InputError, MtpaError
+from personas.surveys.guards import check_table
 
 FORMATS = (".sav", ".zsav", ".dta", ".csv", ".xlsx", ".parquet")
 Ranges = Sequence[tuple[float, float]]
@@ -52,10 +54,21 @@ class Table:
     def read(self, variables: Sequence[str], start: int = 0, stop: int | None = None) -> pd.DataFrame:
         """The columns of these variables, rows start to stop. Raises InputError where the file is damaged."""
         stop = self.rows if stop is None else stop
-        frame = self.load(list(dict.fromkeys(variables)), start, stop)
+        try:
+            frame = self.load(list(dict.fromkeys(variables)), start, stop)
+        except MtpaError:
+            raise
+        except Exception as error:  # as in `open_table`
+            raise damaged(self.path, error) from None
         if len(frame) != stop - start:
             raise InputError(f"{self.path}: {len(frame)} rows where {stop - start} should be: the file is cut off")
         return frame
+
+
+def damaged(path: Path, error: Exception) -> InputError:
+    """The sentence about a file that a library could not read."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return InputError(f"{path} is damaged ({reason}): download it again")
 
 
 def text(value: Any) -> str:
@@ -73,6 +86,7 @@ def open_table(path: Path) -> Table:
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise InputError(f"{path}: cannot read {suffix or 'a file without an extension'}; known: {', '.join(FORMATS)}")
+    check_file(path)  # a pipe would be waited for
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -81,9 +95,14 @@ def open_table(path: Path) -> Table:
     _check_magic(path, suffix, head)
     openers = {".csv": _open_csv, ".xlsx": _open_xlsx, ".parquet": _open_parquet}
     try:
+        check_table(path)
         table = openers.get(suffix, _open_statistical)(path)
     except (csv.Error, pd.errors.ParserError) as error:
         raise InputError(f"{path} is no table of cells ({error})") from None
+    except MtpaError:
+        raise
+    except Exception as error:  # what a library says of a damaged file is anything at all
+        raise damaged(path, error) from None
     if not table.rows:
         raise InputError(f"{path} holds no respondents")
     return table
