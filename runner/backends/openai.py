@@ -1,6 +1,7 @@
 """OpenAI, through its own SDK: aiohttp transport, its own retries off."""
 
 import time
+from collections.abc import AsyncIterator
 
 import httpx2
 import openai
@@ -58,19 +59,32 @@ class OpenAIBackend:
         return self._client
 
 
+class _Counted(httpx2.AsyncByteStream):
+    """A body that is not read past the size of an answer."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, url: str) -> None:
+        self._stream, self._url = stream, url
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self._stream:
+            if (size := size + len(part)) > most_bytes(self._url):
+                raise too_large(self._url)
+            yield part
+
+    async def aclose(self) -> None:
+        """Close the connection's end of it."""
+        await self._stream.aclose()
+
+
 async def _bounded(response: httpx2.Response) -> None:
-    """Read the body here, piece by piece, before the SDK does so as a whole. The SDK unpacks without a bound, so that
-    packed bodies, which nobody asked for, are refused."""
-    url, size = str(response.url), 0
+    """Bound the body before the SDK reads it. The SDK unpacks without a bound, so that packed bodies, which nobody
+    asked for, are refused."""
+    url = str(response.url)
     if (packed := response.headers.get("content-encoding", "identity")) != "identity":
         raise BadRequest("packed", f"{url}: a body packed as {packed}, which was not asked for", charged=True)
-    parts = []
-    async for part in response.aiter_raw():
-        parts.append(part)
-        if (size := size + len(part)) > most_bytes(url):
-            await response.aclose()
-            raise too_large(url)
-    response.stream, response.is_stream_consumed = httpx2.ByteStream(b"".join(parts)), False
+    if isinstance(response.stream, httpx2.AsyncByteStream):
+        response.stream = _Counted(response.stream, url)
 
 
 def as_backend_error(error: openai.APIError) -> BackendError:
