@@ -10,15 +10,15 @@ import hashlib
 import json
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from personas.errors import InputError, MachineError
+from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from personas.release.assemble import source_of
+from runner.sharing.scratch import scratch_folder
 from runner.store.database import attached, database_errors, mark_redacted, open_database, transaction
 from runner.store.runs import SELECTED, choose
 from runner.study.sections import ReportSection
@@ -67,14 +67,9 @@ def write_copy(database: Path, copy: Path, report: ReportSection, share: bool) -
 def temporary_copy(database: Path, report: ReportSection, share: bool, beside: Path | None = None) -> Iterator[Path]:
     """The copy that `write_copy` makes, in a folder of its own beside a file (the database if absent), then deleted."""
     open_database(database, create=False).close()
-    beside = beside or database
-    try:
-        folder = tempfile.TemporaryDirectory(dir=beside.absolute().parent, prefix=f".{beside.name}.")
-    except OSError as error:
-        raise MachineError(f"{beside.parent}: cannot be written ({error.strerror}); choose another place") from None
-    with folder as name:
-        write_copy(database, Path(name) / "copy.sqlite", report, share)
-        yield Path(name) / "copy.sqlite"
+    with scratch_folder(beside or database) as folder:
+        write_copy(database, folder / "copy.sqlite", report, share)
+        yield folder / "copy.sqlite"
 
 
 def _copy(connection: sqlite3.Connection, database: Path, report: ReportSection, share: bool) -> None:

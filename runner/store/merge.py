@@ -13,6 +13,7 @@ from pathlib import Path
 from personas.errors import InputError
 from runner.store.database import attached, database_errors, open_database, refuse_redacted, transaction
 from runner.store.deals import in_other_numbers
+from runner.store.foreign import in_time, refuse_code
 from runner.store.leases import refuse_open_jobs, refuse_running
 from runner.store.runs import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
 
@@ -55,7 +56,7 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
         selected = last_run(connection)
         for source in sources:
             say(f"merging {source}")
-            with database_errors(source), attached(connection, source, "source"):
+            with database_errors(source), attached(connection, source, "source"), in_time(connection, source):
                 selected += _bring(connection, source, found)
         with database_errors(into), transaction(connection):
             found.remarks += select_together(connection, selected)
@@ -68,10 +69,12 @@ def _check(source: Path) -> None:
     """A source that cannot be merged is refused before anything is written."""
     if source.is_file() and source.stat().st_size < SMALLEST:  # which SQLite would make a file of ours
         raise InputError(f"{source}: not an SQLite database; name a file that a study has written")
+    if source.exists():
+        refuse_code(source)
     connection = open_database(source, create=False)
     try:
         refuse_redacted(connection, source)
-        with database_errors(source):
+        with database_errors(source), in_time(connection, source):
             refuse_open_jobs(connection, source)
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":

@@ -11,18 +11,32 @@ from scoring.benchmarks.base import Benchmark
 
 @cache
 def registry() -> Mapping[str, Benchmark]:
-    """Every installed benchmark by name. Raises InputError for an entry point that cannot be loaded."""
+    """Every installed benchmark by name; one that cannot be loaded is in `broken` and stops no other."""
     found: dict[str, Benchmark] = {}
+    _broken.clear()
     for entry in entry_points(group="mtpa.benchmarks"):
+        place = f"benchmark {entry.name!r} ({entry.value})"
         try:
-            found[entry.name] = entry.load()()
-        except Exception as error:
-            raise InputError(f"benchmark {entry.name!r} ({entry.value}) cannot be loaded: {error}") from error
-        if not isinstance(found[entry.name], Benchmark):
-            raise InputError(f"benchmark {entry.name!r} ({entry.value}) is no Benchmark: derive it from MultipleChoice")
+            made = entry.load()()
+        except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is a sentence
+            _broken[entry.name] = f"{place} cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
+            continue
+        if not isinstance(made, Benchmark):
+            _broken[entry.name] = f"{place} is no Benchmark: derive it from MultipleChoice"
+        elif made.name != entry.name:
+            _broken[entry.name] = f"{place} calls itself {made.name!r}: give it the name of its entry point"
+        else:
+            found[entry.name] = made
     return found
 
 
+def broken() -> Mapping[str, str]:
+    """What is wrong with each installed benchmark that cannot be loaded, a sentence by name."""
+    registry()
+    return _broken
+
+
+_broken: dict[str, str] = {}
 _described: dict[str, Benchmark] = {}  # benchmarks from files, once they were asked for
 
 
@@ -35,6 +49,8 @@ def benchmark(name: str) -> Benchmark:
         found = _from_file()(Path(name))
         _described[found.name] = found
         return found
+    if name in broken():
+        raise InputError(_broken[name])
     if name not in registry():
         raise InputError(f"unknown benchmark {name!r}; {nearest(name, registry())}")
     return registry()[name]

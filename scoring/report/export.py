@@ -1,9 +1,13 @@
 """The tables as data files: CSV, Parquet, LaTeX."""
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_datetime64_any_dtype as is_datetime
+from pandas.api.types import is_numeric_dtype
 
 from personas.errors import MachineError
 from scoring.report.latex import latex_table
@@ -41,11 +45,18 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
+def as_cell(value: Any) -> Any:
+    """A value as a CSV's cell: a text that a spreadsheet would run (it begins with = + - @ or a control character) gets
+    an apostrophe in front; numbers stay as they are."""
+    return f"'{value}" if isinstance(value, str) and _RUN.match(value) else value
+
+
 def _csv(table: pd.DataFrame, path: Path, incomplete: str) -> None:
-    first = f"# {incomplete}\n" if incomplete else ""
+    texts = [name for name in table if not is_numeric_dtype(table[name].dtype) and not is_datetime(table[name].dtype)]
+    safe = table.assign(**{name: table[name].astype(object).map(as_cell) for name in texts})
     with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(first)
-        table.to_csv(file, index=False)
+        file.write(f"# {incomplete}\n" if incomplete else "")
+        safe.rename(columns=as_cell).to_csv(file, index=False)
 
 
 def _parquet(table: pd.DataFrame, path: Path, incomplete: str) -> None:
@@ -60,3 +71,4 @@ def _latex(table: pd.DataFrame, path: Path, incomplete: str) -> None:
 
 
 _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path, str], None]] = {"csv": _csv, "parquet": _parquet, "tex": _latex}
+_RUN = re.compile(r"[=+\-@\x00-\x1f\x7f-\x9f]")

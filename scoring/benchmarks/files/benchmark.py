@@ -1,6 +1,7 @@
 """A benchmark that a file describes: TOML with a field map, or a task file of lm-evaluation-harness."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,7 +43,7 @@ class DeclaredBenchmark(MultipleChoice):
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """The items of the pinned files below `directory`, which is the TOML's own folder where no file has a URL."""
-        records = list(self._records(directory))
+        records = list(self._records(directory)) if self.task is None else self._typed_records(directory)
         if not records:
             raise InputError(f"{directory / self.files[0].path}: holds no records; name the right file or split")
         if self.task is not None:
@@ -63,12 +64,19 @@ class DeclaredBenchmark(MultipleChoice):
                 seen.add(item.id)
                 yield item
 
-    def _records(self, directory: Path) -> Iterator[tuple[str, Row]]:
-        explode = self.description.explode
+    def _paths(self, directory: Path) -> Iterator[Path]:
         for file in self.files:
             path = directory / file.path
             if file.sha256:
                 check_sha256(path, file.sha256)
+            yield path
+
+    def _typed_records(self, directory: Path) -> list[tuple[str, Row]]:
+        return lm_eval.read_records(list(self._paths(directory)))
+
+    def _records(self, directory: Path) -> Iterator[tuple[str, Row]]:
+        explode = self.description.explode
+        for path in self._paths(directory):
             for place, row in read_rows(path):
                 if explode is None:
                     yield place, row
@@ -130,7 +138,10 @@ class LmEvalBenchmark(MultipleChoice):
                 f"or describe pinned files in a TOML file with lm_eval = {self.path.name!r}"
             )
         parts = self.chosen_parts(part)
-        yield from lm_eval.task_items(self.path, self.task, list(read_rows(found)), parts, self.name, self.version)
+        records = lm_eval.read_records([found])
+        if not records:
+            raise InputError(f"{found}: holds no records; put the {split} split there")
+        yield from lm_eval.task_items(self.path, self.task, records, parts, self.name, self.version)
 
 
 def benchmark_from_file(path: Path) -> DeclaredBenchmark | LmEvalBenchmark:
@@ -154,7 +165,7 @@ def _value(spec: Column, row: Row, rendered: str | None) -> Any:
 def _item(description: Description, ask: str, number: int, values: Mapping[str, Any]) -> Item:
     key = values.get("id", number)
     choices = tuple(_texts("choices", values.get("choices", ())))
-    meta = {name.removeprefix("meta."): value for name, value in values.items() if name.startswith("meta.")}
+    meta = {name.removeprefix("meta."): _plain_value(v) for name, v in values.items() if name.startswith("meta.")}
     if "reference" in values:
         meta["reference"] = str(values["reference"])
     return Item(
@@ -176,6 +187,17 @@ def _item(description: Description, ask: str, number: int, values: Mapping[str, 
     )
 
 
+def _plain_value(value: Any) -> Any:
+    """A value that JSON has: what is not a number is absent, and a date or the like is its text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain_value(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_value(each) for each in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
 def _optional(value: Any) -> str | None:
     return None if value in (None, "") else str(value)
 
@@ -183,6 +205,8 @@ def _optional(value: Any) -> str | None:
 def _texts(name: str, value: Any) -> list[str]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"has {name} that are no list; split the column with a transform")
+    if any(each is None or not str(each).strip() for each in value):
+        raise ValueError(f"has an empty text among its {name}; fill it in")
     return [str(each) for each in value]
 
 
