@@ -59,9 +59,9 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
     ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
     baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement, trait_order, traits (the
-    set shown), rotation, replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of
-    the option that the value is of), value, expected, and the benchmarks' `meta_columns`. Names are categorical.
-    Raises InputError or MachineError.
+    set shown), sampled (whether the answer is a draw), rotation, replicate, status, chosen_by_text,
+    chosen_by_probability (option numbers), role and letter (of the option that the value is of), value, expected, and
+    the benchmarks' `meta_columns`. Names are categorical. Raises InputError or MachineError.
     """
     path = Path(database)
     connection = open_database(path, create=False)
@@ -73,10 +73,21 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
+    columns["sampled"] = _sampled(frame, tables)
     columns["traits"] = _lookup(frame["variant"], _named_sets(tables["variant"]), lambda row: row["traits"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     return pd.DataFrame({**columns, **{name: frame[name] for name in plain}})
+
+
+def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> np.ndarray:
+    """Whether an answer is a draw: text, at a temperature that is not 0."""
+    warm = {number for number, row in tables["model"].items() if json.loads(row["parameters"]).get("temperature") != 0}
+    text = {number for number, row in tables["model"].items() if row["answer"] == "text"}
+    asks = {number: json.loads(row["record"])["ask"] for number, row in tables["item"].items()}
+    letter = frame["item"].map(asks)
+    drawn = (letter == "text") | (letter == "letter") & frame["model"].isin(text)
+    return np.asarray(drawn & frame["model"].isin(warm), dtype=bool)
 
 
 def _named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, str]]:
