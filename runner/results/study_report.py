@@ -17,6 +17,7 @@ from runner.engine.target import target_of
 from scoring.benchmarks.base import Benchmark
 from scoring.tables.shown_traits import of_smallest_set
 from scoring.report.findings import Findings, findings
+from scoring.statistics.pairs import Part
 from scoring.statistics.sequential import target_table
 from scoring.statistics.subgroups import Slicing, effect_tables
 from scoring.tables.hidden_traits import asks_traits, trait_table
@@ -34,7 +35,7 @@ def study_findings(study: Study) -> Findings:
         load_gold(study.database, turns),
         partial(load_items, study.database),
         about(study, scores, known),
-        {"target": _target(study, scores, selection), "traits": _traits(study, scores)},
+        lambda found: {"target": _target(study, scores, selection), "traits": _traits(study, scores, found)},
     )
 
 
@@ -54,14 +55,14 @@ def _target(study: Study, scores: pd.DataFrame, selection: Mapping[str, Sequence
     return target_table(scores, target, *load_levels(study.database, selection, target.by))
 
 
-def _traits(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
+def _traits(study: Study, scores: pd.DataFrame, found: Sequence[Part]) -> pd.DataFrame:
     """How well hidden traits are told, beside baselines that learn from those who were not asked."""
     if not asks_traits(scores):
         return pd.DataFrame()
     everyone = load_everyone(study, lambda line: None)
     largest = trait_sets(study.trait_sets, everyone.traits)[-1]
     shown = [name for name in largest if name in everyone.frame]
-    return trait_table(scores, everyone, shown, study.study.seed)
+    return trait_table(found, everyone, shown, study.study.seed)
 
 
 def world_map(say: Say) -> str | None:

@@ -22,7 +22,7 @@ from personas.release.assemble import source_of
 from runner.store.database import attached, database_errors, mark_redacted, open_database, transaction
 from runner.store.runs import SELECTED, choose
 from runner.study.sections import ReportSection
-from scoring.statistics.subgroups import HIDDEN_UNDER
+from scoring.statistics.levels import HIDDEN_UNDER
 
 GONE = "redacted"  # the `finish` of a completion whose text was left out
 HIDDEN = f"hidden (fewer than {HIDDEN_UNDER} people)"

@@ -17,7 +17,7 @@ from runner.backends.request import digest
 from runner.store.database import database_errors, open_database
 from scoring.answers.items import LETTERS, Item, option_order
 from scoring.benchmarks.registry import measure, measured
-from scoring.statistics.subgroups import ALL
+from scoring.statistics.levels import ALL
 
 BLOCK = 250_000
 _STATUSES = ("ok", "unparsed", "refused", "pending", "failed")

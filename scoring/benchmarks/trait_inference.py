@@ -21,6 +21,8 @@ from scoring.benchmarks.base import MultipleChoice
 
 # The ten countries of the paper, and the four of the starter respondents.
 COUNTRIES = ("IND", "FRA", "BRA", "UKR", "CHN", "MEX", "CAN", "COL", "KEN", "MAR", "AUS", "NOR", "SWE", "USA")
+ORDINAL_PART = "trait_inference:ordinal"
+TOLD_PARTS = ("trait_inference:exact", ORDINAL_PART)  # what reports call the parts that ask of a persona
 _SHARE = re.compile(r"^[\s*_(\[-]*([A-Z])[\s*_)\].:=-]+[^\n]{0,200}?(\d+(?:[.,]\d+)?)\s*%?[\s*_]*$", re.M)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from scoring.report.findings import Findings, title_of
-from scoring.statistics.subgroups import ALL
+from scoring.statistics.levels import ALL
 
 _METHOD_REFERENCES = (
     ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MTPA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),

@@ -9,7 +9,7 @@ from importlib.resources import files
 import pandas as pd
 
 from personas.countries import country_name
-from scoring.statistics.subgroups import ALL
+from scoring.statistics.levels import ALL
 
 TITLES = {
     "paper_table_2": "Table 2: TruthfulQA without and with personas",

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from scoring.report.findings import Findings, direction_of
 from scoring.report.paper import TITLES
-from scoring.statistics.subgroups import ALL, MEASURES, THESE_ITEMS
+from scoring.statistics.levels import ALL
+from scoring.statistics.subgroups import MEASURES, THESE_ITEMS
 
 SIGNIFICANT = 0.05
 

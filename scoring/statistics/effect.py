@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from personas.errors import InputError
 from scoring.statistics.clustered_errors import (
     FEW_CLUSTERS,
     LEVEL,
@@ -20,7 +21,8 @@ from scoring.statistics.clustered_errors import (
     widened,
     wild_interval,
 )
-from scoring.statistics.pairs import Cells, Floats, Part, Weights, cells, clustered, effective_n, persona_weights
+from scoring.statistics.pairs import Cells, Part, clustered, weights_by_person
+from scoring.statistics.weights import Floats, Weights, effective_n, weighted_mean
 
 POWER_FACTOR = 2.8  # z(0.975) + z(0.8): what 80 % power at the 5 % level needs, in standard errors
 
@@ -101,15 +103,32 @@ def persona_effect(
     a random effect, in both intervals; rotations are random within items, hence in the two-way one. Replicates of the
     baseline tell its own noise, which all personas share: it widens the interval for these items. The neutral control
     is left out. Persona clusters are respondents who read the same.
+
+    Raises InputError where the scores are of several models or benchmarks, which have no common Δ.
     """
-    part = Part("", "", scores).without_control()
-    extra = ("country",) if "country" in scores else ()
-    found = cells(part, value, extra)
-    rates = invalid_rates(part, value)
+    for name in ("model", "benchmark"):
+        if name in scores and len(found := sorted(scores[name].astype(str).unique())) > 1:
+            raise InputError(
+                f"persona_effect: the scores are of {len(found)} {name}s ({', '.join(found)}), which have no common "
+                f"effect; choose one (scores[scores['{name}'] == {found[0]!r}]), or take effects(scores) for a table"
+            )
+    weight = weights_by_person(scores, weights, population)
+    return effect_of(Part("", "", scores, weight=weight), value, seed)
+
+
+def effect_of(part: Part, measure: str = "value", seed: int = 0) -> Estimate:
+    """`persona_effect` of a part's respondents, with the weights that it gives them."""
+    rates = invalid_rates(part, measure)
+    found = part.pairs(measure)
     if not len(found.person):
         return replace(NOTHING, invalid_without=rates[0], invalid_with=rates[1])
-    contributions = Contributions.of(found, persona_weights(found.people, weights, population))
-    return estimate(contributions, np.ones(len(found.people), dtype=bool), rates, seed)
+    return estimate(contributions(part, measure), np.ones(len(found.people), dtype=bool), rates, seed)
+
+
+def contributions(part: Part, measure: str) -> Contributions:
+    """What the pairs of a part add to Δ, weighted."""
+    found = part.pairs(measure)
+    return Contributions.of(found, part.weights_of(found.people["persona_id"]))
 
 
 def estimate(
@@ -196,11 +215,9 @@ def _baseline_noise(of: Contributions, people: NDArray[np.bool_]) -> float:
     return float(((share / share.sum()) ** 2) @ found.noise)
 
 
-def invalid_rates(part: Part, value: str = "value") -> tuple[float, float]:
-    """Share of scores without a value, in the baseline and with personas; NaN of none."""
-    invalid, alone = part.scores[value].isna(), part.alone
-    return _mean(invalid[alone]), _mean(invalid[~alone])
-
-
-def _mean(values: pd.Series) -> float:
-    return float(values.mean()) if len(values) else math.nan
+def invalid_rates(part: Part, measure: str = "value") -> tuple[float, float]:
+    """Share of answers without a value, in the baseline and with personas (weighted); NaN of none."""
+    clean = part.clean
+    invalid, alone = clean.scores[measure].isna().to_numpy(dtype=float), clean.alone.to_numpy()
+    weight = clean.weights_of(clean.scores["persona_id"][~alone])
+    return weighted_mean(invalid[alone], np.ones(alone.sum())), weighted_mean(invalid[~alone], weight)

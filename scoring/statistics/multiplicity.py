@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.statistics.pairs import Codes, Floats, clustered
+from scoring.statistics.pairs import Codes, clustered
+from scoring.statistics.weights import Floats
 
 PERMUTATIONS = 1999
 _BLOCK = 4_000_000

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from scoring.statistics.clustered_errors import variances
 from scoring.statistics.effect import Contributions, persona_effect
-from scoring.statistics.pairs import Part, cells, persona_weights
+from scoring.statistics.pairs import Part, cells
 from scoring.statistics.simulation import Design, as_scores, simulate
 from scoring.statistics.subgroups import gap
+from scoring.statistics.weights import persona_weights
 
 ANSWERS = [[1, 0, 1], [1, 1, 1], [0, 0, 1]]
 BASELINE = [1, 0, 0]

@@ -14,8 +14,21 @@ from scoring.statistics.subgroups import ITEMS_TOO, THESE_ITEMS, Slicing, effect
 
 
 def test_levels_gaps_and_what_is_withheld():
-    scores = simulate(Design(104, 30, levels=1), seed=2).scores
-    names = {f"person {n}": "tiny" if n < 4 else "small" if n < 14 else "one" if n < 59 else "two" for n in range(104)}
+    scores = simulate(Design(110, 30, levels=1), seed=2).scores
+    names = {
+        f"person {n}": "tiny"
+        if n < 2
+        else "few"
+        if n < 4
+        else "six"
+        if n < 10
+        else "small"
+        if n < 20
+        else "one"
+        if n < 62
+        else "two"
+        for n in range(110)
+    }
     scores["side"] = scores["persona_id"].astype(str).map(lambda name: names.get(name, ""))
     tables = effect_tables(scores, Slicing(("side",), min_n=20))
     rows = tables.effects.set_index("level")
@@ -24,13 +37,15 @@ def test_levels_gaps_and_what_is_withheld():
         and math.isnan(rows.loc["tiny", "effect"])
         and math.isnan(rows.loc["tiny", "personas"])
     )
+    # two and two people: withheld alone, their four would follow from the total, so that a third level is withheld
+    assert rows.loc["few", "hidden"] and rows.loc["six", "hidden"] and not rows.loc["small", "hidden"]
     assert not math.isnan(rows.loc["small", "effect"]) and math.isnan(rows.loc["small", "gap_p"])
-    one, others = scores["side"] == "one", scores["side"].isin(["tiny", "small", "two"])
+    one, others = scores["side"] == "one", scores["side"].isin(["tiny", "few", "six", "small", "two"])
     difference = scores.loc[one, "value"].mean() - scores.loc[others, "value"].mean()
     assert rows.loc["one", "gap"] == pytest.approx(difference)
     assert rows.loc["one", "gap_holm"] >= rows.loc["one", "gap_p"]
     assert rows.loc["one", "gap_resolvable"] == pytest.approx(2.8 * rows.loc["one", "gap_error"])
-    assert (tables.families["levels"].iloc[0], tables.families["tested"].iloc[0]) == (4, 2)
+    assert (tables.families["levels"].iloc[0], tables.families["tested"].iloc[0]) == (6, 2)
 
 
 def test_a_real_gap_is_found():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scoring.benchmarks.registry import registry
-from scoring.statistics.pigeonhole import DRAWS, pigeonhole
+from scoring.statistics.pigeonhole import DRAWS, drawn_totals, pigeonhole_weights
 from scoring.statistics.simulation import as_scores
 from scoring.tables.bootstrap import aggregate_table
 
@@ -43,8 +43,7 @@ def test_pigeonhole_resamples_both_sides():
     random = np.random.default_rng(0)
     people, groups = random.normal(size=40), random.normal(size=30)
     matrix = people[:, None] + groups[None, :]
-    person, group = np.repeat(np.arange(40), 30), np.tile(np.arange(30), 40)
-    (total,) = pigeonhole({"sum": matrix}, person, group, seed=1).values()
+    total = drawn_totals(matrix, pigeonhole_weights(40, 30, seed=1), np.arange(30))
     assert len(total) == DRAWS + 1
     assert total[0] == pytest.approx(matrix.sum())
     variance = 30**2 * 40 * people.var() + 40**2 * 30 * groups.var()
