@@ -18,8 +18,10 @@ from runner.store.database import database_errors, open_database
 from scoring.answers.items import LETTERS, Item, option_order
 from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.levels import ALL
+from scoring.statistics.pairs import CONTROL
 
 BLOCK = 250_000
+SHARES = "distribution"  # the kind of items whose weights are a population's shares
 _STATUSES = ("ok", "unparsed", "refused", "pending", "failed")
 _FIELDS = ("model", "item", "persona", "variant", "rotation", "replicate")
 # A value a row in Python costs more than the rest of a report: numbers are packed by SQLite, unpacked by numpy.
@@ -53,9 +55,12 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     with database_errors(path):
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
+        control = _control_texts(connection)
         connection.close()
+    frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = {"model": _lookup(frame["model"], tables["model"], lambda row: row["name"])}
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
+    columns["cluster"] = _same_text(columns["cluster"], frame, control)
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
     columns["traits"] = _lookup(frame["variant"], _named_sets(tables["variant"]), lambda row: row["traits"])
@@ -87,6 +92,36 @@ def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Sequenc
     blocks += [blank, failed if selection is None else _selected(failed, selection)]
     frame = pd.concat([block for block in blocks if len(block)] or [blank], ignore_index=True)
     return frame.reindex(columns=blank.columns)
+
+
+def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
+    """Without the values that earlier scorers gave to single answers to items that are distributions."""
+    shares = [number for number, row in items.items() if json.loads(row["record"])["scoring"].get("kind") == SHARES]
+    if not shares:
+        return frame
+    here = frame["item"].isin(shares)
+    lone = here & frame["chosen_by_probability"].isna()
+    return frame.assign(expected=frame["expected"].mask(here), value=frame["value"].mask(lone))
+
+
+def _control_texts(connection: sqlite3.Connection) -> pd.DataFrame:
+    """The neutral control's text of each persona and variant, which depends on how long the persona's text is."""
+    rows = connection.execute(
+        "SELECT s.persona, s.variant, min(c.persona_text || ' ' || c.system_text) FROM score s "
+        "JOIN completion c ON c.id = s.completion WHERE s.variant IN (SELECT id FROM variant WHERE format = ?) "
+        "GROUP BY s.persona, s.variant",
+        (CONTROL,),
+    )
+    return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "text"])
+
+
+def _same_text(cluster: pd.Categorical, frame: pd.DataFrame, control: pd.DataFrame) -> pd.Categorical:
+    """Who reads the same: as the personas' own cluster says, and by the text itself under the neutral control."""
+    if control.empty:
+        return cluster
+    text = frame[["persona", "variant"]].merge(control, on=["persona", "variant"], how="left")["text"]
+    own = pd.Series(cluster).astype(object).where(text.isna(), "control " + text.astype(str))
+    return pd.Categorical(own)
 
 
 def _block(packed: np.ndarray) -> pd.DataFrame:
@@ -168,6 +203,17 @@ def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
                 (item.id, rotation, LETTERS[option_order(item, rotation).index(right)]) for rotation in range(rotations)
             ]
     return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"])
+
+
+def load_distributions(database: str | Path) -> dict[str, Item]:
+    """The items that are scored against a population's distribution, by id."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
+        connection.close()
+    found = (Item(**record) for record in records if record["scoring"].get("kind") == SHARES)
+    return {item.id: item for item in found}
 
 
 def load_about(database: str | Path) -> dict[str, Any]:

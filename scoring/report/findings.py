@@ -86,7 +86,21 @@ def findings(
     table = effects.effects
     sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
     warnings = (*_about_target(tables.get("target")), *_warnings(scores, table))
+    about = {"asked": _asked(scores), **about}
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
+
+
+def _asked(scores: pd.DataFrame) -> str:
+    """How often and in how many ways a question was put, in words."""
+    if scores.empty:
+        return ""
+    alone = scores["persona_id"] == ""
+    sides = {who: int(scores.loc[rows, "replicate"].nunique()) for who, rows in (("without", alone), ("with", ~alone))}
+    times = " and ".join(f"{n} {'time' if n == 1 else 'times'} {who} a persona" for who, n in sides.items() if n)
+    formats = sorted(set(scores.loc[~alone, "format"].astype(str)) if "format" in scores else ())
+    orders = scores["rotation"].nunique()
+    text = f"A question was asked {times}, in {orders} {'order' if orders == 1 else 'orders'} of its options"
+    return f"{text}; personas were written as {', '.join(formats)}." if any(formats) else f"{text}."
 
 
 def _about_target(target: pd.DataFrame | None) -> Iterator[str]:

@@ -5,8 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
 from scoring.report.findings import Findings, title_of
+from scoring.statistics.clustered_errors import FEW_CLUSTERS, WILD_DRAWS
 from scoring.statistics.levels import ALL
+from scoring.statistics.multiplicity import PERMUTATIONS
+from scoring.statistics.subgroups import THESE_ITEMS
 
 _METHOD_REFERENCES = (
     ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MTPA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),
@@ -28,7 +33,7 @@ def methods_text(found: Findings) -> str:
 
 
 def _paragraph(found: Findings) -> str:
-    effects, about, slicing = found.effects, found.about, found.slicing
+    effects, about = found.effects, found.about
     if effects.empty:
         return "No scores yet: nothing was compared."
     overall = effects[(effects["attribute"] == ALL) & (effects["measure"] == "value")]
@@ -37,24 +42,83 @@ def _paragraph(found: Findings) -> str:
         f"groups, {row['personas']:,.0f} personas in {row['clusters']:,.0f} clusters)"
         for _, row in overall.iterrows()
     )
-    few = (
-        " Where a side had fewer than ten clusters, the wild cluster bootstrap with the null imposed and Webb weights "
+    sentences = [
+        f"Each model answered every item with and without a persona drawn from real survey respondents: {asked}.",
+        about.get("sampling", ""),
+        about.get("asked", ""),
+        "The persona effect is the mean over personas of the mean difference to the baseline on the same items and the "
+        f"same order of options (persona weights: {found.slicing.weights}).",
+        *_intervals(effects),
+        *_many_items(found),
+        *_levels(found),
+        _rounds(found),
+        *_invalid(effects),
+        f"mtpa {about.get('code', '')}, seed {found.slicing.seed}, {about.get('trials', 0):,} trials.",
+    ]
+    return " ".join(sentence.strip() for sentence in sentences if sentence)
+
+
+def _intervals(effects: pd.DataFrame) -> Iterator[str]:
+    """How the intervals of this run were made."""
+    methods = effects[["people_method", "items_method"]].astype(str)
+    if (methods == "t").any(axis=None):
+        yield (
+            "Intervals are at 95 %: for people like these on these items they are clustered on persona, for items like "
+            "these too two-way on persona and item group (Cameron, Gelbach and Miller 2011), with Student's t."
+        )
+    for column, scope in (("people_method", "for these items"), ("items_method", "for items like these too")):
+        if (methods[column] == "wild").any():
+            few = "; ".join(_few(effects[methods[column] == "wild"]))
+            yield (
+                f"The intervals {scope} of {few} have fewer than {FEW_CLUSTERS} clusters on a side and are those of "
+                f"the wild cluster bootstrap with the null imposed, Webb weights and {WILD_DRAWS:,} draws (MacKinnon, "
+                "Nielsen and Webb 2021)."
+            )
+
+
+def _few(effects: pd.DataFrame) -> list[str]:
+    pairs = effects[["model", "benchmark"]].astype(str).drop_duplicates()
+    return [f"{model} on {title_of(benchmark)}" for model, benchmark in pairs.itertuples(index=False)]
+
+
+def _many_items(found: Findings) -> Iterator[str]:
+    if len(found.tables.get("aggregates", ())):
+        yield (
+            "Numbers that exist only over many items compare each persona with the baseline on the items and orders "
+            "that both answered; their intervals are from the pigeonhole bootstrap (Owen 2007; 2,000 draws of persona "
+            "clusters and of item groups, with Student's t)."
+        )
+    distributions = found.tables.get("distributions")
+    if distributions is not None and len(distributions):
+        yield (
+            "Single answers were pooled into distributions before their distance to a population's was taken, at the "
+            f"same number of draws on both sides ({distributions['draws'].max():.0f}), less the jackknife's bias."
+        )
+
+
+def _levels(found: Findings) -> Iterator[str]:
+    if not found.slicing.attributes:
+        yield "No subgroups were compared."
+        return
+    narrow = (found.effects["gap_scope"] == THESE_ITEMS).any()
+    yield (
+        f"We compared levels of {', '.join(found.slicing.attributes)}; each gap to everybody else, on the items that "
+        "both have, was tested within its family (model × benchmark × attribute), with Holm-adjusted p (Holm 1979) and "
+        "Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within survey "
+        f"({PERMUTATIONS:,} permutations). Levels under {found.slicing.min_n} people were not tested."
     )
-    few += "gave the interval (MacKinnon, Nielsen and Webb 2021)."
-    wild = few if (overall["items_method"] == "wild").any() else ""
-    looked = ", ".join(slicing.attributes) or "no attribute"
-    return (
-        f"Each model answered every item with and without a persona drawn from real survey respondents: {asked}. The "
-        "persona effect is the mean over personas of the mean difference to the baseline on the same items and the "
-        f"same order of options (persona weights: {slicing.weights}). Intervals are at 95 %, clustered two-way on "
-        f"persona and item group (Cameron, Gelbach and Miller 2011).{wild} Numbers that exist only over many items "
-        f"have pigeonhole bootstrap intervals (Owen 2007; 2,000 draws). We compared levels of {looked}; each gap to "
-        "everybody else was tested within its family (model × benchmark × attribute), with Holm-adjusted p (Holm 1979) "
-        "and Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within "
-        f"survey (1,999 permutations). {_rounds(found)}Levels under {slicing.min_n} people were not tested. "
-        "Answers that could not be read were left out and their rate is reported. "
-        f"mtpa {about.get('code', '')}, seed {slicing.seed}, {about.get('trials', 0):,} trials."
-    )
+    if narrow:
+        yield "Gaps on fewer than ten item groups are clustered on persona alone and speak of these items only."
+
+
+def _invalid(effects: pd.DataFrame) -> Iterator[str]:
+    if (effects["invalid_with"] > 0).any() or (effects["invalid_without"] > 0).any():
+        yield (
+            "Answers that were unparsed, refused or failed were left out and their rate is reported; beside each "
+            "effect stands the one with unparsed and refused answers counted as wrong."
+        )
+    else:
+        yield "Every answer was read."
 
 
 def _rounds(found: Findings) -> str:
@@ -67,7 +131,7 @@ def _rounds(found: Findings) -> str:
     return (
         f"Items were asked in at most {row['rounds']} balanced rounds, until Δ of {of} was known to ± "
         f"{row['wanted']:g} for these items; the looks after each round spend 5 % of error together (Lan and DeMets' "
-        "Pocock-type function). "
+        "Pocock-type function)."
     )
 
 

@@ -21,7 +21,7 @@ from scoring.statistics.clustered_errors import (
     widened,
     wild_interval,
 )
-from scoring.statistics.pairs import Cells, Part, clustered, weights_by_person
+from scoring.statistics.pairs import Cells, Part, clustered, is_invalid, weights_by_person
 from scoring.statistics.weights import Floats, Weights, effective_n, weighted_mean
 
 POWER_FACTOR = 2.8  # z(0.975) + z(0.8): what 80 % power at the 5 % level needs, in standard errors
@@ -33,7 +33,7 @@ class Estimate:
 
     `people_*` generalises to people like these on these items (clustered on persona); `items_*` to items like these
     too (two-way, persona and item group). `method` is "t", or "wild" where a side has fewer than ten clusters.
-    `effective` is Kish's n. `invalid_*` is the share of answers that no option could be read from. Scores are in the
+    `effective` is Kish's n. `invalid_*` is the share of answers that are unparsed, refused or failed. Scores are in the
     benchmark's unit, 0 to 1.
     """
 
@@ -216,8 +216,8 @@ def _baseline_noise(of: Contributions, people: NDArray[np.bool_]) -> float:
 
 
 def invalid_rates(part: Part, measure: str = "value") -> tuple[float, float]:
-    """Share of answers without a value, in the baseline and with personas (weighted); NaN of none."""
+    """Share of invalid answers, in the baseline and with personas (weighted); NaN of none."""
     clean = part.clean
-    invalid, alone = clean.scores[measure].isna().to_numpy(dtype=float), clean.alone.to_numpy()
+    invalid, alone = is_invalid(clean.scores, measure).to_numpy(dtype=float), clean.alone.to_numpy()
     weight = clean.weights_of(clean.scores["persona_id"][~alone])
     return weighted_mean(invalid[alone], np.ones(alone.sum())), weighted_mean(invalid[~alone], weight)

@@ -16,6 +16,7 @@ from scoring.statistics.weights import Floats, Weights, persona_weights
 Codes = NDArray[np.int64]
 CONTROL = "neutral"
 SCORED = ("value", "expected")
+INVALID = ("unparsed", "refused", "failed")
 WORDING = ["format", "frame", "placement", "trait_order"]
 PERSONA = ["persona_id", "cluster", "weight", "survey", "wave"]
 
@@ -79,6 +80,11 @@ class Part:
 
 
 Scores: TypeAlias = pd.DataFrame | Sequence[Part]
+
+
+def is_invalid(scores: pd.DataFrame, measure: str = "value") -> pd.Series:
+    """Which answers are no answer: unparsed, refused or failed; those without a value, where no status tells."""
+    return scores["status"].isin(INVALID) if "status" in scores else scores[measure].isna()
 
 
 def is_twin(persona_id: pd.Series) -> pd.Series:

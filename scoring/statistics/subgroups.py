@@ -23,7 +23,7 @@ from scoring.statistics.effect import (
 )
 from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, level_codes, levels_of
 from scoring.statistics.multiplicity import adjusted, family
-from scoring.statistics.pairs import Part, Scores, clustered, parts
+from scoring.statistics.pairs import Part, Scores, clustered, is_invalid, parts
 from scoring.statistics.unread import AS_WRONG, BOUNDS, Unread
 from scoring.statistics.weights import Weights
 
@@ -124,10 +124,10 @@ def effect_tables(scores: Scores, slicing: Slicing) -> Tables:
 
 
 def _invalid_by_level(part: Part, measure: str, attribute: str) -> dict[str, float]:
-    """The weighted share of answers without a value, by level."""
+    """The weighted share of invalid answers, by level."""
     answers = part.clean.scores[~part.clean.alone]
     weight = pd.Series(part.weights_of(answers["persona_id"]), index=answers.index)
-    table = pd.DataFrame({"invalid": weight * answers[measure].isna(), "all": weight})
+    table = pd.DataFrame({"invalid": weight * is_invalid(answers, measure), "all": weight})
     sums = table.groupby(level_codes(answers, attribute), observed=True).sum()
     return {str(level): float(rate) for level, rate in (sums["invalid"] / sums["all"]).items()}
 

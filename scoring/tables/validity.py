@@ -7,10 +7,8 @@ import pandas as pd
 
 from scoring.statistics.effect import effect_of
 from scoring.statistics.levels import levels_of, shown_levels
-from scoring.statistics.pairs import Part, Scores, parts
+from scoring.statistics.pairs import INVALID, Part, Scores, parts
 from scoring.statistics.weights import Floats, weighted_mean
-
-STATUSES = ("unparsed", "refused", "failed")
 
 
 def validity_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
@@ -34,17 +32,17 @@ def _rates(part: Part) -> dict[str, float]:
     status, alone = part.scores["status"].astype(str), part.alone
     found = {
         f"{name}_{side}": _by_persona(part.of(part.scores[rows]), (status[rows] == name).to_numpy(dtype=float))
-        for name in STATUSES
+        for name in INVALID
         for side, rows in (("without", alone), ("with", ~alone))
     }
     judged = part.scores[status != "pending"]
-    invalid = effect_of(part.of(judged.assign(value=judged["status"].isin(STATUSES).astype(float))))
+    invalid = effect_of(part.of(judged.assign(value=judged["status"].isin(INVALID).astype(float))))
     return {**found, "effect": invalid.effect, "low": invalid.people_low, "high": invalid.people_high}
 
 
 def _values(part: Part) -> dict[str, float]:
     people = part.of(part.scores[~part.alone])
-    value, invalid = people.scores["value"], people.scores["status"].isin(STATUSES)
+    value, invalid = people.scores["value"], people.scores["status"].isin(INVALID)
     left_out = _by_persona(people, value.to_numpy(dtype=float))
     as_wrong = _by_persona(people, value.mask(invalid & value.isna(), 0.0).to_numpy(dtype=float))
     return {"value_left_out": left_out, "value_as_wrong": as_wrong}
@@ -61,7 +59,7 @@ def _by_persona(part: Part, values: Floats) -> float:
 
 def _slices(clean: Part, by: Sequence[str]) -> Iterator[tuple[str, str, Part]]:
     yield "all", "all", clean
-    if not clean.scores["status"].isin(STATUSES).any():
+    if not clean.scores["status"].isin(INVALID).any():
         return  # every answer was read: subgroups would be rows of zeros
     for attribute in (*(["format"] if "format" in clean.scores else []), *by):
         levels = levels_of(clean.scores, attribute)
