@@ -63,7 +63,7 @@ class Part:
 
     def of(self, scores: pd.DataFrame) -> "Part":
         """Other scores of the same personas, who weigh what they weigh here."""
-        return replace(self, scores=scores)
+        return replace(self, scores=scores, columns=tuple(name for name in self.columns if name in scores))
 
     def pairs(self, measure: str = "value") -> "Cells":
         """The pairs of the baseline and the respondents by a measure."""

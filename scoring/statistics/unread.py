@@ -3,8 +3,10 @@
 import math
 
 import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
 
-from scoring.statistics.effect import contributions, estimate
+from scoring.statistics.effect import Contributions, contributions, estimate
 from scoring.statistics.levels import levels_of
 from scoring.statistics.pairs import Part
 
@@ -14,34 +16,44 @@ BOUNDS = ("gap_least", "gap_most")
 
 
 class Unread:
-    """A part with its unread answers, with and without a persona, as 0 and as 1."""
+    """A part in which some answers were not read."""
 
     def __init__(self, part: Part, measure: str) -> None:
         scores = part.clean.scores
         unread = scores[measure].isna()
         unread &= scores["status"].isin(UNREAD) if "status" in scores else False
-        self._filled = [
-            contributions(part.of(scores.assign(**{measure: scores[measure].mask(unread, worth)})), measure)
-            for worth in ((0.0, 1.0) if unread.any() else ())
-        ]
+        of_people = unread & ~part.clean.alone
+
+        def worth(value: float, rows: pd.Series) -> Contributions:
+            return contributions(part.of(scores.assign(**{measure: scores[measure].mask(rows, value)})), measure)
+
+        self._as_wrong = worth(0.0, unread) if unread.any() else None
+        self._extremes = [worth(value, of_people) for value in (0.0, 1.0)] if of_people.any() else []
 
     def as_wrong(self, attribute: str, level: str, effect: float, seed: int) -> dict[str, float]:
-        """Δ of a level with unread as 0 and its interval for items like these too; `effect` where all was read."""
-        if not self._filled:
+        """Δ of a level with unread answers, of the baseline too, as 0, and its interval for items like these too.
+
+        It is `effect` where all was read.
+        """
+        if self._as_wrong is None:
             return {**dict.fromkeys(AS_WRONG, math.nan), AS_WRONG[0]: effect}
-        of = self._filled[0]
-        inside = (levels_of(of.cells.people, attribute) == level).to_numpy(dtype=bool)
-        found = estimate(of, inside, (math.nan, math.nan), seed)
+        inside = _at_level(self._as_wrong, attribute, level)
+        found = estimate(self._as_wrong, inside, (math.nan, math.nan), seed)
         return dict(zip(AS_WRONG, (found.effect, found.items_low, found.items_high), strict=True))
 
     def bounds(self, attribute: str, level: str, gap: float) -> dict[str, float]:
-        """The least and the most that a level's gap could be: all its unread answers 0 and the others' 1, and the
-        reverse (Manski 1989); the gap itself where all was read."""
-        if not self._filled:
+        """The least and the most that a level's gap could be had all answers been read (Manski 1989): its own people's
+        unread answers as 0 and the others' as 1, and the reverse. It is the gap itself where all was read.
+
+        The gap of what was read may lie outside: it leaves out the items too.
+        """
+        if not self._extremes:
             return dict.fromkeys(BOUNDS, gap)
-        inside = [(levels_of(of.cells.people, attribute) == level).to_numpy(dtype=bool) for of in self._filled]
-        own, others = (
-            [of.delta(side) for of, side in zip(self._filled, sides, strict=True)]
-            for sides in (inside, [np.logical_not(each) for each in inside])
-        )
+        inside = [_at_level(of, attribute, level) for of in self._extremes]
+        own = [of.delta(side) for of, side in zip(self._extremes, inside, strict=True)]
+        others = [of.delta(~side) for of, side in zip(self._extremes, inside, strict=True)]
         return dict(zip(BOUNDS, (own[0] - others[1], own[1] - others[0]), strict=True))
+
+
+def _at_level(of: Contributions, attribute: str, level: str) -> NDArray[np.bool_]:
+    return np.asarray(levels_of(of.cells.people, attribute) == level, dtype=bool)
