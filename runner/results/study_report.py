@@ -21,6 +21,7 @@ from runner.store.scores import (
     load_items,
     load_levels,
     load_scores,
+    load_stated_shares,
 )
 from runner.study.assets import assets, fetch
 from runner.study.config import Study
@@ -37,6 +38,7 @@ from scoring.tables.distributions import distribution_table
 from scoring.tables.hidden_traits import asks_traits, trait_table
 from scoring.tables.score_levels import score_table
 from scoring.tables.shown_traits import of_smallest_set
+from scoring.tables.stated_shares import stated_share_table
 
 
 def study_findings(study: Study) -> Findings:
@@ -55,6 +57,7 @@ def study_findings(study: Study) -> Findings:
         lambda found: {
             "target": _target(study, scores, selection),
             "traits": _traits(study, scores, found),
+            "stated_shares": _stated_shares(study, selection),
             "distributions": distribution_table(
                 found, load_distributions(study.database), slicing.by, study.study.seed
             ),
@@ -85,6 +88,12 @@ def _traits(study: Study, scores: pd.DataFrame, found: Sequence[Part]) -> pd.Dat
     largest = trait_sets(study.trait_sets, everyone.traits)[-1]
     shown = [name for name in largest if name in everyone.frame]
     return trait_table(found, everyone, shown, study.study.seed)
+
+
+def _stated_shares(study: Study, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+    """What models say of whole populations, where they were asked."""
+    answers = load_stated_shares(study.database, selection)
+    return answers if answers.empty else stated_share_table(answers, load_everyone(study, lambda line: None))
 
 
 def world_map(say: Say) -> str | None:

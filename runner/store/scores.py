@@ -216,6 +216,26 @@ def load_distributions(database: str | Path) -> dict[str, Item]:
     return {item.id: item for item in found}
 
 
+def load_stated_shares(database: str | Path, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+    """What was answered to questions about a whole population: model, trait, country, text."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        rows = connection.execute(
+            "SELECT s.model, s.item, m.name, i.record, c.answer FROM score s JOIN item i ON i.id = s.item "
+            "JOIN model m ON m.id = s.model JOIN completion c ON c.id = s.completion "
+            "WHERE s.persona = 0 AND json_extract(i.record, '$.scoring.kind') = 'shares' ORDER BY s.id"
+        ).fetchall()
+        connection.close()
+    found = [
+        (name, meta["trait"], meta["stated_country"], text)
+        for model, item, name, record, text in rows
+        if selection is None or (model in selection["models"] and item in selection["items"])
+        for meta in [json.loads(record)["meta"]]
+    ]
+    return pd.DataFrame(found, columns=["model", "trait", "country", "text"])
+
+
 def load_about(database: str | Path) -> dict[str, Any]:
     """The last run's own account: study text, code version, seed, times, packages; and every model as it was served."""
     path = Path(database)
