@@ -143,6 +143,7 @@ def _attribute(
     hidden = hidden_levels(sizes)
     enough = (name for name, size in sizes.items() if size >= slicing.min_n)
     tested = [name for name in enough if name not in hidden and not is_missing(name)]
+    common = _on_common_items(of, [(levels == name).to_numpy() for name in tested])
     rows = []
     for name in sizes.index:
         if name in hidden:
@@ -152,7 +153,7 @@ def _attribute(
         inside = (levels == name).to_numpy()
         found = estimate(of, inside, (alone, rates.get(name, math.nan)), slicing.seed)
         as_wrong = unread.as_wrong(attribute, name, found.effect, slicing.seed)
-        own = gap(of, inside) if name in tested and not inside.all() else NO_GAP
+        own = gap(common, inside) if name in tested and not inside.all() else NO_GAP
         bounds = {} if own is NO_GAP else unread.bounds(attribute, name, float(own["gap"]))
         rows.append({"level": name, **asdict(found), **as_wrong, **own, **bounds, "hidden": False})
     p_values = np.array([row["gap_p"] for row in rows], dtype=float)
@@ -173,11 +174,9 @@ def _family(of: Contributions, levels: pd.Series, tested: Sequence[str], seed: i
 
 
 def _on_common_items(of: Contributions, sides: Sequence[NDArray[np.bool_]]) -> Contributions:
-    """The same on the items that every side has; as it is where that is all of them."""
-    if not sides:
-        return of
+    """The same on the items that every side has; as it is where those are all of them, or none."""
     have = np.array([of.cells.items_of(side) for side in sides])
-    if (have == have[0]).all():
+    if not len(have) or (have == have[0]).all() or not have.all(axis=0).any():
         return of
     return Contributions.of(of.cells.on_items(np.logical_and.reduce(have)), of.weight)
 
@@ -185,8 +184,9 @@ def _on_common_items(of: Contributions, sides: Sequence[NDArray[np.bool_]]) -> C
 def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
     """Δ of some personas minus Δ of all others, two-way clustered; p from t with min(clusters of a side, groups) − 1.
 
-    Both sides are taken on the `gap_items` items that both have, so that a side that was asked easier ones is not ahead
-    by them. Where that is not all, the gap is not the difference of the two printed Δ.
+    Both sides are taken on the `gap_items` items that both have (in a table: that every tested level has), so that a
+    side that was asked easier ones is not ahead by them. Where that is not all, the gap is not the difference of the
+    two printed Δ.
     With fewer than ten item groups the item side cannot be judged: then it is clustered on persona and `gap_scope` is
     "these items". Formats, frames, placements and trait orders are a random effect, as in Δ: the gap under each of K
     wordings tells what they add, with K − 1 degrees of freedom. `gap_resolvable` is 2.8 standard errors.
