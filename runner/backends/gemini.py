@@ -1,5 +1,6 @@
 """Gemini, through google-genai's async client on aiohttp."""
 
+import json
 import time
 from typing import Any
 
@@ -7,10 +8,12 @@ import aiohttp
 from google import genai
 from google.genai import errors, types
 
-from runner.backends.base import Answer, Learn, api_key
+from runner.backends.base import Answer, Learn
 from runner.backends.chat_completions import letter_logprobs
+from runner.backends.connection import open_session
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import failure, timeout
+from runner.backends.http import failure, not_connected, timeout
+from runner.backends.keys import api_key, endpoints
 from runner.backends.request import Request, Usage
 from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
@@ -27,7 +30,7 @@ class GeminiBackend:
 
     def __init__(self, section: ModelSection, learn: Learn) -> None:
         self._section = section
-        self._key = api_key(section, "GEMINI_API_KEY")
+        self._key = api_key(section)
         self._client: genai.Client | None = None
         self._session: aiohttp.ClientSession | None = None
         self._configs: dict[tuple[str, str], types.GenerateContentConfig] = {}
@@ -43,7 +46,7 @@ class GeminiBackend:
                 model=self._section.id, contents=contents, config=config
             )
         except SDK_ERRORS as error:
-            raise as_backend_error(error) from None
+            raise as_backend_error(error, endpoints(self._section)[0]) from None
         return read(reply, request, round(1000 * (time.monotonic() - began)))
 
     async def close(self) -> None:
@@ -73,20 +76,25 @@ class GeminiBackend:
     def client(self) -> genai.Client:
         """The SDK's client, made once."""
         if self._client is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0), timeout=timeout(self._section.timeout)
+            base_url = endpoints(self._section)[0]
+            self._session = open_session(base_url, timeout(self._section.timeout), guarded=True)
+            options = types.HttpOptions(
+                base_url=base_url,
+                aiohttp_client=self._session,
+                retry_options=types.HttpRetryOptions(attempts=1),  # else a lost connection is sent again unseen
             )
-            base_url = self._section.base_urls[0] if self._section.base_urls else None
-            options = types.HttpOptions(base_url=base_url, aiohttp_client=self._session)
-            self._client = genai.Client(api_key=self._key, http_options=options)
+            # not what GOOGLE_GENAI_USE_VERTEXAI says: the key and the prompt go to the endpoint that is named
+            self._client = genai.Client(api_key=self._key, vertexai=False, http_options=options)
         return self._client
 
 
-def as_backend_error(error: Exception) -> BackendError:
-    """One of SDK_ERRORS as one of ours."""
+def as_backend_error(error: Exception, url: str = "") -> BackendError:
+    """One of SDK_ERRORS as one of ours; `url` is the endpoint's."""
     if isinstance(error, errors.APIError):
         headers = getattr(error.response, "headers", None) or {}
-        return failure(error.code, headers, (error.message or "").encode())
+        return failure(error.code, headers, json.dumps(error.details).encode(), url)
+    if isinstance(error, aiohttp.ClientConnectionError):
+        return not_connected(url or "Gemini", error)
     if isinstance(error, (aiohttp.ClientError, TimeoutError)):
         return Transient("connection", f"{type(error).__name__}: {error}", charged=True)
     return Transient("no answer", f"200, but no answer in it ({type(error).__name__})", charged=True)

@@ -23,6 +23,7 @@ from personas.release.read import read_personas, refuse_restricted
 from personas.surveys.build import Options, Request, SurveyReport, build, check
 from personas.surveys.clean import MissingRule, fill_rates
 from personas.surveys.survey import load_survey
+from runner.cli.console import out as console
 
 app = typer.Typer(no_args_is_help=True, help="Turn survey files into personas, and look at them.")
 _MANY = 12
@@ -47,7 +48,6 @@ def build_command(
     rule = MissingRule(missing_limit, missing_by, not_asked)
     parts, reports = build(requests, Options(rule, weights=weights))
     write_personas(out, parts, {"rule": asdict(rule), "surveys": [asdict(report) for report in reports]})
-    console = Console()
     for report in reports:
         _print_report(console, report)
     console.print(f"[bold]{sum(map(len, parts)):,} personas[/bold] in {escape(str(out))}")
@@ -117,7 +117,6 @@ def check_command(
         notes = [each.proxy, f"off the scale: {strays}" if strays else "", "" if each.found else "not in this file"]
         answered = f"{each.filled:.0%}" if each.found else "–"
         table.add_row(Text(each.trait), Text(each.variable), answered, Text("; ".join(filter(None, notes))))
-    console = Console()
     console.print(table)
     console.print(
         f"{sum(each.found for each in found.described)} of {len(found.described)} described traits found, and "
@@ -160,7 +159,6 @@ def export_command(
     files = _write_release(out, drawn, everyone, ".jsonl.gz" if compress else ".jsonl")
     with replaced(out / "README.md") as file:
         file.write(dataset_card(everyone, files).encode())
-    console = Console()
     for name, count in files.items():
         console.print(f"{count:,} personas in {escape(str(out / name))}")
     cell, gap = deviation(everyone, drawn, strata)
@@ -201,14 +199,13 @@ def show_command(
     shown = chosen_traits(traits if named else [name.strip() for name in traits.split(",")], respondents.traits)
     persona = next(respondents.take(rows).personas())
     variant = Variant(format, frame, "prompt", trait_order)
-    Console(soft_wrap=True).print(Text(render(persona, respondents.traits, shown, variant)))
+    console.print(Text(render(persona, respondents.traits, shown, variant)), soft_wrap=True)
 
 
 @app.command("summary")
 def summary_command(personas: Personas = _DEFAULT) -> None:
     """Count countries, ages and genders, and say how well each trait is filled."""
     respondents = read_personas(personas)
-    console = Console()
     console.print(f"[bold]{len(respondents):,} personas[/bold] in {escape(str(personas))}")
     for name in ("survey", "country", "age_band", "gender"):
         counts = respondents.attribute(name).value_counts().sort_index()

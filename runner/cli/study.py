@@ -72,9 +72,26 @@ def _endings(state: "State") -> list[str]:
         each = state.micro_usd / done if done else 0.0
         price = f", about ${each * state.left_over / 1e6:.4f} at what the answers cost so far" if each else ""
         found.append(f"The budget is reached: {state.left_over:,} trials are left{price}. Raise [budget] usd to go on.")
-    if state.total("failed"):
-        kinds = ", ".join(f"{count:,} {kind}" for (_, kind), count in state.failures.items())
-        found.append(f"Some trials failed ({kinds}); run again to retry just those.")
+    return found + _failures(state)
+
+
+def _failures(state: "State") -> list[str]:
+    """Which trials failed, what the endpoints said last, and whether to run again helps."""
+    if not state.total("failed"):
+        return []
+    found = []
+    for name in dict.fromkeys(model for model, _ in state.failures):
+        kinds = ", ".join(f"{count:,} {kind}" for (model, kind), count in state.failures.items() if model == name)
+        found.append(
+            f"{name}: some trials failed ({kinds}), the last with {state.last_failure.get(name, 'no reason')}."
+        )
+    mendable = sum(count for each, count in state.failures.items() if each in state.mendable)
+    if mendable == state.failures.total():
+        found.append("Run again to retry just those.")
+    elif mendable:
+        found.append(f"Run again to retry them; {state.failures.total() - mendable:,} were refused and would be again.")
+    else:
+        found.append("Asked again as they are, they would be refused again: change what is named above first.")
     return found
 
 

@@ -23,6 +23,7 @@ from runner.engine.context import Context
 from runner.engine.live import LONGEST_POLL_SECONDS, POLL_SECONDS
 from runner.engine.recorder import Judge, Recorder
 from runner.engine.trials import Asked, AskedModel, blocks
+from runner.store.database import when_free
 from runner.store.jobs import Entry, Job, Jobs, Waiting
 
 RESULTS_AT_ONCE = 500
@@ -121,7 +122,7 @@ class BatchRun(Recorder):
         keys = {asked.request.key for asked in fresh}
         mine = self._jobs.held(keys)
         new = [key for key in keys if not (key in mine or key in self._buffer or key in self._again)]
-        held = self._context.leases.take(new)
+        held = await when_free(self._cache.connection, lambda: self._context.leases.take(new))
         joining: dict[int, list[Asked]] = {}
         later = []
         for asked in fresh:
@@ -372,7 +373,7 @@ class BatchRun(Recorder):
         return [self._context.crossing.asked(self._model, each.trial) for each in mine]
 
     def _note(self, error: BackendError) -> None:
-        self._state.last_failure[self._model.section.name] = f"{error.kind}: {error}"[:300]
+        self._state.failed(self._model.section.name, error)
 
     def _tell(self) -> None:
         """Put what is at the provider into the run's state."""

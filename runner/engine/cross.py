@@ -12,6 +12,7 @@ from runner.backends.request import ModelIdentity
 from runner.engine.trials import AskedModel, AskedVariant, Crossing, Question
 from runner.store.rows import register
 from runner.study.config import Study
+from runner.study.sections import ModelSection
 from runner.study.sources import Selection
 from scoring.answers.items import option_order, question_text, rotations
 
@@ -92,6 +93,17 @@ def _models(study: Study, connection: Any, identities: Sequence[ModelIdentity]) 
         row = {"provider": "", "model": "", "revision": "", "dtype": "", **record}
         (number,) = register(connection, "model", [row], mutable=["name"])
         if twin := next((each for each in found if each.id == number), None):
-            raise InputError(f"{study.path}: models {twin.section.name!r} and {section.name!r} are the same; drop one")
+            raise InputError(f"{study.path}: {_same(twin.section, section)}")
         found.append(AskedModel(number, section, identity))
     return found
+
+
+def _same(one: ModelSection, other: ModelSection) -> str:
+    """What to do about two models that no answer in the file can be told apart by."""
+    names = f"models {one.name!r} and {other.name!r}"
+    if one.base_urls == other.base_urls:
+        return f"{names} are the same; drop one"
+    return (
+        f"{names} have the same id on two endpoints, so their answers could not be told apart; if they serve different "
+        "versions, name each with revision = …, else list both addresses in one model's base_urls"
+    )

@@ -11,7 +11,7 @@ from runner.backends.request import ModelIdentity
 from runner.engine.cross import cross
 from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
-from runner.store.database import refuse_redacted
+from runner.store.database import database_errors, refuse_redacted
 from runner.study.config import Study
 from runner.study.sections import ModelSection
 from runner.study.sources import load_benchmarks, load_personas
@@ -34,7 +34,9 @@ def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> It
     try:
         refuse_redacted(cache.connection, study.database)
         identities = [identity_of(section, cache.connection) for section in study.models]
-        yield Prepared(study, cache, cross(study, cache.connection, respondents, selections, identities))
+        with database_errors(study.database):
+            crossing = cross(study, cache.connection, respondents, selections, identities)
+        yield Prepared(study, cache, crossing)
     finally:
         cache.close()
 

@@ -14,6 +14,7 @@ from runner.engine.pilot import Piloted
 from runner.engine.state import Tally
 from runner.engine.trials import Asked, AskedModel, Judged
 from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, as_stored
+from runner.study.masking import scrub
 from scoring.answers.metrics import expected_value
 from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import Judged as JudgedBenchmark
@@ -120,8 +121,8 @@ class Recorder:
 
     def _store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: int) -> None:
         """Record an answer with the scores of the trials that wait for it."""
-        if answer.served and answer.served != self._served:
-            self._note_served(answer.served)
+        if answer.served and (served := scrub(answer.served)) != self._served:
+            self._note_served(served)
         response = as_stored(answer.response)
         completion = Completion(
             key=key,
@@ -180,6 +181,7 @@ class Recorder:
 
     def _record_failure(self, key: bytes, trials: Sequence[Asked], attempts: int, error: BackendError) -> None:
         self._state.failures[self._model.section.name, error.kind] += len(trials)
+        self._state.failed(self._model.section.name, error)
         for asked in trials:
             self._tally(asked).failed += 1
         failures = [Failure(key, asked.trial, attempts, error.kind, str(error)) for asked in trials]

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable
 from importlib.metadata import distributions, version
 
@@ -15,7 +16,7 @@ from runner.engine.prepare import Prepared, prepared
 from runner.engine.state import State
 from runner.engine.target import target_of
 from runner.store.cache import ResultCache
-from runner.store.database import now
+from runner.store.database import database_errors, now
 from runner.store.leases import Leases
 from runner.store.runs import NAMED
 from runner.study.config import Study
@@ -35,7 +36,8 @@ async def run(
 
     `state` may be watched while it goes; setting `stop` ends the run after what is in flight; `limit` runs the first
     trials of each model only; `pilot` lets a new model's first 50 requests run alone; `acknowledge` agrees that the
-    terms of restricted surveys allow their answers to be sent to the study's endpoints. Raises MtpaError.
+    terms of restricted surveys allow their answers to be sent to the study's endpoints, and that its keys belong there.
+    Raises MtpaError.
     """
     options = Options(limit=limit, pilot=pilot, target=target_of(study))
     return await _run(study, state or State(), stop or asyncio.Event(), say, backend, options, acknowledge)
@@ -75,6 +77,10 @@ async def _run(
                 sql = "UPDATE run SET ended = ?, heartbeat = ? WHERE id = ?"
                 if ready.cache.error is None:
                     ready.cache.execute(sql, (now(), state.beat(), number))
+                    await ready.cache.until_committed()  # before its leases let others ask
+    except sqlite3.DatabaseError as error:
+        with database_errors(study.database):
+            raise error from None
     finally:
         await asyncio.to_thread(manager.__exit__, None, None, None)
     state.interrupted = stop.is_set()
@@ -129,7 +135,11 @@ def _begin(ready: Prepared) -> int:
 
 async def _heartbeat(cache: ResultCache, number: int, state: State, stop: asyncio.Event) -> None:
     """Write the state every second; a stop that was asked for in the file is obeyed."""
+    said = False
     while cache.error is None:
+        if cache.is_kept_waiting and not said:
+            state.notices.append(f"{cache.path}: another program holds it; answers are kept until it lets go")
+        said = cache.is_kept_waiting
         cache.execute("UPDATE run SET heartbeat = ? WHERE id = ?", (state.beat(), number))
         (asked,) = cache.connection.execute("SELECT stop_requested FROM run WHERE id = ?", (number,)).fetchone()
         if asked:

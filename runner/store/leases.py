@@ -9,6 +9,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -67,7 +68,8 @@ class Leases:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._connection.execute("DELETE FROM lease WHERE process = ?", (self._process,))
+        with suppress(sqlite3.OperationalError):  # a locked file: the next run drops what is left
+            self._connection.execute("DELETE FROM lease WHERE process = ?", (self._process,))
         _LIVE_HERE.discard((str(self._path), self._process))
         if not any(path == str(self._path) for path, _ in _LIVE_HERE):
             os.close(self._file)  # closing drops every lock of this process on the file

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.benchmarks.registry import measured
-from scoring.statistics.clustered_errors import FEW_CLUSTERS
-from scoring.statistics.effect import POWER_FACTOR
+from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
 from scoring.statistics.power import component_table
@@ -139,13 +138,15 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
         return [f"{name}: nothing was asked without a persona, so there is no Δ; its own table has its scores."]
     if not row["pairs"]:
         return [f"{name}: no persona and baseline answer could be paired; there is nothing to compare."]
+    if row["items_method"] == BOUND:
+        low, high = row["items_low"], row["items_high"]
+        return [f"{name}: every persona scored alike, so {low:+.3f} to {high:+.3f} is a bound on Δ, not an interval."]
     if np.isnan(row["items_error"]):
-        return [f"{name}: too few personas or items to say what could have been found."]
-    if row["items_error"] == 0:
-        return [f"{name}: personas and baseline differ nowhere in size; there is no variance to judge by."]
+        few = f"{int(row['groups'])} item groups are too few to generalise from (at least {LEAST_GROUPS})"
+        return [f"{name}: {few}." if row["groups"] < LEAST_GROUPS else f"{name}: too few people to generalise from."]
     people, items = int(row["personas"]), int(row["items"])
-    least = f"an effect under {POWER_FACTOR * row['items_error']:.3f}"
-    lines = [f"{name}: with {people:,} people and {items:,} items this run could not have found {least} (80 % power)."]
+    least = f"had under 80 % power for effects under {row['resolvable']:.3f}"
+    lines = [f"{name}: {people:,} people and {items:,} items {least}."]
     too_small: list[str] = []
     here = (effects[["model", "benchmark", "measure"]] == row[["model", "benchmark", "measure"]]).all(axis=1)
     for attribute, levels in effects[here & (effects["attribute"] != ALL)].groupby("attribute", sort=False):
@@ -155,7 +156,7 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
             continue
         fewest, smallest = int(tested["personas"].min()), tested["gap_resolvable"].max()
         with_levels = f"with {fewest:,} people in the smallest level and {items:,} items"
-        lines.append(f"{name}: {with_levels}, this run could not have found a {attribute} gap under {smallest:.3f}.")
+        lines.append(f"{name}: {with_levels}, gaps by {attribute} under {smallest:.3f} had under 80 % power.")
     if too_small:
         lines.append(f"{name}: no level of {', '.join(too_small)} has enough people, or variance, to be compared.")
     return lines
@@ -168,13 +169,11 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
         name = f"{row['model']} on {title_of(str(row['benchmark']))}"
         if row["measure"] != "value" or not row["pairs"]:
             continue
-        for count, side in ((row["clusters"], "persona clusters"), (row["groups"], "item groups")):
-            if count < FEW_CLUSTERS:
-                lines.append(
-                    f"{name}: {int(count)} {side}. Under {FEW_CLUSTERS} the wild bootstrap gives the interval; in "
-                    "simulations with five to nine it covered the truth in 95 of 100 studies, fewer were not tried: "
-                    "take it as a hint."
-                )
+        if row["people_method"] == NONE and row["clusters"] > 1:
+            lines.append(
+                f"{name}: the baseline was sampled once an item and rotation, so its own noise is unknown and there is "
+                "no interval for these items. Set baseline_replicates to 2 or more."
+            )
         if row["personas"] > row["clusters"]:
             lines.append(
                 f"{name}: {int(row['personas']):,} respondents, but {int(row['clusters']):,} different descriptions: "
@@ -185,19 +184,7 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
             f"{len(sets)} sets of traits were shown ({'; '.join(sets)}): Δ is the mean over them; the table of what is "
             "shown of a persona has each."
         )
-    if _sampled_once(scores):
-        lines.append(
-            "The baseline was sampled once an item and rotation: its own noise is not in the intervals for these "
-            "items, only in those for items like these. Set replicates to 2 or more to include it."
-        )
     return lines
-
-
-def _sampled_once(scores: pd.DataFrame) -> bool:
-    """Whether text was sampled (there are no letter probabilities) and the baseline has one replicate."""
-    alone = scores["persona_id"] == ""
-    sampled = scores["expected"].isna().all() if "expected" in scores else True
-    return bool(len(scores) and sampled and scores.loc[alone, "replicate"].nunique() < 2)
 
 
 def table_names(tables: Mapping[str, pd.DataFrame]) -> Sequence[str]:

@@ -8,16 +8,20 @@ from typing import Any
 import pandas as pd
 
 from scoring.report.findings import Findings, title_of
-from scoring.statistics.clustered_errors import FEW_CLUSTERS, WILD_DRAWS
+from scoring.statistics.clustered_errors import LEAST_GROUPS
+from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL
-from scoring.statistics.multiplicity import PERMUTATIONS
-from scoring.statistics.subgroups import THESE_ITEMS
+from scoring.statistics.omnibus import PERMUTATIONS
 
 _METHOD_REFERENCES = (
     ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MTPA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),
     ("cameron2011", "Cameron, Gelbach and Miller", "Robust Inference With Multiway Clustering", "JBES 29", 2011),
-    ("mackinnon2021", "MacKinnon, Nielsen and Webb", "Wild Bootstrap and Asymptotic Inference With Multiway Clustering",
-     "JBES 39", 2021),
+    ("bell2002", "Bell and McCaffrey", "Bias reduction in standard errors for linear regression with multi-stage "
+     "samples", "Survey Methodology 28", 2002),
+    ("zou2008", "Zou and Donner", "Construction of confidence limits about effect measures: a general approach",
+     "Statistics in Medicine 27", 2008),
+    ("pustejovsky2018", "Pustejovsky and Tipton", "Small-Sample Methods for Cluster-Robust Variance Estimation and "
+     "Hypothesis Testing in Fixed Effects Models", "JBES 36", 2018),
     ("owen2007", "Owen", "The pigeonhole bootstrap", "Annals of Applied Statistics 1", 2007),
     ("lan1983", "Lan and DeMets", "Discrete Sequential Boundaries for Clinical Trials", "Biometrika 70", 1983),
     ("holm1979", "Holm", "A simple sequentially rejective multiple test procedure", "Scand. J. Statistics 6", 1979),
@@ -60,25 +64,16 @@ def _paragraph(found: Findings) -> str:
 
 def _intervals(effects: pd.DataFrame) -> Iterator[str]:
     """How the intervals of this run were made."""
-    methods = effects[["people_method", "items_method"]].astype(str)
-    if (methods == "t").any(axis=None):
+    made = set(effects[["people_method", "items_method"]].astype(str).to_numpy().ravel())
+    if made & {"t", "score"}:
         yield (
             "Intervals are at 95 %: for people like these on these items they are clustered on persona, for items like "
-            "these too two-way on persona and item group (Cameron, Gelbach and Miller 2011), with Student's t."
+            "these too two-way on persona and item group (Cameron, Gelbach and Miller 2011), bias-reduced with the "
+            "degrees of freedom of Bell and McCaffrey (2002)"
+            + (", within the bounds of the score (Newcombe 1998; Zou and Donner 2008)." if "score" in made else ".")
         )
-    for column, scope in (("people_method", "for these items"), ("items_method", "for items like these too")):
-        if (methods[column] == "wild").any():
-            few = "; ".join(_few(effects[methods[column] == "wild"]))
-            yield (
-                f"The intervals {scope} of {few} have fewer than {FEW_CLUSTERS} clusters on a side and are those of "
-                f"the wild cluster bootstrap with the null imposed, Webb weights and {WILD_DRAWS:,} draws (MacKinnon, "
-                "Nielsen and Webb 2021)."
-            )
-
-
-def _few(effects: pd.DataFrame) -> list[str]:
-    pairs = effects[["model", "benchmark"]].astype(str).drop_duplicates()
-    return [f"{model} on {title_of(benchmark)}" for model, benchmark in pairs.itertuples(index=False)]
+    if "bound" in made:
+        yield "Where nothing varied, the limits are a bound on Δ and no interval."
 
 
 def _many_items(found: Findings) -> Iterator[str]:
@@ -105,10 +100,12 @@ def _levels(found: Findings) -> Iterator[str]:
         f"We compared levels of {', '.join(found.slicing.attributes)}; each gap to everybody else, on the items that "
         "both have, was tested within its family (model × benchmark × attribute), with Holm-adjusted p (Holm 1979) and "
         "Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within survey "
-        f"({PERMUTATIONS:,} permutations). Levels under {found.slicing.min_n} people were not tested."
+        f"({PERMUTATIONS:,} permutations, studentised), and a cluster-robust Wald test speaks of items like these "
+        f"(Pustejovsky and Tipton 2018). Levels under {found.slicing.min_n} people were not tested."
     )
     if narrow:
-        yield "Gaps on fewer than ten item groups are clustered on persona alone and speak of these items only."
+        few = f"Gaps on fewer than {LEAST_GROUPS} item groups"
+        yield f"{few} are clustered on persona alone and speak of these items only."
 
 
 def _invalid(effects: pd.DataFrame) -> Iterator[str]:

@@ -13,8 +13,9 @@ from rich.text import Text
 from scoring.report.findings import Findings, direction_of
 from scoring.report.numbers import count, half_width, interval, number, p_value, percent, signed
 from scoring.report.paper import TITLES, paper_grid
+from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL
-from scoring.statistics.subgroups import MEASURES, THESE_ITEMS
+from scoring.statistics.subgroups import MEASURES
 
 SIGNIFICANT = 0.05
 

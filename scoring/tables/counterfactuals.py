@@ -66,8 +66,8 @@ def _rows(part: Part, matched: pd.DataFrame) -> list[dict[str, object]]:
         slices = [("any", of_trait), *of_trait.groupby("to")]
         for value, rows in slices if len(slices) > 2 else slices[1:]:
             estimate = effect_of(part.of(as_effect(rows, rows["one"], rows["two"])))
-            error, freedom = estimate.people_error, estimate.clusters - 1
-            p = two_sided_p(estimate.effect / error, freedom) if error > 0 and freedom > 0 else float("nan")
+            error, freedom = estimate.people_error, estimate.people_freedom
+            p = two_sided_p(estimate.effect / error, freedom) if error > 0 else float("nan")
             weight = part.weights_of(rows["persona_id"])
             shift = weighted_mean((rows["two"] - rows["one"]).abs().to_numpy(), weight)
             kept = {name: each for name, each in asdict(estimate).items() if name in _FIELDS}

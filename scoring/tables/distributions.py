@@ -128,10 +128,11 @@ def _cells(draws: _Draws, people: list[Codes], alone: list[Codes], size: int, se
     for number, members in enumerate(blocks):
         block_of[members] = number
     found: list[tuple[int, int, float, float]] = []
-    noise = np.zeros(len(draws.items))
+    noise = np.full(len(draws.items), np.nan)
+    counts = np.array([len(base) for base in alone], dtype=float)
     for number, (item, own, base) in enumerate(zip(draws.items, people, alone, strict=True)):
         without, variance = jackknifed(item, *draws.some(base))
-        noise[number] = 0.0 if math.isnan(variance) else variance
+        noise[number] = variance
         of_block = block_of[draws.person[own]]
         for block in range(len(blocks)):
             rows = own[of_block == block][: len(base)]
@@ -143,7 +144,7 @@ def _cells(draws: _Draws, people: list[Codes], alone: list[Codes], size: int, se
     groups = pd.DataFrame({"item_id": [item.id for item in draws.items], "group": [item.group for item in draws.items]})
     person, item_code = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
     empty = np.zeros((len(blocks), 0))
-    return Cells(names, groups, person, item_code, table[:, 2], table[:, 3], noise, empty, ())
+    return Cells(names, groups, person, item_code, table[:, 2], table[:, 3], True, noise, counts, empty, ())
 
 
 def _blocks(cluster: pd.Series, size: int, seed: int) -> tuple[list[Codes], list[str]]:

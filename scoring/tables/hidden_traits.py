@@ -15,7 +15,7 @@ from personas.errors import InputError
 from personas.people.respondents import Respondents
 from personas.traits import Trait
 from scoring.benchmarks.trait_inference import ORDINAL_PART, TOLD_PARTS, positions
-from scoring.statistics.clustered_errors import LEVEL, t_interval
+from scoring.statistics.clustered_errors import LEVEL, Variance, t_interval
 from scoring.statistics.levels import ALL, HIDDEN_UNDER
 from scoring.statistics.pairs import Scores, factorized, parts
 from scoring.statistics.weights import weighted_mean
@@ -141,7 +141,7 @@ def _interval(values: Floats, weight: Floats, cluster: NDArray[np.int64]) -> tup
     residual = np.bincount(cluster, weights=weight * (values - mean))
     size = len(residual)
     variance = size / (size - 1) * float(residual @ residual) / weight.sum() ** 2 if size > 1 else math.nan
-    found = t_interval(mean, variance if variance > 0 else math.nan, size - 1)
+    found = t_interval(mean, Variance(variance if variance > 0 else math.nan, size - 1))
     return found.low, found.high
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scoring.statistics.clustered_errors import t_interval
+from scoring.statistics.clustered_errors import Variance, t_interval
 from scoring.statistics.effect import Contributions, estimate
 from scoring.statistics.levels import ALL, levels_of, shown_levels
 from scoring.statistics.pairs import Part, Scores, parts
@@ -39,7 +39,7 @@ def score_table(scores: Scores, by: Sequence[str], seed: int = 0) -> pd.DataFram
 def _rows(part: Part, people: NDArray[np.bool_], seed: int) -> Iterator[dict[str, object]]:
     found = part.pairs()
     weight = part.weights_of(found.people["persona_id"])
-    of_nobody = replace(found, b=np.zeros_like(found.b), noise=np.zeros_like(found.noise))  # then Δ is the score
+    of_nobody = replace(found, b=np.zeros_like(found.b), sampled=False)  # then Δ is the score
     for column, cells in (("persona", of_nobody), ("delta", found)):
         of = estimate(Contributions.of(cells, weight), people, (math.nan, math.nan), seed)
         values = {"value": of.effect, "low": of.items_low, "high": of.items_high}
@@ -49,6 +49,6 @@ def _rows(part: Part, people: NDArray[np.bool_], seed: int) -> Iterator[dict[str
     value, groups = float(total.sum() / share.sum()), int((share > 0).sum())
     residual = (total - value * share) / share.sum()
     variance = groups / (groups - 1) * float(residual @ residual) if groups > 1 else math.nan
-    low, high = t_interval(value, variance, groups - 1)[1:3]
+    low, high = t_interval(value, Variance(variance, groups - 1))[1:3]
     size = {"personas": of.personas, "items": of.items}
     yield {"column": "baseline", **size, "value": value, "low": low, "high": high}

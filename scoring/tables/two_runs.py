@@ -93,5 +93,6 @@ def as_effect(rows: pd.DataFrame, one: pd.Series, two: pd.Series) -> pd.DataFram
     Each persona and item become an item of their own in the baseline's eyes, and keep their persona and group clusters.
     """
     trial = rows["persona_id"].astype(str) + "\x1f" + rows["item_id"].astype(str)
-    shared = rows.drop(columns=["one", "two"]).assign(item_id=trial)
+    # the noise of either answer is in how persona clusters differ: neither is a baseline that all share
+    shared = rows.drop(columns=["one", "two", "sampled"], errors="ignore").assign(item_id=trial)
     return pd.concat([shared.assign(persona_id="", value=one), shared.assign(value=two)], ignore_index=True)
