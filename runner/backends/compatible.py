@@ -2,9 +2,11 @@
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import aiohttp
 
+from runner.backends.alternatives import TopLogprobs
 from runner.backends.base import Answer, Learn
 from runner.backends.chat_completions import body, read
 from runner.backends.connection import open_session
@@ -31,6 +33,7 @@ class CompatibleBackend:
         self._key = api_key(section)
         self._timeout = timeout(section.timeout)
         self._learn = learn
+        self._top = TopLogprobs()
 
     async def answer(self, request: Request) -> Answer:
         """POST one chat completion."""
@@ -40,8 +43,12 @@ class CompatibleBackend:
         session = self._session(endpoint)
         endpoint.in_flight += 1
         began = time.monotonic()
+
+        async def ask(top: int) -> dict[str, Any]:
+            return await post_json(session, endpoint.url, canonical(body(self._model, request, top)), self._learn)
+
         try:
-            reply = await post_json(session, endpoint.url, canonical(body(self._model, request)), self._learn)
+            reply = await self._top.asked(request, ask)
         finally:
             endpoint.in_flight -= 1
         return read(reply, request, round(1000 * (time.monotonic() - began)))

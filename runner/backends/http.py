@@ -91,7 +91,7 @@ def not_connected(url: str, error: aiohttp.ClientConnectionError) -> BackendErro
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return ModelUnavailable("certificate", f"{url}: its certificate is not trusted ({error.certificate_error})")
     if isinstance(error, aiohttp.ClientConnectorSSLError) and "WRONG_VERSION_NUMBER" in str(error):
-        return ModelUnavailable("TLS", f"{url}: the server does not speak TLS; if it is meant to, write http://")
+        return ModelUnavailable("TLS", f"{url}: the server does not speak TLS: write http:// in base_urls")
     if isinstance(error, aiohttp.ClientProxyConnectionError):
         return Transient(
             "connection", f"{url}: the proxy {error.host}:{error.port} cannot be reached: {error.strerror}"

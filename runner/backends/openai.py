@@ -8,6 +8,7 @@ import aiohttp
 import openai
 
 from personas.errors import InputError
+from runner.backends.alternatives import TopLogprobs
 from runner.backends.base import Answer, Learn
 from runner.backends.chat_completions import body, read
 from runner.backends.connection import proxy_for
@@ -27,6 +28,7 @@ class OpenAIBackend:
         self._section = section
         self._key = api_key(section)
         self._learn = learn
+        self._top = TopLogprobs()
         self._client: openai.AsyncOpenAI | None = None
 
     async def answer(self, request: Request) -> Answer:
@@ -34,10 +36,15 @@ class OpenAIBackend:
         if request.kind == "loglik":
             raise BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
         began = time.monotonic()
-        try:
-            raw = await self.client().chat.completions.with_raw_response.create(**body(self._section.id, request))
-        except openai.APIError as error:
-            raise as_backend_error(error) from None
+
+        async def ask(top: int) -> Any:
+            try:
+                create = self.client().chat.completions.with_raw_response.create
+                return await create(**body(self._section.id, request, top))
+            except openai.APIError as error:
+                raise as_backend_error(error) from None
+
+        raw = await self._top.asked(request, ask)
         self._learn(raw.headers)
         # the body as it came: the SDK's typed reply costs as much again as the request
         reply = json_object(str(raw.http_response.url), raw.http_response.content)

@@ -12,8 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from personas.errors import InputError, nearest
+from personas.people.allocation import Allocation
 from personas.people.respondents import Respondents
-from personas.people.sample import Allocation, deviation, sample, split
+from personas.people.sample import deviation, sample, split
 from personas.prompt.render import Format, Frame, Variant, render
 from personas.prompt.trait_sets import chosen_traits
 from personas.release.card import dataset_card

@@ -40,11 +40,21 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     if cached := state.caching.sentence():
         out.print(f"{cached}.", highlight=False, soft_wrap=True)
     try:
+        _say_what_is_missing(study, state)
         _say_what_is_found(study, state)
     finally:  # why models stopped is said also where there is nothing to report on
         for sentence in [*state.remarks, *_endings(state)]:
             err.print(escape(sentence), highlight=False, soft_wrap=True)
     return state.exit_code
+
+
+def _say_what_is_missing(study: Study, state: "State") -> None:
+    """What a report would open with, where none follows."""
+    from runner.store.completeness import of_last_run
+    from scoring.report.terminal import print_incomplete
+
+    if state.interrupted or not study.shard.whole:
+        print_incomplete(out, of_last_run(study.database).sentence)
 
 
 def _say_what_is_found(study: Study, state: "State") -> None:

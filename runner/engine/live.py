@@ -6,7 +6,6 @@ import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 
 from runner.backends.base import Batching, Remarking, combined
 from runner.backends.catalogue.prices import cost, most_output_tokens, worst_cost, worst_prompt_tokens
@@ -17,7 +16,7 @@ from runner.backends.waiting import in_words
 from runner.engine.budget import Budget, BudgetReached
 from runner.engine.context import Context
 from runner.engine.limits import Admission, Breaker, Gate, Rates
-from runner.engine.pilot import REQUESTS, verdict
+from runner.engine.pilot import REQUESTS, letters_verdict, verdict
 from runner.engine.recorder import Judge, Recorder
 from runner.engine.trials import Asked, AskedModel, blocks
 from runner.store.database import when_free
@@ -81,8 +80,8 @@ class ModelRun(Recorder):
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:
         """The trials to ask, a few hundred at a time."""
-        trials = islice(self._context.crossing.trials(self._model), self._context.options.limit)
-        for block in blocks(trials):
+        context = self._context
+        async for block in context.pace.blocks(context.crossing, self._model, context.options.limit):
             yield block
 
     def _limits(self) -> dict[str, float | None]:
@@ -97,6 +96,8 @@ class ModelRun(Recorder):
             async for block in self._blocks():
                 self._deferred += await self._take(block)
             await self._settle()
+            if self._pilot and (reason := letters_verdict(self._pilot)):  # a short run: few answers are enough for this
+                self._halt(reason)
             await self._note_exactness()
         finally:
             letting_go.cancel()

@@ -134,6 +134,14 @@ class State:
             return 4
         return 3 if self.total("failed") or self.stopped else 0
 
+    def ending(self, limit: int | None = None) -> str:
+        """Why the run ended before everything was asked, as its reports say it; "" where it was not cut short."""
+        said = ["interrupted"] if self.interrupted else []
+        said += ["stopped by the budget"] if self.over_budget else []
+        said += [f"{name} stopped early" for name in self.stopped]
+        said += [f"stopped by --limit {limit}"] if limit is not None and self.left_over else []
+        return "; ".join(said)
+
     def beat(self) -> str:
         """The state as the heartbeat column keeps it."""
         rows = [

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.engine.state import Caching, caching, counted
+from runner.store.completeness import of_last_run
 from runner.store.database import database_errors, file_size, open_database
 
 
@@ -42,6 +43,7 @@ class Status:
     bytes: int = 0
     jobs: list[str] = field(default_factory=list)
     caching: Caching = field(default_factory=Caching)
+    incomplete: str = ""
 
     @property
     def seconds(self) -> float:
@@ -66,7 +68,8 @@ class Status:
         size = f"{self.bytes / 1e6:,.1f} MB on the disk"
         if self.scores:
             size += f", {self.bytes / self.scores:,.0f} MB a million trials"
-        found = [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
+        found = [self.incomplete] if self.incomplete else []
+        found += [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
         if not self.run:
             return [*found, "no run yet"]
         if self.beat.get("merged"):
@@ -104,7 +107,7 @@ def read_status(path: Path) -> Status:
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
         connection.close()
-    return found
+    return replace(found, incomplete=of_last_run(path).sentence)
 
 
 def last_run(connection: sqlite3.Connection) -> Status:

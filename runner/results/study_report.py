@@ -1,7 +1,7 @@
 """The findings of a study, from its database."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,8 @@ from pydantic import ValidationError
 from personas.errors import MachineError
 from personas.prompt.trait_sets import trait_sets
 from runner.engine.target import target_of
+from runner.store.completeness import of_scores
+from runner.store.runs import SelectionRows
 from runner.store.scores import (
     last_selection,
     load_about,
@@ -20,6 +22,7 @@ from runner.store.scores import (
     load_gold,
     load_items,
     load_levels,
+    load_mass,
     load_scores,
     load_stated_shares,
 )
@@ -61,6 +64,7 @@ def study_findings(study: Study) -> Findings:
             "distributions": distribution_table(
                 found, load_distributions(study.database), slicing.by, study.study.seed
             ),
+            "letters": load_mass(study.database, selection),
         },
     )
 
@@ -72,7 +76,7 @@ def paper_scores(study: Study, slicing: Slicing) -> pd.DataFrame:
     return score_table(replace(slicing, by=by, pairs=()).parts(scores), by, slicing.seed)
 
 
-def _target(study: Study, scores: pd.DataFrame, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None) -> pd.DataFrame:
     """Where a targeted run stands; empty without a target."""
     target = target_of(study)
     if target is None or selection is None:
@@ -90,7 +94,7 @@ def _traits(study: Study, scores: pd.DataFrame, found: Sequence[Part]) -> pd.Dat
     return trait_table(found, everyone, shown, study.study.seed)
 
 
-def _stated_shares(study: Study, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+def _stated_shares(study: Study, selection: SelectionRows | None) -> pd.DataFrame:
     """What models say of whole populations, where they were asked."""
     answers = load_stated_shares(study.database, selection)
     return answers if answers.empty else stated_share_table(answers, load_everyone(study, lambda line: None))
@@ -134,6 +138,7 @@ def about(study: Study, scores: pd.DataFrame, benchmarks: Sequence[Benchmark]) -
         "name": study.study.name,
         "sampling": _sampling(study),
         "trials": len(scores),
+        "incomplete": of_scores(study.database, scores).sentence,
         "data": [{"title": each.title, "licence": each.licence, "citation": each.citation} for each in data],
         "declared": declared(found["study"], study),
     }

@@ -7,7 +7,7 @@ import threading
 import time
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,7 +92,7 @@ class Known(NamedTuple):
 
 
 _COMPLETION = (
-    "id key model persona_text item_text system_text answer letters finish "
+    "id key model persona_text item_text system_text answer letters mass ceiling finish "
     "prompt_tokens completion_tokens reasoning_tokens cached_tokens micro_usd saved_micro_usd latency_ms"
 ).split()
 _SCORE = (
@@ -135,10 +135,13 @@ class ResultCache:
 
     def responses(self, ids: Iterable[int], loglik: bool = False) -> dict[int, Known]:
         """The responses of these completions; `loglik` says that their numbers are log-likelihoods, not letters."""
-        sql = "SELECT id, answer, letters, finish FROM completion WHERE id IN ({})"
+        sql = "SELECT id, answer, letters, finish, ceiling FROM completion WHERE id IN ({})"
         with database_errors(self.path):
             rows = list(select_many(self.connection, sql, ids))
-        return {row: Known(row, _response(answer, blob, finish, loglik)) for row, answer, blob, finish in rows}
+        return {
+            row: Known(row, _response(answer, blob, finish, ceiling, loglik))
+            for row, answer, blob, finish, ceiling in rows
+        }
 
     def scored(self, model: int, persona: int, variant: int) -> dict[tuple[int, ...], ScoreState]:
         """(item, rotation, replicate) → (completion, scorer version, value, status) of this persona's scores."""
@@ -274,8 +277,8 @@ class ResultCache:
 
 
 def pack(values: Sequence[float] | None) -> bytes | None:
-    """Numbers as the file keeps them: float32, in the machine's (little-endian) order."""
-    return None if values is None else array("f", values).tobytes()
+    """Numbers as the file keeps them: float32, in the machine's (little-endian) order; NULL where there are none."""
+    return array("f", values).tobytes() if values else None
 
 
 def unpack(blob: bytes | None) -> tuple[float, ...] | None:
@@ -287,13 +290,14 @@ def as_stored(response: Response) -> Response:
     """The response as a later look-up gives it, so that a score does not depend on when it was made; without a key
     that an endpoint echoes."""
     text = response.text and scrub(without_surrogates(response.text))
+    letters, logliks = unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks))
     finish = scrub(response.finish)
-    return Response(text, unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks)), finish)
+    return replace(response, text=text, letter_logprobs=letters, logliks=logliks, finish=finish)
 
 
-def _response(answer: str | None, blob: bytes | None, finish: str, loglik: bool) -> Response:
+def _response(answer: str | None, blob: bytes | None, finish: str, ceiling: float | None, loglik: bool) -> Response:
     numbers = unpack(blob)
-    return Response(answer, None if loglik else numbers, numbers if loglik else None, finish)
+    return Response(answer, None if loglik else numbers, numbers if loglik else None, finish, ceiling)
 
 
 def _completion_row(number: int, each: Completion, texts: dict[str, int]) -> tuple[Any, ...]:
@@ -308,6 +312,8 @@ def _completion_row(number: int, each: Completion, texts: dict[str, int]) -> tup
         texts[each.system_text],
         response.text,
         pack(numbers),
+        response.mass,
+        response.ceiling,
         response.finish,
         usage.prompt_tokens,
         usage.completion_tokens,

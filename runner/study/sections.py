@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from personas.people.sample import Allocation, Weights
+from personas.people.allocation import Allocation
+from personas.people.sample import Weights
 from personas.prompt.render import Frame, Placement, Variant
 from scoring.answers.items import Ask
 
@@ -83,14 +84,25 @@ class VariantSection(Section):
 
 
 class BenchmarkSection(Section):
-    """[[benchmarks]]: what is asked; `groups` whole item groups, all of them if absent."""
+    """[[benchmarks]]: what is asked; `groups` whole item groups, all of them if absent. `per_person` of these are asked
+    of each person, all of them if absent; the baseline and the neutral control are asked all."""
 
     name: str
     part: str | None = None
     groups: int | None = Field(None, gt=0)
+    per_person: int | None = Field(None, gt=0)
     ask: Ask | None = None
     rotations: int = Field(1, gt=0)
     judge: str | None = None
+
+    @model_validator(mode="after")
+    def _deals_what_it_has(self) -> Self:
+        if self.groups and self.per_person and self.per_person > self.groups:
+            raise ValueError(
+                f"benchmark {self.name!r}: per_person = {self.per_person}, but groups = {self.groups}; ask each person "
+                "no more groups than there are"
+            )
+        return self
 
 
 class Price(Section):

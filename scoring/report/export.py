@@ -9,11 +9,13 @@ import pandas as pd
 from personas.errors import MachineError
 from scoring.report.numbers import cell, interval
 from scoring.report.paper import TITLES, paper_grid
-from scoring.statistics.subgroups import MEASURES
 
 
-def write_tables(database: Path, tables: Mapping[str, pd.DataFrame], suffix: str) -> list[Path]:
+def write_tables(database: Path, tables: Mapping[str, pd.DataFrame], suffix: str, incomplete: str = "") -> list[Path]:
     """Write every table that has rows as NAME.TABLE.SUFFIX beside NAME.sqlite; `suffix` is csv, parquet or tex.
+
+    What is missing of a run that is not whole opens each file: in CSV as a comment line (`comment="#"` in pandas), in
+    LaTeX as a comment and in the caption; in Parquet it is in `DataFrame.attrs["incomplete"]`.
 
     Returns what was written. Raises MachineError where the disk refuses.
     """
@@ -24,7 +26,7 @@ def write_tables(database: Path, tables: Mapping[str, pd.DataFrame], suffix: str
             continue
         path = database.with_suffix(f".{name}.{suffix}")
         try:
-            write(table, path)
+            write(table, path, incomplete)
         except OSError as error:
             raise MachineError(f"{path}: cannot be written ({error.strerror})") from None
         written.append(path)
@@ -41,21 +43,28 @@ def write_text(path: Path, text: str) -> Path:
     return path
 
 
-def _csv(table: pd.DataFrame, path: Path) -> None:
-    table.to_csv(path, index=False)
+def _csv(table: pd.DataFrame, path: Path, incomplete: str) -> None:
+    first = f"# {incomplete}\n" if incomplete else ""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(first)
+        table.to_csv(file, index=False)
 
 
-def _parquet(table: pd.DataFrame, path: Path) -> None:
+def _parquet(table: pd.DataFrame, path: Path, incomplete: str) -> None:
+    if incomplete:
+        table = table.copy(deep=False)
+        table.attrs = {"incomplete": incomplete}
     table.to_parquet(path, index=False)
 
 
-def _latex(table: pd.DataFrame, path: Path) -> None:
-    path.write_text(latex_table(path.stem.rsplit(".", 1)[-1], table), encoding="utf-8")
+def _latex(table: pd.DataFrame, path: Path, incomplete: str) -> None:
+    path.write_text(latex_table(path.stem.rsplit(".", 1)[-1], table, incomplete), encoding="utf-8")
 
 
-def latex_table(name: str, table: pd.DataFrame) -> str:
+def latex_table(name: str, table: pd.DataFrame, incomplete: str = "") -> str:
     """A booktabs table of the few columns that a paper shows, each interval beside its number; all of an unknown one.
 
+    What is missing of a run that is not whole opens the file and the caption.
     Needs \\usepackage{booktabs}.
     """
     if name in TITLES:
@@ -67,20 +76,20 @@ def latex_table(name: str, table: pd.DataFrame) -> str:
             low, high = (table[f"{_INTERVALS[column]}{side}"].astype(float) for side in ("low", "high"))
             shown[column] = [interval(*pair) for pair in zip(low, high, strict=True)]
         else:
-            shown[_HEADINGS.get(column, column.replace("_", " "))] = [
-                MEASURES.get(value, value) if column == "measure" else cell(column, value) for value in table[column]
-            ]
+            shown[_HEADINGS.get(column, column.replace("_", " "))] = [cell(column, value) for value in table[column]]
     caption, align = TITLES.get(name, name.replace("_", " ")), "".join("r" if each else "l" for each in numeric)
+    caption = f"{incomplete}. {caption}" if incomplete else caption
     text: str = shown.to_latex(index=False, escape=True, caption=caption, position="tbp", column_format=align)
     for character, command in _COMMANDS.items():
         text = text.replace(character, command)
-    return "% \\usepackage{booktabs}\n" + re.sub(r"(?<![\w-])-(?=\d)", "$-$", text)
+    first = f"% {incomplete}\n" if incomplete else ""
+    return first + "% \\usepackage{booktabs}\n" + re.sub(r"(?<![\w-])-(?=\d)", "$-$", text)
 
 
 _COMMANDS = {"Δ": r"$\Delta$", "×": r"$\times$", "−": "$-$", "–": "--", "≥": r"$\geq$", "±": r"$\pm$"}
 _HEADINGS = {"effect": "Δ", "with_persona": "with", "personas": "n", "gap_holm": "p (Holm)", "omnibus_p": "p"}
 _INTERVALS = {"95 % interval": "", "these items": "people_", "items too": "items_", "gap interval": "gap_"}
-_HEAD = ("model", "benchmark", "measure")
+_HEAD = ("model", "benchmark", "metric")
 _SIDES = ("without", "with_persona", "effect")
 _PRINTED: Mapping[str, tuple[str, ...]] = {
     "effects": (*_HEAD, "attribute", "level", "personas", *_SIDES, "items too", "gap", "gap interval", "gap_holm"),
@@ -97,4 +106,4 @@ _PRINTED: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-_WRITERS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {"csv": _csv, "parquet": _parquet, "tex": _latex}
+_WRITERS: Mapping[str, Callable[[pd.DataFrame, Path, str], None]] = {"csv": _csv, "parquet": _parquet, "tex": _latex}

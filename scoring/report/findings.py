@@ -13,7 +13,7 @@ from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
 from scoring.statistics.power import component_table
 from scoring.statistics.sequential import UNFINISHED
-from scoring.statistics.subgroups import MEASURES, Slicing, effect_tables
+from scoring.statistics.subgroups import MEASURES, Slicing, effect_tables, metric_of
 from scoring.tables.bootstrap import aggregate_table, aggregates_by_category
 from scoring.tables.counterfactuals import counterfactual_table
 from scoring.tables.items_and_people import answer_table, category_table, item_table, persona_table
@@ -22,6 +22,8 @@ from scoring.tables.validity import agreement_table, recall_table, validity_tabl
 from scoring.tables.wording import control_table, ranking_table, variance_table
 
 SHOWN_ITEMS = 100
+LEAST_MASS = 0.5  # of the first token's probability
+SMALL = 0.01
 ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "→ ½ is unbiased"}
 
 
@@ -38,6 +40,11 @@ class Findings:
     slicing: Slicing
     items: pd.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def incomplete(self) -> str:
+        """What is missing of a run that is not whole, in a sentence that stands before everything else; else ""."""
+        return str(self.about.get("incomplete", ""))
 
     @property
     def effects(self) -> pd.DataFrame:
@@ -82,9 +89,12 @@ def findings(
         "personas": persona_table(found, slicing.columns),
         **further(found),
     }
-    table = effects.effects
+    names = {(part.model, part.benchmark, name): metric_of(part, name) for part in found for name in MEASURES}
+    tables = {name: _with_metric(table, names) for name, table in tables.items()}
+    table = tables["effects"]
     sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
-    warnings = (*_about_target(tables.get("target")), *_warnings(scores, table))
+    about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
+    warnings = (*_about_target(tables.get("target")), *about_letters, *_warnings(scores, table))
     about = {"asked": _asked(scores), **about}
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
 
@@ -102,6 +112,16 @@ def _asked(scores: pd.DataFrame) -> str:
     return f"{text}; personas were written as {', '.join(formats)}." if any(formats) else f"{text}."
 
 
+def _with_metric(table: pd.DataFrame, names: Mapping[tuple[str, str, str], str]) -> pd.DataFrame:
+    """The table with a column `metric` behind `measure`: how answers became its numbers, in words."""
+    if not {"model", "benchmark", "measure"} <= set(table.columns):
+        return table
+    keys = zip(*(table[name].astype(str) for name in ("model", "benchmark", "measure")), strict=True)
+    table = table.copy()
+    table.insert(table.columns.get_loc("measure") + 1, "metric", [names.get(key, MEASURES[key[2]]) for key in keys])
+    return table
+
+
 def _about_target(target: pd.DataFrame | None) -> Iterator[str]:
     """Which intervals hold in a run that was looked at while it ran."""
     if target is None or target.empty:
@@ -113,6 +133,28 @@ def _about_target(target: pd.DataFrame | None) -> Iterator[str]:
         "The intervals that hold under this looking are those of the table of rounds: all looks together have 95 %. "
         f"The others are 95 % intervals that take the number of answers as given.{rest}"
     )
+
+
+def _about_letters(letters: pd.DataFrame) -> Iterator[str]:
+    """Where letter probabilities are a small part of what the model would say, or are not all there."""
+    for _, row in letters.iterrows():
+        name = f"{row['model']} on {title_of(str(row['benchmark']))}"
+        if row["without"]:
+            asked = int(row["answers"] + row["without"])
+            yield (
+                f"{name}: {int(row['without']):,} of {asked:,} answers came without probabilities; they count as no "
+                "probabilities, and their text is not scored."
+            )
+        if row["answers"] and row["mass"] < LEAST_MASS:
+            yield (
+                f"{name}: the letters held {row['mass']:.1%} of the first token's probability on average; what is "
+                "compared is a small part of what the model would say."
+            )
+        if row["hidden"] and row["ceiling"] > SMALL:
+            yield (
+                f"{name}: in {row['hidden']:.0%} of the answers the endpoint did not show every letter; one that was "
+                f"not shown may have had up to {row['ceiling']:.3f}."
+            )
 
 
 def _overall(effects: pd.DataFrame) -> Any:
@@ -133,7 +175,7 @@ def direction_of(benchmark: str) -> str:
 
 def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
     """What this run could not have found, in words: the effect itself, then each attribute's gaps."""
-    name = f"{row['model']} on {title_of(str(row['benchmark']))}, by {MEASURES[row['measure']]}"
+    name = f"{row['model']} on {title_of(str(row['benchmark']))}, by {row['metric']}"
     if np.isnan(row["invalid_without"]):
         return [f"{name}: nothing was asked without a persona, so there is no Δ; its own table has its scores."]
     if not row["pairs"]:

@@ -30,9 +30,13 @@ _METHOD_REFERENCES = (
 
 
 def methods_text(found: Findings) -> str:
-    """Markdown: the paragraph, declared against looked at, prompts, BibTeX."""
+    """Markdown: the paragraph, declared against looked at, prompts, BibTeX; what is missing stands first."""
+    missing = [f"**{found.incomplete}**"] if found.incomplete else []
     return (
-        "\n\n".join(["# Methods", _paragraph(found), *_declared(found), *_prompts(found), *_references(found)]) + "\n"
+        "\n\n".join(
+            [*missing, "# Methods", _paragraph(found), *_declared(found), *_prompts(found), *_references(found)]
+        )
+        + "\n"
     )
 
 

@@ -14,7 +14,6 @@ from scoring.report.figures import figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.methods import bibtex
 from scoring.report.numbers import cell
-from scoring.statistics.subgroups import MEASURES
 
 SHOWN_PERSONAS = 200
 MAP = "world_110m"
@@ -31,7 +30,7 @@ _SECTIONS = (
     ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
     ("categories", "Item categories", ("categories", "aggregates_by_category")),
     ("formats", "Formats and rotations", ("formats", "rankings")),
-    ("validity", "Answers that could not be scored", ("validity", "agreement", "recall")),
+    ("validity", "Answers that could not be scored", ("letters", "validity", "agreement", "recall")),
 )
 _TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
@@ -49,6 +48,7 @@ _TITLES = {
     "counterfactuals": "One trait changed in the same respondent: average marginal component effects",
     "formats": "How much of Δ's variance is wording, rotation and replicate",
     "rankings": "Agreement of the subgroup ranking between formats (Kendall's τ)",
+    "letters": "What the letters held of the first token's probability",
     "validity": "Unparsed, refused and failed answers; scores with them left out and as wrong",
     "agreement": "How often the text's letter is the likeliest letter",
     "recall": "Recall per option slot",
@@ -58,7 +58,7 @@ _OVERALL = [
     *(
         "model",
         "benchmark",
-        "measure",
+        "metric",
         "personas",
         "clusters",
         "effective",
@@ -71,7 +71,7 @@ _OVERALL = [
     *("invalid_without", "invalid_with", "effect_as_wrong", "as_wrong_low", "as_wrong_high"),
 ]
 _GAPS = [
-    *("model", "benchmark", "measure", "attribute", "level", "personas", "effect", "people_low", "people_high"),
+    *("model", "benchmark", "metric", "attribute", "level", "personas", "effect", "people_low", "people_high"),
     *(
         "items_low",
         "items_high",
@@ -155,7 +155,7 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
 
 
 def _table(title: str, table: pd.DataFrame, min_n: int, whole: int) -> dict[str, Any]:
-    shown = table.drop(columns="hidden", errors="ignore")
+    shown = table.drop(columns=["hidden", *(["measure"] if "metric" in table else [])], errors="ignore")
     hidden = table["hidden"].to_numpy() if "hidden" in table else [False] * len(table)
     rows = []
     for values, is_hidden in zip(shown.itertuples(index=False, name=None), hidden, strict=True):
@@ -173,7 +173,7 @@ def _cell(name: str, value: Any, hidden: bool) -> tuple[str, bool]:
         if name in ("effective", "weight") or isinstance(value, int):
             return (f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"), True
         return ("under 5 people: hidden" if withheld else cell(name, value)), True
-    return (MEASURES.get(str(value), str(value)) if name == "measure" else str(value)), False
+    return str(value), False
 
 
 def _items(found: Findings) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The finding as tables for a terminal."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 from rich import box
@@ -15,7 +15,6 @@ from scoring.report.numbers import count, half_width, interval, number, p_value,
 from scoring.report.paper import TITLES, paper_grid
 from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL
-from scoring.statistics.subgroups import MEASURES
 
 SIGNIFICANT = 0.05
 
@@ -23,6 +22,7 @@ SIGNIFICANT = 0.05
 def print_report(console: Console, found: Findings) -> None:
     """What could be resolved first, then every table, model by model."""
     effects = found.effects
+    print_incomplete(console, found.incomplete)
     if effects.empty:
         console.print("No scores yet: nothing to report.")
         return
@@ -31,6 +31,12 @@ def print_report(console: Console, found: Findings) -> None:
     for model, part in effects.groupby("model", observed=True):
         console.rule(Text(str(model)))
         console.print(Group(*_tables(found, str(model), part)))
+
+
+def print_incomplete(console: Console, sentence: str) -> None:
+    """What is missing, before anything else; nothing of a whole run."""
+    if sentence:
+        console.print(Text(sentence, style="bold red"), soft_wrap=True)
 
 
 def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[RenderableType]:
@@ -88,7 +94,7 @@ def _overall(overall: pd.DataFrame) -> Table:
     for _, row in overall.iterrows():
         table.add_row(
             escape(f"{row['benchmark']}, {direction_of(str(row['benchmark']))}".removesuffix(", ")),
-            MEASURES[row["measure"]],
+            str(row["metric"]),
             f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
             number(row["without"]),
@@ -120,7 +126,7 @@ def _conditionings(conditionings: pd.DataFrame) -> Table:
     numbers = ["people", "items", "without", "with", "Δ", "± items too", "against", "± against"]
     table = plain_table("Δ by what is shown of a persona", caption, ["traits shown", "benchmark", "measure"], numbers)
     for _, row in conditionings.iterrows():
-        names = (escape(str(row["traits"])), escape(str(row["benchmark"])), MEASURES[row["measure"]])
+        names = (escape(str(row["traits"])), escape(str(row["benchmark"])), str(row["metric"]))
         counts = (
             f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
@@ -174,12 +180,12 @@ def _distributions(distributions: pd.DataFrame) -> Table:
 
 
 def _validity(validity: pd.DataFrame) -> Table:
-    numbers = ["unparsed", "refused", "failed", "Δ invalid", "left out", "as wrong"]
+    numbers = ["unparsed", "refused", "no probabilities", "failed", "Δ invalid", "left out", "as wrong"]
     caption = "Rates with personas; Δ of the invalid rate; mean score with invalid answers left out and counted as 0"
     table = plain_table("Answers that could not be scored", caption, ["benchmark", "of", "level"], numbers)
     for _, row in validity.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
-        rates = (percent(row[f"{name}_with"]) for name in ("unparsed", "refused", "failed"))
+        rates = (percent(row[f"{name}_with"]) for name in ("unparsed", "refused", "no_probabilities", "failed"))
         table.add_row(
             *names, *rates, signed(row["effect"]), number(row["value_left_out"]), number(row["value_as_wrong"])
         )
@@ -217,7 +223,7 @@ def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
     numbers += ["could be"] if bounded else []
     table = plain_table(f"Δ by {attribute}", caption, [attribute, "benchmark", "measure"], numbers)
     for _, row in effects.iterrows():
-        head = (escape(str(row["level"])), escape(str(row["benchmark"])), MEASURES[row["measure"]])
+        head = (escape(str(row["level"])), escape(str(row["benchmark"])), str(row["metric"]))
         if row["hidden"]:
             table.add_row(*head, "hidden", style="dim")
             continue
@@ -242,7 +248,7 @@ def _families(families: pd.DataFrame) -> Table:
         table.add_row(
             escape(str(row["attribute"])),
             escape(str(row["benchmark"])),
-            MEASURES[row["measure"]],
+            str(row["metric"]),
             f"{row['tested']}/{row['levels']}",
             p_value(row["omnibus_p"]),
             number(row["disparity"]),
@@ -253,6 +259,7 @@ def _families(families: pd.DataFrame) -> Table:
 
 def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findings) -> None:
     """The paper's tables with this run's numbers, and what this run could have found."""
+    print_incomplete(console, found.incomplete)
     for name, table in tables.items():
         caption = "This run's number with its 95 % interval for items like these too, and n; then the paper's"
         grid = paper_grid(table)
@@ -264,8 +271,12 @@ def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findin
         console.print(Text(line))
 
 
-def print_difference(console: Console, table: pd.DataFrame, weights: str = "none") -> None:
-    """What two runs or models differ by."""
+def print_difference(
+    console: Console, table: pd.DataFrame, weights: str = "none", incomplete: Iterable[str] = ()
+) -> None:
+    """What two runs or models differ by; `incomplete` says what is missing of them."""
+    for sentence in incomplete:
+        print_incomplete(console, sentence)
     first, second = table["first"].iloc[0], table["second"].iloc[0]
     shown = plain_table(
         f"{second} − {first}, on the trials that both answered",
@@ -278,7 +289,7 @@ def print_difference(console: Console, table: pd.DataFrame, weights: str = "none
         alone = row["compared"] == "baseline"
         shown.add_row(
             escape(str(row["benchmark"])),
-            MEASURES[row["measure"]],
+            str(row["metric"]),
             row["compared"],
             "–" if alone else f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",

@@ -16,7 +16,7 @@ from scoring.statistics.weights import Floats, Weights, persona_weights
 Codes = NDArray[np.int64]
 CONTROL = "neutral"
 SCORED = ("value", "expected")
-INVALID = ("unparsed", "refused", "failed")
+INVALID = ("unparsed", "refused", "no probabilities", "failed")
 WORDING = ["format", "frame", "placement", "trait_order"]
 PERSONA = ["persona_id", "cluster", "weight", "survey", "wave"]
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from personas.errors import InputError, nearest
+from scoring.answers.metrics import ANSWER, LETTER, PROBABILITIES
 from scoring.statistics.clustered_errors import detectable
 from scoring.statistics.effect import NOTHING, Contributions, contributions, effect_of, estimate, invalid_rates
 from scoring.statistics.gaps import NO_GAP, gap, on_common_items
@@ -18,7 +19,7 @@ from scoring.statistics.pairs import Part, Scores, is_invalid, parts
 from scoring.statistics.unread import AS_WRONG, Unread
 from scoring.statistics.weights import Weights
 
-MEASURES = {"value": "likeliest letter", "expected": "letter probabilities"}
+MEASURES = {"value": LETTER, "expected": PROBABILITIES}
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,13 @@ def effect_tables(scores: Scores, slicing: Slicing) -> Tables:
                 effects += [{**head, "attribute": attribute, **row} for row in rows]
                 families.append({**head, "attribute": attribute, **whole})
     return Tables(pd.DataFrame(effects), pd.DataFrame(families))
+
+
+def metric_of(part: Part, measure: str) -> str:
+    """How the answers of a part became the numbers of a measure, in words."""
+    if measure != "value" or "metric" not in part.scores:
+        return MEASURES[measure] if "expected" in part.measures else ANSWER
+    return " or ".join(sorted(str(name) for name in part.scores["metric"].unique()))
 
 
 def _invalid_by_level(part: Part, measure: str, attribute: str) -> dict[str, float]:

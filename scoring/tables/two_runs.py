@@ -7,6 +7,7 @@ import pandas as pd
 
 from scoring.statistics.effect import effect_of
 from scoring.statistics.pairs import SCORED, Part, Scores, parts
+from scoring.statistics.subgroups import metric_of
 from scoring.statistics.weights import Weights
 
 _TRIAL = ["persona_id", "item_id", "rotation", "format", "frame", "placement", "trait_order"]
@@ -39,6 +40,8 @@ def difference_table(
                 continue
             for compared, frame in _comparisons(both).items():
                 head = {"first": part.model, "second": other.model, "benchmark": part.benchmark, "measure": measure}
+                sides = dict.fromkeys(metric_of(each, measure) for each in (part, other))
+                head["metric"] = " against ".join(sides)
                 found = {**asdict(effect_of(part.of(frame))), "items": int(both["item_id"].nunique())}
                 rows.append({**head, "compared": compared, **found})
     return pd.DataFrame(rows)

@@ -12,9 +12,10 @@ from scoring.statistics.weights import Floats, weighted_mean
 
 
 def validity_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
-    """Rates of unparsed, refused and failed answers by model, benchmark, format and subgroup, without and with.
+    """Rates of unparsed, refused and failed answers, and of those without probabilities, by model, benchmark, format
+    and subgroup, without and with.
 
-    `effect` is the Δ of the rate of answers that are one of the three, with its interval for these items (`low`,
+    `effect` is the Δ of the rate of answers that are one of the four, with its interval for these items (`low`,
     `high`). `value_left_out` is the mean score with personas of the answers that were read, `value_as_wrong` with the
     others as 0. Persona weights apply to all. A level under five people is left out.
     """
@@ -31,7 +32,9 @@ def validity_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
 def _rates(part: Part) -> dict[str, float]:
     status, alone = part.scores["status"].astype(str), part.alone
     found = {
-        f"{name}_{side}": _by_persona(part.of(part.scores[rows]), (status[rows] == name).to_numpy(dtype=float))
+        f"{name.replace(' ', '_')}_{side}": _by_persona(
+            part.of(part.scores[rows]), (status[rows] == name).to_numpy(dtype=float)
+        )
         for name in INVALID
         for side, rows in (("without", alone), ("with", ~alone))
     }

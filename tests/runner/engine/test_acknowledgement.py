@@ -16,8 +16,8 @@ from runner.study.sources import Say, load_personas
 
 @pytest.fixture
 def restricted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def people(study: Study, say: Say) -> object:
-        found = load_personas(study, say)
+    def people(study: Study, say: Say, rule: int) -> object:
+        found = load_personas(study, say, rule)
         sources = {name: replace(each, restricted=True, licence="for my eyes") for name, each in found.sources.items()}
         return replace(found, sources=sources)
 
