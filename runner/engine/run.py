@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from importlib.metadata import distributions, version
+from typing import Any
 
 from personas.errors import MachineError
 from runner.backends import make_backend
@@ -15,10 +16,13 @@ from runner.engine.prepare import Prepared, prepared
 from runner.engine.state import State
 from runner.engine.target import target_of
 from runner.store.cache import ResultCache
-from runner.store.database import now
+from runner.store.database import checkpoint, now
+from runner.store.identity import Watch
 from runner.store.leases import Leases
 from runner.store.runs import NAMED
 from runner.study.config import Study
+
+WATCH_SECONDS = 0.25
 
 
 async def run(
@@ -58,27 +62,48 @@ async def _run(
 ) -> State:
     manager = prepared(study, say)
     ready = await asyncio.to_thread(manager.__enter__)
+    watch = Watch(study.database)
     try:
         if options.send:
             people = ready.crossing.respondents
             require_acknowledgement(ready.cache.connection, people, study.models, acknowledge)
         number = _begin(ready)
+        checkpoint(ready.cache.connection)
         cap = None if study.budget.usd is None else round(study.budget.usd * 1e6)
         with Leases(ready.cache.connection, study.database, number) as leases:
             context = Context(ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options)
             beat = asyncio.create_task(_heartbeat(ready.cache, number, state, stop))
+            watch.add(leases.path)
             try:
                 _refuse_pruned(ready)
-                await _run_models(context)
+                await _unless_lost(watch, _run_models(context), ready.cache)
             finally:
                 beat.cancel()
                 sql = "UPDATE run SET ended = ?, heartbeat = ? WHERE id = ?"
                 if ready.cache.error is None:
                     ready.cache.execute(sql, (now(), state.beat(), number))
     finally:
-        await asyncio.to_thread(manager.__exit__, None, None, None)
+        try:
+            await asyncio.to_thread(manager.__exit__, None, None, None)
+        finally:
+            watch.set_aside()
     state.interrupted = stop.is_set()
     return state
+
+
+async def _unless_lost(watch: Watch, models: Coroutine[Any, Any, None], cache: ResultCache) -> None:
+    """Run the models; a file that is lost ends them at once. What was answered until then still goes into its log."""
+    running = asyncio.create_task(models)
+    try:
+        while not (await asyncio.wait((running,), timeout=WATCH_SECONDS))[0]:
+            watch.check()
+    except MachineError as error:
+        cache.error = cache.error or error
+        raise
+    finally:
+        running.cancel()
+        await asyncio.wait((running,))
+    await running
 
 
 async def _run_models(context: Context) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from personas.errors import InputError
 from runner.store.database import attached, database_errors, open_database, refuse_redacted, transaction
+from runner.store.identity import identity
 from runner.store.leases import refuse_open_jobs, refuse_running
 from runner.store.runs import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
 
@@ -42,7 +43,7 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
     of ours, is redacted or is being run on, or where two files have answers of other versions of a model; MachineError
     for one that is damaged or from a newer version.
     """
-    if any(source.resolve() == into.resolve() for source in sources):
+    if into.exists() and any(identity(source) == identity(into) for source in sources):
         raise InputError(f"{into}: cannot be merged into itself; name another file with --into")
     found = Merged()
     for source in sources:
