@@ -19,6 +19,7 @@ from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, now
 from runner.store.identity import Watch
 from runner.store.leases import Leases
+from runner.store.ledger import beside_the_cap
 from runner.store.runs import NAMED
 from runner.study.config import Study
 
@@ -77,6 +78,8 @@ async def _run(
             try:
                 _refuse_pruned(ready)
                 await _unless_lost(watch, _run_models(context), ready.cache)
+                if state.over_budget:
+                    state.remarks += [f"{each}." for each in beside_the_cap(ready.cache.connection)]
             finally:
                 beat.cancel()
                 sql = "UPDATE run SET ended = ?, heartbeat = ? WHERE id = ?"

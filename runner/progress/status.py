@@ -9,6 +9,9 @@ from typing import Any
 
 from runner.engine.state import Caching, caching, counted
 from runner.store.database import database_errors, file_size, open_database
+from runner.store.ledger import accepted
+
+FEWEST = 1000  # scores, under which what they take says nothing on a million
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Status:
     bytes: int = 0
     jobs: list[str] = field(default_factory=list)
     caching: Caching = field(default_factory=Caching)
+    accepted: list[str] = field(default_factory=list)
 
     @property
     def seconds(self) -> float:
@@ -64,7 +68,7 @@ class Status:
     def lines(self) -> list[str]:
         """The account in words."""
         size = f"{self.bytes / 1e6:,.1f} MB on the disk"
-        if self.scores:
+        if self.scores >= FEWEST:
             size += f", {self.bytes / self.scores:,.0f} MB a million trials"
         found = [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
         if not self.run:
@@ -84,6 +88,7 @@ class Status:
             held = f", ${self.reserved_micro_usd / 1e6:.4f} held for requests whose cost is not known"
             spent = max(self.settled_micro_usd, self.beat.get("micro_usd", 0))
             found.append(f"${spent / 1e6:.4f} spent{held if self.reserved_micro_usd else ''}")
+        found += self.accepted
         if cached := self.caching.sentence():
             found.append(cached)
         found += self.jobs
@@ -103,6 +108,7 @@ def read_status(path: Path) -> Status:
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
+        found = replace(found, accepted=accepted(connection))
         connection.close()
     return found
 

@@ -24,6 +24,7 @@ from personas.errors import InputError, MachineError
 from personas.release.parquet import replaced
 from runner.sharing.redaction import temporary_copy
 from runner.store.database import database_errors, open_database
+from runner.store.ledger import forget_agreements, refuse_false_amounts
 from runner.study.config import Study
 from runner.study.sources import DESCRIPTIONS, described
 
@@ -235,6 +236,8 @@ def _checked_study(path: Path, target: Path, files: Mapping[str, Any]) -> Study:
         with database_errors(study.database):
             if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",) or not _is_plain(connection):
                 raise InputError(f"{path}: its database has not the tables that mtpa makes; ask for a new bundle")
+            refuse_false_amounts(connection, path)
+            forget_agreements(connection)
     finally:
         connection.close()
     return study

@@ -20,6 +20,7 @@ from runner.engine.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, together
 from runner.store.database import attached, database_errors, is_redacted, mark_redacted, open_database, transaction
 from runner.store.leases import refuse_running
+from runner.store.ledger import forget_agreements
 from runner.study.config import Study
 from runner.study.sources import load_benchmarks, load_personas
 
@@ -85,6 +86,7 @@ def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) 
             f"study as it was bundled, and mtpa {code}"
         )
     mark_redacted(connection, False)
+    forget_agreements(connection)
     sql = "SELECT count(*), coalesce(sum(finish = ?), 0) FROM main.completion"
     answers, gone = connection.execute(sql, (GONE,)).fetchone()
     return Rehydrated(len(set(numbers["persona"].values()) - {0}), answers - gone, gone)

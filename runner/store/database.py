@@ -89,7 +89,7 @@ def _migrate(connection: sqlite3.Connection, path: Path, create: bool) -> None:
         raise InputError(f"{path}: an SQLite file, but not one of mtpa's; name another database in [study] database")
     if not applied and not create:
         raise InputError(
-            f"{path}: nothing is in it: no study has run into it yet, or it is a copy that was made during a run without "
+            f"{path}: nothing is in it: no study has run into it yet, or it was copied during a run without "
             f"{path.name}{LOG}"
         )
     if known - applied:
