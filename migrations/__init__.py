@@ -56,6 +56,44 @@ def index_scores_not_ok(database: Database) -> None:
     database.execute("CREATE INDEX score_not_ok ON score (status) WHERE status != 'ok'")
 
 
+@schema(name="0003_runs_planned")
+def add_plans(database: Database) -> None:
+    """What a run planned, why it ended, and the rule by which its people were drawn (1 is that of all runs so far).
+
+    `planned` is a JSON list of objects: model, benchmark, trials and, of these, those that a target spared.
+    """
+    database.execute("ALTER TABLE run ADD COLUMN sampling INTEGER NOT NULL DEFAULT 1")
+    database.execute("ALTER TABLE run ADD COLUMN planned TEXT NOT NULL DEFAULT '[]'")
+    database.execute("ALTER TABLE run ADD COLUMN ending TEXT NOT NULL DEFAULT ''")
+    row = (
+        "json_object('model', value ->> 'model', 'benchmark', value ->> 'benchmark', 'trials', value ->> 'planned', "
+        "'spared', coalesce(value ->> 'spared', 0))"
+    )
+    rows = f"SELECT json_group_array({row}) FROM json_each(heartbeat, '$.rows')"
+    database.execute(f"UPDATE run SET planned = ({rows}) WHERE json_valid(heartbeat)")
+
+
+@schema(name="letters_mass_and_method")
+def add_mass_and_method(database: Database) -> None:
+    """What the letters held of the first token's probability, and how the answers were computed.
+
+    `mass` and `ceiling` (the most that a letter which was not shown may have had) are NULL for answers from before.
+    `method` is of the answers; `methods` is what of the model is computed otherwise than before, as JSON by kind of
+    answer. Where probabilities were asked for and none came, the sampled text had been scored in their place.
+    """
+    for statement in (
+        "ALTER TABLE completion ADD COLUMN mass REAL",
+        "ALTER TABLE completion ADD COLUMN ceiling REAL",
+        "ALTER TABLE model ADD COLUMN method TEXT NOT NULL DEFAULT ''",
+        "ALTER TABLE model ADD COLUMN methods TEXT",
+        """UPDATE score SET status = 'no probabilities', chosen_by_text = NULL, value = NULL, expected = NULL
+            WHERE status = 'ok' AND chosen_by_probability IS NULL AND chosen_by_text IS NOT NULL
+            AND model IN (SELECT id FROM model WHERE answer = 'probabilities')
+            AND item IN (SELECT id FROM item WHERE record ->> '$.ask' = 'letter')""",
+    ):
+        database.execute(statement)
+
+
 @schema(name="whole_ledger")
 def complete_ledger(database: Database) -> None:
     """What a person let go of that killed runs had reserved; and what runs without a cap spent, which no ledger had."""

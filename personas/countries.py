@@ -1,7 +1,9 @@
 """Countries: the codes that surveys use, and the names that running text has for them."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import pycountry
 
@@ -94,6 +96,40 @@ _REGIONS: Mapping[int, str] = {
 }
 _SPECIAL_NUMBERS: Mapping[int, str] = {383: "XKX", 909: "NIR"}
 
+# Numbers of ISO 3166-1 that are no longer in use, and the one that WVS has for Kosovo: people are born there still.
+_FORMER: Mapping[int, str] = {
+    200: "Czechoslovakia",
+    278: "East Germany",
+    280: "West Germany",
+    530: "the Netherlands Antilles",
+    720: "South Yemen",
+    736: "Sudan",
+    810: "the Soviet Union",
+    890: "Yugoslavia",
+    891: "Serbia and Montenegro",
+    915: "Kosovo",
+}
+
+# How surveys label countries, where neither ISO 3166 nor `_SPOKEN` spells them so.
+_CALLED: Mapping[str, str] = {
+    "bosnia herzegovina": "BIH",
+    "czech rep": "CZE",
+    "great britain": "GBR",
+    "hong kong sar": "HKG",
+    "ivory coast": "CIV",
+    "macao": "MAC",
+    "macau sar": "MAC",
+    "macedonia": "MKD",
+    "republic of korea": "KOR",
+    "slovak republic": "SVK",
+    "swaziland": "SWZ",
+    "taiwan roc": "TWN",
+    "türkiye": "TUR",
+    "united states of america": "USA",
+    "uk": "GBR",
+    "us": "USA",
+}
+
 
 @cache
 def country_name(alpha3: str) -> str:
@@ -121,6 +157,41 @@ def parse_country(code: str) -> str | None:
     return str(entry.alpha_3) if entry else None
 
 
+@cache
+def called(name: str) -> str | None:
+    """ISO 3166-1 alpha-3 of a country by its English name, as ISO, running text or a survey's label has it; else None.
+
+    >>> called("Tunisia"), called("Hong Kong SAR"), called("Yes")
+    ('TUN', 'HKG', None)
+    """
+    wanted = _folded(name)
+    spoken = {_folded(spelt): alpha3 for alpha3, spelt in _SPOKEN.items()}
+    if found := _CALLED.get(wanted) or spoken.get(wanted):
+        return found
+    entries = (
+        entry
+        for entry in pycountry.countries
+        for key in ("name", "common_name", "official_name")
+        if _folded(getattr(entry, key, "")) == wanted
+    )
+    entry = next(entries, None) if wanted else None
+    return str(entry.alpha_3) if entry else None
+
+
+def _folded(name: str) -> str:
+    """Lower case, without numbers, punctuation and "the"."""
+    words = re.sub(r"[\W\d_]+", " ", name.lower()).split()
+    return " ".join(word for word in words if word != "the")
+
+
+@cache
+def subdivision(code: str) -> str | None:
+    """The name of a region by its ISO 3166-2 code, after the code: "US-CA California"; None for another code."""
+    places: Any = pycountry.subdivisions
+    entry = places.get(code=code) if "-" in code else None
+    return f"{code} {entry.name}" if entry else None
+
+
 def country_number(alpha3: str) -> int:
     """ISO 3166-1 numeric, as the surveys code a country of birth. Raises InputError for an unknown code."""
     special = {name: number for number, name in _SPECIAL_NUMBERS.items()}
@@ -134,7 +205,7 @@ def country_number(alpha3: str) -> int:
 
 @cache
 def birthplaces() -> Mapping[int, str]:
-    """The name of every ISO 3166-1 numeric code, the surveys' specials and the M49 regions among them."""
+    """The name of every ISO 3166-1 numeric code; former countries, the surveys' specials and the M49 regions too."""
     countries = {int(entry.numeric): country_name(entry.alpha_3) for entry in pycountry.countries}
     specials = {number: country_name(name) for number, name in _SPECIAL_NUMBERS.items()}
-    return {**_REGIONS, **countries, **specials}
+    return {**_REGIONS, **_FORMER, **countries, **specials}

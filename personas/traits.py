@@ -63,7 +63,7 @@ class Trait:
     def holds(self, code: int) -> bool:
         """Whether a code is an answer on the trait's scale."""
         if self.scale:
-            return self.scale[0] <= code <= self.scale[1]
+            return self.scale[0] <= code <= self.scale[1] or code in self.labels
         return code in self.labels if self.labels else code >= 0
 
     def range(self) -> str:

@@ -1,4 +1,4 @@
-"""Stratified sampling that keeps the joint distribution, and the split into train and test."""
+"""Stratified sampling of which every prefix is a sample, and the split into train and test."""
 
 import hashlib
 from collections.abc import Sequence
@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from personas.errors import InputError
+from personas.people.allocation import SEPARATOR, Allocation, allocate, refuse_small
+from personas.people.quota import Tree
 from personas.people.respondents import Respondents
 
-Allocation = Literal["proportional", "equal"]
 Weights = Literal["none", "survey"]
-_SEPARATOR = "\x1f"
+RULE = 2  # of new studies; a study that has a run keeps the rule of its file
 
 
 def sample(
@@ -24,20 +25,27 @@ def sample(
     allocation: Allocation = "proportional",
     weights: Weights = "none",
     minimum: int = 0,
+    rule: int = RULE,
 ) -> Respondents:
-    """n respondents over the cells that `stratify` crosses; the same on every machine.
+    """n respondents over the levels that `stratify` nests, in the order in which they are to be asked; the same on
+    every machine.
 
-    `proportional` gives each cell its share by largest remainders; `equal` first shares n equally among the levels of
-    the first attribute, then proportionally within each. `minimum` is what every cell gets first, as far as it has
-    members. Inside a cell, respondents come in the order of sha256(seed, persona id), so that a larger n keeps those
-    of a smaller one wherever the cell's share grows.
+    At every prefix of that order, each level of the first attribute is within one of its share of the prefix, each
+    level of the second within one of its share of the level above, and so on (`personas.people.quota`). So a study
+    that stops early has a smaller sample of the same people, and a larger n begins with those of a smaller one.
 
-    With `weights = "survey"` a cell's share is its sum of weights, and inside it people are drawn without replacement
+    `proportional` gives each level its share of the respondents; `equal` shares the prefix equally among the levels of
+    the first attribute that have people left, then proportionally within each. `minimum` is what every cell gets first,
+    as far as it has members. Inside a cell, respondents come in the order of sha256(seed, persona id). With
+    `weights = "survey"` a level's share is its sum of weights, and inside a cell people are drawn without replacement
     with odds by weight (Efraimidis & Spirakis 2006). Such a sample stands for the population as it is: its own weights
     are 1.
 
-    Raises InputError when n is larger than the number of respondents, an attribute is unknown, or weights are asked
-    for that a survey does not have.
+    `rule` is the sampling rule: rule 1 draws the people that versions before rule 2 drew, with seats by largest
+    remainders over the joint cells, and puts them in an order whose prefixes are balanced.
+
+    Raises InputError when n is larger than the number of respondents or too small for `minimum`, an attribute is
+    unknown, or weights are asked for that a survey does not have.
     """
     if not 0 < n <= len(respondents):
         raise InputError(
@@ -47,16 +55,51 @@ def sample(
     if weighted:
         require_weights(respondents)
     cells = _cells(respondents, stratify)
-    members = cells.value_counts().sort_index()
-    mass = respondents.frame["weight"].groupby(cells.to_numpy()).sum() if weighted else members.astype(float)
-    shares = allocate(members, mass.reindex(members.index), n, allocation if stratify else "proportional", minimum)
     ranks = np.array([_rank(seed, each) for each in respondents.frame["persona_id"]], dtype="S32")
-    keys = _weighted_order(ranks, respondents.frame["weight"].to_numpy()) if weighted else ranks
+    weight = respondents.frame["weight"].to_numpy()
+    keys = _weighted_order(ranks, weight) if weighted else ranks
+    mass = weight.astype(float) if weighted else np.ones(len(respondents))
     order = np.lexsort((keys, cells.to_numpy(dtype=str)))
-    place = pd.Series(cells.to_numpy()[order]).groupby(cells.to_numpy()[order]).cumcount().to_numpy()
-    chosen = order[place < shares.loc[cells.to_numpy()[order]].to_numpy()]
-    taken = respondents.take(chosen)
+    if rule == 1:
+        taken = balanced(respondents.take(_by_largest_remainders(cells, mass, order, n, allocation, minimum)), stratify)
+    else:
+        refuse_small(cells.value_counts().clip(upper=minimum), n, minimum)
+        tree = replace(_tree(respondents, stratify, order, mass, seed), minimum=minimum, equal=allocation == "equal")
+        taken = respondents.take(tree.order(n))
     return replace(taken, frame=taken.frame.assign(weight=1.0)) if weighted else taken
+
+
+def balanced(respondents: Respondents, stratify: Sequence[str], seed: int = 0) -> Respondents:
+    """The same respondents in an order of which every prefix is balanced; inside a cell they keep theirs."""
+    return respondents.take(balance(respondents, stratify, seed))
+
+
+def balance(respondents: Respondents, stratify: Sequence[str], seed: int = 0) -> np.ndarray:
+    """The positions of the respondents in an order of which every prefix is balanced."""
+    order = np.arange(len(respondents))
+    return _tree(respondents, stratify, order, np.ones(len(order)), seed).order(len(order))
+
+
+def _tree(respondents: Respondents, stratify: Sequence[str], order: np.ndarray, mass: np.ndarray, seed: int) -> Tree:
+    """The respondents as levels within levels; `order` has those of each cell in the order in which they are drawn."""
+    columns = [np.unique(respondents.attribute(name).to_numpy(dtype=str), return_inverse=True) for name in stratify]
+    codes = np.column_stack([codes for _, codes in columns]) if columns else np.empty((len(order), 0), dtype=np.int64)
+    place = np.empty(len(order), dtype=np.int64)
+    place[order] = np.arange(len(order))
+    return Tree(codes, mass, place, [names.tolist() for names, _ in columns], f"{seed}")
+
+
+def _by_largest_remainders(
+    cells: pd.Series, mass: np.ndarray, order: np.ndarray, n: int, allocation: Allocation, minimum: int
+) -> np.ndarray:
+    """Whom rule 1 draws: the first of each cell, as many as `allocate` gives it."""
+    members = cells.value_counts().sort_index()
+    of_cell = pd.Series(mass).groupby(cells.to_numpy()).sum().reindex(members.index)
+    shares = allocate(members, of_cell, n, allocation, minimum)
+    in_order = cells.to_numpy()[order]
+    place = pd.Series(in_order).groupby(in_order).cumcount().to_numpy()
+    chosen: np.ndarray = order[place < shares.loc[in_order].to_numpy()]
+    return chosen
 
 
 def require_weights(respondents: Respondents) -> None:
@@ -66,58 +109,6 @@ def require_weights(respondents: Respondents) -> None:
             raise InputError(f'survey {name!r} has no weights in its file: do without weights (weights = "none")')
 
 
-def allocate(members: pd.Series, mass: pd.Series, n: int, allocation: Allocation, minimum: int) -> pd.Series:
-    """How many of n each cell gets. `members` and `mass` are indexed by cell name, sorted."""
-    floors = members.clip(upper=minimum)
-    if floors.sum() > n:
-        raise InputError(
-            f"{len(members)} cells with at least {minimum} each need {floors.sum()} respondents, not {n}: "
-            "raise n, lower the minimum or stratify by less"
-        )
-    if allocation == "proportional":
-        return _with_floors(members, mass, n, floors)
-    levels = np.array([cell.split(_SEPARATOR)[0] for cell in members.index])
-    capacity, least = members.groupby(levels).sum(), floors.groupby(levels).sum()
-    targets = _with_floors(capacity, pd.Series(1.0, index=capacity.index), n, least)
-    parts = [
-        _with_floors(members[levels == level], mass[levels == level], int(target), floors[levels == level])
-        for level, target in targets.items()
-    ]
-    return pd.concat(parts)
-
-
-def _with_floors(members: pd.Series, mass: pd.Series, n: int, floors: pd.Series) -> pd.Series:
-    """Largest remainders, where no cell gets less than its floor or more than it has members.
-
-    Where plain shares do not fit, all are scaled by one factor and clipped, the factor found by bisection.
-    """
-    plain = largest_remainders(mass, n)
-    if ((plain >= floors) & (plain <= members)).all():
-        return plain
-    share, least, most = mass.to_numpy(dtype=float), floors.to_numpy(), members.to_numpy()
-    low, high = 0.0, float((most / np.where(share > 0, share, np.inf)).max()) + 1.0
-    for _ in range(100):
-        factor = (low + high) / 2
-        low, high = (factor, high) if np.clip(share * factor, least, most).sum() < n else (low, factor)
-    return _rounded(pd.Series(np.clip(share * high, least, most), index=members.index), n)
-
-
-def largest_remainders(sizes: pd.Series, n: int) -> pd.Series:
-    """n seats over cells of these sizes (Hamilton's method): floors of the exact shares, the rest to the largest
-    remainders, ties by cell name."""
-    total = sizes.sum()
-    if total <= 0:
-        return pd.Series(0, index=sizes.index)
-    return _rounded(sizes * n / total, n)
-
-
-def _rounded(exact: pd.Series, n: int) -> pd.Series:
-    seats = np.floor(exact + 1e-9).astype(int)
-    ranked = (seats - exact).round(9).sort_index().sort_values(kind="stable").index
-    seats.loc[ranked[: n - int(seats.sum())]] += 1
-    return seats
-
-
 def deviation(source: Respondents, sampled: Respondents, stratify: Sequence[str]) -> tuple[str, float]:
     """The joint cell whose share differs most between sample and source: its name, and sample minus source (a share
     of 1)."""
@@ -125,7 +116,7 @@ def deviation(source: Respondents, sampled: Respondents, stratify: Sequence[str]
     of_sample = _cells(sampled, stratify).value_counts(normalize=True)
     gap = of_sample.reindex(of_all.index, fill_value=0.0) - of_all
     worst = gap.abs().sort_index().idxmax()
-    return str(worst).replace(_SEPARATOR, " × "), float(gap[worst])
+    return str(worst).replace(SEPARATOR, " × "), float(gap[worst])
 
 
 def split(
@@ -171,7 +162,7 @@ def _cells(respondents: Respondents, stratify: Sequence[str]) -> pd.Series:
     if not stratify:
         return pd.Series("", index=respondents.frame.index)
     columns = [respondents.attribute(name) for name in stratify]
-    return columns[0].str.cat(columns[1:], sep=_SEPARATOR) if len(columns) > 1 else columns[0]
+    return columns[0].str.cat(columns[1:], sep=SEPARATOR) if len(columns) > 1 else columns[0]
 
 
 def _weighted_order(ranks: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -182,4 +173,4 @@ def _weighted_order(ranks: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def _rank(seed: int, persona_id: str) -> bytes:
-    return hashlib.sha256(f"{seed}{_SEPARATOR}{persona_id}".encode()).digest()
+    return hashlib.sha256(f"{seed}{SEPARATOR}{persona_id}".encode()).digest()

@@ -1,7 +1,7 @@
 """MTPA.jsonl and MTPA-base.jsonl: a line is one respondent.
 
 A line has id, survey, wave, country, weight, split, and `data`, a list of what was answered: trait, domain, use,
-question, scale, value, label.
+question, scale, value, label. The label is "" where nothing says what the code means.
 """
 
 import gzip
@@ -63,7 +63,7 @@ def _answer(trait: Trait, code: int) -> dict[str, Any]:
         "question": trait.question,
         "scale": trait.range(),
         "value": code,
-        "label": trait.label(code),
+        "label": trait.label(code) if trait.section or trait.use != "extended" else "",
     }
 
 
@@ -118,7 +118,7 @@ def _learn(
         trait.use == "extended"
         and code not in trait.labels
         and trait.scale is None
-        and str(answer["label"]) != str(code)
+        and str(answer["label"]) not in ("", str(code))
     ):
         traits[name] = replace(trait, labels={**trait.labels, code: str(answer["label"])})
 
@@ -131,9 +131,11 @@ def _defined(survey: str) -> Mapping[str, Trait]:
 
 
 def _untold(name: str, answer: Mapping[str, Any]) -> Trait:
-    """An extended trait as a line of the file describes it."""
+    """An extended trait as a line of the file describes it; without a label it is never told."""
     domain = str(answer.get("domain", ""))
     if domain not in catalogue().domains:
         raise ValueError(f"unknown domain {domain!r}")
     section = "Background" if domain == "demographics" else "Opinions"
+    if not answer["label"]:
+        return Trait(name, str(answer["question"]), domain, "extended", "")
     return Trait(name, str(answer["question"]), domain, "extended", section, phrase=PHRASE)

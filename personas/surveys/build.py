@@ -4,23 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from personas.errors import InputError
 from personas.people.respondents import Respondents
 from personas.people.sample import require_weights
 from personas.surveys.clean import MissingRule, drop_sparse, fill_rates, near_duplicates
-from personas.surveys.reader import Reading, read_files
+from personas.surveys.reader import read_files
+from personas.surveys.reading import Reading, ValueRow
 from personas.surveys.survey import Survey, load_survey
+from personas.traits import Trait
 
 
 @dataclass(frozen=True)
 class Request:
-    """One survey to build from: its name (or a TOML file of the user's), its files, and the waves to keep."""
+    """One survey to build from: its name (or a TOML file of the user's), its files, the waves to keep, and the country
+    (alpha-3) of files that have no column of countries."""
 
     survey: str
     paths: tuple[Path, ...]
     waves: tuple[int, ...] = ()
+    country: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,20 @@ class Options:
 
 
 @dataclass(frozen=True)
+class NearDuplicate:
+    """A respondent who was dropped for repeating another, by persona id; `agreement` is a share of 0 to 1."""
+
+    dropped: str
+    kept: str
+    agreement: float
+
+
+@dataclass(frozen=True)
 class SurveyReport:
-    """What became of one survey: rows and columns in and out, and each thing left out with its reason."""
+    """What became of one survey: rows and columns in and out, and each thing left out with its reason.
+
+    `traits_out` counts the traits that a prompt can tell; `silent` lists those whose codes nothing explains.
+    """
 
     survey: str
     title: str
@@ -44,9 +58,11 @@ class SurveyReport:
     rows_out: int
     columns_in: int
     traits_out: int
-    near_duplicates: int
+    described: tuple[str, ...]
+    near_duplicates: tuple[NearDuplicate, ...]
     not_in_file: tuple[str, ...]
     sparse: Mapping[str, float]
+    silent: tuple[str, ...]
     no_scale: Mapping[str, str]
     off_scale: Mapping[str, Mapping[str, int]]
     proxies: Mapping[str, str]
@@ -79,20 +95,33 @@ def _refuse_overlap(surveys: Sequence[Survey]) -> None:
 
 
 def _build_one(request: Request, survey: Survey, options: Options) -> tuple[Respondents, SurveyReport]:
-    reading = read_files(survey, request.paths, request.waves, options.rule)
+    reading = read_files(survey, request.paths, request.waves, options.rule, country=request.country)
     if options.weights:
         require_weights(reading.respondents)
     kept, sparse = drop_sparse(reading.respondents, options.rule)
-    repeated = near_duplicates(kept, options.agreement, options.shared)
-    if repeated.any():
-        kept = replace(kept, frame=kept.frame.loc[~repeated].reset_index(drop=True))
-    return kept, _report(request, survey, reading, kept, {**reading.sparse, **sparse}, int(np.sum(repeated)))
+    repeats = near_duplicates(kept, options.agreement, options.shared)
+    ids = kept.frame["persona_id"]
+    doubles = tuple(NearDuplicate(ids[each.row], ids[each.earlier], round(each.agreement, 4)) for each in repeats)
+    if repeats:
+        kept = replace(kept, frame=kept.frame.drop(index=[each.row for each in repeats]).reset_index(drop=True))
+    return kept, _report(request, survey, reading, kept, {**reading.sparse, **sparse}, doubles)
+
+
+def _told(trait: Trait) -> bool:
+    """Whether a prompt can say anything of the trait: those of the opening line have no section."""
+    return trait.use != "extended" or bool(trait.section)
 
 
 def _report(
-    request: Request, survey: Survey, reading: Reading, kept: Respondents, sparse: Mapping[str, float], repeated: int
+    request: Request,
+    survey: Survey,
+    reading: Reading,
+    kept: Respondents,
+    sparse: Mapping[str, float],
+    doubles: tuple[NearDuplicate, ...],
 ) -> SurveyReport:
-    source = kept.sources[survey.survey]
+    source, defined = kept.sources[survey.survey], survey.defined()
+    first = sorted(sparse, key=lambda name: name.split(" (")[0] not in defined)
     return SurveyReport(
         survey=survey.survey,
         title=survey.title,
@@ -100,49 +129,75 @@ def _report(
         rows_in=reading.rows,
         rows_out=len(kept),
         columns_in=reading.columns,
-        traits_out=len(kept.traits),
-        near_duplicates=repeated,
+        traits_out=sum(map(_told, kept.traits.values())),
+        described=tuple(defined),
+        near_duplicates=doubles,
         not_in_file=tuple(reading.absent),
-        sparse={name: round(rate, 4) for name, rate in sparse.items()},
+        sparse={name: round(sparse[name], 4) for name in first},
+        silent=tuple(name for name, trait in kept.traits.items() if not _told(trait)),
         no_scale=reading.skipped,
         off_scale=reading.strays,
         proxies={name: note for name, note in source.proxies.items() if name in kept.traits},
         fill={name: round(rate, 4) for name, rate in fill_rates(kept).items()},
-        notes=tuple(reading.notes),
+        notes=(*reading.notes, *reading.warnings),
     )
 
 
 @dataclass(frozen=True)
 class Mapped:
-    """What became of one trait of a description: whether its variable is in the file, the share of respondents who
-    answered (0 to 1), and the values that were no answers, with their counts."""
+    """What became of one trait of a description: whether its variable is in the file and what it asks there, the share
+    of respondents who answered (0 to 1), the values that were no answers with their counts, and every value."""
 
-    trait: str
+    trait: Trait
     variable: str
     found: bool
+    question: str
     filled: float
     off_scale: Mapping[str, int]
     proxy: str
+    values: tuple[ValueRow, ...]
 
 
 @dataclass(frozen=True)
 class Check:
-    """What a description makes of a file: the traits it describes, how many extended ones the file adds, the variables
-    that are no traits and why, and what would make `build` refuse the file."""
+    """What a description makes of a file: the traits it describes, how many extended ones the file adds and which of
+    them are silent, the variables that are no traits and why, what to look at, and what would make `build` refuse the
+    file."""
 
     described: tuple[Mapped, ...]
     extended: int
+    silent: tuple[str, ...]
     no_scale: Mapping[str, str]
+    notes: tuple[str, ...]
+    warnings: tuple[str, ...]
     problems: tuple[str, ...]
 
 
-def check(survey: Survey, path: Path) -> Check:
+def check(survey: Survey, path: Path, country: str = "") -> Check:
     """Try a description on a data file, for somebody who writes one."""
-    reading = read_files(survey, [path], tolerant=True)
-    rates = fill_rates(reading.respondents)
+    reading = read_files(survey, [path], tolerant=True, country=country)
+    rates, traits = fill_rates(reading.respondents), reading.respondents.traits
     described = tuple(
-        Mapped(name, source.variable, name in rates, rates.get(name, 0.0), reading.strays.get(name, {}), source.proxy)
-        for name, (_, source) in survey.defined().items()
+        Mapped(
+            trait,
+            source.variable,
+            name in rates,
+            reading.questions.get(name, ""),
+            rates.get(name, 0.0),
+            reading.strays.get(name, {}),
+            source.proxy,
+            tuple(reading.values.get(name, ())),
+        )
+        for name, (trait, source) in survey.defined().items()
     )
-    extended = len(rates) - sum(1 for each in described if each.found)
-    return Check(described, extended, reading.skipped, tuple(reading.problems))
+    silent = tuple(name for name, trait in traits.items() if not _told(trait))
+    extended = len(rates) - sum(1 for each in described if each.found) - len(silent)
+    return Check(
+        described,
+        extended,
+        silent,
+        reading.skipped,
+        tuple(reading.notes),
+        tuple(reading.warnings),
+        tuple(reading.problems),
+    )

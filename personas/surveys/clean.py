@@ -66,46 +66,63 @@ def drop_sparse(respondents: Respondents, rule: MissingRule) -> tuple[Respondent
     return replace(respondents, frame=kept, traits=traits), dropped
 
 
-def near_duplicates(respondents: Respondents, agreement: float = 0.95, shared: int = 50) -> np.ndarray:
-    """Which respondents repeat an earlier one (bool, shape (respondents,)).
+@dataclass(frozen=True)
+class Repeat:
+    """A respondent (by row) who repeats an earlier one: the share (0 to 1) of the answers of both that are the same."""
+
+    row: int
+    earlier: int
+    agreement: float
+
+
+def near_duplicates(respondents: Respondents, agreement: float = 0.95, shared: int = 50) -> list[Repeat]:
+    """The respondents who repeat an earlier one, by row.
 
     Two people of one survey, country and wave repeat each other when they share at least `shared` valid answers that
-    are not demographic, and at least `agreement` of those are the same. Of a pair, the earlier row stays.
+    are not demographic, and at least `agreement` of those are the same; not where they differ in age or gender. Of a
+    pair, the earlier row stays.
     """
     items = [name for name in respondents.columns() if respondents.traits[name].domain != "demographics"]
-    repeated = np.zeros(len(respondents), dtype=bool)
     if len(items) < shared:
-        return repeated
+        return []
     codes = respondents.frame[items].to_numpy()
+    who = respondents.frame[[name for name in KEPT if name in respondents.frame]].to_numpy()
+    found = []
     for rows in respondents.frame.groupby(["survey", "country", "wave"], sort=False).indices.values():
-        repeated[rows] = _repeats(codes[rows], agreement, shared)
-    return repeated
+        for each in _repeats(codes[rows], who[rows], agreement, shared):
+            found.append(Repeat(int(rows[each.row]), int(rows[each.earlier]), each.agreement))
+    return sorted(found, key=lambda each: each.row)
 
 
-def _repeats(codes: np.ndarray, agreement: float, shared: int) -> np.ndarray:
-    """`near_duplicates` within one group; codes has shape (people, items).
+def _repeats(codes: np.ndarray, who: np.ndarray, agreement: float, shared: int) -> list[Repeat]:
+    """`near_duplicates` within one group; codes has shape (people, items), who (people, age and gender).
 
     Exact and quick: a pair may differ in at most (1 - agreement) of all items, hence also on any part of them. So the
     best-filled quarter of the items is compared by matrix products, and only the few pairs that pass are counted out.
     """
     valid = codes >= 0
     codes, valid = codes[:, valid.any(axis=0)], valid[:, valid.any(axis=0)]
-    repeated = np.zeros(len(codes), dtype=bool)
     if codes.shape[1] < shared:
-        return repeated
+        return []
     probe = np.argsort(-valid.sum(axis=0), kind="stable")[: max(60, codes.shape[1] // 4)]
     allowed = (1 - agreement) * codes.shape[1] + 1e-6
-    near: dict[int, list[int]] = {}
+    near: dict[int, list[tuple[int, float]]] = {}
     for later, earlier in _close_pairs(codes[:, probe], valid[:, probe], allowed):
         both = valid[later] & valid[earlier]
         same = (codes[later] == codes[earlier]) & both
         counted = both.sum(axis=1)
-        hits = (counted >= shared) & (same.sum(axis=1) >= agreement * counted - 1e-9)
-        for one, other in zip(later[hits], earlier[hits], strict=True):
-            near.setdefault(int(one), []).append(int(other))
+        unlike = (who[later] != who[earlier]) & (who[later] >= 0) & (who[earlier] >= 0)
+        hits = (counted >= shared) & (same.sum(axis=1) >= agreement * counted - 1e-9) & ~unlike.any(axis=1)
+        shares = same.sum(axis=1) / np.maximum(counted, 1)
+        for one, other, share in zip(later[hits], earlier[hits], shares[hits], strict=True):
+            near.setdefault(int(one), []).append((int(other), float(share)))
+    found: dict[int, Repeat] = {}
     for row in sorted(near):
-        repeated[row] = any(not repeated[other] for other in near[row])
-    return repeated
+        kept = [(share, -other) for other, share in near[row] if other not in found]
+        if kept:
+            share, other = max(kept)
+            found[row] = Repeat(row, -other, share)
+    return list(found.values())
 
 
 def _close_pairs(codes: np.ndarray, valid: np.ndarray, allowed: float) -> Iterator[tuple[np.ndarray, np.ndarray]]:

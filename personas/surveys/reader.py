@@ -1,70 +1,33 @@
 """Reads survey files as their description says, into harmonised respondents."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from personas.countries import country_number
+from personas.countries import subdivision
 from personas.errors import InputError
 from personas.people.respondents import META, Respondents, Source, in_order, refuse_repeated
-from personas.surveys.checks import (
-    check_columns,
-    is_reversed,
-    label_problem,
-    read_countries,
-    read_ids,
-    scale_problem,
-)
+from personas.surveys.checks import ROW, check_columns, ids_by_row, is_reversed, read_countries, read_ids
 from personas.surveys.clean import MissingRule
-from personas.surveys.data_file import Table, open_table, text
-from personas.surveys.extended import extended_trait, is_declared, merged
-from personas.surveys.harmonise import Codes, Harmonised, deciles, harmonise
-from personas.surveys.survey import CountryColumn, Survey, TraitSource, known_surveys, load_survey, reason
-from personas.traits import NOT_ASKED, OTHER, Trait, catalogue
+from personas.surveys.codebook import Entry
+from personas.surveys.data_file import open_table
+from personas.surveys.described import Defined, described_traits
+from personas.surveys.extended import asked, extended_trait, merged
+from personas.surveys.labels import clean
+from personas.surveys.reading import Part, Reading
+from personas.surveys.survey import CountryColumn, Survey, known_surveys, load_survey
+from personas.surveys.table import Table, text
+from personas.traits import NOT_ASKED, Trait, catalogue
 
 __all__ = ["Reading", "known_surveys", "load_survey", "read_files", "read_survey"]
 
 # Cells read at a time: a wide file is never in memory as a whole.
 _CELLS = 20_000_000
-
-
-@dataclass
-class Reading:
-    """What was read of a survey: the respondents, and what a report should say of the way there."""
-
-    respondents: Respondents
-    rows: int = 0
-    columns: int = 0
-    absent: list[str] = field(default_factory=list)
-    strays: dict[str, dict[str, int]] = field(default_factory=dict)
-    skipped: dict[str, str] = field(default_factory=dict)
-    sparse: dict[str, float] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
-
-
-@dataclass
-class _Part:
-    """One file's share of a survey while it is read."""
-
-    table: Table
-    keep: np.ndarray
-    start: int
-    stop: int
-    waves: pd.Series
-    countries: pd.Series | str = ""
-    weights: np.ndarray = field(default_factory=lambda: np.empty(0))
-    traits: dict[str, Trait] = field(default_factory=dict)
-    codes: dict[str, Codes] = field(default_factory=dict)
-
-    def read(self, variables: Sequence[str]) -> pd.DataFrame:
-        """The wanted rows of these columns."""
-        frame = self.table.read(variables, self.start, self.stop)
-        return frame if self.keep.all() else frame.loc[self.keep].reset_index(drop=True)
 
 
 def read_survey(survey: Survey, directory: Path) -> Respondents:
@@ -81,14 +44,17 @@ def read_files(
     waves: Sequence[int] = (),
     rule: MissingRule | None = None,
     tolerant: bool = False,
+    country: str = "",
 ) -> Reading:
     """The respondents of one survey, from one file or from many (one a country, or one a year).
 
-    `waves` replaces the waves that the description keeps. With `rule`, an extended variable that the rule drops
+    `waves` replaces the waves that the description keeps; `country` (alpha-3) is that of a file without a column of
+    countries. With `rule`, an extended variable that the rule drops
     within a single file is not kept in memory. Raises InputError, with the evidence, where a file is not what the
-    description says; a `tolerant` reading lists columns that are not what they should be among its `problems` instead.
+    description says; a `tolerant` reading lists columns that are not what they should be among its `problems` instead,
+    and traces every value.
     """
-    reading = Reading(Respondents(pd.DataFrame(), {}))
+    reading = Reading(Respondents(pd.DataFrame(), {}), traced=tolerant)
     defined = survey.defined()
     source = Source(survey.survey, survey.title, survey.restricted, survey.licence, survey.citation)
     frames: list[pd.DataFrame] = []
@@ -96,7 +62,7 @@ def read_files(
     variables: dict[str, str] = {}
     for path in paths:
         kept = rule if len(paths) == 1 else None
-        frame, part, names = _read_file(survey, defined, path, waves, kept, tolerant, reading)
+        frame, part, names = _read_file(survey, defined, path, waves, kept, tolerant, country, reading)
         for name, trait in part.traits.items():
             traits[name] = _same(path, traits[name], trait) if name in traits else trait
         variables |= names
@@ -129,37 +95,47 @@ def _same(path: Path, before: Trait, trait: Trait) -> Trait:
 
 def _read_file(
     survey: Survey,
-    defined: dict[str, tuple[Trait, TraitSource]],
+    defined: Defined,
     path: Path,
     waves: Sequence[int],
     rule: MissingRule | None,
     tolerant: bool,
+    country: str,
     reading: Reading,
-) -> tuple[pd.DataFrame, _Part, dict[str, str]]:
+) -> tuple[pd.DataFrame, Part, dict[str, str]]:
     table = open_table(path)
-    check_columns(survey, table)
+    check_columns(survey, table, country)
     part = _rows(survey, table, waves)
     reading.rows, reading.columns = reading.rows + len(part.waves), max(reading.columns, len(table.variables))
-    head = _head(survey, part, reading)
-    variables = _defined_traits(survey, defined, part, reading)
+    head = _head(survey, part, country, reading)
+    variables = described_traits(survey, defined, part, reading)
     if reading.problems and not tolerant:
         raise InputError(reading.problems[0])
     taken = {*variables.values(), *_head_variables(survey, table)}
     others = [name for name in table.variables if name not in taken and survey.extra_for(name)]
+    repeated = _repeated(survey, table, others)
     for batch in _batches(others, part.stop - part.start):
         cells = part.read(batch)
         for variable in batch:
-            _add_extended(survey, part, variable, cells[variable], rule, reading)
+            _add_extended(survey, part, variable, cells[variable], rule, repeated, reading)
             variables[f"{survey.survey}:{variable}"] = variable
+    reading.notes += [note for note in table.notes if note not in reading.notes]
     frame = pd.concat([head, pd.DataFrame(part.codes)], axis=1)
     return frame, part, {name: variable for name, variable in variables.items() if name in part.traits}
 
 
-def _rows(survey: Survey, table: Table, waves: Sequence[int]) -> _Part:
+def _repeated(survey: Survey, table: Table, variables: Sequence[str]) -> Set[str]:
+    """The questions that several variables have: what they ask apart from one another is cut off."""
+    entries = ((variable, survey.entry(variable)) for variable in variables)
+    counts = Counter(entry.question if entry else asked(table, variable) for variable, entry in entries)
+    return {question for question, count in counts.items() if count > 1}
+
+
+def _rows(survey: Survey, table: Table, waves: Sequence[int]) -> Part:
     """The rows of the wanted waves. Raises InputError for a file of another wave."""
     column = survey.columns.wave
     variable = table.find(column.variable) if column else None
-    everyone = _Part(table, np.ones(table.rows, dtype=bool), 0, table.rows, pd.Series([survey.wave] * table.rows))
+    everyone = Part(table, np.ones(table.rows, dtype=bool), 0, table.rows, pd.Series([survey.wave] * table.rows))
     if waves and not (column and column.per_row):
         raise InputError(f"--wave {survey.survey}: this survey has one wave only: leave --wave out")
     if column is None:
@@ -187,7 +163,7 @@ def _rows(survey: Survey, table: Table, waves: Sequence[int]) -> _Part:
     places = np.flatnonzero(chosen)
     start, stop = int(places[0]), int(places[-1]) + 1
     names = found[chosen].astype(int).astype(str).reset_index(drop=True)
-    return _Part(table, chosen[start:stop], start, stop, names)
+    return Part(table, chosen[start:stop], start, stop, names)
 
 
 def _span(held: list[int]) -> str:
@@ -203,15 +179,14 @@ def _head_variables(survey: Survey, table: Table) -> list[str]:
     return [name for name in found if name]
 
 
-def _head(survey: Survey, part: _Part, reading: Reading) -> pd.DataFrame:
+def _head(survey: Survey, part: Part, country: str, reading: Reading) -> pd.DataFrame:
     """The columns that say who the respondents are; fills the part's countries and weights."""
     table, columns = part.table, survey.columns
     cells = part.read(_head_variables(survey, table))
-    values = cells[table.find(columns.id)]
-    keys = pd.Series(read_ids(table.path, values) if part.waves.nunique() < 2 else [text(value) for value in values])
-    part.countries = columns.country
-    if isinstance(columns.country, CountryColumn):
-        part.countries = read_countries(table.path, columns.country, cells[table.find(columns.country.variable)])
+    keys = pd.Series(_ids(survey, part, cells, reading))
+    part.countries = columns.country if isinstance(columns.country, str) else country
+    if isinstance(columns.country, CountryColumn) and (variable := table.find(columns.country.variable)):
+        part.countries = read_countries(table.path, columns.country, cells[variable], table.labels.get(variable, {}))
     part.weights = _weights(survey, table, cells, reading)
     head = pd.DataFrame(
         {
@@ -223,15 +198,32 @@ def _head(survey: Survey, part: _Part, reading: Reading) -> pd.DataFrame:
         }
     )
     if region := columns.region and table.find(columns.region):
-        labels = table.labels.get(region, {})
-        head["region"] = [_region(text(value), labels) for value in cells[region]]
+        labels, entry = table.labels.get(region, {}), survey.entry(region)
+        names = {value: _region(text(value), labels, entry) for value in cells[region].unique()}
+        head["region"] = cells[region].map(names).astype(object)
     else:
         head["region"] = ""
     return head
 
 
-def _region(key: str, labels: Mapping[str, str]) -> str:
-    return "" if key in ("nan", "") or key.startswith("-") else labels.get(key, key).strip()
+def _ids(survey: Survey, part: Part, cells: pd.DataFrame, reading: Reading) -> list[str]:
+    """The respondents' ids; where the file has none, the file's hash and the row's number (the first row is 1)."""
+    table, column = part.table, survey.columns.id
+    if ids_by_row(survey, table):
+        with table.path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()[:12]
+        reading.notes.append(f"{table.path.name} has no ids: its respondents are named {ROW}-{digest}-NUMBER")
+        return [f"{ROW}-{digest}-{number}" for number in np.flatnonzero(part.keep) + part.start + 1]
+    values = cells[table.find(column)]
+    return read_ids(table.path, values) if part.waves.nunique() < 2 else [text(value) for value in values]
+
+
+def _region(key: str, labels: Mapping[str, str], entry: Entry | None) -> str:
+    """A region by its name: the codebook's, the file's, or that of ISO 3166-2."""
+    if key in ("nan", "None", "") or key.startswith("-"):
+        return ""
+    named = entry.labels.get(int(key)) if entry and key.isdecimal() else None
+    return named or clean(labels.get(key, "")) or subdivision(key) or key
 
 
 def _weights(survey: Survey, table: Table, cells: pd.DataFrame, reading: Reading) -> np.ndarray:
@@ -260,95 +252,25 @@ def _batches(names: list[str], rows: int) -> Iterator[list[str]]:
         yield names[start : start + size]
 
 
-def _defined_traits(
-    survey: Survey, defined: dict[str, tuple[Trait, TraitSource]], part: _Part, reading: Reading
-) -> dict[str, str]:
-    """Reads every trait that the description defines and the file has; returns each one's variable."""
-    table, variables, backwards = part.table, {}, set()
-    for name, (_, source) in defined.items():
-        variable = table.find(source.variable)
-        if variable is None and survey.reversed_suffix:
-            variable = table.find(source.variable + survey.reversed_suffix)
-            backwards |= {name} if variable else set()
-        if variable:
-            variables[name] = variable
-    others = [table.find(each.variable) for name in variables for each in defined[name][1].overrides]
-    cells = part.read([*variables.values(), *(each for each in others if each)])
-    for name, variable in variables.items():
-        trait, source = defined[name]
-        found = _translated(survey, part, cells, trait, source, variable)
-        if name in backwards:
-            found = _turned(trait, found, variable, table, reading)
-        elif wrong := label_problem(table.path, variable, trait, table.labels.get(variable, {}), source.recode):
-            reading.problems.append(wrong)
-        if wrong := scale_problem(table.path, variable, trait, found):
-            reading.problems.append(wrong)
-        if found.strays:
-            counts = reading.strays.setdefault(name, {})
-            counts.update({value: counts.get(value, 0) + count for value, count in found.strays.items()})
-        part.traits[name], part.codes[name] = trait, found.codes
-    return variables
-
-
-def _translated(
-    survey: Survey, part: _Part, cells: pd.DataFrame, trait: Trait, source: TraitSource, variable: str
-) -> Harmonised:
-    """The trait's codes from its variable, then whatever the description lays over them."""
-    table = part.table
-    labels = table.labels.get(variable, {})
-
-    def translate(key: str) -> int | None:
-        if key in source.recode:
-            return source.recode[key]
-        if (why := reason(survey.missing, key, labels.get(key, ""))) is not None:
-            return why
-        number = int(key) if key.lstrip("-").isdecimal() else None
-        if number is not None and is_declared(table, variable, number):
-            return OTHER
-        fits = number is not None and number >= 0 and (source.deciles or trait.holds(number))
-        return number if fits and not source.recode else source.otherwise
-
-    found = harmonise(cells[variable], translate, text, survey.missing.blank)
-    codes = found.codes
-    if source.deciles:
-        weights = part.weights if part.weights.size else np.ones(len(codes))
-        for rows in part.waves.groupby(part.waves).indices.values():
-            codes[rows] = deciles(codes[rows], weights[rows])
-    for override in source.overrides:
-        if other := table.find(override.variable):
-            over = harmonise(cells[other], partial(_listed, override.recode), text, OTHER).codes
-            codes = np.where(over >= 0, over, codes)
-    if source.own_country:
-        own = pd.Series(part.countries, index=cells.index).map(country_number).to_numpy()
-        codes = np.where(np.isin(codes, source.own_country), own, codes).astype(np.int16)
-    return Harmonised(codes.astype(np.int16), found.strays)
-
-
-def _listed(recode: Mapping[str, int], key: str) -> int:
-    return recode.get(key, OTHER)
-
-
-def _turned(trait: Trait, found: Harmonised, variable: str, table: Table, reading: Reading) -> Harmonised:
-    """A column whose scale runs the other way, turned round (unless the file's labels say that it does not)."""
-    labels = table.labels.get(variable, {})
-    if not trait.labels or (labels and not is_reversed(trait, labels)):
-        return found
-    ends = min(trait.labels) + max(trait.labels)
-    reading.notes.append(f"{table.path.name}: {variable} has a reversed scale, read as {ends} - value")
-    return Harmonised(np.where(found.codes >= 0, ends - found.codes, found.codes).astype(np.int16), found.strays)
-
-
 def _add_extended(
-    survey: Survey, part: _Part, variable: str, values: pd.Series, rule: MissingRule | None, reading: Reading
+    survey: Survey,
+    part: Part,
+    variable: str,
+    values: pd.Series,
+    rule: MissingRule | None,
+    repeated: Set[str],
+    reading: Reading,
 ) -> None:
     extra = survey.extra_for(variable)
     if extra is None:
         return
-    made = extended_trait(survey, part.table, variable, values, extra)
+    made = extended_trait(survey, part.table, variable, values, extra, repeated)
     if isinstance(made, str):
         reading.skipped[variable] = made
         return
     trait, found = made
+    if found.strays:
+        reading.stray(trait.name, dict(found.strays))
     if rule and rule.by == "survey" and (rate := rule.rate(found.codes)) > rule.limit:
         reading.sparse[trait.name] = rate
         return

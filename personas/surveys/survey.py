@@ -8,9 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
+from personas.surveys.codebook import Entry, codebook
 from personas.traits import OTHER, Trait, catalogue, trait_from
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -22,11 +24,24 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _alpha3(country: str) -> str:
+    found = parse_country(country) or called(country)
+    if found is None:
+        raise ValueError(f'{country!r} is no country; for a column of the file write {{ variable = "{country}" }}')
+    return found
+
+
 class CountryColumn(_Table):
-    """The country's column: ISO 3166-1 codes of any kind, or values recoded to alpha-3."""
+    """The country's column: ISO 3166-1 codes of any kind, names, codes labelled with names, or values recoded to
+    alpha-3."""
 
     variable: str | list[str]
     recode: dict[str, str] = {}
+
+    @field_validator("recode")
+    @classmethod
+    def _known(cls, recode: dict[str, str]) -> dict[str, str]:
+        return {value: _alpha3(country) for value, country in recode.items()}
 
 
 class WaveColumn(_Table):
@@ -39,14 +54,22 @@ class WaveColumn(_Table):
 
 
 class Columns(_Table):
-    """Where the respondent's id, country, weight, wave and region stand; a bare country code holds for the whole
-    file. Of several names the first that the file has is taken; of several weights, the first that a row has."""
+    """Where the respondent's id, country, weight, wave and region stand; a bare country holds for the whole file.
+
+    Of several names the first that the file has is taken; of several weights, the first that a row has. The id `row`
+    is in every file: the row's number after a hash of the file.
+    """
 
     id: str | list[str]
     country: str | CountryColumn
     weight: str | list[str] = []
     wave: WaveColumn | None = None
     region: str = ""
+
+    @field_validator("country")
+    @classmethod
+    def _known(cls, country: str | CountryColumn) -> str | CountryColumn:
+        return _alpha3(country) if isinstance(country, str) else country
 
 
 class MissingCodes(_Table):
@@ -69,19 +92,30 @@ class Override(_Table):
     recode: dict[str, int]
 
 
+class Filter(_Table):
+    """The question that decides whether the trait's own was asked.
+
+    Its answers under `recode` settle the trait; those under `own_country` say that "not applicable" is the country of
+    the interview. Where it was not answered, the trait is missing for the same reason.
+    """
+
+    variable: str
+    recode: dict[str, int] = {}
+    own_country: list[str] = []
+
+
 class TraitSource(_Table):
     """Which variable a catalogue trait comes from, and how its values become catalogue codes.
 
     `otherwise` is the reason for values that neither `recode` nor the trait's scale has (without it they are
-    suspect). `own_country` lists the reasons (as codes) that stand for the country of the interview; `deciles` ranks
-    the file's brackets into ten steps.
+    suspect). `deciles` ranks the file's brackets into ten steps.
     """
 
     variable: str
     recode: dict[str, int] = {}
     overrides: list[Override] = []
+    filter: Filter | None = None
     otherwise: int | None = Field(default=None, lt=0)
-    own_country: list[int] = []
     deciles: bool = False
     proxy: str = ""
 
@@ -96,7 +130,11 @@ class Extra(_Table):
 
 
 class Survey(_Table):
-    """One survey, as its TOML file describes it. `asset` and `file` say where the starter surveys come from."""
+    """One survey, as its TOML file describes it.
+
+    `codebook` names the codebook that comes with the program; `asset` and `file` say where the starter surveys come
+    from.
+    """
 
     survey: str
     title: str
@@ -106,6 +144,7 @@ class Survey(_Table):
     restricted: bool
     licence: str
     citation: str
+    codebook: str = ""
     contains: list[str] = []
     reversed_suffix: str = ""
     columns: Columns
@@ -127,10 +166,17 @@ class Survey(_Table):
             name = f"{self.survey}:{short}"
             shared = table.get("answers")
             merged = {**(self.scales.get(str(shared), {}) if shared else {}), **table}
+            if table.get("labels") == "codebook":
+                entry = self.entry(str(merged.get("variable")))
+                table = {**table, "labels": entry.labels if entry else {}}
             trait = trait_from(name, table, catalogue().domains, {**catalogue().scales, **self.scales}, "extended")
             keys = TraitSource.model_fields.keys() & merged.keys()
             result[name] = (trait, _checked(TraitSource, {key: merged[key] for key in keys}, self.survey))
         return result
+
+    def entry(self, variable: str) -> Entry | None:
+        """What the survey's codebook says of a variable, whatever the case of its letters."""
+        return codebook(self.codebook).get(variable.lower())
 
     def extra_for(self, variable: str) -> Extra | None:
         """The rule under which a variable of the file becomes an extended trait; None when it does not."""
@@ -180,6 +226,7 @@ def load_survey(name: str) -> Survey:
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"survey description {name}: {error}") from None
     survey = _checked(Survey, table, name)
+    codebook(survey.codebook)
     survey.defined()
     for rule in survey.extra:
         if rule.domain not in catalogue().domains:
@@ -195,7 +242,8 @@ def _checked(model: type[Model], table: dict[str, Any], name: str) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"survey {name!r}, key {place!r}: {first['msg']}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"survey {name!r}, key {place!r}: {message}") from None
 
 
 def reason(missing: MissingCodes, value: str, label: str) -> Reason | None:

@@ -1,12 +1,9 @@
 """What a backend is."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol, runtime_checkable
 
-from personas.errors import InputError
 from runner.backends.request import Request, Usage
-from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
 Learn = Callable[[Mapping[str, str]], None]  # gets the headers of each response: they may name rate limits
@@ -57,16 +54,3 @@ def combined(before: Mapping[str, float], found: Mapping[str, float]) -> dict[st
     largest = max(known["largest_difference"], found["largest_difference"])
     counts = {name: known[name] + found[name] for name in ("checked", "changed")}
     return {**counts, "largest_difference": largest}
-
-
-def api_key(section: ModelSection, default: str | None) -> str | None:
-    """The key, from the environment variable that the study names, else from the provider's usual one.
-
-    Raises InputError where the variable is not set; the key itself is never written anywhere.
-    """
-    variable = section.key_env or default
-    if variable is None:
-        return None
-    if key := os.environ.get(variable):
-        return key
-    raise InputError(f"model {section.name!r}: the environment variable {variable} is not set; put the API key into it")

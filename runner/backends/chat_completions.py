@@ -1,23 +1,24 @@
 """The chat-completions format: the body that is sent, and what is read from the one that comes back."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from runner.backends.alternatives import MOST, Alternatives, first_token
 from runner.backends.base import Answer
 from runner.backends.errors import Transient
 from runner.backends.request import Request, Usage, without_surrogates
 from scoring.answers.responses import Response
 
-TOP_LOGPROBS = 20
 MOST_TOKENS = 1 << 31
 
 
-def body(model: str, request: Request) -> dict[str, Any]:
-    """The JSON body of a request."""
+def body(model: str, request: Request, top: int = MOST) -> dict[str, Any]:
+    """The JSON body of a request; `top` alternatives are asked for, unless the study says how many."""
     found = {"model": model, "messages": list(request.messages), **request.parameters}
     if request.kind == "letters":
-        found |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
+        found = {"top_logprobs": top} | found | {"logprobs": True}
     return found
 
 
@@ -30,36 +31,24 @@ def read(reply: Mapping[str, Any], request: Request, latency_ms: int) -> Answer:
         finish = str(choice.get("finish_reason") or "stop")
         served = without_surrogates(str(reply.get("model") or ""))
         usage = _usage(reply.get("usage") or {}, latency_ms)
-        logprobs = letter_logprobs(_shown(choice), request.options) if request.kind == "letters" else None
+        shown = first_token(choice.get("logprobs")) if request.kind == "letters" else None
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
         raise Transient("no answer", f"200, but no answer in it ({error!r})", charged=True) from None
     if refusal:
         text, finish = str(refusal), "content_filter"
     if text is not None and not isinstance(text, str):
         raise Transient("no answer", "200, but the content is not text", charged=True)
-    return Answer(Response(text=text, letter_logprobs=logprobs, finish=finish), usage, served)
+    response = Response(text=text, finish=finish)
+    return Answer(with_letters(response, shown, request) if request.kind == "letters" else response, usage, served)
 
 
-def letter_logprobs(shown: Sequence[tuple[str, float]], letters: Sequence[str]) -> tuple[float, ...] | None:
-    """The log-probability of each letter, its spellings ("A", " A") summed (natural log).
-
-    A letter that is not among the tokens shown is -inf. None where no letter is shown.
-    """
-    masses = dict.fromkeys(letters, 0.0)
-    for token, logprob in shown:
-        if (letter := token.strip()) in masses:
-            masses[letter] += math.exp(logprob)
-    if not any(masses.values()):
-        return None
-    return tuple(math.log(mass) if mass else -math.inf for mass in masses.values())
-
-
-def _shown(choice: Mapping[str, Any]) -> list[tuple[str, float]]:
-    """The likeliest first tokens with their log-probabilities; empty where the endpoint gives none."""
-    content = (choice.get("logprobs") or {}).get("content") or []
-    if not content:
-        return []
-    return [(str(each["token"]), float(each["logprob"])) for each in content[0].get("top_logprobs") or []]
+def with_letters(response: Response, shown: Alternatives | None, request: Request) -> Response:
+    """The response with the letters' log-probabilities; none of them where the endpoint shows no alternatives."""
+    if shown is None:
+        return replace(response, letter_logprobs=())
+    letters = shown.letters(request.options)
+    ceiling = shown.ceiling if -math.inf in letters else None
+    return replace(response, letter_logprobs=letters, ceiling=ceiling, likeliest=shown.likeliest)
 
 
 def _usage(usage: Mapping[str, Any], latency_ms: int) -> Usage:

@@ -6,13 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import aiohttp
-
 from personas.errors import InputError, MachineError
-from runner.backends.base import api_key
 from runner.backends.catalogue.prices import FREE, price_of
+from runner.backends.connection import open_session
 from runner.backends.errors import BackendError, Transient
 from runner.backends.http import post_json, timeout
+from runner.backends.keys import api_key
 from runner.backends.local import LocalBackend
 from runner.backends.request import ModelIdentity
 from runner.backends.retry import retrying
@@ -56,10 +55,10 @@ async def _endpoint(section: ModelSection, identity: ModelIdentity) -> AsyncIter
         finally:
             await backend.close()
         return
-    key = api_key(section, None)
+    key, url = api_key(section), f"{section.base_urls[0].rstrip('/')}/embeddings"
     headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout(section.timeout)) as session:
-        yield lambda payload: post_json(session, f"{section.base_urls[0].rstrip('/')}/embeddings", payload)
+    async with open_session(url, timeout(section.timeout), headers) as session:
+        yield lambda payload: post_json(session, url, payload)
 
 
 async def _batch(post: Post, section: ModelSection, texts: Sequence[str]) -> list[list[float]]:

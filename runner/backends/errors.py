@@ -7,6 +7,7 @@ BackendError            a request was not answered
 """
 
 from runner.backends.request import without_surrogates
+from runner.study.masking import scrub
 
 
 class BackendError(Exception):
@@ -14,7 +15,7 @@ class BackendError(Exception):
     what an answer costs."""
 
     def __init__(self, kind: str, message: str, charged: bool = False) -> None:
-        message = without_surrogates(message)
+        message = scrub(without_surrogates(message))
         super().__init__(kind, message, charged)  # all of them, so that it can be pickled
         self.kind = kind
         self.message = message

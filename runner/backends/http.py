@@ -2,15 +2,16 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
+from runner.backends.waiting import delay
+from runner.study.masking import scrub
 
 MAX_BODY = 4_000_000
+EXCERPT = 300  # characters of what an endpoint says that a message quotes
 RETRIED = frozenset({408, 409, 425, 429})
 UNMENDABLE = ("insufficient_quota", "unsupported_parameter", "unsupported_value", "model_not_found", "API_KEY_INVALID")
 
@@ -21,13 +22,13 @@ async def post_json(
     """The JSON object that the endpoint answers with; `learn` gets the headers. Raises BackendError."""
     try:
         async with session.post(url, data=payload, allow_redirects=False) as response:
-            body = await _body(response)
+            body = await read_body(response)
             if learn is not None:
                 learn(response.headers)
             if response.status != 200:
-                raise failure(response.status, response.headers, body)
-    except aiohttp.ClientConnectorError as error:
-        raise Transient("connection", f"{url}: {error.strerror}") from None
+                raise failure(response.status, response.headers, body, url)
+    except aiohttp.ClientConnectionError as error:
+        raise not_connected(url, error) from None
     except TimeoutError:
         raise Transient("timeout", f"{url}: no answer in time", charged=True) from None
     except (aiohttp.ClientError, OSError) as error:
@@ -40,8 +41,8 @@ def timeout(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, sock_connect=min(30.0, seconds))
 
 
-async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """The whole body; one larger than any answer is not read to its end."""
+async def read_body(response: aiohttp.ClientResponse) -> bytes:
+    """The whole body; one larger than any answer is not read to its end. Raises BadRequest."""
     if response.content_length is not None and response.content_length <= MAX_BODY:
         return await response.read()
     parts, size = [], 0
@@ -63,30 +64,58 @@ def json_object(url: str, body: bytes) -> dict[str, Any]:
     return value
 
 
-def failure(status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
-    """The error that an HTTP status means."""
-    excerpt = _excerpt(body)
-    message = f"HTTP {status}: {excerpt}"
-    if status in (401, 403, 404) or any(word in excerpt for word in UNMENDABLE):
+def failure(status: int, headers: Mapping[str, str], body: bytes, url: str = "") -> BackendError:
+    """The error that an HTTP status means; `url` is what was asked, where that is known."""
+    if 300 <= status < 400:
+        return redirected(url or "the endpoint", headers.get("Location") or "an address that it does not name")
+    text = body.decode("utf-8", "replace")
+    message = f"HTTP {status}: {said(text)}"
+    if status == 404 and url:
+        message += f" ({url}; {'check id' if '/v1' in url else 'base_urls usually ends in /v1'})"
+    if status in (401, 403, 404) or any(word in text for word in UNMENDABLE):
         return ModelUnavailable(str(status), message)
     if status in RETRIED or status >= 500:
-        return Transient(str(status), message, retry_after=retry_after(headers.get("Retry-After")))
+        return Transient(str(status), message, retry_after=delay(headers, text))
     return BadRequest(str(status), message)
 
 
-def retry_after(value: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for: a number, or a date. None where it names neither."""
-    if not value:
-        return None
+def redirected(url: str, target: str) -> BadRequest:
+    """The error of an endpoint that sends its caller elsewhere."""
+    return BadRequest(
+        "redirect", f"{url} redirects to {target}, where neither key nor prompt is sent; name that address in base_urls"
+    )
+
+
+def not_connected(url: str, error: aiohttp.ClientConnectionError) -> BackendError:
+    """The error of a connection that was not made, which nothing was sent over, or of one that was lost."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return ModelUnavailable("certificate", f"{url}: its certificate is not trusted ({error.certificate_error})")
+    if isinstance(error, aiohttp.ClientConnectorSSLError) and "WRONG_VERSION_NUMBER" in str(error):
+        return ModelUnavailable("TLS", f"{url}: the server does not speak TLS: write http:// in base_urls")
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        return Transient(
+            "connection", f"{url}: the proxy {error.host}:{error.port} cannot be reached: {error.strerror}"
+        )
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Transient("connection", f"{url}: {error.strerror}")
+    if isinstance(error, TimeoutError):
+        unsent = isinstance(error, aiohttp.ConnectionTimeoutError)
+        return Transient("timeout", f"{url}: {'no connection' if unsent else 'no answer'} in time", charged=not unsent)
+    return Transient("connection", f"{url}: {type(error).__name__}: {error}", charged=True)
+
+
+def said(text: str) -> str:
+    """What the body of a refusal says: its message where it has one, else its beginning."""
     try:
-        return max(0.0, float(value))
-    except ValueError:
-        pass
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (ValueError, TypeError):
-        return None
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    value = value[0] if isinstance(value, list) and value else value
+    for name in ("error", "message", "detail"):
+        if isinstance(value, Mapping) and value.get(name):
+            value = value[name]
+    return scrub(value if isinstance(value, str) else text).strip()[:EXCERPT]
 
 
 def _excerpt(body: bytes) -> str:
-    return body[:300].decode("utf-8", "replace").strip()
+    return scrub(body.decode("utf-8", "replace")).strip()[:EXCERPT]

@@ -103,7 +103,8 @@ class LocalBackend:
             return chat.read(body, request, latency_ms)
         numbers = tuple(body["logprobs"])
         letters = request.kind == "letters"
-        response = Response(letter_logprobs=numbers) if letters else Response(logliks=numbers)
+        likeliest = body.get("likeliest", "")
+        response = Response(letter_logprobs=numbers, likeliest=likeliest) if letters else Response(logliks=numbers)
         usage = Usage(prompt_tokens=int(body["usage"]["prompt_tokens"]), latency_ms=latency_ms)
         return Answer(response, usage, self._identity.model)
 

@@ -1,15 +1,24 @@
 """OpenAI, through its own SDK: aiohttp transport, its own retries off."""
 
+import os
 import time
+from typing import Any
 
+import aiohttp
 import openai
 
-from runner.backends.base import Answer, Learn, api_key
+from personas.errors import InputError
+from runner.backends.alternatives import TopLogprobs
+from runner.backends.base import Answer, Learn
 from runner.backends.chat_completions import body, read
+from runner.backends.connection import proxy_for
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import failure, json_object, retry_after
+from runner.backends.http import failure, json_object, not_connected
+from runner.backends.keys import ENDPOINTS, api_key, endpoints, origin
 from runner.backends.request import Request
 from runner.study.sections import ModelSection
+
+SCHEMES = ("http://", "https://", "all://")
 
 
 class OpenAIBackend:
@@ -17,8 +26,9 @@ class OpenAIBackend:
 
     def __init__(self, section: ModelSection, learn: Learn) -> None:
         self._section = section
-        self._key = api_key(section, "OPENAI_API_KEY")
+        self._key = api_key(section)
         self._learn = learn
+        self._top = TopLogprobs()
         self._client: openai.AsyncOpenAI | None = None
 
     async def answer(self, request: Request) -> Answer:
@@ -26,10 +36,15 @@ class OpenAIBackend:
         if request.kind == "loglik":
             raise BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
         began = time.monotonic()
-        try:
-            raw = await self.client().chat.completions.with_raw_response.create(**body(self._section.id, request))
-        except openai.APIError as error:
-            raise as_backend_error(error) from None
+
+        async def ask(top: int) -> Any:
+            try:
+                create = self.client().chat.completions.with_raw_response.create
+                return await create(**body(self._section.id, request, top))
+            except openai.APIError as error:
+                raise as_backend_error(error) from None
+
+        raw = await self._top.asked(request, ask)
         self._learn(raw.headers)
         # the body as it came: the SDK's typed reply costs as much again as the request
         reply = json_object(str(raw.http_response.url), raw.http_response.content)
@@ -44,24 +59,38 @@ class OpenAIBackend:
     def client(self) -> openai.AsyncOpenAI:
         """The SDK's client, made once."""
         if self._client is None:
-            base_url = self._section.base_urls[0] if self._section.base_urls else None
-            transport = openai.DefaultAioHttpClient()
+            base_url = endpoints(self._section)[0]
+            proxy = proxy_for(base_url)
+            # a mount of None is a direct connection, whatever the environment says
+            way: dict[str, Any] = {"proxy": proxy} if proxy else {"mounts": dict.fromkeys(SCHEMES)}
             self._client = openai.AsyncOpenAI(
                 api_key=self._key,
-                base_url=base_url,
+                base_url=base_url,  # named, so that OPENAI_BASE_URL does not lead elsewhere
                 max_retries=0,
                 timeout=self._section.timeout,
-                http_client=transport,
+                http_client=openai.DefaultAioHttpClient(follow_redirects=False, **way),
             )
+            if origin(base_url) != origin(ENDPOINTS["openai"]):
+                _keep_at_home(self._client, base_url)
         return self._client
+
+
+def _keep_at_home(client: openai.AsyncOpenAI, base_url: str) -> None:
+    """Send nothing of the environment's that is meant for OpenAI itself to another endpoint."""
+    client.organization = client.project = client.admin_api_key = None
+    if os.environ.get("OPENAI_CUSTOM_HEADERS"):
+        raise InputError(f"OPENAI_CUSTOM_HEADERS would be sent to {origin(base_url)}; unset it to use that endpoint")
 
 
 def as_backend_error(error: openai.APIError) -> BackendError:
     """An SDK error as one of ours."""
     if isinstance(error, openai.APIStatusError):
-        found = failure(error.status_code, error.response.headers, error.response.content)
-        if isinstance(found, Transient):
-            found.retry_after = retry_after(error.response.headers.get("retry-after"))
-        return found
+        response = error.response
+        return failure(error.status_code, response.headers, response.content, str(response.url))
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, aiohttp.ClientConnectionError):
+        cause = cause.__cause__
+    if isinstance(cause, aiohttp.ClientConnectionError) and isinstance(error, openai.APIConnectionError):
+        return not_connected(str(error.request.url), cause)
     kind = "timeout" if isinstance(error, openai.APITimeoutError) else "connection"
     return Transient(kind, f"{type(error).__name__}: {error.message}", charged=True)

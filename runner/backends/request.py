@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SCHEMA = 1
+METHOD = "2"  # of local models: one beginning of text, letters as they follow the prompt, the harness's log-likelihoods
 AnswerKind = Literal["text", "letters", "loglik"]
 Message = Mapping[str, str]
 
@@ -24,13 +25,18 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ModelIdentity:
-    """What of a model is part of the key; `parameters` are the decoding parameters as sent."""
+    """What of a model is part of the key; `parameters` are the decoding parameters as sent.
+
+    `methods` names, for the kinds of answers that this code computes otherwise for the same messages than the first
+    version did, how: answers of two methods have different keys.
+    """
 
     provider: str
     model: str
     revision: str
     dtype: str
     parameters: Mapping[str, Any]
+    methods: Mapping[AnswerKind, str] = field(default_factory=dict)
 
     def fields(self) -> dict[str, Any]:
         """The identity as the key has it; what is empty is left out."""
@@ -68,10 +74,13 @@ def key_fields(
     kind: AnswerKind,
     options: Sequence[str],
     replicate: int,
+    method: str = "",
 ) -> dict[str, Any]:
-    """Everything that an answer depends on, and nothing else; `identity` is `ModelIdentity.fields()`."""
+    """Everything that an answer depends on, and nothing else; `identity` is `ModelIdentity.fields()`, `method` the one
+    of this kind of answer in `ModelIdentity.methods`."""
     return {
         **identity,
+        **({"method": method} if method else {}),
         "schema": SCHEMA,
         "messages": list(messages),
         "answer": {"kind": kind, "options": list(options)},

@@ -4,28 +4,36 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_exception_type,
-    stop_after_attempt,
-    wait_random_exponential,
-)
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from runner.backends.errors import Transient
 
 T = TypeVar("T")
-ATTEMPTS = 8
-LONGEST_WAIT = 300.0
+ATTEMPTS, MOST_ATTEMPTS = 8, 30
+BUSY = frozenset({"429", "503", "529"})  # a server that has too much to do
+LONGEST_WAIT = 900.0  # seconds; a provider that asks for more is not waited for
+TWO_WINDOWS = 125.0  # seconds that a rate limit is waited out for at least: providers count by the minute
 _full_jitter = wait_random_exponential(multiplier=0.5, max=60)
 
 
 def _wait(state: RetryCallState) -> float:
-    """The server's Retry-After if it names one, else exponential with full jitter, at most a minute."""
+    """What the server asks for, if it does; else exponential with full jitter, at most a minute.
+
+    A server that says "at once" again and again is not believed after eight attempts.
+    """
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Transient) and error.retry_after is not None:
-        return min(error.retry_after, LONGEST_WAIT)
-    return _full_jitter(state)
+    asked = error.retry_after if isinstance(error, Transient) else None
+    if asked is not None and state.attempt_number < ATTEMPTS:
+        return min(asked, LONGEST_WAIT)
+    left = max(1.0, TWO_WINDOWS - state.idle_for)
+    return max(min(asked or 0.0, LONGEST_WAIT), min(_full_jitter(state), left))
+
+
+def _stop(state: RetryCallState) -> bool:
+    """After eight attempts, those against a rate limit not before two windows of a minute are over."""
+    error = state.outcome.exception() if state.outcome else None
+    patient = isinstance(error, Transient) and error.kind in BUSY and state.idle_for < TWO_WINDOWS
+    return state.attempt_number >= (MOST_ATTEMPTS if patient else ATTEMPTS)
 
 
 async def retrying(
@@ -33,11 +41,11 @@ async def retrying(
     again: Callable[[], Awaitable[T]],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
-    """The result of the first further attempt that is not `Transient`, or the last error after eight in all."""
+    """The result of the first further attempt that is not `Transient`, or the last error where they are given up."""
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(Transient),
         wait=_wait,
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=_stop,
         sleep=sleep,
         reraise=True,
     )

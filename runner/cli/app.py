@@ -11,7 +11,7 @@ from personas.errors import MtpaError
 from runner.cli import benchmarks, data, files, init, personas, report
 from runner.cli import study as commands
 from runner.cli.coherence import coherence
-from runner.cli.console import err
+from runner.cli.console import err, replace_what_cannot_be_encoded
 from runner.cli.plan import explain, plan
 from runner.cli.serve import serve
 from runner.cli.status import status
@@ -56,7 +56,11 @@ def run_study(
     pilot: Annotated[bool, typer.Option(help="Let a new model's first 50 requests run alone.")] = True,
     shard: commands.ShardOption = "1/1",
     acknowledge: Annotated[
-        bool, typer.Option("--acknowledge", help="The surveys' terms allow sending answers to the study's endpoints.")
+        bool,
+        typer.Option(
+            "--acknowledge",
+            help="The surveys' terms allow sending answers to the study's endpoints, and its keys belong there.",
+        ),
     ] = False,
 ) -> None:
     """Without a command: run the study of ./mtpa.toml, or of --study FILE, and report."""
@@ -67,6 +71,7 @@ def run_study(
 
 def main() -> None:
     """The command: one sentence and an exit code for what goes wrong, never a traceback."""
+    replace_what_cannot_be_encoded()
     try:
         app()
     except MtpaError as error:

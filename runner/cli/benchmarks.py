@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from personas.errors import InputError
+from runner.cli.console import out
 from runner.study.assets import assets, benchmark_directory, is_cached
 from scoring.answers.items import LETTERS, Item, continuations, option_order, question_text, rotations
 from scoring.benchmarks.base import Benchmark
@@ -32,7 +32,7 @@ def list_benchmarks() -> None:
         data = ", ".join(_data(asset) for asset in each.assets) or "none needed"
         parts = ", ".join(each.parts) if any(each.parts) else "-"
         table.add_row(*(Text(cell) for cell in (name, each.version, each.metric, parts, data)))
-    Console().print(table)
+    out.print(table)
 
 
 @app.command()
@@ -43,15 +43,14 @@ def show(
 ) -> None:
     """One item, as it is sent, with its right answer."""
     found = benchmark(name)
-    console = Console()
-    chosen = _find(found, item, console)
+    chosen = _find(found, item)
     order = option_order(chosen, rotation)
     text = question_text(chosen, order)
-    console.print(Panel(Text(text or "(nothing: the continuations are scored alone)"), title=Text(chosen.id)))
+    out.print(Panel(Text(text or "(nothing: the continuations are scored alone)"), title=Text(chosen.id)))
     if chosen.ask == "loglik":
         for option, continuation in enumerate(continuations(chosen)):
-            console.print(Text(f"{option}  {continuation!r}"))
-    console.print(_facts(chosen, order))
+            out.print(Text(f"{option}  {continuation!r}"))
+    out.print(_facts(chosen, order))
 
 
 @app.command()
@@ -61,18 +60,18 @@ def check(
     """Read a benchmark file and every record of its data; says what it holds, or what is wrong and where."""
     if file.suffix not in (".toml", ".yaml", ".yml"):
         raise InputError(f"{file}: a benchmark file ends in .toml or .yaml; name one")
-    found, console = benchmark(str(file)), Console()
-    items = list(found.load(benchmark_directory(found, lambda line: console.print(Text(line)))))
-    console.print(Text(f"{found.title} ({found.name}, version {found.version or 'not given'}): {len(items)} items"))
+    found = benchmark(str(file))
+    items = list(found.load(benchmark_directory(found, lambda line: out.print(Text(line)))))
+    out.print(Text(f"{found.title} ({found.name}, version {found.version or 'not given'}): {len(items)} items"))
     for part, count in Counter(each.part for each in items).items():
         of_part = [each for each in items if each.part == part]
         options = sorted({len(each.choices) for each in of_part})
         groups = len({each.group for each in of_part})
         span = f"{options[0]} to {options[-1]}" if len(options) > 1 else f"{options[0]}"
-        console.print(Text(f"  part {part!r}: {count} items in {groups} groups, {span} options"))
+        out.print(Text(f"  part {part!r}: {count} items in {groups} groups, {span} options"))
     first = items[0]
-    console.print(Panel(Text(question_text(first, option_order(first))), title=Text(first.id)))
-    console.print(_facts(first, option_order(first)))
+    out.print(Panel(Text(question_text(first, option_order(first))), title=Text(first.id)))
+    out.print(_facts(first, option_order(first)))
 
 
 @app.command("agreement")
@@ -85,16 +84,16 @@ def agreement_command(
     """How far two sets of verdicts agree: share of equal ones and Cohen's kappa."""
     found = agreement(read_labels(first), read_labels(second))
     kappa = f"{found['kappa']:.3f} ± {1.96 * found['standard_error']:.3f}"
-    Console().print(f"n {found['n']:.0f} · agreement {found['agreement']:.3f} · Cohen's kappa {kappa} (95 %)")
+    out.print(f"n {found['n']:.0f} · agreement {found['agreement']:.3f} · Cohen's kappa {kappa} (95 %)")
 
 
 def _data(name: str) -> str:
     return "here" if is_cached(name) else f"to fetch, {assets()[name].size / 1e6:.1f} MB"
 
 
-def _find(found: Benchmark, wanted: str, console: Console) -> Item:
+def _find(found: Benchmark, wanted: str) -> Item:
     """The item of this id or number. Raises InputError where there is none."""
-    items = found.load(benchmark_directory(found, lambda line: console.print(Text(line))))
+    items = found.load(benchmark_directory(found, lambda line: out.print(Text(line))))
     if wanted.isdigit():
         chosen = next(islice(items, int(wanted), None), None)
     else:

@@ -18,7 +18,11 @@ def coherence(
     people: Annotated[int, typer.Option(metavar="N", min=3, help="The first N respondents.")] = 300,
     csv: Annotated[bool, typer.Option("--csv", help="Also as CSV, beside the database.")] = False,
     acknowledge: Annotated[
-        bool, typer.Option("--acknowledge", help="The surveys' terms allow sending answers to the model's endpoint.")
+        bool,
+        typer.Option(
+            "--acknowledge",
+            help="The surveys' terms allow sending answers to the model's endpoint, and its key belongs there.",
+        ),
     ] = False,
 ) -> None:
     """Are similar respondents embedded similarly? Correlates embeddings of the personas with their traits."""

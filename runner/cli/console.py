@@ -1,14 +1,62 @@
-"""Where commands print: results to standard output, remarks to standard error."""
+"""Where commands print: results to standard output, remarks to standard error.
 
+Everything passes through `SafeConsole`: no control character from outside reaches the terminal, nor a key.
+"""
+
+import io
 import sys
+from collections.abc import Iterable
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
+from rich.segment import Segment
+
+from runner.study.masking import scrub
 
 PLAIN_WIDTH = 120
+KEPT = "\n\t"
+# C0 and C1 (with ESC, NUL, DEL, CSI and OSC), line and paragraph separators; marks, embeddings, overrides and isolates
+# that change the order of what is read; invisible tags; halves of surrogate pairs
+_RANGES = (
+    (0x00, 0x1F),
+    (0x7F, 0x9F),
+    (0x061C, 0x061C),
+    (0x200E, 0x200F),
+    (0x2028, 0x202E),
+    (0x2066, 0x206F),
+    (0xFFF9, 0xFFFB),
+    (0xD800, 0xDFFF),
+    (0xE0000, 0xE007F),
+)
+_UNSAFE = dict.fromkeys(
+    (code for first, last in _RANGES for code in range(first, last + 1) if chr(code) not in KEPT), "\ufffd"
+)
 
-out = Console(width=None if sys.stdout.isatty() else PLAIN_WIDTH)
-err = Console(stderr=True)
+
+class SafeConsole(Console):
+    """Prints text from anywhere as text: what would control the terminal is shown as U+FFFD."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """The segments of a renderable; only those that Rich itself makes control the terminal."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey rather than show, and without a key that an endpoint echoes."""
+    return scrub(text if text.isascii() and text.isprintable() else text.translate(_UNSAFE))
+
+
+def replace_what_cannot_be_encoded() -> None:
+    """Let a terminal or a log that is not in UTF-8 get `?` for a character that it lacks, instead of an error after
+    everything was paid for."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+out = SafeConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH, emoji=False)
+err = SafeConsole(stderr=True, emoji=False)
 
 
 def say(line: str) -> None:

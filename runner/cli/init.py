@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 
 from personas.errors import InputError, MachineError
+from runner.cli.console import out
 
 
 def init(
@@ -27,7 +27,7 @@ def init(
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror})") from None
     where = "" if path == Path("mtpa.toml") else f" --study {path}"
-    Console().print(
+    out.print(
         f"Written: {escape(str(path))}. See what it would send: mtpa-run{escape(where)} plan",
         highlight=False,
         soft_wrap=True,

@@ -1,75 +1,118 @@
 """`mtpa-run personas`: build, check, export, show and summary."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from glob import has_magic
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
+from personas.people.allocation import Allocation
 from personas.people.respondents import Respondents
-from personas.people.sample import Allocation, deviation, sample, split
+from personas.people.sample import deviation, sample, split
 from personas.prompt.render import Format, Frame, Variant, render
 from personas.prompt.trait_sets import chosen_traits
 from personas.release.card import dataset_card
 from personas.release.jsonl import write_jsonl
 from personas.release.parquet import replaced, write_personas
 from personas.release.read import read_personas, refuse_restricted
-from personas.surveys.build import Options, Request, SurveyReport, build, check
+from personas.surveys.build import Options, Request, build, check
 from personas.surveys.clean import MissingRule, fill_rates
-from personas.surveys.survey import load_survey
+from personas.surveys.data_file import FORMATS
+from personas.surveys.reader import read_survey
+from personas.surveys.survey import known_surveys, load_survey
+from runner.cli.console import out as console
+from runner.cli.console import say
+from runner.cli.persona_tables import print_check, print_report
+from runner.study.assets import fetch
 
 app = typer.Typer(no_args_is_help=True, help="Turn survey files into personas, and look at them.")
-_MANY = 12
 
 Personas = Annotated[Path, typer.Option("--personas", help="personas.parquet, MTPA.jsonl or mpta.json")]
+Source = Annotated[str, typer.Option("--personas", help="a file of personas, or the name of a built-in survey")]
 _DEFAULT = Path("personas.parquet")
 _STRATA = "country,age_band,gender"
 
 
 @app.command("build")
 def build_command(
-    survey: Annotated[list[str], typer.Option(help="NAME=FILE; again for more files of the same survey or others")],
+    survey: Annotated[
+        list[str], typer.Option(help="NAME=FILE, a folder or a pattern (dir/*.sav); again for more files and surveys")
+    ],
     out: Annotated[Path, typer.Option(help="the file to write")] = _DEFAULT,
     wave: Annotated[list[str] | None, typer.Option(help="NAME=YEAR[,YEAR...]: other waves than the usual")] = None,
+    country: Annotated[
+        list[str] | None, typer.Option(help="NAME=CODE: the country of files without a column of countries")
+    ] = None,
     missing_limit: Annotated[float, typer.Option(min=0, max=1, help="most that may be missing of a variable")] = 0.15,
     missing_by: Annotated[Literal["survey", "country"], typer.Option(help="what that is counted over")] = "survey",
     not_asked: Annotated[Literal["missing", "ignored"], typer.Option(help='what "not asked" counts as')] = "missing",
     weights: Annotated[bool, typer.Option("--weights", help="refuse a survey file without weights")] = False,
 ) -> None:
     """Build personas.parquet from the files that you registered for."""
-    requests = _requests(survey, wave or [])
+    requests = _requests(survey, wave or [], country or [])
     rule = MissingRule(missing_limit, missing_by, not_asked)
     parts, reports = build(requests, Options(rule, weights=weights))
     write_personas(out, parts, {"rule": asdict(rule), "surveys": [asdict(report) for report in reports]})
-    console = Console()
     for report in reports:
-        _print_report(console, report)
+        print_report(report)
     console.print(f"[bold]{sum(map(len, parts)):,} personas[/bold] in {escape(str(out))}")
     for source in [source for part in parts for source in part.restricted()]:
         console.print(f"[dim]{escape(source.title)}: {escape(source.licence)}.[/dim]")
 
 
-def _requests(surveys: Sequence[str], waves: Sequence[str]) -> list[Request]:
+def _requests(surveys: Sequence[str], waves: Sequence[str], countries: Sequence[str]) -> list[Request]:
     files: dict[str, list[Path]] = {}
     for each in surveys:
         name, path = _pair(each, "--survey", "wvs7=FILE")
-        files.setdefault(name, []).append(Path(path))
+        files.setdefault(name, []).extend(_expanded(path))
     years: dict[str, tuple[int, ...]] = {}
     for each in waves:
-        name, numbers = _pair(each, "--wave", "gss=2018,2021")
-        if name not in files:
-            raise InputError(f"--wave {each}: no such --survey; {nearest(name, files)}")
+        name, numbers = _named(each, "--wave", "gss=2018,2021", files)
         try:
             years[name] = tuple(int(number) for number in numbers.split(","))
         except ValueError:
             raise InputError(f"--wave {each}: expected years, such as gss=2018,2021") from None
-    return [Request(name, tuple(paths), years.get(name, ())) for name, paths in files.items()]
+    where = {}
+    for each in countries:
+        name, code = _named(each, "--country", "wvs7=IND", files)
+        where[name] = _alpha3(each, code)
+    return [Request(name, tuple(paths), years.get(name, ()), where.get(name, "")) for name, paths in files.items()]
+
+
+def _expanded(path: str) -> list[Path]:
+    """The files of a folder or pattern, in the order of their names. Raises InputError where there is none."""
+    folder = Path(path)
+    if folder.is_dir():
+        found = [each for each in folder.iterdir() if each.suffix.lower() in FORMATS and not each.name.startswith(".")]
+    elif has_magic(path) and not folder.exists():
+        fixed = next(at for at, part in enumerate(folder.parts) if has_magic(part))
+        found = list(Path(*folder.parts[:fixed]).glob(str(Path(*folder.parts[fixed:]))))
+    else:
+        return [folder]
+    if not found:
+        raise InputError(f"--survey: no survey file in {path}; known: {', '.join(FORMATS)}")
+    return sorted(found)
+
+
+def _named(given: str, option: str, example: str, files: Mapping[str, object]) -> tuple[str, str]:
+    name, value = _pair(given, option, example)
+    if name not in files:
+        raise InputError(f"{option} {given}: no such --survey; {nearest(name, files)}")
+    return name, value
+
+
+def _alpha3(given: str, code: str) -> str:
+    found = parse_country(code) or called(code)
+    if found is None:
+        raise InputError(f"--country {given}: {code!r} is no country; expected an ISO 3166-1 code, such as IND")
+    return found
 
 
 def _pair(given: str, option: str, example: str) -> tuple[str, str]:
@@ -79,54 +122,20 @@ def _pair(given: str, option: str, example: str) -> tuple[str, str]:
     return name, value
 
 
-def _print_report(console: Console, report: SurveyReport) -> None:
-    table = Table(title=Text(report.title), title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row("respondents", f"{report.rows_in:,} in the file, {report.rows_out:,} kept")
-    table.add_row("near-duplicates dropped", f"{report.near_duplicates:,}")
-    table.add_row("variables", f"{report.columns_in:,} in the file, {report.traits_out:,} traits kept")
-    core = {name: rate for name, rate in report.fill.items() if ":" not in name}
-    lines = {
-        "too many missing": [f"{name} {rate:.0%}" for name, rate in report.sparse.items()],
-        "no scale": [f"{name} ({why})" for name, why in report.no_scale.items()],
-        "not in the file": list(report.not_in_file),
-        "values off the scale": [f"{name} {dict(values)}" for name, values in report.off_scale.items()],
-        "answered": [f"{name} {rate:.0%}" for name, rate in core.items()],
-        "proxies": [f"{name}: {note}" for name, note in report.proxies.items()],
-        "notes": list(report.notes),
-    }
-    for title, entries in lines.items():
-        if entries:
-            shown = entries if title in ("answered", "proxies") else entries[:_MANY]
-            more = f" … and {len(entries) - len(shown)} more" if len(entries) > len(shown) else ""
-            table.add_row(title, Text(("\n" if title in ("proxies", "notes") else ", ").join(shown) + more))
-    console.print(table)
-    console.print()
-
-
 @app.command("check")
 def check_command(
     description: Annotated[str, typer.Argument(help="the TOML file of a survey, or a built-in survey's name")],
     data: Annotated[Path, typer.Option(help="the survey's data file")],
+    country: Annotated[str, typer.Option(help="the country of a file without a column of countries")] = "",
 ) -> None:
-    """Say what a survey description makes of a data file: what maps, and what does not."""
+    """Say what a survey description makes of a data file: what every value becomes, and what does not map."""
     survey = load_survey(description)
-    found = check(survey, data)
-    table = Table("trait", "variable", "answered", "note", title=Text(f"{survey.title}: {data.name}"))
-    for each in found.described:
-        strays = ", ".join(f"{count} × {value}" for value, count in each.off_scale.items())
-        notes = [each.proxy, f"off the scale: {strays}" if strays else "", "" if each.found else "not in this file"]
-        answered = f"{each.filled:.0%}" if each.found else "–"
-        table.add_row(Text(each.trait), Text(each.variable), answered, Text("; ".join(filter(None, notes))))
-    console = Console()
-    console.print(table)
-    console.print(
-        f"{sum(each.found for each in found.described)} of {len(found.described)} described traits found, and "
-        f"{found.extended} extended traits from the file itself."
-    )
-    for variable, why in found.no_scale.items():
-        console.print(Text(f"no trait: {variable} ({why})"))
+    found = check(survey, data, _alpha3(country, country) if country else "")
+    print_check(f"{survey.title}: {data.name}", found)
     if found.problems:
-        raise InputError(f"{len(found.problems)} columns are not what they should be: " + "; ".join(found.problems))
+        count = len(found.problems)
+        columns = "1 column is not what it should be" if count == 1 else f"{count} columns are not what they should be"
+        raise InputError(f"{columns}: {'; '.join(found.problems)}")
 
 
 @app.command("export")
@@ -160,13 +169,13 @@ def export_command(
     files = _write_release(out, drawn, everyone, ".jsonl.gz" if compress else ".jsonl")
     with replaced(out / "README.md") as file:
         file.write(dataset_card(everyone, files).encode())
-    console = Console()
     for name, count in files.items():
         console.print(f"{count:,} personas in {escape(str(out / name))}")
     cell, gap = deviation(everyone, drawn, strata)
     console.print(f"largest deviation of a joint cell from the source: {gap:+.3%} ({escape(cell)})")
     parts = drawn.frame["split"].value_counts()
-    console.print(f"split: {parts.get('train', 0):,} train, {parts.get('test', 0):,} test")
+    train, test = int(parts.get("train", 0)), int(parts.get("test", 0))
+    console.print(f"split: {train:,} train, {test:,} test ({test / (train + test):.1%} for testing)")
 
 
 def _write_release(out: Path, drawn: Respondents, everyone: Respondents, suffix: str) -> dict[str, int]:
@@ -184,14 +193,14 @@ def _write_release(out: Path, drawn: Respondents, everyone: Respondents, suffix:
 @app.command("show")
 def show_command(
     persona_id: Annotated[str, typer.Argument(metavar="ID", help="survey:wave:respondent")],
-    personas: Personas = _DEFAULT,
+    personas: Source = str(_DEFAULT),
     format: Annotated[Format, typer.Option(help="how it is written")] = "prose",
     frame: Annotated[Frame, typer.Option(help="whose it is")] = "role",
     traits: Annotated[str, typer.Option(help="core, demographic, all, all-but:NAME, or names")] = "core",
     trait_order: Annotated[int, typer.Option(min=0, help="0, or another permutation")] = 0,
 ) -> None:
     """Print one persona as a model gets it."""
-    respondents = read_personas(personas)
+    respondents = _respondents(personas)
     rows = respondents.frame.index[respondents.frame["persona_id"] == persona_id]
     if not len(rows):
         raise InputError(
@@ -201,24 +210,34 @@ def show_command(
     shown = chosen_traits(traits if named else [name.strip() for name in traits.split(",")], respondents.traits)
     persona = next(respondents.take(rows).personas())
     variant = Variant(format, frame, "prompt", trait_order)
-    Console(soft_wrap=True).print(Text(render(persona, respondents.traits, shown, variant)))
+    console.print(Text(render(persona, respondents.traits, shown, variant)), soft_wrap=True)
+
+
+def _respondents(source: str) -> Respondents:
+    """The respondents of a file, or of a built-in survey whose answers are free to fetch."""
+    if source not in known_surveys():
+        return read_personas(Path(source))
+    survey = load_survey(source)
+    if not survey.asset:
+        raise InputError(f"--personas {source}: its file is not ours to give; build it with `mtpa-run personas build`")
+    return read_survey(survey, fetch(survey.asset, say))
 
 
 @app.command("summary")
-def summary_command(personas: Personas = _DEFAULT) -> None:
+def summary_command(personas: Source = str(_DEFAULT)) -> None:
     """Count countries, ages and genders, and say how well each trait is filled."""
-    respondents = read_personas(personas)
-    console = Console()
-    console.print(f"[bold]{len(respondents):,} personas[/bold] in {escape(str(personas))}")
-    for name in ("survey", "country", "age_band", "gender"):
+    respondents = _respondents(personas)
+    console.print(f"[bold]{len(respondents):,} personas[/bold] in {escape(personas)}")
+    known = {"age_band": "age", "gender": "gender"}
+    for name in ("survey", "country", *(name for name, trait in known.items() if trait in respondents.frame)):
         counts = respondents.attribute(name).value_counts().sort_index()
-        told = ", ".join(f"{level} {count:,}" for level, count in counts.items())
-        console.print(Text(f"{name.replace('_', ' ')} ({len(counts)}): {told}"))
-    table = Table("trait", "answered", "proxy", title="core traits")
+        levels = ", ".join(f"{level} {count:,}" for level, count in counts.items())
+        console.print(Text(f"{name.replace('_', ' ')} ({len(counts)}): {levels}"))
+    table = Table("trait", "answered", "proxy in", title="core traits")
     rates = fill_rates(respondents)
-    proxies = {name: each.survey for each in respondents.sources.values() for name in each.proxies}
     for name in (name for name in rates if respondents.traits[name].use != "extended"):
-        table.add_row(Text(name), f"{rates[name]:.0%}", Text(proxies.get(name, "")))
+        proxies = [each.survey for each in respondents.sources.values() if name in each.proxies]
+        table.add_row(Text(name), f"{rates[name]:.0%}", Text(", ".join(proxies)))
     console.print(table)
     extended = [rate for name, rate in rates.items() if respondents.traits[name].use == "extended"]
     if extended:

@@ -35,6 +35,7 @@ def plan(
         print_resolution(Study.load(context.obj), resolve, by, out)
         return
     from runner.backends.catalogue.model_list import catalogue_remarks
+    from runner.engine.acknowledgement import agreed_keys
     from runner.engine.prepare import prepared
     from runner.planning.plan import first_requests
     from runner.planning.plan import plan as plan_of
@@ -42,7 +43,7 @@ def plan(
     study = Study.load(context.obj).part(shard)
     with prepared(study, say) as ready:
         found = plan_of(ready, limit)
-        found.remarks.extend(asyncio.run(catalogue_remarks(study.models)))
+        found.remarks.extend(asyncio.run(catalogue_remarks(study.models, agreed_keys(ready.cache.connection))))
         requests = [
             {"key": asked.request.key.hex(), "messages": asked.request.messages}
             | {"parameters": dict(asked.request.parameters), "answer": asked.request.kind}
@@ -55,7 +56,7 @@ def plan(
             "usd_batch": found.usd_batch,
             "remarks": found.remarks,
         }
-        sys.stdout.write(json.dumps(document | {"requests": requests}, indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(document | {"requests": requests}, indent=2) + "\n")
         return
     out.print(_plan_table(study, found))
     for remark in found.remarks:

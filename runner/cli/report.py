@@ -54,7 +54,7 @@ def print_study_report(
     else:
         print_report(out, found)
     for suffix in formats or []:
-        written += write_tables(study.database, tables, suffix)
+        written += write_tables(study.database, tables, suffix, found.incomplete)
     if html:
         from runner.results.study_report import world_map
         from scoring.report.page import page
@@ -70,6 +70,7 @@ def diff(
     models: Annotated[str | None, typer.Option(metavar="ONE,OTHER", help="The models to compare, by name.")] = None,
 ) -> None:
     """Compare two runs, or two models of one file, on the trials that both have: B − A, pair by pair."""
+    from runner.store.completeness import of_last_run
     from runner.store.scores import load_scores
     from scoring.report.terminal import print_difference
     from scoring.tables.two_runs import difference_table
@@ -87,7 +88,8 @@ def diff(
     table = difference_table(*sides)
     if table.empty:
         raise InputError(f"{first} and {second or first} have no answered trial in common; compare runs of one study")
-    print_difference(out, table)
+    missing = {str(path): of_last_run(path).sentence for path in (first, second or first)}
+    print_difference(out, table, [f"{path}: {sentence}" for path, sentence in missing.items() if sentence])
 
 
 def _models(path: Path, tables: list, one_file: bool) -> list[str]:  # type: ignore[type-arg]

@@ -40,11 +40,21 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     if cached := state.caching.sentence():
         out.print(f"{cached}.", highlight=False, soft_wrap=True)
     try:
+        _say_what_is_missing(study, state)
         _say_what_is_found(study, state)
     finally:  # why models stopped is said also where there is nothing to report on
         for sentence in [*state.remarks, *_endings(state)]:
             err.print(escape(sentence), highlight=False, soft_wrap=True)
     return state.exit_code
+
+
+def _say_what_is_missing(study: Study, state: "State") -> None:
+    """What a report would open with, where none follows."""
+    from runner.store.completeness import of_last_run
+    from scoring.report.terminal import print_incomplete
+
+    if state.interrupted or not study.shard.whole:
+        print_incomplete(out, of_last_run(study.database).sentence)
 
 
 def _say_what_is_found(study: Study, state: "State") -> None:
@@ -72,9 +82,26 @@ def _endings(state: "State") -> list[str]:
         each = state.micro_usd / done if done else 0.0
         price = f", about ${each * state.left_over / 1e6:.4f} at what the answers cost so far" if each else ""
         found.append(f"The budget is reached: {state.left_over:,} trials are left{price}. Raise [budget] usd to go on.")
-    if state.total("failed"):
-        kinds = ", ".join(f"{count:,} {kind}" for (_, kind), count in state.failures.items())
-        found.append(f"Some trials failed ({kinds}); run again to retry just those.")
+    return found + _failures(state)
+
+
+def _failures(state: "State") -> list[str]:
+    """Which trials failed, what the endpoints said last, and whether to run again helps."""
+    if not state.total("failed"):
+        return []
+    found = []
+    for name in dict.fromkeys(model for model, _ in state.failures):
+        kinds = ", ".join(f"{count:,} {kind}" for (model, kind), count in state.failures.items() if model == name)
+        found.append(
+            f"{name}: some trials failed ({kinds}), the last with {state.last_failure.get(name, 'no reason')}."
+        )
+    mendable = sum(count for each, count in state.failures.items() if each in state.mendable)
+    if mendable == state.failures.total():
+        found.append("Run again to retry just those.")
+    elif mendable:
+        found.append(f"Run again to retry them; {state.failures.total() - mendable:,} were refused and would be again.")
+    else:
+        found.append("Asked again as they are, they would be refused again: change what is named above first.")
     return found
 
 

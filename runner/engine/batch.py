@@ -23,9 +23,11 @@ from runner.engine.context import Context
 from runner.engine.live import LONGEST_POLL_SECONDS, POLL_SECONDS
 from runner.engine.recorder import Judge, Recorder
 from runner.engine.trials import Asked, AskedModel, blocks
+from runner.store.database import when_free
 from runner.store.jobs import Entry, Job, Jobs, Waiting
 
 RESULTS_AT_ONCE = 500
+ROUND = 0.05  # of the people
 UNSUPPORTED = BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
 NEVER_SENT = Transient("never sent", "the run that made the job ended before it was sent")
 GONE = Transient("gone", "the provider has deleted the job and its results")
@@ -61,6 +63,7 @@ class BatchRun(Recorder):
         self._gathered = 0  # bytes in the buffer
         self._contents: dict[int, Content] = {}
         self._incomplete: Counter[int] = Counter()  # downloads of a job that told of less than it answered
+        self._came_to = 0  # the person of the last round that went up
         self._work = asyncio.Event()  # there is a job to send up
         self._moved = asyncio.Event()  # a job went up, or was closed
 
@@ -100,6 +103,7 @@ class BatchRun(Recorder):
         deferred: list[Asked] = []
         try:
             for block in blocks(trials):
+                await self._keep_step(block)
                 deferred += await self._take(block)
             await self._send_up(everything=True)
             pause = POLL_SECONDS
@@ -113,6 +117,17 @@ class BatchRun(Recorder):
         except BudgetReached:
             self._state.over_budget.add(self._model.section.name)
 
+    async def _keep_step(self, block: Sequence[Asked]) -> None:
+        """Where a cap may end the run, no model's jobs are far ahead of another's: what has gathered goes up in rounds
+        of a part of the people each."""
+        pace, crossing = self._context.pace, self._context.crossing
+        person = crossing.place_of(block[-1].trial.persona)
+        lead = max(1, round(ROUND * len(crossing.in_order)))
+        if pace.is_kept_by(self._model) and person - self._came_to >= lead:
+            await self._send_up(everything=True)
+            await pace.come_to(self._model, person, lead)
+            self._came_to = person
+
     async def _take(self, block: Sequence[Asked]) -> list[Asked]:
         """Look a block up and gather what is not answered; returns the trials that somebody else is asking."""
         if self._stopping:
@@ -121,7 +136,7 @@ class BatchRun(Recorder):
         keys = {asked.request.key for asked in fresh}
         mine = self._jobs.held(keys)
         new = [key for key in keys if not (key in mine or key in self._buffer or key in self._again)]
-        held = self._context.leases.take(new)
+        held = await when_free(self._cache.connection, lambda: self._context.leases.take(new))
         joining: dict[int, list[Asked]] = {}
         later = []
         for asked in fresh:
@@ -372,7 +387,7 @@ class BatchRun(Recorder):
         return [self._context.crossing.asked(self._model, each.trial) for each in mine]
 
     def _note(self, error: BackendError) -> None:
-        self._state.last_failure[self._model.section.name] = f"{error.kind}: {error}"[:300]
+        self._state.failed(self._model.section.name, error)
 
     def _tell(self) -> None:
         """Put what is at the provider into the run's state."""

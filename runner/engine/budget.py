@@ -6,8 +6,10 @@ process had reserved stays counted: nobody knows what its last requests cost.
 """
 
 import asyncio
+from functools import partial
 
 from runner.store.cache import ResultCache
+from runner.store.database import when_free
 from runner.store.ledger import room_left
 
 BLOCK_REQUESTS = 32
@@ -42,7 +44,7 @@ class Budget:
         """Set the amount aside, waiting for settlements where that can make room. Raises BudgetReached."""
         while self.capped:
             if self._held - self._outstanding < amount:
-                self._extend(amount)
+                await when_free(self._cache.connection, partial(self._extend, amount))
             if self._held - self._outstanding >= amount:
                 break
             if not self._outstanding:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from runner.backends.base import Backend, Learn
 from runner.backends.request import ModelIdentity
+from runner.engine.pace import Pace
 from runner.engine.state import State
 from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
@@ -41,3 +42,4 @@ class Context:
     study_cap: int | None
     make_backend: BackendFactory
     options: Options
+    pace: Pace

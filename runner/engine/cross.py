@@ -1,19 +1,25 @@
 """The crossing of a study from its people, items and models; rows that the file lacks are made."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from types import MappingProxyType
 from typing import Any
 
 from personas.errors import InputError
+from personas.people.pseudonyms import TWIN, pseudonym
 from personas.people.respondents import Respondents
 from personas.prompt.trait_sets import cluster, trait_sets
 from personas.traits import Persona
-from runner.backends.request import ModelIdentity
-from runner.engine.trials import AskedModel, AskedVariant, Crossing, Question
+from runner.backends.request import AnswerKind, ModelIdentity
+from runner.engine.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind
+from runner.store.deals import Starts
 from runner.store.rows import register
 from runner.study.config import Study
+from runner.study.sections import ModelSection
 from runner.study.sources import Selection
 from scoring.answers.items import option_order, question_text, rotations
+from scoring.statistics.incomplete import Deal, deal
 
 
 def cross(
@@ -22,8 +28,10 @@ def cross(
     respondents: Respondents,
     selections: Sequence[Selection],
     identities: Sequence[ModelIdentity],
+    known: Mapping[tuple[str, ...], Starts] = MappingProxyType({}),
 ) -> Crossing:
-    """The crossing of a study; rows that the database does not have yet are made."""
+    """The crossing of a study; rows that the database does not have yet are made. `known` says where people start whom
+    an earlier run dealt groups to (`known_starts`)."""
     people = list(respondents.personas())
     sets = trait_sets(study.trait_sets, respondents.traits)
     records = _persona_records(study, respondents, people, sets[0])
@@ -31,17 +39,40 @@ def cross(
     variants = [(variant, shown) for shown in sets for variant in study.variants.crossed()]
     told = [{**asdict(variant), "traits": shown} for variant, shown in variants]
     variant_ids = register(connection, "variant", told)
-    asked = _models(study, connection, identities)
+    questions = [
+        question
+        for each in selections
+        for question in _questions(connection, each, _deal(study, each, respondents, known))
+    ]
+    asked = _models(study, connection, identities, questions)
     return Crossing(
         personas=list(zip(persona_ids, people, strict=True)),
         variants=[AskedVariant(number, *each) for number, each in zip(variant_ids, variants, strict=True)],
-        questions=[question for each in selections for question in _questions(connection, each)],
+        questions=questions,
         models=[model for model in asked if model.section.name not in study.judges],
         judges={model.section.name: model for model in asked if model.section.name in study.judges},
         respondents=respondents,
         system=study.variants.system,
         shard=study.shard,
+        strata=study.personas.stratify,
     )
+
+
+def _deal(
+    study: Study, selection: Selection, respondents: Respondents, known: Mapping[tuple[str, ...], Starts]
+) -> Deal | None:
+    """Who is asked which groups of a benchmark; None where everybody is asked all."""
+    groups, per_person = {item.group for item in selection.items}, selection.section.per_person
+    if per_person is None or per_person == len(groups):
+        return None
+    names = [str(name) for name in respondents.frame["persona_id"]]
+    circle = deal(list(groups), [], [], per_person, study.study.seed).circle
+    before = known.get(tuple(circle), {})
+    new = [place for place, name in enumerate(names) if TWIN not in name and pseudonym(name) not in before]
+    levels = [respondents.attribute(name).iloc[new].tolist() for name in study.personas.stratify]
+    found = deal(circle, [names[place] for place in new], levels, per_person, study.study.seed)
+    kept = {name: before[pseudonym(name)] for name in names if pseudonym(name) in before}
+    return replace(found, starts={**kept, **found.starts})
 
 
 def _persona_records(
@@ -64,7 +95,7 @@ def _persona_records(
     ]
 
 
-def _questions(connection: Any, selection: Selection) -> Iterator[Question]:
+def _questions(connection: Any, selection: Selection, deal: Deal | None) -> Iterator[Question]:
     items = selection.items
     records = [
         {
@@ -79,10 +110,14 @@ def _questions(connection: Any, selection: Selection) -> Iterator[Question]:
     for number, item in zip(register(connection, "item", records), items, strict=True):
         orders = tuple(option_order(item, each) for each in range(rotations(item, selection.section.rotations)))
         texts = tuple(question_text(item, order) for order in orders)
-        yield Question(number, item, selection.benchmark, orders, texts, selection.section.judge)
+        yield Question(number, item, selection.benchmark, orders, texts, selection.section.judge, deal)
 
 
-def _models(study: Study, connection: Any, identities: Sequence[ModelIdentity]) -> list[AskedModel]:
+def _models(
+    study: Study, connection: Any, identities: Sequence[ModelIdentity], questions: Sequence[Question]
+) -> list[AskedModel]:
+    """The study's models with their rows. Where a kind of answer that is asked for is computed otherwise than before,
+    the row is one of its own, so that old answers are never paired with new ones."""
     records = [
         {"name": section.name, **identity.fields(), "answer": section.answer}
         for identity, section in zip(identities, study.models, strict=True)
@@ -90,8 +125,26 @@ def _models(study: Study, connection: Any, identities: Sequence[ModelIdentity]) 
     found: list[AskedModel] = []
     for section, identity, record in zip(study.models, identities, records, strict=True):
         row = {"provider": "", "model": "", "revision": "", "dtype": "", **record}
+        judges = section.name in study.judges
+        kinds: set[AnswerKind] = {answer_kind(each.item, section.answer)[0] for each in questions}
+        kinds = {"text"} if judges else kinds
+        if method := max((identity.methods.get(kind, "") for kind in kinds), default=""):
+            row["method"] = method
         (number,) = register(connection, "model", [row], mutable=["name"])
+        sql = "UPDATE model SET methods = ? WHERE provider = ? AND model = ? AND revision = ?"
+        connection.execute(sql, (json.dumps(identity.methods), identity.provider, identity.model, identity.revision))
         if twin := next((each for each in found if each.id == number), None):
-            raise InputError(f"{study.path}: models {twin.section.name!r} and {section.name!r} are the same; drop one")
+            raise InputError(f"{study.path}: {_same(twin.section, section)}")
         found.append(AskedModel(number, section, identity))
     return found
+
+
+def _same(one: ModelSection, other: ModelSection) -> str:
+    """What to do about two models that no answer in the file can be told apart by."""
+    names = f"models {one.name!r} and {other.name!r}"
+    if one.base_urls == other.base_urls:
+        return f"{names} are the same; drop one"
+    return (
+        f"{names} have the same id on two endpoints, so their answers could not be told apart; if they serve different "
+        "versions, name each with revision = …, else list both addresses in one model's base_urls"
+    )

@@ -4,11 +4,15 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 
-from aiolimiter import AsyncLimiter
 from asyncio_throttle.throttler import Throttler
 
+from runner.backends.waiting import retry_after
+
 WINDOW_SECONDS = 60.0
+MINUTE_SEEN = (40.0, 80.0)  # seconds: what a window of a minute looks like in headers, which round
 LEAST_CALLS = 40
 OPEN_SECONDS = 20.0
 OPENINGS = 3
@@ -67,37 +71,137 @@ class Gate:
                 free -= 1
 
 
+@dataclass
+class Admission:
+    """Tokens that were let through: at first the most that it may come to, in the end what it came to."""
+
+    at: float
+    tokens: float
+
+
+class TokenWindow:
+    """At most so many tokens in any minute, evenly spread but for a tenth of them that may come at once.
+
+    A leaky bucket alone lets up to twice its rate through in a minute; and none can be told what a request came to in
+    the end, which is mostly far less than what it may come to.
+    """
+
+    def __init__(self, per_minute: float) -> None:
+        self.per_minute = per_minute
+        self._rate, self._burst = per_minute / WINDOW_SECONDS, per_minute / 10
+        self._admitted: deque[Admission] = deque()
+        self._total = self._level = self._levelled_at = 0.0
+        self._freed = asyncio.Event()
+
+    async def admit(self, tokens: float) -> Admission:
+        """Wait for room; a request of more than the whole limit waits for an empty minute."""
+        tokens = min(tokens, self.per_minute)
+        while (pause := self._until_room(tokens)) > 0:
+            self._freed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._freed.wait()
+        found = Admission(time.monotonic(), tokens)
+        self._admitted.append(found)
+        self._total += tokens
+        self._level += tokens
+        return found
+
+    def settle(self, admission: Admission, tokens: float) -> None:
+        """What a request came to; one that ended a minute after it began counts no more."""
+        if self._admitted and admission.at >= self._admitted[0].at:
+            more = tokens - admission.tokens
+            self._total += more
+            self._level = max(0.0, self._level + more)
+            admission.tokens = tokens
+            self._freed.set()
+
+    def _until_room(self, tokens: float) -> float:
+        """Seconds until there may be room, both in the minute and in the even spread; 0 where there is."""
+        now = time.monotonic()
+        while self._admitted and self._admitted[0].at <= now - WINDOW_SECONDS:
+            self._total -= self._admitted.popleft().tokens
+        self._level = max(0.0, self._level - (now - self._levelled_at) * self._rate)
+        self._levelled_at = now
+        spread = (self._level - max(0.0, self._burst - tokens)) / self._rate
+        full = bool(self._admitted) and self._total + tokens > self.per_minute
+        return max(spread, self._admitted[0].at + WINDOW_SECONDS - now if full else 0.0)
+
+
 class Rates:
     """Requests and tokens a minute; limits that the study does not name are learnt from `x-ratelimit-*` headers."""
 
     def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None) -> None:
         self._named = (requests_per_minute is not None, tokens_per_minute is not None)
         self._one = asyncio.Lock()  # a single waiter polls the throttle, however many are behind it
+        self._seen: dict[str, str | None] = {}
         self.requests_per_minute = requests_per_minute
         self.tokens_per_minute = tokens_per_minute
         self._throttle = _throttle(requests_per_minute)
-        self._tokens = _token_limiter(tokens_per_minute)
+        self._tokens = TokenWindow(tokens_per_minute) if tokens_per_minute else None
 
     @property
     def limited(self) -> bool:
         """Whether there is anything to wait for."""
         return self._throttle is not None or self._tokens is not None
 
-    async def admit(self, tokens: int) -> None:
-        """Wait until one more request of this many tokens is allowed."""
+    async def admit(self, tokens: float) -> Admission:
+        """Wait until one more request of at most this many tokens, prompt and answer, is allowed."""
         async with self._one:
             if self._throttle is not None:
                 await self._throttle.acquire()  # type: ignore[no-untyped-call]
             if self._tokens is not None:
-                await self._tokens.acquire(min(float(tokens), self._tokens.max_rate))
+                return await self._tokens.admit(float(tokens))
+        return Admission(time.monotonic(), 0.0)
+
+    def settle(self, admission: Admission, tokens: float) -> None:
+        """What an admitted request came to, in tokens of prompt and answer."""
+        if self._tokens is not None:
+            self._tokens.settle(admission, tokens)
 
     def learn(self, headers: Mapping[str, str]) -> None:
-        """Take over the limits that a response names."""
-        requests, tokens = (_number(headers.get(f"x-ratelimit-limit-{name}")) for name in ("requests", "tokens"))
-        if requests and not self._named[0] and requests != self.requests_per_minute:
-            self.requests_per_minute, self._throttle = requests, _throttle(requests)
-        if tokens and not self._named[1] and tokens != self.tokens_per_minute:
-            self.tokens_per_minute, self._tokens = tokens, _token_limiter(tokens)
+        """Take over the limits that a response names, where it is clear that they are limits a minute."""
+        for place, what in enumerate(("requests", "tokens")):
+            if self._named[place] or (limit := self._learnt(headers, what)) is None:
+                continue
+            if what == "requests" and limit != self.requests_per_minute:
+                self.requests_per_minute, self._throttle = limit, _throttle(limit)
+            if what == "tokens" and limit != self.tokens_per_minute:
+                self.tokens_per_minute, self._tokens = limit, TokenWindow(limit)
+
+    def _learnt(self, headers: Mapping[str, str], what: str) -> float | None:
+        """A limit a minute that is not known yet; the same header twice is read once."""
+        named = headers.get(f"x-ratelimit-limit-{what}-minute") or headers.get(f"x-ratelimit-limit-{what}")
+        if named is None or self._seen.get(what) == named:
+            return None
+        found = a_minute(headers, what)
+        if found is not None:
+            self._seen[what] = named
+        return found
+
+
+def a_minute(headers: Mapping[str, str], what: str) -> float | None:
+    """How many `what` a response allows a minute; None where it does not say, or the limit is of an hour or a day.
+
+    The unit is in the header's name (…-minute), in its value ("60;w=60"), or shows in how fast what was used comes
+    back: used / reset is the rate, and limit / rate the window.
+    """
+    limit = _number(headers.get(f"x-ratelimit-limit-{what}-minute"))
+    if limit is not None:
+        return limit
+    first, _, policy = (headers.get(f"x-ratelimit-limit-{what}") or "").partition(";")
+    limit = _number(first.partition(",")[0])
+    if limit is None:
+        return None
+    if (window := _number(policy.rpartition("w=")[2].partition(";")[0])) is not None:
+        return limit * 60 / window if window <= 60 else None
+    left, reset = headers.get(f"x-ratelimit-remaining-{what}"), headers.get(f"x-ratelimit-reset-{what}")
+    used = limit - (_number(left) or 0.0) if left else 0.0
+    seconds = retry_after(reset)
+    if not used or not seconds:
+        return None
+    low, high = MINUTE_SEEN
+    return limit if low <= limit * seconds / used <= high else None
 
 
 def _throttle(per_minute: float | None) -> Throttler | None:
@@ -105,10 +209,6 @@ def _throttle(per_minute: float | None) -> Throttler | None:
     if per_minute is None:
         return None
     return Throttler(int(per_minute / 60)) if per_minute >= 60 else Throttler(1, period=60 / per_minute)
-
-
-def _token_limiter(per_minute: float | None) -> AsyncLimiter | None:
-    return None if per_minute is None else AsyncLimiter(max(1.0, per_minute / 60), 1.0)
 
 
 def _number(text: str | None) -> float | None:

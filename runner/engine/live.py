@@ -2,25 +2,29 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
 
 from runner.backends.base import Batching, Remarking, combined
-from runner.backends.catalogue.prices import cost, worst_cost, worst_prompt_tokens
+from runner.backends.catalogue.prices import cost, most_output_tokens, worst_cost, worst_prompt_tokens
 from runner.backends.errors import BackendError, ModelUnavailable, Transient
 from runner.backends.request import Request
-from runner.backends.retry import retrying
+from runner.backends.retry import LONGEST_WAIT, retrying
+from runner.backends.waiting import in_words
 from runner.engine.budget import Budget, BudgetReached
 from runner.engine.context import Context
-from runner.engine.limits import Breaker, Gate, Rates
-from runner.engine.pilot import REQUESTS, verdict
+from runner.engine.limits import Admission, Breaker, Gate, Rates
+from runner.engine.pilot import REQUESTS, letters_verdict, verdict
 from runner.engine.recorder import Judge, Recorder
 from runner.engine.trials import Asked, AskedModel, blocks
+from runner.store.database import when_free
 
 POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 15.0
+LONG_WAIT = 60.0  # seconds from which on the user is told why nothing happens
+NO_LIMIT = Admission(0.0, 0.0)
 
 
 class Stopped(Exception):
@@ -66,6 +70,7 @@ class ModelRun(Recorder):
         self._workers: list[asyncio.Task[None]] = []
         self._admitting: set[asyncio.Task[None] | None] = set()
         self._letting_go = asyncio.Event()
+        self._said_until = 0.0
         self._error: Exception | None = None
         self.waits = True  # for what others are asking; not where nobody will bring it any more
         if context.options.pilot and self._is_new():
@@ -75,8 +80,8 @@ class ModelRun(Recorder):
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:
         """The trials to ask, a few hundred at a time."""
-        trials = islice(self._context.crossing.trials(self._model), self._context.options.limit)
-        for block in blocks(trials):
+        context = self._context
+        async for block in context.pace.blocks(context.crossing, self._model, context.options.limit):
             yield block
 
     def _limits(self) -> dict[str, float | None]:
@@ -91,6 +96,8 @@ class ModelRun(Recorder):
             async for block in self._blocks():
                 self._deferred += await self._take(block)
             await self._settle()
+            if self._pilot and (reason := letters_verdict(self._pilot)):  # a short run: few answers are enough for this
+                self._halt(reason)
             await self._note_exactness()
         finally:
             letting_go.cancel()
@@ -136,7 +143,8 @@ class ModelRun(Recorder):
         fresh = self._look_up(block)
         if not fresh or not self._context.options.send:
             return []
-        held = self._context.leases.take([asked.request.key for asked in fresh])
+        keys = [asked.request.key for asked in fresh]
+        held = await when_free(self._cache.connection, lambda: self._context.leases.take(keys))
         later = [asked for asked in fresh if asked.request.key in held]
         for asked in fresh:
             if asked.request.key not in held:
@@ -229,12 +237,14 @@ class ModelRun(Recorder):
             raise Stopped from None
         except Transient as error:
             flight.failure = error
+            if not self._may_wait(error):
+                raise Stopped from None
             raise
 
     async def _attempt(self, flight: Flight) -> None:
         """Send a request once: limits and budget first, then a slot."""
         request = flight.first.request
-        reserved = await self._admit(request)
+        reserved, admission = await self._admit(request)
         self._state.sent += 1
         self._state.in_flight += 1
         flight.attempts += 1
@@ -249,35 +259,55 @@ class ModelRun(Recorder):
             self._gate.leave()
         self._gate.grow()
         self._breaker.succeeded()
+        self._rates.settle(admission, answer.usage.prompt_tokens + answer.usage.completion_tokens)
         price = cost(self._price, answer.usage)
         self._state.micro_usd += price
         self._budget.settle(reserved, price)
         self._store(flight.key, self._texts(flight.first), flight.waiting, answer, price)
 
-    async def _admit(self, request: Request) -> int:
-        """Wait until the limits and the budget allow a request; what was reserved for it. Raises Stopped."""
-        worker, reserved = asyncio.current_task(), 0
+    async def _admit(self, request: Request) -> tuple[int, Admission]:
+        """Wait until the budget, a slot and the rates, in this order, allow a request: what is let through is sent at
+        once. Returns what was reserved for it, in money and tokens. Raises Stopped."""
+        worker, reserved, inside = asyncio.current_task(), 0, False
         self._admitting.add(worker)
         try:
-            if self._rates.limited:
-                await self._rates.admit(worst_prompt_tokens(request) // 4)
             if self._budget.capped:
                 worst = worst_cost(self._price, self._model.identity, request)
                 await self._budget.reserve(worst)
                 reserved = worst
             await self._gate.enter()
+            inside = True
+            admission = await self._rates.admit(self._most_tokens(request)) if self._rates.limited else NO_LIMIT
         except asyncio.CancelledError:
             self._budget.settle(reserved, 0)
+            if inside:
+                self._gate.leave()
             if worker in self._admitting:
                 raise
             raise Stopped from None
         finally:
             self._admitting.discard(worker)
-        return reserved
+        return reserved, admission
+
+    def _most_tokens(self, request: Request) -> float:
+        """Prompt and answer as far as they can be told beforehand; what they came to is settled later."""
+        prompt = max(worst_prompt_tokens(request) / 4, self._estimate.prompt_tokens(request))
+        return prompt + (most_output_tokens(self._model.identity) or self._estimate.high)
+
+    def _may_wait(self, error: Transient) -> bool:
+        """Whether the wait that an endpoint asks for is one that a run makes; a long one is said at once."""
+        seconds, name = error.retry_after or 0.0, self._model.section.name
+        if seconds > LONGEST_WAIT:
+            self._halt(f"the endpoint asks to wait {in_words(seconds)}: {error}; run again then")
+            return False
+        if seconds > LONG_WAIT and time.monotonic() > self._said_until:
+            self._said_until = time.monotonic() + seconds
+            self._state.notices.append(f"{name} waits {in_words(seconds)}, as its endpoint asks: {error}")
+        return True
 
     def _count_failure(self, error: BackendError) -> None:
         name = self._model.section.name
-        self._state.last_failure[name] = f"{error.kind}: {error}"[:300]
+        self._state.failed(name, error)
         if isinstance(error, Transient):
             if error.kind == "429":
                 self._gate.shrink()

@@ -20,12 +20,15 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
     """
     section = model.section
     live = TargetedRun if context.options.target else ModelRun
-    if not section.has_batches or not context.options.send:
-        await live(context, model, judges).run()
-    elif section.mode == "live":
-        await _ask_live(context, model, live(context, model, judges))
-    else:
-        await _ask_in_batches(context, model, judges)
+    try:
+        if not section.has_batches or not context.options.send:
+            await live(context, model, judges).run()
+        elif section.mode == "live":
+            await _ask_live(context, model, live(context, model, judges))
+        else:
+            await _ask_in_batches(context, model, judges)
+    finally:
+        context.pace.leave(model)
 
 
 async def _ask_live(context: Context, model: AskedModel, live: ModelRun) -> None:

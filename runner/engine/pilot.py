@@ -1,13 +1,20 @@
 """The pilot gate: a new model's first requests run alone, and stop it where most of the money would be wasted."""
 
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
+from runner.backends.request import AnswerKind
 from scoring.answers.responses import Outcome, Response
 
 REQUESTS = 50
 MOST_BAD = 0.2
 MOST_COST = 1.5
+LEAST_MASS = 0.5
+GO_ON = "The answers are kept; run again with --no-pilot to go on all the same"
+_THOUGHT = re.compile(r"think|thought|reason|channel|analysis|scratchpad", re.I)
 
 
 @dataclass(frozen=True)
@@ -18,6 +25,7 @@ class Piloted:
     outcome: Outcome
     cost: int
     expected_cost: int
+    kind: AnswerKind = "text"
 
     @property
     def bad(self) -> str:
@@ -31,6 +39,8 @@ class Piloted:
 
 def verdict(pilot: Sequence[Piloted]) -> str | None:
     """Why the model should not go on, with the three worst answers and the remedy; None where it should."""
+    if reason := letters_verdict(pilot):
+        return reason
     bad = [each for each in pilot if each.bad]
     if len(bad) > MOST_BAD * len(pilot):
         shown = "; ".join(f"{each.bad}: {(each.response.text or '')[:80]!r}" for each in bad[:3])
@@ -40,10 +50,7 @@ def verdict(pilot: Sequence[Piloted]) -> str | None:
             if 2 * cut >= len(bad)
             else "ask it another way, or use answer = 'probabilities' where the model has them"
         )
-        return (
-            f"{len(bad)} of the first {len(pilot)} answers cannot be used ({shown}); {remedy}. "
-            "The answers are kept; run again with --no-pilot to go on all the same"
-        )
+        return f"{len(bad)} of the first {len(pilot)} answers cannot be used ({shown}); {remedy}. {GO_ON}"
     cost, expected = sum(each.cost for each in pilot), sum(each.expected_cost for each in pilot)
     if expected and cost > MOST_COST * expected:
         return (
@@ -51,3 +58,39 @@ def verdict(pilot: Sequence[Piloted]) -> str | None:
             f"${expected / 1e6:.4f}; check the price and max_tokens, then run again with --no-pilot"
         )
     return None
+
+
+def letters_verdict(pilot: Sequence[Piloted]) -> str | None:
+    """Why letter probabilities cannot be had of this model as it is asked; None where they can, or none were asked for.
+
+    They need no more than a few answers to be judged, unlike the rest of the verdict.
+    """
+    asked = [each for each in pilot if each.kind == "letters" and each.outcome.status != "refused"]
+    without = [each for each in asked if each.outcome.status == "no probabilities"]
+    if len(without) > MOST_BAD * len(asked):
+        return (
+            f"{len(without)} of the first {len(asked)} answers came without probabilities of their first token, which "
+            "answer = 'probabilities' asks for; have the endpoint show them (logprobs, top_logprobs), or set "
+            f"answer = 'text'. {GO_ON}"
+        )
+    masses = [each.response.mass or 0.0 for each in asked if each not in without]
+    if masses and (held := median(masses)) < LEAST_MASS:
+        (likeliest, _), *_ = Counter(each.response.likeliest for each in asked).most_common(1)
+        return (
+            f"the letters hold only {held:.1%} of the first token's probability (median of the first {len(asked)} "
+            f"answers): {_first_token(likeliest)}. {GO_ON}"
+        )
+    return None
+
+
+def _first_token(token: str) -> str:
+    """What answers begin with instead of a letter, and the remedy."""
+    as_text = "set answer = 'text', with room in decoding.max_tokens"
+    if not token:
+        return f"they begin with something else; {as_text}"
+    if not token.strip():
+        name = "a newline" if "\n" in token else "a space"
+        return f"the first token is {name}; have the endpoint's template end with it, or {as_text}"
+    if _THOUGHT.search(token):
+        return f"the first token is {token.strip()[:40]}; turn the model's thinking off at the endpoint, or {as_text}"
+    return f"the likeliest first token is {token.strip()[:40]!r}; {as_text}"

@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol, cast
 
 from runner.backends.base import Answer
 from runner.backends.catalogue.prices import price_of, saved_by_caching
 from runner.backends.errors import BackendError, ModelUnavailable
+from runner.backends.request import Request
 from runner.engine.context import Context
 from runner.engine.estimate import estimate
-from runner.engine.pilot import Piloted
+from runner.engine.pilot import LEAST_MASS, Piloted
 from runner.engine.state import Tally
 from runner.engine.trials import Asked, AskedModel, Judged
 from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, as_stored
+from runner.study.masking import scrub
 from scoring.answers.metrics import expected_value
 from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import Judged as JudgedBenchmark
@@ -26,6 +29,15 @@ class Judge(Protocol):
     def submit(self, asked: Asked, question: JudgeQuestion, judged: Judged) -> None:
         """Have an answer judged; its score is pending until then."""
         ...
+
+
+def as_asked(response: Response, request: Request) -> Response:
+    """The response without anything that was not asked for: an answer without probabilities has none, not a text."""
+    if request.kind == "letters" and response.letter_logprobs is None:
+        return replace(response, letter_logprobs=())
+    if request.kind == "loglik" and response.logliks is None:
+        return replace(response, logliks=())
+    return response
 
 
 class Recorder:
@@ -66,8 +78,12 @@ class Recorder:
                 await self._context.stop.wait()
 
     def _is_new(self) -> bool:
-        sql = "SELECT 1 FROM completion WHERE model = ? LIMIT 1"
-        return self._cache.connection.execute(sql, (self._model.id,)).fetchone() is None
+        """Whether no answer of this model could be used so far: what a pilot stopped is piloted again."""
+        sql = (
+            "SELECT 1 FROM score JOIN completion ON completion.id = score.completion "
+            "WHERE score.model = ? AND status IN ('ok', 'pending') AND ifnull(mass, 1) >= ? LIMIT 1"
+        )
+        return self._cache.connection.execute(sql, (self._model.id, LEAST_MASS)).fetchone() is None
 
     def _find(self, keys: Iterable[bytes]) -> dict[bytes, int]:
         """The completion ids of the keys that are in the file; what is not there yet may be in `_uncommitted`."""
@@ -120,8 +136,8 @@ class Recorder:
 
     def _store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: int) -> None:
         """Record an answer with the scores of the trials that wait for it."""
-        if answer.served and answer.served != self._served:
-            self._note_served(answer.served)
+        if answer.served and (served := scrub(answer.served)) != self._served:
+            self._note_served(served)
         response = as_stored(answer.response)
         completion = Completion(
             key=key,
@@ -160,7 +176,8 @@ class Recorder:
             outcome = scores[-1].outcome
             if completion and self._pilot is not None and asked is trials[0]:
                 planned = self._estimate.cost(self._estimate.prompt_tokens(asked.request), self._estimate.high)
-                self._pilot.append(Piloted(response, outcome, completion.micro_usd, planned))
+                kind = asked.request.kind
+                self._pilot.append(Piloted(response, outcome, completion.micro_usd, planned, kind))
         self._uncommitted[key] = (self._cache.record(key, completion, scores), response)
 
     def _score(self, key: bytes, asked: Asked, response: Response) -> Score:
@@ -170,6 +187,7 @@ class Recorder:
             outcome = cast(JudgedBenchmark, question.benchmark).settle(question.item, judged.response, response)
             self._tally(asked).add(asked, outcome.value)
             return Score(asked.trial, outcome, None, question.scorer, judged.key)
+        response = as_asked(response, asked.request)
         found = question.benchmark.score(question.item, asked.order, response, asked.persona)
         if isinstance(found, JudgeQuestion):
             judge = self._judges[question.judge or ""]
@@ -180,6 +198,7 @@ class Recorder:
 
     def _record_failure(self, key: bytes, trials: Sequence[Asked], attempts: int, error: BackendError) -> None:
         self._state.failures[self._model.section.name, error.kind] += len(trials)
+        self._state.failed(self._model.section.name, error)
         for asked in trials:
             self._tally(asked).failed += 1
         failures = [Failure(key, asked.trial, attempts, error.kind, str(error)) for asked in trials]

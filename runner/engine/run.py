@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sqlite3
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from importlib.metadata import distributions, version
 from typing import Any
@@ -12,11 +14,13 @@ from runner.engine.acknowledgement import require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
 from runner.engine.modes import ask
+from runner.engine.pace import Pace
 from runner.engine.prepare import Prepared, prepared
 from runner.engine.state import State
 from runner.engine.target import target_of
+from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
-from runner.store.database import checkpoint, now
+from runner.store.database import checkpoint, database_errors, now
 from runner.store.identity import Watch
 from runner.store.leases import Leases
 from runner.store.ledger import beside_the_cap
@@ -40,7 +44,8 @@ async def run(
 
     `state` may be watched while it goes; setting `stop` ends the run after what is in flight; `limit` runs the first
     trials of each model only; `pilot` lets a new model's first 50 requests run alone; `acknowledge` agrees that the
-    terms of restricted surveys allow their answers to be sent to the study's endpoints. Raises MtpaError.
+    terms of restricted surveys allow their answers to be sent to the study's endpoints, and that its keys belong there.
+    Raises MtpaError.
     """
     options = Options(limit=limit, pilot=pilot, target=target_of(study))
     return await _run(study, state or State(), stop or asyncio.Event(), say, backend, options, acknowledge)
@@ -68,11 +73,12 @@ async def _run(
         if options.send:
             people = ready.crossing.respondents
             require_acknowledgement(ready.cache.connection, people, study.models, acknowledge)
-        number = _begin(ready)
+        number = _begin(ready, state)
         checkpoint(ready.cache.connection)
         cap = None if study.budget.usd is None else round(study.budget.usd * 1e6)
         with Leases(ready.cache.connection, study.database, number) as leases:
-            context = Context(ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options)
+            pace = _pace(ready.crossing, stop, options, bool(cap))
+            context = Context(ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options, pace)
             beat = asyncio.create_task(_heartbeat(ready.cache, number, state, stop))
             watch.add(leases.path)
             try:
@@ -82,9 +88,15 @@ async def _run(
                     state.remarks += [f"{each}." for each in beside_the_cap(ready.cache.connection)]
             finally:
                 beat.cancel()
-                sql = "UPDATE run SET ended = ?, heartbeat = ? WHERE id = ?"
+                state.interrupted = stop.is_set()
+                sql = "UPDATE run SET ended = ?, heartbeat = ?, planned = ?, ending = ? WHERE id = ?"
                 if ready.cache.error is None:
-                    ready.cache.execute(sql, (now(), state.beat(), number))
+                    last = (now(), state.beat(), _planned(ready.crossing, state), state.ending(options.limit))
+                    ready.cache.execute(sql, (*last, number))
+                    await ready.cache.until_committed()  # before its leases let others ask
+    except sqlite3.DatabaseError as error:
+        with database_errors(study.database):
+            raise error from None
     finally:
         try:
             await asyncio.to_thread(manager.__exit__, None, None, None)
@@ -126,6 +138,12 @@ async def _run_models(context: Context) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
+def _pace(crossing: Crossing, stop: asyncio.Event, options: Options, capped: bool) -> Pace:
+    """The models that keep step: not those that rounds decide about, nor batches that no cap will stop."""
+    models = [each for each in crossing.models if each.section.mode == "live" or capped]
+    return Pace(models if options.send and options.target is None else (), len(crossing.in_order), stop)
+
+
 def _refuse_pruned(ready: Prepared) -> None:
     """Raises MachineError where the rows made are gone: until a run holds its lock, a prune may take them."""
     connection, selection = ready.cache.connection, ready.crossing.selection()
@@ -140,8 +158,8 @@ def _refuse_pruned(ready: Prepared) -> None:
         connection.execute("COMMIT")
 
 
-def _begin(ready: Prepared) -> int:
-    """Record what runs: the study's text, what it selects, code and package versions, seed and time."""
+def _begin(ready: Prepared, state: State) -> int:
+    """Record what runs: the study's text, what it selects and plans, code and package versions, seed and time."""
     packages = {each.metadata["Name"]: each.version for each in distributions()}
     row = (
         ready.study.text,
@@ -150,14 +168,36 @@ def _begin(ready: Prepared) -> int:
         json.dumps(dict(sorted(packages.items()))),
         ready.study.study.seed,
         now(),
+        ready.rule,
+        _planned(ready.crossing, state),
     )
-    sql = "INSERT INTO run (study, selection, code, packages, seed, started) VALUES (?, ?, ?, ?, ?, ?)"
+    sql = "INSERT INTO run (study, selection, code, packages, seed, started, sampling, planned) VALUES "
+    sql += "(?, ?, ?, ?, ?, ?, ?, ?)"
     return int(ready.cache.connection.execute(sql, row).lastrowid or 0)
+
+
+def _planned(crossing: Crossing, state: State) -> str:
+    """The trials that there are to be, and those that a target spares, by model and benchmark: JSON."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for asked in crossing.models:
+        for question, count in crossing.counts(asked):
+            counts[asked.section.name, question.measure] += count
+    spared = {key: tally.spared for key, tally in state.tallies.items()}
+    return json.dumps(
+        [
+            {"model": model, "benchmark": benchmark, "trials": trials, "spared": spared.get((model, benchmark), 0)}
+            for (model, benchmark), trials in counts.items()
+        ]
+    )
 
 
 async def _heartbeat(cache: ResultCache, number: int, state: State, stop: asyncio.Event) -> None:
     """Write the state every second; a stop that was asked for in the file is obeyed."""
+    said = False
     while cache.error is None:
+        if cache.is_kept_waiting and not said:
+            state.notices.append(f"{cache.path}: another program holds it; answers are kept until it lets go")
+        said = cache.is_kept_waiting
         cache.execute("UPDATE run SET heartbeat = ? WHERE id = ?", (state.beat(), number))
         (asked,) = cache.connection.execute("SELECT stop_requested FROM run WHERE id = ?", (number,)).fetchone()
         if asked:

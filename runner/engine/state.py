@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from runner.backends.errors import BackendError, Transient
 from runner.backends.request import Usage
 from runner.engine.trials import Asked
 from runner.store.database import now
@@ -86,8 +87,9 @@ def caching(connection: sqlite3.Connection, model: int | None = None) -> Caching
 class State:
     """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped.
 
-    `jobs` are those open at the provider, by model: how many, with how many requests, of which answered; `limits` are
-    asked for at every heartbeat: they adapt.
+    `failures` are counted by model and kind, and `mendable` are those that asking again may help; `notices` are
+    sentences to be shown at once, the newest last. `jobs` are those open at the provider, by model: how many, with how
+    many requests, of which answered; `limits` are asked for at every heartbeat: they adapt.
     """
 
     tallies: dict[tuple[str, str], Tally] = field(default_factory=dict)
@@ -98,12 +100,21 @@ class State:
     jobs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     limits: dict[str, Callable[[], dict[str, float | None]]] = field(default_factory=dict)
     failures: Counter[tuple[str, str]] = field(default_factory=Counter)
+    mendable: set[tuple[str, str]] = field(default_factory=set)
     last_failure: dict[str, str] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
     stopped: dict[str, str] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
     over_budget: set[str] = field(default_factory=set)
     targets: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
+
+    def failed(self, model: str, error: BackendError) -> None:
+        """Keep what an endpoint said last, and whether asking again may help."""
+        self.last_failure.pop(model, None)  # the newest is the last
+        self.last_failure[model] = f"{error.kind}: {error}"[:300]
+        if isinstance(error, Transient):
+            self.mendable.add((model, error.kind))
 
     def total(self, name: str) -> int:
         """A count summed over models and benchmarks."""
@@ -122,6 +133,14 @@ class State:
         if self.over_budget:
             return 4
         return 3 if self.total("failed") or self.stopped else 0
+
+    def ending(self, limit: int | None = None) -> str:
+        """Why the run ended before everything was asked, as its reports say it; "" where it was not cut short."""
+        said = ["interrupted"] if self.interrupted else []
+        said += ["stopped by the budget"] if self.over_budget else []
+        said += [f"{name} stopped early" for name in self.stopped]
+        said += [f"stopped by --limit {limit}"] if limit is not None and self.left_over else []
+        return "; ".join(said)
 
     def beat(self) -> str:
         """The state as the heartbeat column keeps it."""

@@ -42,7 +42,10 @@ class TargetedRun(ModelRun):
         for question in filter(is_targeted, context.crossing.questions):
             self._questions[question.measure][question.item.group].append(question)
         people = _levels(context.crossing, self._target)
-        self._courses = {name: Course(self._target, people, list(of)) for name, of in self._questions.items()}
+        self._courses = {
+            name: Course(self._target, people, list(of), next(iter(of.values()))[0].deal)
+            for name, of in self._questions.items()
+        }
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:
         left = self._context.options.limit

@@ -8,25 +8,31 @@ from itertools import islice
 from typing import Any, NamedTuple
 
 from personas.people.respondents import Respondents
+from personas.people.sample import balance
 from personas.prompt.messages import compose
 from personas.prompt.render import Variant, render
 from personas.traits import Persona
 from runner.backends.request import AnswerKind, ModelIdentity, Request, digest, key_fields
 from runner.store.cache import Trial
+from runner.store.deals import DealRows
+from runner.store.runs import SelectionRows
 from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard
 from scoring.answers.items import LETTERS, Item, continuations
 from scoring.answers.responses import Response
 from scoring.benchmarks.base import Benchmark, JudgeQuestion
 from scoring.benchmarks.registry import measure
+from scoring.statistics.incomplete import Deal
+from scoring.statistics.pairs import CONTROL
 
-SCORER = "2"  # 2: letters are read from what a reply claims
+SCORER = "2"  # 2: letters are read from what a reply claims; a text never stands in for probabilities
 BLOCK = 512
 
 
 @dataclass(frozen=True)
 class Question:
-    """An item as it is asked: per rotation, the order of its options and the text."""
+    """An item as it is asked: per rotation, the order of its options and the text; `deal` says of whom, if not of
+    everybody."""
 
     id: int
     item: Item
@@ -34,6 +40,7 @@ class Question:
     orders: tuple[tuple[int, ...], ...]
     texts: tuple[str, ...]
     judge: str | None = None
+    deal: Deal | None = None
 
     @cached_property
     def measure(self) -> str:
@@ -50,6 +57,14 @@ class Question:
         """Whether it can be asked of this persona: a hidden trait's gold answer is the persona's own."""
         trait = self.item.target_trait
         return trait is None or (persona is not None and trait in persona.answers)
+
+    def is_put_to(self, persona: Persona | None, variant: Variant) -> bool:
+        """Whether it is asked of this persona in this variant; the baseline and the neutral control are asked all."""
+        if not self.is_for(persona):
+            return False
+        if self.deal is None or persona is None or variant.format == CONTROL:
+            return True
+        return self.deal.holds(persona.persona_id, self.item.group)
 
 
 @dataclass(frozen=True)
@@ -105,9 +120,19 @@ class Asked(NamedTuple):
         return self.question.orders[self.trial.rotation]
 
 
+class ShardPart(NamedTuple):
+    """The places of those whom a shard asks anything, and how many trials each question has in it, by its id."""
+
+    people: Sequence[int]
+    places: Counter[int]
+
+
 @dataclass(frozen=True)
 class Crossing:
-    """Everything that a study crosses, each with the id of its row; a shard asks its own part of the trials."""
+    """Everything that a study crosses, each with the id of its row; a shard asks its own part of the trials.
+
+    `personas` are in the order of asking, of which every prefix is balanced over the levels of `strata`.
+    """
 
     personas: Sequence[tuple[int, Persona]]
     variants: Sequence[AskedVariant]
@@ -117,12 +142,35 @@ class Crossing:
     respondents: Respondents
     system: str
     shard: Shard = WHOLE
+    strata: Sequence[str] = ()
 
     def trials(self, model: AskedModel) -> Iterator[Asked]:
         """The trials of one model: the baseline first, then persona by persona."""
-        yield from self.baseline(model)
-        for number, persona in self.personas:
-            yield from self.of_persona(model, number, persona, self.questions)
+        for trials in self.people_of(model):
+            yield from trials
+
+    def people_of(self, model: AskedModel) -> Iterator[Iterator[Asked]]:
+        """The trials of one model, those of the baseline and of each persona apart."""
+        yield self.baseline(model)
+        for number, persona in self.in_order:
+            yield self.of_persona(model, number, persona, self.questions)
+
+    @cached_property
+    def in_order(self) -> Sequence[tuple[int, Persona]]:
+        """Those whom the shard asks, in the order of asking: every prefix is balanced in each shard, too."""
+        if self.shard.whole:
+            return self.personas
+        here = self._of_shard.people
+        order = balance(self.respondents.take(here), self.strata)
+        return [self.personas[here[place]] for place in order]
+
+    def place_of(self, number: int) -> int:
+        """When the persona of this row is asked, from 1; 0 for the baseline."""
+        return self._place_of.get(number, 0)
+
+    @cached_property
+    def _place_of(self) -> Mapping[int, int]:
+        return {number: place for place, (number, _) in enumerate(self.in_order, start=1)}
 
     def baseline(self, model: AskedModel) -> Iterator[Asked]:
         """The trials without a persona."""
@@ -144,13 +192,29 @@ class Crossing:
     def _places(self) -> Mapping[int, int]:
         """How many trials each question has in a model without replicates, by its id."""
         if not self.shard.whole:
-            told = [(None, NOBODY), *((persona, each) for _, persona in self.personas for each in self.variants)]
-            return Counter(question.id for pair in told for question, _, _ in self._asked_of(*pair, self.questions))
+            return self._of_shard.places
         places = {}
+        dealt = [each.variant for each in self.variants if each.variant.format != CONTROL]
         for question in self.questions:
             people = sum(question.is_for(persona) for _, persona in self.personas)
-            places[question.id] = len(question.orders) * (question.is_for(None) + people * len(self.variants))
+            told = people * (len(self.variants) - len(dealt))
+            if dealt:
+                told += len(dealt) * sum(question.is_put_to(persona, dealt[0]) for _, persona in self.personas)
+            places[question.id] = len(question.orders) * (question.is_for(None) + told)
         return places
+
+    @cached_property
+    def _of_shard(self) -> "ShardPart":
+        """Whom the shard asks, and how often each question."""
+        places = Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
+        people = []
+        for place, (_, persona) in enumerate(self.personas):
+            before = places.total()
+            for each in self.variants:
+                places.update(question.id for question, _, _ in self._asked_of(persona, each, self.questions))
+            if places.total() > before:
+                people.append(place)
+        return ShardPart(people, places)
 
     def asked(self, model: AskedModel, trial: Trial) -> Asked:
         """One trial, by the ids of its rows."""
@@ -171,7 +235,7 @@ class Crossing:
     def _variants(self) -> Mapping[int, AskedVariant]:
         return {each.id: each for each in self.variants}
 
-    def selection(self) -> dict[str, list[int]]:
+    def selection(self) -> SelectionRows:
         """The rows that a report on this study is about, and which part of its trials this file asks."""
         return {
             "shard": [self.shard.number, self.shard.count],
@@ -179,7 +243,23 @@ class Crossing:
             "personas": [number for number, _ in self.personas],
             "variants": [each.id for each in self.variants],
             "items": [question.id for question in self.questions],
+            **({} if self.shard.whole else {"here": [number for number, _ in self.in_order]}),
+            **({"deals": deals} if (deals := list(self._deals())) else {}),
         }
+
+    def _deals(self) -> Iterator[DealRows]:
+        """Who is asked what, where not everybody is asked everything, in the numbers of the rows."""
+        told = [each.id for each in self.variants if each.variant.format != CONTROL]
+        dealt: dict[int, tuple[Deal, list[Question]]] = {}
+        for question in self.questions:
+            if question.deal:
+                dealt.setdefault(id(question.deal), (question.deal, []))[1].append(question)
+        for deal, questions in dealt.values():
+            circle: list[list[int]] = [[] for _ in deal.places]
+            for question in questions:
+                circle[deal.places[question.item.group]].append(question.id)
+            starts = [[number, deal.start(persona.persona_id)] for number, persona in self.personas]
+            yield {"per_person": deal.per_person, "groups": circle, "starts": starts, "variants": told}
 
     def _asked(
         self,
@@ -201,7 +281,7 @@ class Crossing:
         """Which of the questions the shard puts to a persona, with the persona's text and the rotation."""
         texts: dict[str | None, str] = {}
         for question in questions:
-            if not question.is_for(persona):
+            if not question.is_put_to(persona, variant.variant):
                 continue
             hidden = question.item.target_trait
             if hidden not in texts:
@@ -221,7 +301,8 @@ class Crossing:
     ) -> Request:
         messages = compose(persona_text or None, question.texts[trial.rotation], self.system, variant)
         kind, options = answer_kind(question.item, model.section.answer)
-        fields = key_fields(model.fields, messages, kind, options, trial.replicate)
+        method = model.identity.methods.get(kind, "")
+        fields = key_fields(model.fields, messages, kind, options, trial.replicate, method)
         return Request(digest(fields), messages, model.identity.parameters, kind, options)
 
 
@@ -244,5 +325,5 @@ def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
 def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:
     """What a judge is sent."""
     messages = [{"role": "user", "content": question.text}]
-    fields = key_fields(judge.fields, messages, "text", (), 0)
+    fields = key_fields(judge.fields, messages, "text", (), 0, judge.identity.methods.get("text", ""))
     return Request(digest(fields), messages, judge.identity.parameters, "text", ())

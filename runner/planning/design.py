@@ -1,9 +1,10 @@
 """What a study resolves, and the cheapest design for a gap: variances from its database, else stated defaults."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.store.database import database_errors, open_database
+from runner.store.runs import sampling_rule
 from runner.store.scores import load_scores
 from runner.study.config import Study
 from runner.study.sources import load_benchmarks, load_personas
@@ -28,7 +29,8 @@ class Resolution:
 def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution]:
     """A row per model and benchmark of the study. Raises InputError or MachineError."""
     known = _known(study, attribute)
-    levels = load_personas(study, _silent).attribute(attribute).nunique()
+    rule = sampling_rule(study.database, study.other_files)
+    levels = load_personas(study, _silent, rule).attribute(attribute).nunique()
     every_item = study.model_copy(
         update={"benchmarks": tuple(each.model_copy(update={"groups": None}) for each in study.benchmarks)}
     )
@@ -40,9 +42,16 @@ def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution
             usd = _usd_a_request(study, model.name)
             rotations = MOST_ROTATIONS if of.rotation else asked.section.rotations
             limits = Limits(MOST_PEOPLE, most, len(every.items) / most, rotations, usd or 0.0)
-            now = resolvable_gap(of, max(1, study.personas.n // levels), levels, groups, asked.section.rotations)
+            dealt = _of_dealt(of, groups, asked.section.per_person)
+            now = resolvable_gap(dealt, max(1, study.personas.n // levels), levels, groups, asked.section.rotations)
             source = "defaults" if of is DEFAULTS else "measured"
             yield Resolution(model.name, name, source, now, cheapest(of, gap, levels, limits), usd is None)
+
+
+def _of_dealt(of: Components, groups: int, per_person: int | None) -> Components:
+    """Where a person answers only some of the groups, the residual is averaged over fewer answers."""
+    share = groups / (per_person or groups)
+    return replace(of, residual=of.residual * share, rotation=of.rotation * share)
 
 
 def _silent(line: str) -> None:

@@ -16,7 +16,8 @@ Difference = tuple[str, str, str]
 CANDIDATES = 1000
 
 _SQL = """
-SELECT c.key, m.provider, m.model, m.revision, m.dtype, m.parameters, coalesce(p.text, ''), i.text, coalesce(s.text, '')
+SELECT c.key, m.provider, m.model, m.revision, m.dtype, m.parameters, iif(m.method = '', '{}', m.methods),
+    coalesce(p.text, ''), i.text, coalesce(s.text, '')
 FROM completion AS c JOIN model AS m ON m.id = c.model JOIN text AS i ON i.id = c.item_text
 LEFT JOIN text AS p ON p.id = c.persona_text LEFT JOIN text AS s ON s.id = c.system_text
 WHERE i.sha = ? AND c.key != ? ORDER BY coalesce(p.text, '') = ? DESC, c.id DESC LIMIT ?
@@ -86,14 +87,14 @@ def _answered(ready: Prepared, asked: Asked) -> Iterator[tuple[str, dict[str, An
     known = {each.id: each.variant for each in ready.crossing.variants}
     variant = known.get(asked.trial.variant, Variant())
     values = (digest(question), asked.request.key, asked.persona_text, CANDIDATES)
-    for key, provider, model, revision, dtype, parameters, persona, item, system in ready.cache.connection.execute(
-        _SQL, values
-    ):
-        identity = ModelIdentity(provider, model, revision, dtype, json.loads(parameters))
+    for key, *named, parameters, methods, persona, item, system in ready.cache.connection.execute(_SQL, values):
+        provider, model, revision, dtype = named
+        identity = ModelIdentity(provider, model, revision, dtype, json.loads(parameters), json.loads(methods))
         messages = compose(persona or None, item, system, variant)
         yield bytes(key).hex(), _fields(identity, asked, messages)
 
 
 def _fields(identity: ModelIdentity, asked: Asked, messages: Any) -> dict[str, Any]:
     request = asked.request
-    return key_fields(identity.fields(), messages, request.kind, request.options, asked.trial.replicate)
+    method = identity.methods.get(request.kind, "")
+    return key_fields(identity.fields(), messages, request.kind, request.options, asked.trial.replicate, method)

@@ -9,15 +9,29 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from runner.engine.state import State, Tally, counted
 
-LINE_SECONDS = 10.0
+LINE_SECONDS, LOOK_SECONDS = 10.0, 0.2
+NOTE_LENGTH, LINE_LENGTH = 60, 200  # characters of what an endpoint said last
 
 
 async def watch(state: State, console: Console) -> None:
-    """Show the state until cancelled."""
-    if console.is_terminal:
-        await _bars(state, console)
-    else:
-        await _lines(state, console)
+    """Show the state until cancelled, and what cannot wait at once."""
+    told = asyncio.create_task(_notices(state, console))
+    try:
+        if console.is_terminal:
+            await _bars(state, console)
+        else:
+            await _lines(state, console)
+    finally:
+        told.cancel()
+
+
+async def _notices(state: State, console: Console) -> None:
+    shown = 0
+    while True:
+        for notice in state.notices[shown:]:
+            console.print(escape(notice), highlight=False, soft_wrap=True)
+        shown = len(state.notices)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _bars(state: State, console: Console) -> None:
@@ -39,16 +53,16 @@ async def _bars(state: State, console: Console) -> None:
                     tasks[key],
                     completed=tally.done + tally.failed,
                     total=tally.planned - tally.spared,
-                    note=_note(tally, state.jobs.get(key[0])),
+                    note=_note(tally, state.jobs.get(key[0]), state.last_failure.get(key[0], "")),
                 )
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 async def _lines(state: State, console: Console) -> None:
     began = time.monotonic()
     while True:
         await asyncio.sleep(LINE_SECONDS)
-        console.print(_line(state, time.monotonic() - began), highlight=False, soft_wrap=True)
+        console.print(escape(_line(state, time.monotonic() - began)), highlight=False, soft_wrap=True)
 
 
 def _line(state: State, seconds: float) -> str:
@@ -56,16 +70,25 @@ def _line(state: State, seconds: float) -> str:
     rate = state.total("answered") / seconds if seconds else 0.0
     failed = state.total("failed")
     jobs = "".join(f"; {name}: {_at_provider(each)}" for name, each in state.jobs.items() if each[0])
+    name, last = next(reversed(state.last_failure.items()), ("", ""))
+    said = f"; {name} failed last with {in_a_line(last, LINE_LENGTH)}" if last else ""
     return (
         f"{done:,} of {state.total('planned'):,} trials, {state.sent:,} requests sent, {failed:,} failed, "
-        f"{rate:.1f}/s{jobs}"
+        f"{rate:.1f}/s{jobs}{said}"
     )
 
 
-def _note(tally: Tally, jobs: tuple[int, int, int] | None) -> str:
+def in_a_line(text: str, most: int) -> str:
+    """A text without line breaks, cut where it is long."""
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _note(tally: Tally, jobs: tuple[int, int, int] | None, last: str) -> str:
     effect = "" if tally.effect is None else f"Δ {tally.effect:+.3f}"
     failed = f"[red]{tally.failed} failed[/]" if tally.failed else ""
-    return " ".join(filter(None, (effect, failed, _at_provider(jobs) if jobs and jobs[0] else "")))
+    said = f"[dim]{escape(in_a_line(last, NOTE_LENGTH))}[/]" if last else ""
+    return " ".join(filter(None, (effect, failed, _at_provider(jobs) if jobs and jobs[0] else "", said)))
 
 
 def _at_provider(jobs: tuple[int, int, int]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.engine.state import Caching, caching, counted
+from runner.store.completeness import of_last_run
 from runner.store.database import database_errors, file_size, open_database
 from runner.store.ledger import accepted
 
@@ -46,6 +47,7 @@ class Status:
     jobs: list[str] = field(default_factory=list)
     caching: Caching = field(default_factory=Caching)
     accepted: list[str] = field(default_factory=list)
+    incomplete: str = ""
 
     @property
     def seconds(self) -> float:
@@ -70,7 +72,8 @@ class Status:
         size = f"{self.bytes / 1e6:,.1f} MB on the disk"
         if self.scores >= FEWEST:
             size += f", {self.bytes / self.scores:,.0f} MB a million trials"
-        found = [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
+        found = [self.incomplete] if self.incomplete else []
+        found += [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
         if not self.run:
             return [*found, "no run yet"]
         if self.beat.get("merged"):
@@ -110,7 +113,7 @@ def read_status(path: Path) -> Status:
         found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
         found = replace(found, accepted=accepted(connection))
         connection.close()
-    return found
+    return replace(found, incomplete=of_last_run(path).sentence)
 
 
 def last_run(connection: sqlite3.Connection) -> Status:

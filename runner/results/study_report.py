@@ -1,7 +1,7 @@
 """The findings of a study, from its database."""
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -9,17 +9,19 @@ import pandas as pd
 
 from personas.errors import MachineError
 from personas.prompt.trait_sets import trait_sets
+from runner.engine.target import target_of
+from runner.store.completeness import of_scores
+from runner.store.runs import SelectionRows
+from runner.store.scores import last_selection, load_about, load_gold, load_items, load_levels, load_mass, load_scores
 from runner.study.assets import assets, fetch
 from runner.study.config import Study
-from runner.store.scores import last_selection, load_about, load_gold, load_items, load_levels, load_scores
 from runner.study.sources import Say, described, load_everyone
-from runner.engine.target import target_of
 from scoring.benchmarks.base import Benchmark
-from scoring.tables.shown_traits import of_smallest_set
 from scoring.report.findings import Findings, findings
 from scoring.statistics.sequential import target_table
 from scoring.statistics.subgroups import Slicing, effect_tables
 from scoring.tables.hidden_traits import asks_traits, trait_table
+from scoring.tables.shown_traits import of_smallest_set
 
 
 def study_findings(study: Study) -> Findings:
@@ -34,7 +36,11 @@ def study_findings(study: Study) -> Findings:
         load_gold(study.database, turns),
         partial(load_items, study.database),
         about(study, scores, known),
-        {"target": _target(study, scores, selection), "traits": _traits(study, scores)},
+        {
+            "target": _target(study, scores, selection),
+            "traits": _traits(study, scores),
+            "letters": load_mass(study.database, selection),
+        },
     )
 
 
@@ -46,7 +52,7 @@ def paper_effects(study: Study, found: Findings) -> pd.DataFrame:
     return effect_tables(of_smallest_set(scores), found.slicing).effects
 
 
-def _target(study: Study, scores: pd.DataFrame, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None) -> pd.DataFrame:
     """Where a targeted run stands; empty without a target."""
     target = target_of(study)
     if target is None or selection is None:
@@ -91,6 +97,7 @@ def about(study: Study, scores: pd.DataFrame, benchmarks: Sequence[Benchmark]) -
     return found | {
         "name": study.study.name,
         "trials": len(scores),
+        "incomplete": of_scores(study.database, scores).sentence,
         "data": [{"title": each.title, "licence": each.licence, "citation": each.citation} for each in data],
         "declared": declared(found["study"], study),
     }

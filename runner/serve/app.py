@@ -117,12 +117,15 @@ async def _models(request: web.Request) -> web.Response:
 
 
 async def _choices(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
-    """{messages, choices} → {logprobs, mass, usage}; logprobs are natural logs in the order of the choices."""
+    """{messages, choices} → {logprobs, mass, likeliest, usage}; logprobs are natural logs in the order of the choices,
+    mass is what they hold together, likeliest the text of the likeliest token."""
     row, counts = app[MODEL].prompter.letters(body["messages"], _texts(body["choices"]))
     (told,) = await app[BATCHER].tell([row])
     logprobs = spelt(_numbers(told.logprobs), counts)
     mass = min(1.0, math.exp(log_sum(logprobs)))
-    return {"logprobs": logprobs, "mass": mass, "usage": {"prompt_tokens": len(row.tokens)}}
+    likeliest = app[MODEL].tokenizer.decode([told.top[0][0]])
+    usage = {"prompt_tokens": len(row.tokens)}
+    return {"logprobs": logprobs, "mass": mass, "likeliest": likeliest, "usage": usage}
 
 
 async def _loglikelihood(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:

@@ -50,6 +50,14 @@ def _loaded(source: Path | str, gguf: str | None, revision: str | None, dtype: s
         return (model if spread else model.to(device)).eval(), tokenizer
 
 
+def load_tokenizer(source: Path | str, gguf: str | None, revision: str | None) -> Any:
+    """The model's tokenizer alone. Raises InputError or MachineError."""
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    named: dict[str, Any] = {"gguf_file": gguf} if gguf else {"revision": revision} if revision else {}
+    with _sentences(source):
+        return AutoTokenizer.from_pretrained(source, **named)
+
+
 @contextmanager
 def _sentences(source: Path | str) -> Iterator[None]:
     """What goes wrong while a model is loaded, as one sentence."""

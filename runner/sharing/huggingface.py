@@ -15,6 +15,7 @@ from personas.errors import MachineError
 from personas.release.parquet import replaced
 from runner.results.study_report import about
 from runner.sharing.redaction import HIDDEN
+from runner.store.completeness import of_last_run
 from runner.store.database import database_errors, open_database
 from runner.store.scores import load_scores
 from runner.study.config import Study
@@ -39,7 +40,7 @@ _COLUMNS = {
     "cluster": "respondents who were described in the same words share it",
     "rotation": "which order of the options was shown",
     "replicate": "which repetition",
-    "status": "ok, unparsed, refused, pending or failed",
+    "status": "ok, unparsed, refused, no probabilities, pending or failed",
     "chosen_by_text": "the option that the text names, a number into the item's choices",
     "chosen_by_probability": "the likeliest option",
     "role": "what the benchmark calls the chosen option",
@@ -126,8 +127,10 @@ def _card(study: Study, scores: pd.DataFrame, files: Sequence[Path], share: bool
         f"fewer than {HIDDEN_UNDER} people have is hidden. Neither their answers nor the prompts made of them are here."
     )
     models = ", ".join(f"{each['name']} ({each['served'] or each['model']})" for each in found["models"])
+    incomplete = of_last_run(study.database).sentence
     lines = [
         f"---\n{top}---",
+        *([f"**{incomplete}**"] if incomplete else []),
         f"# {study.study.name}: models that answer as somebody",
         f"{len(scores):,} trials on {items:,} items: {models}; with {people:,} personas and without.",
         hidden,

@@ -19,8 +19,10 @@ from runner.engine.prepare import identity_of
 from runner.engine.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, together
 from runner.store.database import attached, database_errors, is_redacted, mark_redacted, open_database, transaction
+from runner.store.deals import known_starts
 from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
+from runner.store.runs import last_run
 from runner.study.config import Study
 from runner.study.sources import load_benchmarks, load_personas
 
@@ -58,11 +60,12 @@ def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> R
 
 def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path, say: Callable[[str], None]) -> Crossing:
     """The study's crossing, with its rows in a file of their own; a model's dtype is as it was asked."""
-    selections, people = load_benchmarks(study, say), load_personas(study, say)
+    (last,) = last_run(connection)
+    selections, people = load_benchmarks(study, say), load_personas(study, say, last.sampling)
     identities = [identity_of(section, connection) for section in study.models]
     other = open_database(path)
     try:
-        return cross(study, other, people, selections, identities)
+        return cross(study, other, people, selections, identities, known_starts(connection))
     finally:
         other.close()
 

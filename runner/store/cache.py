@@ -1,23 +1,28 @@
 """ResultCache: every completion by its key, in one SQLite file with one writer."""
 
+import asyncio
 import queue
 import sqlite3
 import threading
 import time
 from array import array
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.errors import MachineError, MtpaError
 from runner.backends.request import Usage, without_surrogates
-from runner.store.database import database_errors, now, open_database
+from runner.store.database import database_errors, is_locked, now, open_database
 from runner.store.rows import insert, select_many, text_ids
+from runner.study.masking import scrub
 from scoring.answers.responses import Outcome, Response
 
 GROUP_ROWS = 512
 GROUP_SECONDS = 0.05
+QUEUED = 64 * GROUP_ROWS  # what the writer may be behind: more than what is in flight when the file gets locked
+LOOK_AGAIN_MS = 5_000
+PATIENCE = 1800.0  # seconds for which answers are kept in memory while another program holds the file
 
 
 class Trial(NamedTuple):
@@ -87,7 +92,7 @@ class Known(NamedTuple):
 
 
 _COMPLETION = (
-    "id key model persona_text item_text system_text answer letters finish "
+    "id key model persona_text item_text system_text answer letters mass ceiling finish "
     "prompt_tokens completion_tokens reasoning_tokens cached_tokens micro_usd saved_micro_usd latency_ms"
 ).split()
 _SCORE = (
@@ -115,9 +120,10 @@ class ResultCache:
         self.connection = open_database(path)
         self.error: MtpaError | None = None
         self.committed = 0
+        self.is_kept_waiting = False  # by another program that holds the file
         self._handed = 0
         self._texts: dict[bytes, int] = {}
-        self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=8 * GROUP_ROWS)
+        self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=QUEUED)
         self._thread = threading.Thread(target=self._write_until_closed, name="mtpa-writer", daemon=True)
         self._thread.start()
 
@@ -129,10 +135,13 @@ class ResultCache:
 
     def responses(self, ids: Iterable[int], loglik: bool = False) -> dict[int, Known]:
         """The responses of these completions; `loglik` says that their numbers are log-likelihoods, not letters."""
-        sql = "SELECT id, answer, letters, finish FROM completion WHERE id IN ({})"
+        sql = "SELECT id, answer, letters, finish, ceiling FROM completion WHERE id IN ({})"
         with database_errors(self.path):
             rows = list(select_many(self.connection, sql, ids))
-        return {row: Known(row, _response(answer, blob, finish, loglik)) for row, answer, blob, finish in rows}
+        return {
+            row: Known(row, _response(answer, blob, finish, ceiling, loglik))
+            for row, answer, blob, finish, ceiling in rows
+        }
 
     def scored(self, model: int, persona: int, variant: int) -> dict[tuple[int, ...], ScoreState]:
         """(item, rotation, replicate) → (completion, scorer version, value, status) of this persona's scores."""
@@ -174,6 +183,11 @@ class ResultCache:
         self._jobs.put(job)
         return self._handed
 
+    async def until_committed(self) -> None:
+        """Wait until everything that was handed over is on the disk, or the writer has stopped."""
+        while self.error is None and self.committed < self._handed:
+            await asyncio.sleep(0.01)
+
     def close(self) -> None:
         """Commit what is waiting and close the file. Raises what stopped the writer."""
         self._jobs.put(None)
@@ -187,10 +201,11 @@ class ResultCache:
         try:
             with database_errors(self.path):
                 connection = open_database(self.path)
+                connection.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN_MS}")
                 self._texts = dict(connection.execute("SELECT sha, id FROM text"))
                 while group[-1:] != [None]:
                     group = self._next_group()
-                    self._commit(connection, [job for job in group if job is not None])
+                    self._commit_when_free(connection, [job for job in group if job is not None])
                 connection.close()
         except Exception as error:  # whatever it is, the run must hear of it
             unknown = MachineError(f"{self.path}: an answer cannot be written: {type(error).__name__}: {error}")
@@ -207,6 +222,20 @@ class ResultCache:
             except queue.Empty:
                 break
         return group
+
+    def _commit_when_free(self, connection: sqlite3.Connection, group: Sequence[_Job]) -> None:
+        """Commit once no other program holds the file, or give up after `PATIENCE`."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._commit(connection, group)
+            except sqlite3.OperationalError as error:
+                if not is_locked(error) or time.monotonic() > deadline:
+                    raise
+                self.is_kept_waiting = True
+            else:
+                self.is_kept_waiting = False
+                return
 
     def _commit(self, connection: sqlite3.Connection, group: Sequence[_Job]) -> None:
         connection.execute("BEGIN IMMEDIATE")
@@ -248,8 +277,8 @@ class ResultCache:
 
 
 def pack(values: Sequence[float] | None) -> bytes | None:
-    """Numbers as the file keeps them: float32, in the machine's (little-endian) order."""
-    return None if values is None else array("f", values).tobytes()
+    """Numbers as the file keeps them: float32, in the machine's (little-endian) order; NULL where there are none."""
+    return array("f", values).tobytes() if values else None
 
 
 def unpack(blob: bytes | None) -> tuple[float, ...] | None:
@@ -258,14 +287,17 @@ def unpack(blob: bytes | None) -> tuple[float, ...] | None:
 
 
 def as_stored(response: Response) -> Response:
-    """The response as a later look-up gives it, so that a score does not depend on when it was made."""
-    text = response.text and without_surrogates(response.text)
-    return Response(text, unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks)), response.finish)
+    """The response as a later look-up gives it, so that a score does not depend on when it was made; without a key
+    that an endpoint echoes."""
+    text = response.text and scrub(without_surrogates(response.text))
+    letters, logliks = unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks))
+    finish = scrub(response.finish)
+    return replace(response, text=text, letter_logprobs=letters, logliks=logliks, finish=finish)
 
 
-def _response(answer: str | None, blob: bytes | None, finish: str, loglik: bool) -> Response:
+def _response(answer: str | None, blob: bytes | None, finish: str, ceiling: float | None, loglik: bool) -> Response:
     numbers = unpack(blob)
-    return Response(answer, None if loglik else numbers, numbers if loglik else None, finish)
+    return Response(answer, None if loglik else numbers, numbers if loglik else None, finish, ceiling)
 
 
 def _completion_row(number: int, each: Completion, texts: dict[str, int]) -> tuple[Any, ...]:
@@ -280,6 +312,8 @@ def _completion_row(number: int, each: Completion, texts: dict[str, int]) -> tup
         texts[each.system_text],
         response.text,
         pack(numbers),
+        response.mass,
+        response.ceiling,
         response.finish,
         usage.prompt_tokens,
         usage.completion_tokens,

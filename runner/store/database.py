@@ -1,12 +1,14 @@
 """The one SQLite file of a study: opening it, and the rows that scores refer to."""
 
+import asyncio
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import sqlite_utils
 
@@ -30,6 +32,8 @@ _REMEDIES = {
     "no such": "the file lacks what mtpa keeps there, as a damaged or changed one does: restore it from a copy",
     "overflow": "the file holds a number that cannot be: restore it from a copy",
 }
+WAIT_MS, SHORT_WAIT_MS = 60_000, 250  # how long a statement waits for another program's lock
+T = TypeVar("T")
 
 
 def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
@@ -50,7 +54,12 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
         place.parent.mkdir(parents=True, exist_ok=True)
         with _alone(place.parent):
             connection = sqlite3.connect(place, timeout=60, check_same_thread=False, isolation_level=None)
-            for pragma in ("journal_mode = WAL", "synchronous = FULL", "busy_timeout = 60000", "cache_size = -65536"):
+            for pragma in (
+                "journal_mode = WAL",
+                "synchronous = FULL",
+                f"busy_timeout = {WAIT_MS}",
+                "cache_size = -65536",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
             _migrate(connection, path, create)
     return connection
@@ -154,6 +163,26 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def is_locked(error: sqlite3.Error) -> bool:
+    """Whether a statement failed only because another program holds the file."""
+    return (error.sqlite_errorcode or 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+async def when_free(connection: sqlite3.Connection, write: Callable[[], T]) -> T:
+    """What a short transaction returns, once no other program holds the file: until then, which may be minutes, the
+    event loop goes on and takes in the answers that are on their way."""
+    while True:
+        connection.execute(f"PRAGMA busy_timeout = {SHORT_WAIT_MS}")
+        try:
+            return write()
+        except sqlite3.OperationalError as error:
+            if not is_locked(error):
+                raise
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {WAIT_MS}")
+        await asyncio.sleep(SHORT_WAIT_MS / 1000)
 
 
 def mark_redacted(connection: sqlite3.Connection, redacted: bool) -> None:

@@ -19,6 +19,7 @@ from runner.store.database import now, transaction
 from runner.store.leases import Leases
 from runner.store.ledger import room_left
 from runner.store.rows import insert, select_many, text_ids
+from runner.study.masking import scrub
 
 OPEN = "state != 'closed'"
 
@@ -182,6 +183,7 @@ class Jobs:
         """Write columns of a job; a state is dated, also where it is the old one."""
         if "state" in columns:
             columns["changed"] = now()
+        columns = {name: scrub(value) if isinstance(value, str) else value for name, value in columns.items()}
         changes = ", ".join(f"{name} = ?" for name in columns)
         self._connection.execute(f"UPDATE job SET {changes} WHERE id = ?", (*columns.values(), job.id))
         return replace(job, **columns)

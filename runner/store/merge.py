@@ -12,6 +12,7 @@ from pathlib import Path
 
 from personas.errors import InputError
 from runner.store.database import attached, database_errors, open_database, refuse_redacted, transaction
+from runner.store.deals import in_other_numbers
 from runner.store.identity import identity
 from runner.store.leases import refuse_open_jobs, refuse_running
 from runner.store.ledger import refuse_false_amounts
@@ -182,10 +183,14 @@ def _same_run(connection: sqlite3.Connection, run: LastRun) -> tuple[int, str] |
 
 
 def _in_our_numbers(connection: sqlite3.Connection, selection: SelectionRows) -> SelectionRows:
-    chosen = dict(selection)
+    chosen, maps = dict(selection), {}
     for table in NAMED:
-        ours = dict(connection.execute(f"SELECT theirs, ours FROM temp.map_{table}"))
-        chosen[f"{table}s"] = sorted(ours[number] for number in chosen.get(f"{table}s", []) if number in ours)
+        maps[table] = dict(connection.execute(f"SELECT theirs, ours FROM temp.map_{table}"))
+        names = (f"{table}s", *(["here"] if table == "persona" and "here" in chosen else []))
+        for name in names:
+            chosen[name] = sorted(maps[table][number] for number in chosen.get(name, []) if number in maps[table])
+    if "deals" in chosen:
+        chosen["deals"] = in_other_numbers(chosen["deals"], maps)
     return chosen
 
 

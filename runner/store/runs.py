@@ -2,12 +2,18 @@
 
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from personas.people.sample import RULE
+from runner.store.database import database_errors, open_database
+from runner.store.deals import together as deals_together
+
 NAMED = ("model", "item", "persona", "variant")
-SelectionRows = dict[str, list[int]]
-RUNS = "SELECT id, heartbeat, study, code, packages, seed, started, selection, ended"
+SelectionRows = dict[str, Any]
+NOT_MERGED = "not merged yet"
+RUNS = "SELECT id, heartbeat, study, code, packages, seed, started, selection, ended, sampling, planned, ending"
 # What a report tells the rows of a table apart by: two rows that share it cannot stand in one report.
 _LABELS: Mapping[str, str] = {
     "model": "name",
@@ -27,12 +33,15 @@ class LastRun(NamedTuple):
     started: str
     selection: SelectionRows
     ended: str | None
+    sampling: int
+    planned: str
+    ending: str
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> "LastRun":
-        """From the columns of `RUNS` after the id."""
-        study, code, packages, seed, started, selection, ended = row
-        return cls(study, code, packages, seed, started, json.loads(selection), ended)
+        """From the columns of `RUNS` after the heartbeat."""
+        study, code, packages, seed, started, selection, *rest = row
+        return cls(study, code, packages, seed, started, json.loads(selection), *rest)
 
 
 def last_run(connection: sqlite3.Connection) -> list[LastRun]:
@@ -44,8 +53,25 @@ def last_run(connection: sqlite3.Connection) -> list[LastRun]:
 def add_run(connection: sqlite3.Connection, run: LastRun, heartbeat: str) -> int:
     """A row of `run`; returns its number."""
     row = run._replace(selection=json.dumps(run.selection))  # type: ignore[arg-type]
-    sql = "INSERT INTO main.run (study, code, packages, seed, started, selection, ended, heartbeat) VALUES "
-    return int(connection.execute(f"{sql}(?, ?, ?, ?, ?, ?, ?, ?)", (*row, heartbeat)).lastrowid or 0)
+    sql = f"INSERT INTO main.run ({', '.join(LastRun._fields)}, heartbeat) VALUES "
+    return int(connection.execute(f"{sql}({', '.join('?' * (len(row) + 1))})", (*row, heartbeat)).lastrowid or 0)
+
+
+def sampling_rule(database: Path, others: Iterable[Path] = ()) -> int:
+    """The rule by which the people of a study are drawn: that of the last run in its file, else in one of `others`,
+    which are of the same study; the newest where there is none. Raises InputError or MachineError."""
+    for path in (database, *others):
+        if not path.exists() or path.stat().st_size == 0:
+            continue
+        connection = open_database(path, create=False)
+        try:
+            with database_errors(path):
+                row = connection.execute("SELECT sampling FROM run ORDER BY id DESC LIMIT 1").fetchone()
+        finally:
+            connection.close()
+        if row:
+            return int(row[0])
+    return RULE
 
 
 SELECTED = " AND ".join(
@@ -81,6 +107,8 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
         for table in NAMED
     }
     remarks = _missing(connection, runs)
+    if deals := deals_together([run.selection for run in runs]):
+        together["deals"] = deals
     if twice := _named_twice(connection, together):
         together = {name: rows for name, rows in newest.selection.items() if name != "shard"}
         remarks.append(
@@ -88,8 +116,13 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
             "run the study that you mean once more, which sends only what is new"
         )
     ended = max((run.ended for run in runs if run.ended), default=None)
-    merged = newest._replace(selection={"shard": [1, 1], **together}, ended=ended)
-    if not same_rows(last_run(connection)[0].selection, merged.selection):
+    planned = _planned_together(runs)
+    missing = "; ".join(remark for remark in remarks if remark.startswith(NOT_MERGED))
+    merged = newest._replace(
+        selection={"shard": [1, 1], **together}, ended=ended, planned=planned, ending=missing or newest.ending
+    )
+    last = last_run(connection)[0]
+    if not same_rows(last.selection, merged.selection) or last.planned != merged.planned:
         add_run(connection, merged, json.dumps({"merged": True}))
     return remarks
 
@@ -100,8 +133,20 @@ def _missing(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> list[st
     lines = []
     for count in sorted({count for _, count in map(_shard, (run.selection for run in runs))}):
         if absent := [f"{each}/{count}" for each in range(1, count + 1) if (each, count) not in there]:
-            lines.append(f"not merged yet: part {', '.join(absent)}")
+            lines.append(f"{NOT_MERGED}: part {', '.join(absent)}")
     return lines
+
+
+def _planned_together(runs: Sequence[LastRun]) -> str:
+    """What the runs planned, shard by shard, the newest for each model and benchmark; a whole study's stands alone."""
+    found: dict[tuple[str, str], dict[tuple[int, int], dict[str, Any]]] = {}
+    for run in sorted(runs, key=lambda run: run.started):
+        for row in json.loads(run.planned):
+            number, count = row.get("shard", _shard(run.selection))
+            of_shard = found.setdefault((row["model"], row["benchmark"]), {})
+            of_shard[number, count] = {**row, "shard": [number, count]}
+    rows = [[shards[1, 1]] if (1, 1) in shards else list(shards.values()) for shards in found.values()]
+    return json.dumps([row for each in rows for row in each])
 
 
 def _shard(selection: SelectionRows) -> tuple[int, int]:

@@ -15,12 +15,16 @@ from personas.people.pseudonyms import TWIN
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.database import database_errors, open_database
+from runner.store.deals import deals_by_measure, is_dealt
+from runner.store.runs import SELECTED, SelectionRows, choose
 from scoring.answers.items import LETTERS, Item, option_order
+from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
+from scoring.statistics.incomplete import Deal
 from scoring.statistics.subgroups import ALL
 
 BLOCK = 250_000
-_STATUSES = ("ok", "unparsed", "refused", "pending", "failed")
+_STATUSES = ("ok", "unparsed", "refused", "no probabilities", "pending", "failed")
 _FIELDS = ("model", "item", "persona", "variant", "rotation", "replicate")
 # A value a row in Python costs more than the rest of a report: numbers are packed by SQLite, unpacked by numpy.
 _PACKED = np.dtype([("who", "i8"), ("how", "i8"), ("what", "i8"), ("value", "f8"), ("expected", "f8")])
@@ -39,14 +43,25 @@ SELECT DISTINCT model, item, persona, variant, rotation, replicate FROM failure 
 """
 
 
+_MASS = """
+SELECT model.name, item.benchmark, item.part, count(mass), sum(status = 'no probabilities'),
+    total(mass), total(mass < 0.5), count(ceiling), max(ceiling)
+FROM (SELECT * FROM score WHERE {}) AS score JOIN completion ON completion.id = score.completion
+JOIN item ON item.id = score.item JOIN model ON model.id = score.model
+WHERE model.answer = 'probabilities' AND (mass IS NOT NULL OR status = 'no probabilities')
+GROUP BY 1, 2, 3
+"""
+
+
 def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
-    Columns: model, benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group,
-    persona_id ("" in the baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement,
-    trait_order, traits (the set shown), rotation, replicate, status, chosen_by_text, chosen_by_probability (option
-    numbers), role and letter (of the option that the value is of), value, expected, and the benchmarks' `meta_columns`.
-    Names are categorical. Raises InputError or MachineError.
+    Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
+    ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
+    baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement, trait_order, traits (the
+    set shown), rotation, replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of
+    the option that the value is of), value, expected, and the benchmarks' `meta_columns`. Names are categorical.
+    Raises InputError or MachineError.
     """
     path = Path(database)
     connection = open_database(path, create=False)
@@ -54,7 +69,7 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
         connection.close()
-    columns: dict[str, Any] = {"model": _lookup(frame["model"], tables["model"], lambda row: row["name"])}
+    columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
@@ -72,7 +87,7 @@ def _named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str
     return {number: {"traits": unique[row["traits"]]} for number, row in variants.items()}
 
 
-def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Sequence[int]] | None) -> pd.DataFrame:
+def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Any] | None) -> pd.DataFrame:
     """The score table in blocks of small numbers, then the trials that failed."""
     blocks = []
     wanted = "" if selection is None else f"WHERE model IN ({','.join(str(int(each)) for each in selection['models'])})"
@@ -128,16 +143,44 @@ def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
     return table.drop_duplicates("item_id", ignore_index=True)
 
 
+def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
+    """What the letters held of the first token's probability: a row per model and benchmark that was asked for letter
+    probabilities.
+
+    Columns: model, benchmark, answers (with probabilities), without (answers that came without any), mass (the mean),
+    under_half (the share of answers whose letters held less than half), hidden (the share in which the endpoint did
+    not show every letter) and ceiling (the most that a letter which was not shown may have had). Answers from before
+    masses were kept are left out.
+    """
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        wanted = "1"
+        if selection is not None:
+            choose(connection, {name: list(rows) for name, rows in selection.items() if name != "shard"})
+            wanted = SELECTED
+        found = connection.execute(_MASS.format(wanted)).fetchall()
+        connection.close()
+    sums = ["answers", "without", "mass", "under_half", "hidden"]
+    named = [(model, measure(name, part), *numbers) for model, name, part, *numbers in found]
+    rows = pd.DataFrame(named, columns=["model", "benchmark", *sums, "ceiling"])
+    table = rows.groupby(["model", "benchmark"], as_index=False).agg({**dict.fromkeys(sums, "sum"), "ceiling": "max"})
+    answers = table["answers"].where(table["answers"] > 0)
+    return table.assign(**{name: table[name] / answers for name in ("mass", "under_half", "hidden")})
+
+
 def load_levels(
-    database: str | Path, selection: Mapping[str, Sequence[int]], attribute: str | None
-) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """What a run may ask, answered or not: each respondent's level of an attribute ("all" without one), and each
-    measure's item groups. Twins are not respondents."""
+    database: str | Path, selection: Mapping[str, Any], attribute: str | None
+) -> tuple[dict[str, str], dict[str, list[str]], dict[str, Deal]]:
+    """What a run may ask, answered or not: each respondent's level of an attribute ("all" without one), each measure's
+    item groups, and the deals of those measures of which not everybody is asked everything. Twins are not
+    respondents."""
     path = Path(database)
     connection = open_database(path, create=False)
     with database_errors(path):
         people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
         items = connection.execute("SELECT id, benchmark, part, grp FROM item").fetchall()
+        deals = deals_by_measure(connection, selection)
         connection.close()
     wanted, asked = set(selection["personas"]), set(selection["items"])
     levels = {
@@ -149,7 +192,7 @@ def load_levels(
     for number, name, part, group in items:
         if number in asked:
             groups.setdefault(measure(name, part), []).append(str(group))
-    return levels, groups
+    return levels, groups, deals
 
 
 def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
@@ -192,7 +235,7 @@ def load_about(database: str | Path) -> dict[str, Any]:
     }
 
 
-def last_selection(database: str | Path) -> dict[str, list[int]] | None:
+def last_selection(database: str | Path) -> SelectionRows | None:
     """What the last run of the file selected; None before the first."""
     path = Path(database)
     connection = open_database(path, create=False)
@@ -202,10 +245,11 @@ def last_selection(database: str | Path) -> dict[str, list[int]] | None:
     return json.loads(row[0]) if row else None
 
 
-def _selected(frame: pd.DataFrame, selection: Mapping[str, Sequence[int]]) -> pd.DataFrame:
+def _selected(frame: pd.DataFrame, selection: Mapping[str, Any]) -> pd.DataFrame:
     kept = frame["model"].isin(selection["models"]) & frame["item"].isin(selection["items"])
     kept &= frame["persona"].isin([0, *selection["personas"]]) & frame["variant"].isin([0, *selection["variants"]])
-    return frame[kept]
+    frame = frame[kept]
+    return frame[is_dealt(frame, selection["deals"])] if selection.get("deals") else frame
 
 
 def _table(connection: sqlite3.Connection, name: str) -> dict[int, dict[str, Any]]:
@@ -222,6 +266,49 @@ def _lookup(ids: pd.Series, table: Mapping[int, Mapping[str, Any]], pick: Any, a
     by_id = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int32)
     by_id[numbers] = positions
     return pd.Categorical.from_codes(by_id[ids.to_numpy()], categories=names)
+
+
+def _asked_columns(
+    frame: pd.DataFrame, models: Mapping[int, dict[str, Any]], items: Mapping[int, dict[str, Any]]
+) -> dict[str, Any]:
+    """Each row's model, and how its answer became the value. Answers to the same messages that are computed otherwise
+    today are another model's, as it were: they have its name with "(old method)" behind it."""
+    name = _lookup(frame["model"], models, lambda row: row["name"])
+    asks = {number: _ask(items[number]) for number in frame["item"].unique()}
+    metrics = {}
+    for probabilities in (False, True):
+        named = {number: {"metric": metric_name(*ask, probabilities)} for number, ask in asks.items()}
+        metrics[probabilities] = _lookup(frame["item"], named, lambda row: row["metric"])
+    by_answer = pd.Series({number: models[number]["answer"] == "probabilities" for number in frame["model"].unique()})
+    asked = frame["model"].map(by_answer).to_numpy(dtype=bool)
+    known = sorted({*metrics[False].categories, *metrics[True].categories})
+    codes = np.where(asked, *(each.set_categories(known).codes for each in (metrics[True], metrics[False])))
+    for number in frame["model"].unique():
+        row = models[number]
+        if old := [each for each, (ask, _) in asks.items() if _kind(ask, row["answer"]) in _changed(row)]:
+            label = f"{row['name']} (old method)"
+            name = name if label in name.categories else name.add_categories([label])
+            name[((frame["model"] == number) & frame["item"].isin(old)).to_numpy()] = label
+    metric = pd.Categorical.from_codes(codes, categories=known)
+    return {"model": name.remove_unused_categories(), "metric": metric.remove_unused_categories()}
+
+
+def _ask(item: Mapping[str, Any]) -> tuple[str, str]:
+    """How an item is asked, and how an answer to it is scored."""
+    record = json.loads(item["record"])
+    return str(record["ask"]), str(record["scoring"].get("kind", ""))
+
+
+def _kind(ask: str, answer: str) -> str:
+    """What is asked of a model for an item: text, letters or loglik."""
+    return "loglik" if ask == "loglik" else "letters" if (ask, answer) == ("letter", "probabilities") else "text"
+
+
+def _changed(model: Mapping[str, Any]) -> set[str]:
+    """The kinds of a model's answers in the file that are computed otherwise today."""
+    if model["method"] or model["provider"] != "local":
+        return set()
+    return {"loglik"} if model["methods"] is None else set(json.loads(model["methods"]))
 
 
 def _item_columns(frame: pd.DataFrame, table: Mapping[int, dict[str, Any]]) -> dict[str, Any]:

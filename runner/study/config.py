@@ -1,5 +1,6 @@
 """Study: what a mtpa.toml says; every error names the file, the key and the remedy."""
 
+import glob
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -134,6 +135,13 @@ class Study(Section):
     def whole_database(self) -> Path:
         """The results file of the whole study, which its shards are merged into."""
         return self.path.parent / (self.study.database or f"results/{self.study.name}.sqlite")
+
+    @property
+    def other_files(self) -> list[Path]:
+        """The files of the whole study and of its other shards that are there."""
+        whole = self.whole_database
+        shards = whole.parent.glob(f"{glob.escape(whole.stem)}.*-of-*{glob.escape(whole.suffix)}")
+        return [path for path in (whole, *sorted(shards)) if path != self.database and path.exists()]
 
     def part(self, which: str) -> "Study":
         """A shard of the study, such as "2/8": a file of its own, and its share of every budget, so that all shards

@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import pooch
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,7 +26,8 @@ class AssetFile(BaseModel):
 
 
 class Asset(BaseModel):
-    """What is fetched together; `url` and `member` are prefixes of each file's name."""
+    """What is fetched together; `url` and `member` are prefixes of each file's name. `changed` are the
+    kinds of a model's answers that `runner.serve.method` finds computed otherwise than before."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str
@@ -36,6 +38,7 @@ class Asset(BaseModel):
     wheel: str | None = None
     member: str | None = None
     npm: str | None = None
+    changed: tuple[Literal["text", "letters", "loglik"], ...] | None = None
     files: dict[str, AssetFile] = Field(min_length=1)
 
     @property

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from personas.people.sample import Allocation, Weights
+from personas.people.allocation import Allocation
+from personas.people.sample import Weights
 from personas.prompt.render import Frame, Placement, Variant
 from scoring.answers.items import Ask
 
@@ -83,14 +84,25 @@ class VariantSection(Section):
 
 
 class BenchmarkSection(Section):
-    """[[benchmarks]]: what is asked; `groups` whole item groups, all of them if absent."""
+    """[[benchmarks]]: what is asked; `groups` whole item groups, all of them if absent. `per_person` of these are asked
+    of each person, all of them if absent; the baseline and the neutral control are asked all."""
 
     name: str
     part: str | None = None
     groups: int | None = Field(None, gt=0)
+    per_person: int | None = Field(None, gt=0)
     ask: Ask | None = None
     rotations: int = Field(1, gt=0)
     judge: str | None = None
+
+    @model_validator(mode="after")
+    def _deals_what_it_has(self) -> Self:
+        if self.groups and self.per_person and self.per_person > self.groups:
+            raise ValueError(
+                f"benchmark {self.name!r}: per_person = {self.per_person}, but groups = {self.groups}; ask each person "
+                "no more groups than there are"
+            )
+        return self
 
 
 class Price(Section):
@@ -107,6 +119,30 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def base_url(url: str) -> str:
+    """A base URL without white space around it. Raises ValueError where it is none."""
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(f"{url!r} is not a URL; write one such as 'http://127.0.0.1:8000/v1'") from None
+    if parts.scheme not in ("http", "https") or not host:
+        meant = url.rpartition("//")[2]
+        scheme = "http" if is_loopback(meant.partition("/")[0].partition(":")[0]) else "https"
+        raise ValueError(f"{url!r} does not begin with http:// or https://; write '{scheme}://{meant}'")
+    if re.search(r"[\s\x00-\x1f\x7f]", url):
+        raise ValueError(f"{url!r} has a space or a control character in it; write the address alone")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(f"the address of {host} holds a user name or password; put it into the variable of key_env")
+    if parts.query or parts.fragment:
+        raise ValueError(f"the address of {host} goes on after its path; leave out what follows '?' or '#'")
+    for end in ("/chat/completions", "/completions", "/embeddings", "/models"):
+        if parts.path.rstrip("/").endswith(end):
+            raise ValueError(f"{url!r} names one service; leave {end!r} out, it is added")
+    return url
 
 
 class RaySection(Section):
@@ -196,6 +232,11 @@ class ModelSection(Section):
         if self.backend == "local":
             return self.executor == "ray" and self.ray.cluster is not None
         return not self.base_urls or not all(is_loopback(urlsplit(url).hostname or "") for url in self.base_urls)
+
+    @field_validator("base_urls")
+    @classmethod
+    def _are_addresses(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(base_url(url) for url in urls)
 
     @model_validator(mode="after")
     def _has_endpoint(self) -> Self:

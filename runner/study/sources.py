@@ -1,12 +1,15 @@
 """Where a study's personas and items come from: built-in names and files, fetched and read."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from personas.errors import InputError, nearest
+from personas.people.pseudonyms import TWIN
 from personas.people.respondents import Respondents, combine
-from personas.people.sample import sample
+from personas.people.sample import RULE, sample
 from personas.people.twins import twins
 from personas.release.read import read_personas
 from personas.surveys.reader import known_surveys, load_survey, read_survey
@@ -40,8 +43,8 @@ def load_everyone(study: Study, say: Say) -> Respondents:
         raise InputError(f"{study.path}, [personas]: {error}") from None
 
 
-def load_personas(study: Study, say: Say) -> Respondents:
-    """The study's sample of respondents, with the twins that `swap` asks for."""
+def load_personas(study: Study, say: Say, rule: int = RULE) -> Respondents:
+    """The study's sample of respondents, each followed by the twins that `swap` asks for, in the order of asking."""
     section, everyone = study.personas, load_everyone(study, say)
     try:
         for name in (*section.stratify, *study.report.attributes):
@@ -54,10 +57,18 @@ def load_personas(study: Study, say: Say) -> Respondents:
             section.allocation,
             weights=section.weights,
             minimum=section.minimum,
+            rule=rule,
         )
-        return combine([chosen, twins(chosen, section.swap)]) if section.swap else chosen
+        return _with_twins(chosen, section.swap) if section.swap else chosen
     except InputError as error:
         raise InputError(f"{study.path}, [personas]: {error}") from None
+
+
+def _with_twins(chosen: Respondents, swap: Sequence[str]) -> Respondents:
+    both = combine([chosen, twins(chosen, swap)])
+    place = {name: number for number, name in enumerate(chosen.frame["persona_id"])}
+    order = [place[name.split(TWIN)[0]] for name in both.frame["persona_id"]]
+    return both.take(np.argsort(order, kind="stable"))
 
 
 def _source(source: str, study: Study, say: Say) -> Respondents:
@@ -96,7 +107,13 @@ def _select(section: BenchmarkSection, study: Study, say: Say) -> Selection:
         raise InputError(f"{study.path}, [[benchmarks]]: {section.name!r} has no items with ask = {section.ask!r}")
     if section.judge is None and isinstance(found, Judged) and any(item.ask == "text" for item in items):
         raise InputError(f"{study.path}, [[benchmarks]]: {section.name!r} needs a judge: judge = NAME of a [[models]]")
-    return Selection(found, section, _whole_groups(items, section.groups, study.study.seed))
+    chosen = _whole_groups(items, section.groups, study.study.seed)
+    if (count := len({item.group for item in chosen})) < (section.per_person or 0):
+        raise InputError(
+            f"{study.path}, [[benchmarks]]: per_person = {section.per_person}, but {section.name!r} has {count} "
+            f"groups; choose 1 to {count}"
+        )
+    return Selection(found, section, chosen)
 
 
 def _whole_groups(items: list[Item], groups: int | None, seed: int) -> list[Item]:

@@ -33,6 +33,7 @@ PAGES = {
     "/report": Page("Report", report.render, report.register),
     "/trial": Page("", trial.render),
 }
+NUMBERS = ("/explore", "/compare", "/trial")  # which do not say by themselves what is missing
 _DOCUMENT = """<!doctype html>
 <html lang="en">
 <head>
@@ -93,6 +94,8 @@ def _route(app: Dash, source: Source) -> None:
         path = path or "/"
         try:
             content = PAGES[path].render(source, search or "") if path in PAGES else _absent(path)
+            if path in NUMBERS and (missing := live.incomplete(source.live(), live.effects_of(source))):
+                content = [missing, *content]
         except Exception as error:  # a file from outside may hold anything
             return [html.H1("mtpa")], _links(path), _said(error)
         return content, _links(path), ""

@@ -9,12 +9,13 @@ import pandas as pd
 
 from personas.errors import InputError
 from runner.results.study_report import study_findings, world_map
+from runner.store.completeness import of_scores
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
 from scoring.report.page import page
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.pairs import Part, parts
-from scoring.statistics.subgroups import MEASURES
+from scoring.statistics.subgroups import MEASURES, metric_of
 from scoring.tables.two_runs import difference_table
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -24,10 +25,12 @@ LEAST_PERSONAS = 2
 @dataclass(frozen=True)
 class Effects:
     """`overall` has a row per model, benchmark and measure, as the report's forest plot takes it; `history` Δ and its
-    interval for these items after a part of the answers, in the order in which they landed."""
+    interval for these items after a part of the answers, in the order in which they landed; `incomplete` says what is
+    missing of a run that is not whole."""
 
     overall: pd.DataFrame
     history: pd.DataFrame
+    incomplete: str = ""
 
 
 def effects(path: Path) -> Effects:
@@ -39,11 +42,11 @@ def effects(path: Path) -> Effects:
         for measure in _measured(part)
     ]
     history = [row for part in parts(scores) for row in _history(part)]
-    return Effects(pd.DataFrame(overall), pd.DataFrame(history))
+    return Effects(pd.DataFrame(overall), pd.DataFrame(history), of_scores(path, scores).sentence)
 
 
 def _head(part: Part, measure: str) -> dict[str, object]:
-    return {"model": part.model, "benchmark": part.benchmark, "measure": measure}
+    return {"model": part.model, "benchmark": part.benchmark, "measure": measure, "metric": metric_of(part, measure)}
 
 
 def _measured(part: Part) -> list[str]:

@@ -16,6 +16,9 @@ from scoring.answers.distances import jensen_shannon, ordinal_wasserstein
 from scoring.answers.items import Item
 from scoring.answers.responses import Outcome, Response, choose, option_probabilities
 
+ANSWER, LETTER, PROBABILITIES = "answer given", "likeliest letter", "letter probabilities"
+LOGLIK, LOGLIKS, JUDGE = "likeliest option by log-likelihood", "option probabilities by log-likelihood", "judge"
+_BY_DISTRIBUTION = frozenset({"prob_mass", "distribution", "ordinal"})
 Value = Callable[[Item, Sequence[int], Response, int], float | None]
 
 
@@ -28,6 +31,18 @@ def score_item(item: Item, order: Sequence[int], response: Response) -> Outcome:
     if outcome.chosen is None:
         return outcome
     return replace(outcome, value=KINDS[item.scoring["kind"]](item, order, response, outcome.chosen))
+
+
+def metric_name(ask: str, kind: str, probabilities: bool) -> str:
+    """How an answer becomes the value, in words: by how the item is asked and scored (`scoring["kind"]`), and whether
+    the model is asked for probabilities."""
+    if ask == "text":
+        return JUDGE if kind in ("judge", "rubric") else ANSWER
+    if ask == "loglik":
+        return LOGLIKS if kind in _BY_DISTRIBUTION else LOGLIK
+    if not probabilities:
+        return ANSWER
+    return PROBABILITIES if kind in _BY_DISTRIBUTION else LETTER
 
 
 def _accuracy(item: Item, order: Sequence[int], response: Response, chosen: int) -> float | None:

@@ -9,18 +9,32 @@ from scoring.answers.items import Item
 from scoring.answers.letters import read_letter
 from scoring.answers.refusals import is_refusal
 
-Status = Literal["ok", "unparsed", "refused", "pending"]
+Status = Literal["ok", "unparsed", "refused", "no probabilities", "pending"]
+MOST_MASS = 1.05  # what rounded logs make of probabilities that sum to 1; more is no probability
+ROUNDING = 0.999  # numbers are kept in float32
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
     """An answer: text, or the log-probability of each letter shown (natural log, in the order shown), or the summed
-    log-likelihood of each continuation; `finish` is why the endpoint stopped ("content_filter": it declined)."""
+    log-likelihood of each continuation; `finish` is why the endpoint stopped ("content_filter": it declined).
+
+    `letter_logprobs` is None where text was asked for, and empty where probabilities were asked for and none came.
+    `ceiling` is the most that a letter which was not among the tokens shown may have had; None where that is unknown,
+    or no letter is missing. `likeliest` is the likeliest first token, where the endpoint tells it.
+    """
 
     text: str | None = None
     letter_logprobs: tuple[float, ...] | None = None
     logliks: tuple[float, ...] | None = None
     finish: str = "stop"
+    ceiling: float | None = None
+    likeliest: str = ""
+
+    @property
+    def mass(self) -> float | None:
+        """The probability that the letters hold together; None without letter probabilities."""
+        return _mass(self.letter_logprobs) if self.letter_logprobs else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +61,9 @@ class LetterProbabilities:
     """The letters' probabilities, in the order shown.
 
     `probabilities` sum to 1 over the letters that came back; a letter that did not counts 0. An endpoint shows its most
-    likely tokens only, so a missing letter may have had up to `ceiling` (before renormalising): the smallest letter
-    shown, or what was left over if that is less. `outside` is the mass on anything but the letters.
+    likely tokens only, so a missing letter may have had up to `ceiling` (before renormalising): what the response says,
+    else the smallest letter shown, or what was left over if that is less. `outside` is the mass on anything but the
+    letters.
     """
 
     probabilities: tuple[float, ...]
@@ -65,22 +80,30 @@ class LetterProbabilities:
         return inside / (mass + absent_out), (inside + absent_in) / (mass + absent_in)
 
 
-def letter_probabilities(logprobs: Sequence[float]) -> LetterProbabilities | None:
-    """Raw natural logs (-inf or NaN where a letter is absent) as probabilities; None where no letter came back."""
+def letter_probabilities(logprobs: Sequence[float], ceiling: float | None = None) -> LetterProbabilities | None:
+    """Raw natural logs (-inf or NaN where a letter is absent) as probabilities; None where no letter came back, and
+    where together they have more than 1."""
     raw = [math.exp(each) if math.isfinite(each) else 0.0 for each in logprobs]
     mass = math.fsum(raw)
-    if not mass:
+    if not 0 < mass <= MOST_MASS:
         return None
     missing = tuple(place for place, each in enumerate(raw) if not each)
     outside = max(0.0, 1 - mass)
-    ceiling = min(min(each for each in raw if each), outside) if missing else 0.0
-    return LetterProbabilities(tuple(each / mass for each in raw), missing, ceiling, outside)
+    most = min(each for each in raw if each) if ceiling is None else ceiling
+    return LetterProbabilities(
+        tuple(each / mass for each in raw), missing, min(most, outside) if missing else 0.0, outside
+    )
+
+
+def _mass(logprobs: Sequence[float]) -> float:
+    return math.fsum(math.exp(each) for each in logprobs if math.isfinite(each))
 
 
 def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
     """Which option a response chooses, without a value: no answer is invented.
 
-    The first of several equally likely options is taken, as numpy's argmax and the usual harnesses do.
+    Where probabilities were asked for, they decide or nothing does: the text never stands in for them. The first of
+    several equally likely options is taken, as numpy's argmax and the usual harnesses do.
     """
     if response.finish == "content_filter":
         return Outcome("refused")
@@ -89,13 +112,25 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
         place = read_letter(response.text, [item.choices[option] for option in order])
         by_text = None if place is None else order[place]
     if response.letter_logprobs is not None:
-        letters = letter_probabilities(response.letter_logprobs)
-        by_probability = None if letters is None else order[_largest(letters.probabilities)]
-    if response.logliks is not None and not any(math.isnan(each) for each in response.logliks):
+        letters = _known_letters(response)
+        if letters is None:
+            return no_answer(response) if response.mass == 0 else Outcome("no probabilities")
+        by_probability = order[_largest(letters.probabilities)]
+    if response.logliks is not None:
+        if not response.logliks or any(math.isnan(each) for each in response.logliks):
+            return Outcome("no probabilities")
         by_probability = _largest(response.logliks)
     if by_text is None and by_probability is None:
         return no_answer(response)
     return Outcome("ok", by_text, by_probability)
+
+
+def _known_letters(response: Response) -> LetterProbabilities | None:
+    """The letters' probabilities; None where there are none, or one that was not shown may be the likeliest."""
+    letters = letter_probabilities(response.letter_logprobs or (), response.ceiling)
+    if letters is None or max(letters.probabilities) * (1 - letters.outside) < ROUNDING * letters.ceiling:
+        return None
+    return letters
 
 
 def no_answer(response: Response) -> Outcome:
@@ -110,12 +145,12 @@ def option_probabilities(item: Item, order: Sequence[int], response: Response) -
     Letter probabilities are renormalised over the letters shown, log-likelihoods over the continuations.
     """
     if response.letter_logprobs is not None:
-        letters = letter_probabilities(response.letter_logprobs)
+        letters = _known_letters(response)
         if letters is None:
             return None
         placed = dict(zip(order, letters.probabilities, strict=True))
         return tuple(placed[option] for option in range(len(item.choices)))
-    if response.logliks is not None and not any(math.isnan(each) for each in response.logliks):
+    if response.logliks and not any(math.isnan(each) for each in response.logliks):
         largest = max(response.logliks)
         raw = [math.exp(each - largest) for each in response.logliks]
         return tuple(each / math.fsum(raw) for each in raw)

@@ -84,7 +84,7 @@ def forest(overall: pd.DataFrame) -> go.Figure:
     """Δ per model × benchmark × measure: the thick bar is for these items, the thin one for items like these too."""
     rows = overall.iloc[::-1]
     names = [
-        f"{escape(str(row['model']))}<br>{title_of(str(row['benchmark']))}, {MEASURES[row['measure']]}".replace(
+        f"{escape(str(row['model']))}<br>{title_of(str(row['benchmark']))}, {row['metric']}".replace(
             "<script", "&lt;script"
         )
         for _, row in rows.iterrows()

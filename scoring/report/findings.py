@@ -1,7 +1,7 @@
 """Everything that a report says, computed once: the terminal, the page and the files show the same tables."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from scoring.benchmarks.registry import measured
-from scoring.statistics.clustered_errors import FEW_CLUSTERS
-from scoring.statistics.effect import POWER_FACTOR
+from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
+from scoring.statistics.pairs import parts
 from scoring.statistics.power import component_table
 from scoring.statistics.sequential import UNFINISHED
-from scoring.statistics.subgroups import ALL, MEASURES, Slicing, effect_tables
+from scoring.statistics.subgroups import ALL, MEASURES, Slicing, effect_tables, metric_of
 from scoring.tables.bootstrap import aggregate_table
 from scoring.tables.counterfactuals import counterfactual_table
 from scoring.tables.hidden_traits import PARTS as TRAIT_PARTS
@@ -23,6 +23,8 @@ from scoring.tables.validity import agreement_table, recall_table, validity_tabl
 from scoring.tables.wording import control_table, ranking_table, variance_table
 
 SHOWN_ITEMS = 100
+LEAST_MASS = 0.5  # of the first token's probability
+SMALL = 0.01
 ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "→ ½ is unbiased"}
 
 
@@ -39,6 +41,11 @@ class Findings:
     slicing: Slicing
     items: pd.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def incomplete(self) -> str:
+        """What is missing of a run that is not whole, in a sentence that stands before everything else; else ""."""
+        return str(self.about.get("incomplete", ""))
 
     @property
     def effects(self) -> pd.DataFrame:
@@ -79,9 +86,27 @@ def findings(
         "personas": persona_table(scores, slicing.columns),
         **further,
     }
+    names = {
+        (part.model, part.benchmark, measure): metric_of(part, measure)
+        for part in parts(scores)
+        for measure in MEASURES
+    }
+    tables = {name: _with_metric(table, names) for name, table in tables.items()}
+    found = replace(found, effects=tables["effects"])
     sentences = tuple(sentence for _, row in _overall(found.effects) for sentence in _resolvable(row, found.effects))
-    warnings = (*_about_target(further.get("target")), *_warnings(scores, found.effects))
+    about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
+    warnings = (*_about_target(further.get("target")), *about_letters, *_warnings(scores, found.effects))
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
+
+
+def _with_metric(table: pd.DataFrame, names: Mapping[tuple[str, str, str], str]) -> pd.DataFrame:
+    """The table with a column `metric` behind `measure`: how answers became its numbers, in words."""
+    if not {"model", "benchmark", "measure"} <= set(table.columns):
+        return table
+    keys = zip(*(table[name].astype(str) for name in ("model", "benchmark", "measure")), strict=True)
+    table = table.copy()
+    table.insert(table.columns.get_loc("measure") + 1, "metric", [names.get(key, MEASURES[key[2]]) for key in keys])
+    return table
 
 
 def _about_target(target: pd.DataFrame | None) -> Iterator[str]:
@@ -95,6 +120,28 @@ def _about_target(target: pd.DataFrame | None) -> Iterator[str]:
         "The intervals that hold under this looking are those of the table of rounds: all looks together have 95 %. "
         f"The others are 95 % intervals that take the number of answers as given.{rest}"
     )
+
+
+def _about_letters(letters: pd.DataFrame) -> Iterator[str]:
+    """Where letter probabilities are a small part of what the model would say, or are not all there."""
+    for _, row in letters.iterrows():
+        name = f"{row['model']} on {title_of(str(row['benchmark']))}"
+        if row["without"]:
+            asked = int(row["answers"] + row["without"])
+            yield (
+                f"{name}: {int(row['without']):,} of {asked:,} answers came without probabilities; they count as no "
+                "probabilities, and their text is not scored."
+            )
+        if row["answers"] and row["mass"] < LEAST_MASS:
+            yield (
+                f"{name}: the letters held {row['mass']:.1%} of the first token's probability on average; what is "
+                "compared is a small part of what the model would say."
+            )
+        if row["hidden"] and row["ceiling"] > SMALL:
+            yield (
+                f"{name}: in {row['hidden']:.0%} of the answers the endpoint did not show every letter; one that was "
+                f"not shown may have had up to {row['ceiling']:.3f}."
+            )
 
 
 def _overall(effects: pd.DataFrame) -> Any:
@@ -115,20 +162,22 @@ def direction_of(benchmark: str) -> str:
 
 def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
     """What this run could not have found, in words: the effect itself, then each attribute's gaps."""
-    name = f"{row['model']} on {title_of(str(row['benchmark']))}, by {MEASURES[row['measure']]}"
+    name = f"{row['model']} on {title_of(str(row['benchmark']))}, by {row['metric']}"
     if row["benchmark"] in TRAIT_PARTS:
         return [
             f"{name}: nothing is asked without a persona, so there is no Δ; the table of hidden traits has its scores."
         ]
     if not row["pairs"]:
         return [f"{name}: no persona and baseline answer could be paired; there is nothing to compare."]
+    if row["items_method"] == BOUND:
+        low, high = row["items_low"], row["items_high"]
+        return [f"{name}: every persona scored alike, so {low:+.3f} to {high:+.3f} is a bound on Δ, not an interval."]
     if np.isnan(row["items_error"]):
-        return [f"{name}: too few personas or items to say what could have been found."]
-    if row["items_error"] == 0:
-        return [f"{name}: personas and baseline differ nowhere in size; there is no variance to judge by."]
+        few = f"{int(row['groups'])} item groups are too few to generalise from (at least {LEAST_GROUPS})"
+        return [f"{name}: {few}." if row["groups"] < LEAST_GROUPS else f"{name}: too few people to generalise from."]
     people, items = int(row["personas"]), int(row["items"])
-    least = f"an effect under {POWER_FACTOR * row['items_error']:.3f}"
-    lines = [f"{name}: with {people:,} people and {items:,} items this run could not have found {least} (80 % power)."]
+    least = f"had under 80 % power for effects under {row['resolvable']:.3f}"
+    lines = [f"{name}: {people:,} people and {items:,} items {least}."]
     too_small: list[str] = []
     here = (effects[["model", "benchmark", "measure"]] == row[["model", "benchmark", "measure"]]).all(axis=1)
     for attribute, levels in effects[here & (effects["attribute"] != ALL)].groupby("attribute", sort=False):
@@ -138,7 +187,7 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
             continue
         fewest, smallest = int(tested["personas"].min()), tested["gap_resolvable"].max()
         with_levels = f"with {fewest:,} people in the smallest level and {items:,} items"
-        lines.append(f"{name}: {with_levels}, this run could not have found a {attribute} gap under {smallest:.3f}.")
+        lines.append(f"{name}: {with_levels}, gaps by {attribute} under {smallest:.3f} had under 80 % power.")
     if too_small:
         lines.append(f"{name}: no level of {', '.join(too_small)} has enough people, or variance, to be compared.")
     return lines
@@ -151,13 +200,11 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
         name = f"{row['model']} on {title_of(str(row['benchmark']))}"
         if row["measure"] != "value" or not row["pairs"]:
             continue
-        for count, side in ((row["clusters"], "persona clusters"), (row["groups"], "item groups")):
-            if count < FEW_CLUSTERS:
-                lines.append(
-                    f"{name}: {int(count)} {side}. Under {FEW_CLUSTERS} the wild bootstrap gives the interval; in "
-                    "simulations with five to nine it covered the truth in 95 of 100 studies, fewer were not tried: "
-                    "take it as a hint."
-                )
+        if row["people_method"] == NONE and row["clusters"] > 1:
+            lines.append(
+                f"{name}: the baseline was sampled once an item and rotation, so its own noise is unknown and there is "
+                "no interval for these items. Set baseline_replicates to 2 or more."
+            )
         if row["personas"] > row["clusters"]:
             lines.append(
                 f"{name}: {int(row['personas']):,} respondents, but {int(row['clusters']):,} different descriptions: "
@@ -168,19 +215,7 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
             f"{len(sets)} sets of traits were shown ({'; '.join(sets)}): Δ is the mean over them; the table of what is "
             "shown of a persona has each."
         )
-    if _sampled_once(scores):
-        lines.append(
-            "The baseline was sampled once an item and rotation: its own noise is not in the intervals for these "
-            "items, only in those for items like these. Set replicates to 2 or more to include it."
-        )
     return lines
-
-
-def _sampled_once(scores: pd.DataFrame) -> bool:
-    """Whether text was sampled (there are no letter probabilities) and the baseline has one replicate."""
-    alone = scores["persona_id"] == ""
-    sampled = scores["expected"].isna().all() if "expected" in scores else True
-    return bool(len(scores) and sampled and scores.loc[alone, "replicate"].nunique() < 2)
 
 
 def table_names(tables: Mapping[str, pd.DataFrame]) -> Sequence[str]:

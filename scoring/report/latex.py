@@ -21,14 +21,23 @@ def escape_latex(text: str) -> str:
     return "".join(_SPECIAL.get(character, character) for character in text)
 
 
-def latex_table(table: pd.DataFrame, caption: str) -> str:
-    """A booktabs `table` of a data frame: numbers right-aligned with three decimals, NaN as a dash."""
+def latex_table(table: pd.DataFrame, caption: str, incomplete: str = "") -> str:
+    """A booktabs `table` of a data frame: numbers right-aligned with three decimals, NaN as a dash. What is missing
+    opens the file and the caption."""
     types = pd.api.types
     numeric = [types.is_numeric_dtype(dtype) and not types.is_bool_dtype(dtype) for dtype in table.dtypes]
     columns = "".join("r" if number else "l" for number in numeric)
     head = " & ".join(escape_latex(str(name).replace("_", " ")) for name in table.columns)
     rows = [" & ".join(_cell(value) for value in row) + r" \\" for row in table.itertuples(index=False, name=None)]
-    start = [r"% \usepackage{booktabs}", r"\begin{table}", r"\centering", rf"\caption{{{escape_latex(caption)}}}"]
+    caption = f"{incomplete}. {caption}" if incomplete else caption
+    first = [f"% {incomplete}"] if incomplete else []
+    start = [
+        *first,
+        r"% \usepackage{booktabs}",
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{escape_latex(caption)}}}",
+    ]
     body = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head + r" \\", r"\midrule", *rows, r"\bottomrule"]
     return "\n".join([*start, *body, r"\end{tabular}", r"\end{table}", ""])
 

@@ -11,8 +11,12 @@ from scoring.statistics.subgroups import ALL
 _METHOD_REFERENCES = (
     ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MTPA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),
     ("cameron2011", "Cameron, Gelbach and Miller", "Robust Inference With Multiway Clustering", "JBES 29", 2011),
-    ("mackinnon2021", "MacKinnon, Nielsen and Webb", "Wild Bootstrap and Asymptotic Inference With Multiway Clustering",
-     "JBES 39", 2021),
+    ("bell2002", "Bell and McCaffrey", "Bias reduction in standard errors for linear regression with multi-stage "
+     "samples", "Survey Methodology 28", 2002),
+    ("zou2008", "Zou and Donner", "Construction of confidence limits about effect measures: a general approach",
+     "Statistics in Medicine 27", 2008),
+    ("pustejovsky2018", "Pustejovsky and Tipton", "Small-Sample Methods for Cluster-Robust Variance Estimation and "
+     "Hypothesis Testing in Fixed Effects Models", "JBES 36", 2018),
     ("owen2007", "Owen", "The pigeonhole bootstrap", "Annals of Applied Statistics 1", 2007),
     ("lan1983", "Lan and DeMets", "Discrete Sequential Boundaries for Clinical Trials", "Biometrika 70", 1983),
     ("holm1979", "Holm", "A simple sequentially rejective multiple test procedure", "Scand. J. Statistics 6", 1979),
@@ -21,9 +25,13 @@ _METHOD_REFERENCES = (
 
 
 def methods_text(found: Findings) -> str:
-    """Markdown: the paragraph, declared against looked at, prompts, BibTeX."""
+    """Markdown: the paragraph, declared against looked at, prompts, BibTeX; what is missing stands first."""
+    missing = [f"**{found.incomplete}**"] if found.incomplete else []
     return (
-        "\n\n".join(["# Methods", _paragraph(found), *_declared(found), *_prompts(found), *_references(found)]) + "\n"
+        "\n\n".join(
+            [*missing, "# Methods", _paragraph(found), *_declared(found), *_prompts(found), *_references(found)]
+        )
+        + "\n"
     )
 
 
@@ -37,21 +45,19 @@ def _paragraph(found: Findings) -> str:
         f"groups, {row['personas']:,.0f} personas in {row['clusters']:,.0f} clusters)"
         for _, row in overall.iterrows()
     )
-    few = (
-        " Where a side had fewer than ten clusters, the wild cluster bootstrap with the null imposed and Webb weights "
-    )
-    few += "gave the interval (MacKinnon, Nielsen and Webb 2021)."
-    wild = few if (overall["items_method"] == "wild").any() else ""
     looked = ", ".join(slicing.attributes) or "no attribute"
     return (
         f"Each model answered every item with and without a persona drawn from real survey respondents: {asked}. The "
         "persona effect is the mean over personas of the mean difference to the baseline on the same items and the "
         f"same order of options (persona weights: {slicing.weights}). Intervals are at 95 %, clustered two-way on "
-        f"persona and item group (Cameron, Gelbach and Miller 2011).{wild} Numbers that exist only over many items "
+        f"persona and item group (Cameron, Gelbach and Miller 2011), bias-reduced with the degrees of freedom of Bell "
+        f"and McCaffrey (2002), within the bounds of the score (Newcombe 1998; Zou and Donner 2008). "
+        "Numbers that exist only over many items "
         f"have pigeonhole bootstrap intervals (Owen 2007; 2,000 draws). We compared levels of {looked}; each gap to "
         "everybody else was tested within its family (model × benchmark × attribute), with Holm-adjusted p (Holm 1979) "
         "and Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within "
-        f"survey (1,999 permutations). {_rounds(found)}Levels under {slicing.min_n} people were not tested. "
+        f"survey (999 permutations, studentised), and a cluster-robust Wald test for items like these (Pustejovsky "
+        f"and Tipton 2018). {_rounds(found)}Levels under {slicing.min_n} people were not tested. "
         "Answers that could not be read were left out and their rate is reported. "
         f"mtpa {about.get('code', '')}, seed {slicing.seed}, {about.get('trials', 0):,} trials."
     )

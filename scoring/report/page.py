@@ -13,7 +13,6 @@ from plotly.offline import get_plotlyjs
 from scoring.report.figures import figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.methods import bibtex
-from scoring.statistics.subgroups import MEASURES
 
 SHOWN_PERSONAS = 200
 MAP = "world_110m"
@@ -26,7 +25,7 @@ _SECTIONS = (
     ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
     ("categories", "Item categories", ("categories",)),
     ("formats", "Formats and rotations", ("formats", "rankings")),
-    ("validity", "Answers that could not be scored", ("validity", "agreement", "recall")),
+    ("validity", "Answers that could not be scored", ("letters", "validity", "agreement", "recall")),
 )
 _TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
@@ -41,6 +40,7 @@ _TITLES = {
     "counterfactuals": "One trait changed in the same respondent: average marginal component effects",
     "formats": "How much of Δ's variance is wording, rotation and replicate",
     "rankings": "Agreement of the subgroup ranking between formats (Kendall's τ)",
+    "letters": "What the letters held of the first token's probability",
     "validity": "Unparsed, refused and failed answers; scores with them left out and as wrong",
     "agreement": "How often the text's letter is the likeliest letter",
     "recall": "Recall per option slot",
@@ -50,7 +50,7 @@ _OVERALL = [
     *(
         "model",
         "benchmark",
-        "measure",
+        "metric",
         "personas",
         "clusters",
         "effective",
@@ -63,7 +63,7 @@ _OVERALL = [
     *("invalid_without", "invalid_with"),
 ]
 _GAPS = [
-    *("model", "benchmark", "measure", "attribute", "level", "personas", "effect", "people_low", "people_high"),
+    *("model", "benchmark", "metric", "attribute", "level", "personas", "effect", "people_low", "people_high"),
     *(
         "items_low",
         "items_high",
@@ -143,7 +143,7 @@ def _tables(found: Findings) -> dict[str, dict[str, Any]]:
 
 
 def _table(title: str, table: pd.DataFrame, min_n: int, whole: int) -> dict[str, Any]:
-    shown = table.drop(columns="hidden", errors="ignore")
+    shown = table.drop(columns=["hidden", *(["measure"] if "metric" in table else [])], errors="ignore")
     hidden = table["hidden"].to_numpy() if "hidden" in table else [False] * len(table)
     rows = []
     for values, is_hidden in zip(shown.itertuples(index=False, name=None), hidden, strict=True):
@@ -168,7 +168,7 @@ def _cell(name: str, value: Any, hidden: bool) -> tuple[str, bool]:
         ), True
     if isinstance(value, int):
         return f"{value:,}", True
-    return (MEASURES.get(str(value), str(value)) if name == "measure" else str(value)), False
+    return str(value), False
 
 
 def _items(found: Findings) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """The finding as tables for a terminal."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 from rich import box
@@ -12,7 +12,8 @@ from rich.text import Text
 
 from scoring.report.findings import Findings, direction_of
 from scoring.report.paper import TITLES
-from scoring.statistics.subgroups import ALL, MEASURES, THESE_ITEMS
+from scoring.statistics.gaps import THESE_ITEMS
+from scoring.statistics.subgroups import ALL
 
 SIGNIFICANT = 0.05
 
@@ -20,6 +21,7 @@ SIGNIFICANT = 0.05
 def print_report(console: Console, found: Findings) -> None:
     """What could be resolved first, then every table, model by model."""
     effects = found.effects
+    print_incomplete(console, found.incomplete)
     if effects.empty:
         console.print("No scores yet: nothing to report.")
         return
@@ -28,6 +30,12 @@ def print_report(console: Console, found: Findings) -> None:
     for model, part in effects.groupby("model", observed=True):
         console.rule(Text(str(model)))
         console.print(Group(*_tables(found, str(model), part)))
+
+
+def print_incomplete(console: Console, sentence: str) -> None:
+    """What is missing, before anything else; nothing of a whole run."""
+    if sentence:
+        console.print(Text(sentence, style="bold red"), soft_wrap=True)
 
 
 def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[RenderableType]:
@@ -81,7 +89,7 @@ def _overall(overall: pd.DataFrame) -> Table:
     for _, row in overall.iterrows():
         table.add_row(
             escape(f"{row['benchmark']}, {direction_of(str(row['benchmark']))}".removesuffix(", ")),
-            MEASURES[row["measure"]],
+            str(row["metric"]),
             f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
             number(row["without"]),
@@ -112,7 +120,7 @@ def _conditionings(conditionings: pd.DataFrame) -> Table:
     numbers = ["people", "items", "without", "with", "Δ", "± items too", "against", "± against"]
     table = plain_table("Δ by what is shown of a persona", caption, ["traits shown", "benchmark", "measure"], numbers)
     for _, row in conditionings.iterrows():
-        names = (escape(str(row["traits"])), escape(str(row["benchmark"])), MEASURES[row["measure"]])
+        names = (escape(str(row["traits"])), escape(str(row["benchmark"])), str(row["metric"]))
         counts = (
             f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
@@ -128,7 +136,7 @@ def _conditionings(conditionings: pd.DataFrame) -> Table:
 def _aggregates(aggregates: pd.DataFrame) -> Table:
     numbers = ["answers", "without", "with", "Δ", "95 % interval"]
     caption = "Interval: personas and item groups resampled (pigeonhole bootstrap)"
-    table = plain_table("Over all items, by the likeliest letter", caption, ["benchmark", "score"], numbers)
+    table = plain_table("Over all items, by the option chosen", caption, ["benchmark", "score"], numbers)
     for _, row in aggregates.iterrows():
         table.add_row(
             escape(str(row["benchmark"])),
@@ -143,12 +151,12 @@ def _aggregates(aggregates: pd.DataFrame) -> Table:
 
 
 def _validity(validity: pd.DataFrame) -> Table:
-    numbers = ["unparsed", "refused", "failed", "Δ invalid", "left out", "as wrong"]
+    numbers = ["unparsed", "refused", "no probabilities", "failed", "Δ invalid", "left out", "as wrong"]
     caption = "Rates with personas; Δ of the invalid rate; mean score with invalid answers left out and counted as 0"
     table = plain_table("Answers that could not be scored", caption, ["benchmark", "of", "level"], numbers)
     for _, row in validity.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
-        rates = (_percent(row[f"{name}_with"]) for name in ("unparsed", "refused", "failed"))
+        rates = (_percent(row[f"{name}_with"]) for name in ("unparsed", "refused", "no_probabilities", "failed"))
         table.add_row(
             *names, *rates, signed(row["effect"]), number(row["value_left_out"]), number(row["value_as_wrong"])
         )
@@ -184,7 +192,7 @@ def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
         ["people", "items", "without", "with", "Δ", "± people", "gap", "± gap", "p"],
     )
     for _, row in effects.iterrows():
-        head = (escape(str(row["level"])), escape(str(row["benchmark"])), MEASURES[row["measure"]])
+        head = (escape(str(row["level"])), escape(str(row["benchmark"])), str(row["metric"]))
         if row["hidden"]:
             table.add_row(*head, "<5", *["hidden"] * 3, *[""] * 5, style="dim")
             continue
@@ -208,7 +216,7 @@ def _families(families: pd.DataFrame) -> Table:
         table.add_row(
             escape(str(row["attribute"])),
             escape(str(row["benchmark"])),
-            MEASURES[row["measure"]],
+            str(row["metric"]),
             f"{row['tested']}/{row['levels']}",
             p_value(row["omnibus_p"]),
             number(row["disparity"]),
@@ -247,6 +255,7 @@ def _percent(value: float) -> str:
 
 def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findings) -> None:
     """The paper's tables with this run's numbers, and what this run could have found."""
+    print_incomplete(console, found.incomplete)
     for name, table in tables.items():
         caption = (
             "resolves: the least effect (Table 2) or gap that this run finds with 80 % power; the paper gives no n"
@@ -263,8 +272,10 @@ def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findin
         console.print(Text(line))
 
 
-def print_difference(console: Console, table: pd.DataFrame) -> None:
-    """What two runs or models differ by."""
+def print_difference(console: Console, table: pd.DataFrame, incomplete: Iterable[str] = ()) -> None:
+    """What two runs or models differ by; `incomplete` says what is missing of them."""
+    for sentence in incomplete:
+        print_incomplete(console, sentence)
     first, second = table["first"].iloc[0], table["second"].iloc[0]
     shown = plain_table(
         f"{second} − {first}, on the trials that both answered",
@@ -276,7 +287,7 @@ def print_difference(console: Console, table: pd.DataFrame) -> None:
         alone = row["compared"] == "baseline"
         shown.add_row(
             escape(str(row["benchmark"])),
-            MEASURES[row["measure"]],
+            str(row["metric"]),
             row["compared"],
             "–" if alone else f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",

@@ -1,7 +1,8 @@
-"""Variances and intervals of clustered estimates, from a matrix of what each persona cluster and item group adds.
+"""Variances, degrees of freedom and intervals of weighted means over clusters.
 
-Every estimate here is linear: a sum of contributions, one a persona cluster (rows) and item group (columns). What a
-variance needs are the residual contributions ("scores") and which cells exist.
+An estimate is Σ total / Σ share over persona clusters (rows) and item groups (columns). Variances are bias-reduced
+(CR2) with the degrees of freedom of Bell & McCaffrey (2002): few clusters, unequal clusters and survey weights cost
+degrees of freedom instead of coverage.
 """
 
 from typing import NamedTuple
@@ -10,48 +11,112 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+Vector = NDArray[np.float64]
 Matrix = NDArray[np.float64]
-Present = NDArray[np.bool_]
 LEVEL = 0.95
-FEW_CLUSTERS = 10
-WILD_DRAWS = 999
-_BISECTIONS = 14  # to a few ten-thousandths of a standard error
+LEAST_GROUPS = 5  # item groups below which nothing is said of items like these
+SCORE, T, BOUND, NONE = "score", "t", "bound", ""  # how an interval was made
 
 
-class Variances(NamedTuple):
-    """One-way and two-way variances of an estimate, and how many clusters each side has; NaN under two clusters."""
+class Variance(NamedTuple):
+    """A variance and the degrees of freedom of its estimate: infinite where it is known exactly, NaN where unknown."""
 
-    people: float
-    two_way: float
-    n_people: int
-    n_groups: int
+    value: float
+    freedom: float
+
+    def plus(self, other: "Variance") -> "Variance":
+        """The variance of a sum of independent errors, by Satterthwaite's (1946) degrees of freedom."""
+        value = self.value + other.value
+        return Variance(value, satterthwaite(value, self, other))
+
+
+EXACT = Variance(0.0, np.inf)
+UNKNOWN = Variance(np.nan, np.nan)
+
+
+def satterthwaite(value: float, *parts: Variance) -> float:
+    """Degrees of freedom of a variance made of independent parts: value² / Σ part² / freedom; at least 1."""
+    doubt = sum(part.value**2 / part.freedom for part in parts if part.value > 0)
+    if np.isnan(value) or np.isnan(doubt):
+        return np.nan
+    return max(1.0, value**2 / doubt) if doubt > 0 else np.inf
 
 
 class Interval(NamedTuple):
-    """A standard error, a 95 % interval and the t distribution's degrees of freedom; NaN where there is none."""
+    """A standard error, a two-sided interval, its degrees of freedom, and how it was made; NaN where there is none."""
 
     error: float
     low: float
     high: float
     freedom: float
+    method: str
 
 
-NO_INTERVAL = Interval(np.nan, np.nan, np.nan, np.nan)
+NO_INTERVAL = Interval(np.nan, np.nan, np.nan, np.nan, NONE)
 
 
-def variances(scores: Matrix, present: Present) -> Variances:
-    """Cameron, Gelbach & Miller (2011), equation 2.10: V = V_people + V_groups − V_both, each with G/(G−1).
+def one_way(total: Vector, share: Vector) -> Variance:
+    """Variance of Σ total / Σ share over independent clusters; UNKNOWN under two of them.
 
-    Where that is not positive, the larger one-way variance, as they advise (section 2.3).
+    CR2 for a weighted mean: Σ p² e² / (1 − p), p a cluster's share of the weight and e its mean's distance to the
+    mean, unbiased where clusters have one variance (Bell & McCaffrey 2002; Pustejovsky & Tipton 2018). Degrees of
+    freedom tr(B)² / tr(B²) with B = (I − p1') diag(p²/(1 − p)) (I − 1p'), whose traces are sums because B is diagonal
+    plus rank two.
     """
-    n_people, n_groups = int(present.any(axis=1).sum()), int(present.any(axis=0).sum())
-    people, groups = _one_way(scores.sum(axis=1), n_people), _one_way(scores.sum(axis=0), n_groups)
-    both = people + groups - _one_way(scores.ravel(), int(present.sum()))
-    return Variances(people, both if both > 0 else max(people, groups), n_people, n_groups)
+    there = share > 0
+    total, share = total[there], share[there]
+    if len(share) < 2:
+        return UNKNOWN
+    p = share / share.sum()
+    residual = total / share - total.sum() / share.sum()
+    factor = p**2 / (1 - p)
+    return Variance(float(factor @ residual**2), _freedom(p, factor))
 
 
-def _one_way(sums: Matrix, clusters: int) -> float:
-    return float(clusters / (clusters - 1) * (sums @ sums)) if clusters > 1 else np.nan
+def _freedom(p: Vector, factor: Vector) -> float:
+    square, cross, whole = float(p @ p), float(factor @ p), float(factor.sum())
+    trace = whole - 2 * cross + whole * square
+    beside = whole * p / 2 - factor  # B = diag(factor) + beside p' + p beside'
+    outer = 2 * float(beside @ beside) * square + 2 * float(beside @ p) ** 2
+    return float(trace**2 / (factor @ factor + 4 * float((factor * beside) @ p) + outer))
+
+
+def group_freedom(share: Vector) -> float:
+    """Bell & McCaffrey's degrees of freedom of a variance over groups with these shares of the weight."""
+    p = share[share > 0]
+    return _freedom(p, p**2 / (1 - p)) if len(p) > 1 else np.nan
+
+
+def two_way(total: Matrix, share: Matrix) -> Variance:
+    """Variance of Σ total / Σ share where both persona clusters and item groups are random.
+
+    Cameron, Gelbach & Miller (2011), equation 2.10: V_people + V_groups − V_both, each bias-reduced; never under either
+    side's own, because an estimate for more people and more items is not surer than one for either alone. UNKNOWN
+    under two clusters of people or five item groups.
+    """
+    people = one_way(total.sum(axis=1), share.sum(axis=1))
+    groups = one_way(total.sum(axis=0), share.sum(axis=0))
+    if (share > 0).any(axis=0).sum() < LEAST_GROUPS:
+        return UNKNOWN
+    scores = (total - total.sum() / share.sum() * share) / share.sum()
+    both = people.value + groups.value - cell_variance(scores, share)
+    value = max(both, people.value, groups.value)
+    return Variance(value, satterthwaite(value, people, groups))
+
+
+def cell_variance(scores: Matrix, share: Matrix) -> float:
+    """V_both: what is left of the cells' errors once rows and columns are taken out, as if each cell were a cluster.
+
+    Both one-way variances hold it, so it is subtracted once. 0 where the cells are too few to tell it apart.
+    """
+    cells, rows, columns = int((share > 0).sum()), share.sum(axis=1), share.sum(axis=0)
+    freedom = cells - int((rows > 0).sum()) - int((columns > 0).sum()) + 1
+    if freedom <= 0:
+        return 0.0
+    of_row = np.divide(share, rows[:, None], out=np.zeros_like(share), where=rows[:, None] > 0)
+    of_column = np.divide(share, columns, out=np.zeros_like(share), where=columns > 0)
+    rest = scores - of_row * scores.sum(axis=1)[:, None] - of_column * scores.sum(axis=0)
+    return float(cells / freedom * (rest**2).sum())
 
 
 def quantile(level: float, freedom: float) -> float:
@@ -65,111 +130,86 @@ def quantile(level: float, freedom: float) -> float:
 
 def two_sided_p(t: float, freedom: float) -> float:
     """How likely a t at least as far from zero is by chance."""
-    return float(2 * special.stdtr(freedom, -abs(t)))
+    return float(2 * (special.ndtr(-abs(t)) if np.isinf(freedom) else special.stdtr(freedom, -abs(t))))
 
 
-def t_interval(effect: float, variance: float, freedom: float, level: float = LEVEL) -> Interval:
-    """effect ± t(freedom) · √variance; NaN where the variance or the degrees of freedom are undefined."""
-    if not (variance >= 0 and freedom > 0):
-        return NO_INTERVAL
-    error = float(np.sqrt(variance))
-    half = quantile(level, freedom) * error
-    return Interval(error, effect - half, effect + half, freedom)
+def detectable(error: float, freedom: float, tests: int = 1) -> float:
+    """The smallest effect that a two-sided test at 5 % finds with 80 % power: (t_.975 + t_.80) standard errors.
 
-
-def widened(interval: Interval, effect: float, variance: float, freedom: float, level: float = LEVEL) -> Interval:
-    """The interval with an independent variance added: half-widths by Satterthwaite's approximate t.
-
-    An interval that is not a t interval (the wild bootstrap's) keeps its shape: its two halves and the addition's are
-    added in quadrature.
+    `tests` is the number of tests that share the 5 %: the first of Holm's steps needs 5 % / tests.
     """
-    if not variance > 0 or np.isnan(interval.error):
-        return interval
-    own = interval.error**2
-    total = own + variance
-    if not np.isnan(interval.freedom):
-        doubt = own**2 / interval.freedom + variance**2 / freedom  # none where what is added is known exactly
-        return t_interval(effect, total, total**2 / doubt if doubt > 0 else np.inf, level)
-    extra = quantile(level, freedom) * float(np.sqrt(variance))
-    low, high = np.hypot(effect - interval.low, extra), np.hypot(interval.high - effect, extra)
-    return Interval(float(np.sqrt(total)), effect - low, effect + high, np.nan)
+    if not (error >= 0 and freedom > 0):
+        return np.nan
+    return (quantile(1 - 0.05 / tests, freedom) + quantile(0.6, freedom)) * error
 
 
-def wild_interval(total: Matrix, share: Matrix, two_way: bool, seed: int, level: float = LEVEL) -> Interval:
-    """The wild cluster bootstrap's interval for Σ total / Σ share, for fewer clusters than a t interval can bear.
-
-    The null is imposed (Cameron, Gelbach & Miller 2008) and the test inverted by bisection; weights are Webb's six
-    points, drawn for the side with fewer clusters (MacKinnon, Nielsen & Webb 2021), and the statistic is studentised
-    with the two-way variance, or the persona-clustered one. NaN where no value can be excluded.
-    """
-    weight = share.sum()
-    total, share, present = total / weight, share / weight, share > 0
-    effect = float(total.sum())
-    if not two_way:
-        total, share, present = (each.sum(axis=1, keepdims=True) for each in (total, share, present))
-        present = present > 0
-    found = variances(total - effect * share, present)
-    variance = found.two_way if two_way else found.people
-    if not variance > 0:
-        return t_interval(effect, variance, 1, level)
-    if not two_way or found.n_people < found.n_groups:
-        total, share, present = total.T, share.T, present.T
-    error = float(np.sqrt(variance))
-    test = _WildTest(total, share, present, effect / error, error, two_way, seed)
-    low, high = (_excluded(test, effect, sign * error, 1 - level) for sign in (-1, 1))
-    if not np.isfinite(low) or not np.isfinite(high):
+def t_interval(effect: float, variance: Variance, level: float = LEVEL) -> Interval:
+    """effect ± t · √variance; none where the variance or its degrees of freedom are unknown."""
+    if not (variance.value >= 0 and variance.freedom > 0):
         return NO_INTERVAL
-    return Interval(error, low, high, np.nan)
+    error = float(np.sqrt(variance.value))
+    half = quantile(level, variance.freedom) * error
+    return Interval(error, effect - half, effect + half, variance.freedom, T)
 
 
-class _WildTest:
-    """p(null): how often the bootstrap's |t| reaches the observed one. Columns are the clusters that get weights."""
+class Mean(NamedTuple):
+    """A mean score between 0 and 1, its variance, and how many independent units it is at most a mean of."""
 
-    def __init__(
-        self, total: Matrix, share: Matrix, present: Present, t: float, error: float, two_way: bool, seed: int
-    ) -> None:
-        points = np.sqrt([0.5, 1.0, 1.5])
-        random = np.random.default_rng(seed)
-        self.weights = random.choice(np.r_[-points, points], size=(WILD_DRAWS, total.shape[1]))
-        self.total, self.share, self.t, self.error, self.two_way = total, share, t, error, two_way
-        self.rows = self.weights @ total.T, self.weights @ share.T
-        counts = (present.any(axis=1).sum(), present.any(axis=0).sum(), present.sum())
-        self.factors = [count / (count - 1) if count > 1 else 0.0 for count in counts]
-
-    def p_value(self, null: float) -> float:
-        scores = self.total - null * self.share
-        moved = self.weights @ scores.sum(axis=0)
-        columns = self.weights * scores.sum(axis=0) - np.outer(moved, self.share.sum(axis=0))
-        variance = by_column = self.factors[1] * (columns**2).sum(axis=1)
-        if self.two_way:
-            rows = self.rows[0] - null * self.rows[1] - np.outer(moved, self.share.sum(axis=1))
-            by_row = self.factors[0] * np.einsum("ij,ij->i", rows, rows)
-            cells = (
-                self.weights**2 @ (scores**2).sum(axis=0)
-                - 2 * moved * (self.weights @ (scores * self.share).sum(axis=0))
-                + moved**2 * (self.share**2).sum()
-            )
-            both = by_row + by_column - self.factors[2] * cells
-            variance = np.where(both > 0, both, np.maximum(by_row, by_column))
-        observed = abs(self.t - null / self.error)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            statistic = np.abs(moved) / np.sqrt(variance)
-        return float(np.mean(~(statistic < observed * (1 - 1e-12))))
+    value: float
+    variance: Variance
+    units: float
 
 
-def _excluded(test: _WildTest, effect: float, step: float, alpha: float) -> float:
-    """The edge of the values that the test does not reject, on the side of `step`; infinite where there is none."""
-    inside, outside = effect, effect + 2 * step
-    for _ in range(12):
-        if test.p_value(outside) < alpha:
-            break
-        inside, outside = outside, effect + 2 * (outside - effect)
-    else:
-        return float(np.inf)
-    for _ in range(_BISECTIONS):
-        middle = (inside + outside) / 2
-        if test.p_value(middle) < alpha:
-            outside = middle
-        else:
-            inside = middle
-    return outside
+def difference_interval(one: Mean, two: Mean, level: float = LEVEL) -> Interval:
+    """The interval of one − two, two means between 0 and 1 with independent errors.
+
+    Each mean has a score interval (Wilson 1927) with as many trials as its variance tells, which stays within 0 and 1;
+    the two are joined by MOVER (Zou & Donner 2008; Newcombe 1998). Where neither varies, see `bound`.
+    """
+    variance = one.variance.plus(two.variance)
+    if not (variance.value >= 0 and variance.freedom > 0):
+        return NO_INTERVAL
+    effect = one.value - two.value
+    if variance.value == 0:
+        return bound(effect, one, level)
+    t = quantile(level, variance.freedom)
+    (one_low, one_high), (two_low, two_high) = _score_limits(one, t), _score_limits(two, t)
+    low = effect - np.hypot(one.value - one_low, two_high - two.value)
+    high = effect + np.hypot(one_high - one.value, two.value - two_low)
+    return Interval(float(np.sqrt(variance.value)), float(low), float(high), variance.freedom, SCORE)
+
+
+def _score_limits(mean: Mean, t: float) -> tuple[float, float]:
+    """Wilson's limits with value (1 − value) / variance trials; the value itself where it is known exactly."""
+    value, variance = mean.value, mean.variance.value
+    if variance == 0 and np.isinf(mean.variance.freedom):
+        return value, value
+    spread = max(0.0, value * (1 - value))
+    trials = spread / variance if variance > 0 and spread > 0 else mean.units
+    centre = (value + t**2 / (2 * trials)) / (1 + t**2 / trials)
+    half = t / (1 + t**2 / trials) * np.sqrt(spread / trials + t**2 / (4 * trials**2))
+    return float(centre - half), float(centre + half)
+
+
+def bound(effect: float, of: Mean, level: float = LEVEL) -> Interval:
+    """What is left possible where no unit differs from any other: the rule of three.
+
+    Of units like these at most 1 − (α/2)^(1/n) are otherwise (Hanley & Lippman-Hand 1983), and each of those moves its
+    score to 0 or to 1 at the most.
+    """
+    if not of.units > 1:
+        return NO_INTERVAL
+    others = 1 - ((1 - level) / 2) ** (1 / of.units)
+    return Interval(0.0, effect - others * of.value, effect + others * (1 - of.value), np.inf, BOUND)
+
+
+def joined(one: Interval, two: Interval) -> Interval:
+    """The first interval, never narrower than the second on either side."""
+    if np.isnan(one.low) or np.isnan(two.low):
+        return one
+    return one._replace(low=min(one.low, two.low), high=max(one.high, two.high))
+
+
+def clipped(interval: Interval, low: float, high: float) -> Interval:
+    """The interval within what is possible."""
+    return interval._replace(low=max(interval.low, low), high=min(interval.high, high))

@@ -3,26 +3,33 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from scoring.statistics.clustered_errors import (
-    FEW_CLUSTERS,
+    EXACT,
     LEVEL,
-    NO_INTERVAL,
+    UNKNOWN,
     Interval,
     Matrix,
-    Present,
+    Mean,
+    Variance,
+    clipped,
+    detectable,
+    difference_interval,
+    group_freedom,
+    joined,
+    one_way,
     t_interval,
-    variances,
-    widened,
-    wild_interval,
+    two_way,
 )
 from scoring.statistics.pairs import Cells, Floats, Part, Weights, cells, clustered, effective_n, persona_weights
 
-POWER_FACTOR = 2.8  # z(0.975) + z(0.8): what 80 % power at the 5 % level needs, in standard errors
+EDGE = 0.05  # a mean score nearer to 0 or 1 than this
+UNEQUAL = 0.5  # item groups worth fewer than half the degrees of freedom that equal ones have
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +37,12 @@ class Estimate:
     """An effect with its intervals; NaN where there are too few clusters to have one.
 
     `people_*` generalises to people like these on these items (clustered on persona); `items_*` to items like these
-    too (two-way, persona and item group). `method` is "t", or "wild" where a side has fewer than ten clusters.
-    `effective` is Kish's n. `invalid_*` is the share of answers that no option could be read from. Scores are in the
+    too (two-way, persona and item group). `*_method` says how an interval was made: "score" (limits that stay within
+    what is possible), "t", "bound" (nothing varies: what is left possible), or "" where there is none: under two
+    persona clusters, under five item groups, or a sampled baseline whose noise is unknown. `*_freedom` are the degrees
+    of freedom behind `*_error`. `effective` is Kish's n. `invalid_*` is the share of answers that no option could be
+    read from. `conservative` says that the intervals cover more than 95 % in simulation (`tests/bench/coverage.py`):
+    scores near 0 or 1, a baseline sampled once or twice, item groups of very unequal size. Scores are in the
     benchmark's unit, 0 to 1.
     """
 
@@ -47,22 +58,26 @@ class Estimate:
     people_error: float
     people_low: float
     people_high: float
+    people_freedom: float
     people_method: str
     items_error: float
     items_low: float
     items_high: float
+    items_freedom: float
     items_method: str
     invalid_without: float
     invalid_with: float
+    conservative: bool = False
 
     @property
     def resolvable(self) -> float:
-        """The smallest effect that this design finds with 80 % power at the 5 % level: 2.8 standard errors."""
-        return POWER_FACTOR * self.items_error
+        """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these."""
+        return detectable(self.items_error, self.items_freedom)
 
 
 _NAN = math.nan
-NOTHING = Estimate(0, 0, 0, 0, 0, 0.0, _NAN, _NAN, _NAN, _NAN, _NAN, _NAN, "", _NAN, _NAN, _NAN, "", _NAN, _NAN)
+_NONE = (_NAN, _NAN, _NAN, _NAN)
+NOTHING = Estimate(0, 0, 0, 0, 0, 0.0, _NAN, _NAN, _NAN, *_NONE, "", *_NONE, "", _NAN, _NAN)
 
 
 @dataclass(frozen=True)
@@ -95,12 +110,13 @@ def persona_effect(
 ) -> Estimate:
     """Δ over all rows of one model and benchmark: Δ = Σ_p w_p (1/I_p) Σ_i d_pi / Σ_p w_p.
 
-    The variance is Cameron, Gelbach & Miller (2011), two-way clustered on persona and item group, t with min(G) − 1
-    degrees of freedom; equal to statsmodels' WLS on a constant with `cov_type="cluster"` and two groups. Under ten
-    clusters on a side, the wild cluster bootstrap's interval. What formats, frames, placements and trait orders add is
-    a random effect, in both intervals; rotations are random within items, hence in the two-way one. Replicates of the
-    baseline tell its own noise, which all personas share: it widens the interval for these items. The neutral control
-    is left out. Persona clusters are respondents who read the same.
+    For people like these on these items the variance is clustered on persona; for items like these too it is Cameron,
+    Gelbach & Miller's (2011) on persona and item group; both are bias-reduced with the degrees of freedom of Bell &
+    McCaffrey (2002), so that few or unequal clusters and survey weights are paid for. Persona clusters are respondents
+    who read the same. What formats, frames, placements and trait orders add is a random effect, in both intervals;
+    rotations are random within items, hence in the two-way one. Where the baseline was sampled, its replicates tell its
+    own noise, which all personas share: it widens the interval for these items, and without replicates there is none.
+    The neutral control is left out.
     """
     part = Part("", "", scores).without_control()
     extra = ("country",) if "country" in scores else ()
@@ -121,54 +137,83 @@ def estimate(
     found, weight = of.cells, of.weight[people]
     cluster = found.cluster[people]
     total, share = clustered(of.total[people], cluster), clustered(of.share[people], cluster)
-    effect = float(total.sum() / share.sum())
-    narrow, wide = intervals(total, share, effect, seed, level)
-    added = mean_variance(wording_means(found.wording[people], weight))
-    noise = _baseline_noise(of, people)
-    narrow = widened(widened(narrow, effect, *added, level), effect, noise, math.inf, level)
-    wide = widened(wide, effect, *added, level)
-    few_people, few_groups = total.shape[0] < FEW_CLUSTERS, (share > 0).any(axis=0).sum() < FEW_CLUSTERS
     means = found.by_persona(found.y)[people], found.by_persona(found.b)[people]
+    with_persona, without = (float(np.average(mean, weights=weight)) for mean in means)
+    wording = mean_variance(wording_means(found.wording[people], weight))
+    units = Units(total.shape[0], int((share > 0).any(axis=0).sum()), *_baseline_draws(of, people))
+    narrow, wide = intervals(total, share, (with_persona, without), wording, units, found.in_unit, level)
     of_people = people[found.person]
     return Estimate(
         personas=int(people.sum()),
-        clusters=total.shape[0],
+        clusters=units.people,
         items=len(np.unique(found.item[of_people])),
-        groups=int((share > 0).any(axis=0).sum()),
+        groups=units.groups,
         pairs=int(of_people.sum()),
         effective=effective_n(clustered(weight, cluster)),
-        without=float(np.average(means[1], weights=weight)),
-        with_persona=float(np.average(means[0], weights=weight)),
-        effect=effect,
+        without=without,
+        with_persona=with_persona,
+        effect=float(total.sum() / share.sum()),
         people_error=narrow.error,
         people_low=narrow.low,
         people_high=narrow.high,
-        people_method="wild" if few_people else "t",
+        people_freedom=narrow.freedom,
+        people_method=narrow.method,
         items_error=wide.error,
         items_low=wide.low,
         items_high=wide.high,
-        items_method="wild" if few_people or few_groups else "t",
+        items_freedom=wide.freedom,
+        items_method=wide.method,
         invalid_without=invalid[0],
         invalid_with=invalid[1],
+        conservative=_is_conservative(of, (with_persona, without), units),
     )
 
 
+def _is_conservative(of: Contributions, means: tuple[float, float], units: "Units") -> bool:
+    """Whether simulations with a study like this one covered more than they should."""
+    found, share = of.cells, of.share.sum(axis=0)
+    few_draws = found.sampled and float(np.median(found.draws[found.draws > 0])) <= 2
+    unequal = group_freedom(share / share.sum()) < UNEQUAL * (units.groups - 1)
+    return min(*means, *(1 - each for each in means)) < EDGE or few_draws or unequal
+
+
+class Units(NamedTuple):
+    """What an estimate is made of: persona clusters, item groups, the baseline's noise and its independent draws."""
+
+    people: int
+    groups: int
+    noise: Variance
+    draws: float
+
+
 def intervals(
-    total: Matrix, share: Matrix, effect: float, seed: int, level: float = LEVEL
+    total: Matrix,
+    share: Matrix,
+    means: tuple[float, float],
+    wording: Variance,
+    units: Units,
+    in_unit: bool,
+    level: float = LEVEL,
 ) -> tuple[Interval, Interval]:
-    """For these items, and for items like these too, from cluster × group contributions."""
-    present: Present = share > 0
-    found = variances((total - effect * share) / share.sum(), present)
-    if found.n_people < FEW_CLUSTERS:
-        narrow = wild_interval(total, share, False, seed, level) if found.n_people > 1 else NO_INTERVAL
+    """For these items, and for items like these too, from cluster × group contributions and the means with and without.
+
+    `in_unit` says that scores lie between 0 and 1: then limits respect that. The baseline's noise is apart in the first
+    interval; in the second it is in the variance between items already.
+    """
+    effect = means[0] - means[1]
+    people = one_way(total.sum(axis=1), share.sum(axis=1)).plus(wording)
+    everything = two_way(total, share).plus(wording)
+    if not in_unit:
+        narrow = t_interval(effect, people.plus(units.noise), level)
+        return narrow, joined(t_interval(effect, everything, level), narrow)
+    without = Mean(means[1], units.noise, units.draws)
+    narrow = difference_interval(Mean(means[0], people, units.people), without, level)
+    if units.noise == EXACT:
+        smaller = min(units.people, units.groups)
+        wide = difference_interval(Mean(means[0], everything, smaller), without, level)
     else:
-        narrow = t_interval(effect, found.people, found.n_people - 1, level)
-    least = min(found.n_people, found.n_groups)
-    if least < 2:
-        return narrow, NO_INTERVAL
-    if least < FEW_CLUSTERS:
-        return narrow, wild_interval(total, share, True, seed, level)
-    return narrow, t_interval(effect, found.two_way, least - 1, level)
+        wide = t_interval(effect, everything, level)
+    return clipped(narrow, -1.0, 1.0), clipped(joined(wide, narrow), -1.0, 1.0)
 
 
 def wording_means(wording: Matrix, weight: Floats) -> Floats:
@@ -180,20 +225,38 @@ def wording_means(wording: Matrix, weight: Floats) -> Floats:
     return means
 
 
-def mean_variance(means: Floats) -> tuple[float, float]:
+def mean_variance(means: Floats) -> Variance:
     """Variance of the mean over K wordings taken as a random sample of wordings, with its K − 1 degrees of freedom."""
     known = means[~np.isnan(means)]
-    return (float(known.var(ddof=1)) / len(known), len(known) - 1.0) if len(known) > 1 else (0.0, math.inf)
+    return Variance(float(known.var(ddof=1)) / len(known), len(known) - 1.0) if len(known) > 1 else EXACT
 
 
-def _baseline_noise(of: Contributions, people: NDArray[np.bool_]) -> float:
-    """Variance that the baseline's replicates show: Σ_i (share of item i)² · Var(b_i)."""
+def _baseline_draws(of: Contributions, people: NDArray[np.bool_]) -> tuple[Variance, float]:
+    """The noise of the baseline's mean, Σ_i (share of item i)² · Var(b_i), and the independent draws that it is worth.
+
+    An item whose noise is unknown is taken to be as noisy as the others. Its degrees of freedom follow from how the
+    items' noise differs, which is what the estimate is uncertain by. Where no replicate differs from another, half an
+    event is taken to have happened (Jeffreys), so that the noise is never 0.
+    """
     found = of.cells
-    if not found.noise.any():
-        return 0.0
+    if not found.sampled:
+        return EXACT, math.inf
     scale = np.where(people, of.weight / np.maximum(found.answered, 1), 0.0)[found.person]
     share = np.bincount(found.item, weights=scale, minlength=len(found.noise))
-    return float(((share / share.sum()) ** 2) @ found.noise)
+    share = share / share.sum()
+    asked = share > 0
+    draws = float(1 / (share[asked] ** 2 / found.draws[asked]).sum())
+    known = asked & ~np.isnan(found.noise)
+    if not known.any():
+        return UNKNOWN, draws
+    noise = share[known] ** 2 * found.noise[known]
+    value = float(noise.sum() * (share**2).sum() / (share[known] ** 2).sum())
+    if value == 0:
+        chance = 0.5 / (draws + 1)
+        return Variance(chance * (1 - chance) / draws, math.inf), draws
+    count = len(noise)
+    spread = float(((noise - noise.mean()) ** 2).sum() * count / (count - 1)) if count > 1 else math.inf
+    return Variance(value, max(1.0, 2 * float(noise.sum()) ** 2 / spread) if spread > 0 else math.inf), draws
 
 
 def invalid_rates(part: Part, value: str = "value") -> tuple[float, float]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from personas.errors import InputError
 from personas.people.pseudonyms import TWIN
-from scoring.statistics.clustered_errors import Matrix, Present
+from scoring.statistics.clustered_errors import Matrix
 
 Weights = Literal["none", "survey", "population"]
 Codes = NDArray[np.int64]
@@ -76,8 +76,10 @@ class Cells:
 
     `people` has one row a persona (`PERSONA` and the subgroup columns), `items` one an item (item_id, group);
     `person` and `item` are row numbers into them, a cell each. y and b are means over rotations, replicates and
-    wordings, b of the same rotations. `noise` is the variance of each item's b, from its replicates (0 where it was
-    asked once). `wording` is persona × wording: the mean difference under each format, frame, placement and order.
+    wordings, b of the same rotations. `sampled` says whether an answer is a draw (text at a temperature); then `noise`
+    is the variance of each item's b as its replicates tell it (NaN where it was asked once), and `draws` how many
+    answers b is the mean of. `wording` is persona × wording: the mean difference under each format, frame, placement
+    and order.
     """
 
     people: pd.DataFrame
@@ -86,7 +88,9 @@ class Cells:
     item: Codes
     y: Floats
     b: Floats
+    sampled: bool
     noise: Floats
+    draws: Floats
     wording: Matrix
     wordings: tuple[str, ...]
 
@@ -94,6 +98,11 @@ class Cells:
     def d(self) -> Floats:
         """The paired differences."""
         return self.y - self.b
+
+    @cached_property
+    def in_unit(self) -> bool:
+        """Whether every score lies between 0 and 1."""
+        return all(bool(((each >= 0) & (each <= 1)).all()) for each in (self.y, self.b))
 
     @cached_property
     def group(self) -> Codes:
@@ -124,9 +133,13 @@ class Cells:
         return sums.reshape(len(self.people), self.n_groups)
 
     @cached_property
-    def present(self) -> Present:
-        """Persona × item group: whether there is a cell."""
-        return np.asarray(self.per_group(np.ones(len(self.item)), np.ones(len(self.people))) > 0)
+    def answer_variance(self) -> float:
+        """How much personas' scores of one item vary, averaged over the items."""
+        count = np.bincount(self.item)
+        mean = np.bincount(self.item, weights=self.y) / np.maximum(count, 1)
+        square = np.bincount(self.item, weights=(self.y - mean[self.item]) ** 2)
+        freedom = float(np.maximum(count - 1, 0).sum())
+        return float(square.sum() / freedom) if freedom > 0 else 0.0
 
     def by_persona(self, values: Floats) -> Floats:
         """The mean over a persona's cells."""
@@ -157,7 +170,8 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     asked = item_code * turns + scores["rotation"].to_numpy()
     values = scores[value].to_numpy(dtype=float)
-    base, noise = _baseline(asked[valid & alone], values[valid & alone], (int(item_code.max(initial=-1)) + 1) * turns)
+    size = (int(item_code.max(initial=-1)) + 1) * turns
+    base, noise, draws = _baseline(asked[valid & alone], values[valid & alone], size)
     chosen = np.flatnonzero(valid & ~alone)
     chosen = chosen[~np.isnan(base[asked[chosen]])]
     person, person_first = _codes(scores["persona_id"].iloc[chosen])
@@ -178,7 +192,9 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
         places % max(items, 1),
         np.bincount(code, weights=y) / count,
         np.bincount(code, weights=b) / count,
-        _item_noise(noise.reshape(-1, turns)),
+        _is_sampled(scores) or bool(draws.max(initial=0) > 1),
+        _item_noise(noise.reshape(-1, turns), draws.reshape(-1, turns)),
+        draws.reshape(-1, turns).sum(axis=1),
         wording,
         names,
     )
@@ -208,19 +224,30 @@ def _codes(column: pd.Series) -> tuple[Codes, Codes]:
     return codes, first
 
 
-def _baseline(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats]:
-    """Mean of each item and rotation (NaN where there is none), and that mean's variance from the replicates."""
-    count = np.bincount(asked, minlength=size)
+def _is_sampled(scores: pd.DataFrame) -> bool:
+    """Whether the answers are draws, where the scores say so."""
+    return bool(scores["sampled"].any()) if "sampled" in scores else False
+
+
+def _baseline(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats, Floats]:
+    """Of each item and rotation: the mean (NaN where there is none), its variance (NaN of fewer than two replicates),
+    and the number of replicates."""
+    count = np.bincount(asked, minlength=size).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.bincount(asked, weights=values, minlength=size) / count
         square = np.bincount(asked, weights=(values - mean[asked]) ** 2, minlength=size)
-        noise = np.where(count > 1, square / (count - 1) / count, 0.0)
-    return mean, noise
+        noise = np.where(count > 1, square / (count - 1) / count, np.nan)
+    return mean, noise, count
 
 
-def _item_noise(noise: Matrix) -> Floats:
-    """Variance of the mean over an item's rotations; those that were not asked count as zero noise."""
-    return noise.sum(axis=1) / noise.shape[1] ** 2 if noise.size else np.zeros(0)
+def _item_noise(noise: Matrix, draws: Matrix) -> Floats:
+    """Variance of the mean over an item's own rotations: their mean variance by their number; NaN where none is
+    known."""
+    known = ~np.isnan(noise)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        of_rotation = np.where(known, noise, 0.0).sum(axis=1) / known.sum(axis=1)
+        found: Floats = of_rotation / (draws > 0).sum(axis=1)
+    return found
 
 
 def _wordings(scores: pd.DataFrame, person: Codes, d: Floats, people: int) -> tuple[Matrix, tuple[str, ...]]:

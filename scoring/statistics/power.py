@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from scoring.statistics.effect import POWER_FACTOR
+from scoring.statistics.clustered_errors import detectable
 from scoring.statistics.pairs import Cells, Codes, Floats, factorized, parts
 from scoring.statistics.subgroups import cells_of, levels_of, measures_of
 
@@ -108,7 +108,7 @@ def component_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def resolvable_gap(of: Components, per_level: int, levels: int, groups: int, rotations: int = 1) -> float:
-    """The least gap (one level against the others) found with 80 % power: 2.8 standard errors.
+    """The least gap (one level against the others) found with 80 % power at Holm's first step.
 
     Var = (persona + residual/groups)(1/n + 1/(n(L − 1))) + level_group/groups · (1 + 1/(L − 1)): what the levels share
     of the items cancels. With one level it is the effect itself: (persona + residual/groups)/n + group/groups.
@@ -116,9 +116,20 @@ def resolvable_gap(of: Components, per_level: int, levels: int, groups: int, rot
     residual = max(of.residual - of.rotation * (1 - 1 / rotations), 0.0)
     own = (of.persona + residual / groups) / per_level
     if levels < 2:
-        return POWER_FACTOR * math.sqrt(own + of.group / groups)
+        return detectable(math.sqrt(own + of.group / groups), min(per_level, groups) - 1)
     both = 1 + 1 / (levels - 1)
-    return POWER_FACTOR * math.sqrt(both * (own + of.level_group / groups))
+    return detectable(math.sqrt(both * (own + of.level_group / groups)), min(per_level, groups) - 1, levels)
+
+
+def baseline_replicates(of: Components, people: int, items: int, rotations: int = 1) -> int:
+    """How often a sampled baseline is best asked, for Δ on these items at the least requests.
+
+    Δ's variance is A/people + B/R with A = persona + s²/items and B = s²/items, s² the variance of one answer; the
+    requests are items · (people + R). They are fewest for a variance at R/people = √(B/A), from 2 to `people`.
+    """
+    answer = of.residual / max(1, items * rotations)
+    ratio = math.sqrt(answer / (of.persona + answer)) if answer > 0 else 0.0
+    return max(2, min(people, math.ceil(people * ratio)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ import pandas as pd
 from scoring.statistics.alpha_spending import confidence
 from scoring.statistics.clustered_errors import LEVEL
 from scoring.statistics.effect import Contributions, estimate
+from scoring.statistics.incomplete import Deal, numbered
 from scoring.statistics.pairs import is_twin, parts
 from scoring.statistics.subgroups import ALL, HIDDEN_UNDER, cells_of, measures_of
 
@@ -80,12 +82,16 @@ class Course:
 
     `people` maps every persona id that may be asked to its level (`ALL` where the target names no attribute), `groups`
     are the study's item groups. What is asked depends on the scores of what was asked before and on nothing else: an
-    interrupted run, and the report, take the same course again.
+    interrupted run, and the report, take the same course again. Where a `deal` gives each person some of the groups,
+    a round is the next part of these.
     """
 
-    def __init__(self, target: Target, people: Mapping[str, str], groups: Sequence[str]) -> None:
-        self._target, self._people = target, people
+    def __init__(
+        self, target: Target, people: Mapping[str, str], groups: Sequence[str], deal: Deal | None = None
+    ) -> None:
+        self._target, self._people, self._deal = target, people, deal
         self._blocks = blocks(groups, target.rounds, target.seed)
+        self._rounds = min(target.rounds, deal.per_person) if deal else len(self._blocks)
         self._block_of = {group: number for number, block in enumerate(self._blocks) for group in block}
         self._members: dict[str, list[str]] = {}
         for name in sorted(people):
@@ -102,7 +108,7 @@ class Course:
         for level, asked in self._asked.items():
             effect, half_width, confidence = intervals.get(level, (math.nan, math.inf, LEVEL))
             reached = half_width <= self._target.half_width
-            size = len(self._members[level]), asked, len(self._blocks)
+            size = len(self._members[level]), asked, self._rounds
             found.append(Look(level, *size, effect, half_width, confidence, reached))
         return found
 
@@ -112,19 +118,31 @@ class Course:
         if not open_looks:
             return None
         widest = max(open_looks, key=lambda look: (look.half_width, -look.asked, look.level))
-        size = len(self._blocks)
-        members = enumerate(self._members[widest.level])
-        cells = {name: self._blocks[(place + widest.asked) % size] for place, name in members}
+        cells = {name: self._of_round(name, widest.asked) for name in self._members[widest.level]}
         self._asked[widest.level] += 1
         return Batch(widest.level, cells)
+
+    def _of_round(self, name: str, number: int) -> tuple[str, ...]:
+        """The groups that a person is asked in a round, from 0."""
+        if self._deal:
+            since, until = (self._until(self._deal, each) for each in (number, number + 1))
+            return tuple(self._deal.groups_of(name)[int(since) : int(until)])
+        return self._blocks[(self._place[name] + number) % len(self._blocks)]
+
+    def _until(self, deal: Deal, rounds: np.ndarray | int) -> np.ndarray:
+        """How many of the groups dealt to a person are asked by the end of so many rounds."""
+        return np.asarray(rounds) * deal.per_person // self._rounds
 
     def _of_course(self, scores: pd.DataFrame) -> pd.DataFrame:
         """The baseline, and the cells that were asked for so far."""
         person, group = scores["persona_id"], scores["group"]
-        block = _mapped(group, self._block_of)
-        place = _mapped(person, self._place)
-        asked = _mapped(person, {name: self._asked[level] for name, level in self._people.items()})
-        wanted = (place >= 0) & (block >= 0) & ((block - place) % len(self._blocks) < asked)
+        asked = numbered(person, {name: self._asked[level] for name, level in self._people.items()})
+        if self._deal:
+            position = self._deal.positions(person, group)
+            wanted = (asked >= 0) & (position >= 0) & (position < self._until(self._deal, asked))
+        else:
+            block, place = numbered(group, self._block_of), numbered(person, self._place)
+            wanted = (place >= 0) & (block >= 0) & ((block - place) % len(self._blocks) < asked)
         return scores[(person == "").to_numpy() | wanted]
 
     def _intervals(self, scores: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
@@ -152,31 +170,29 @@ class Course:
             return LEVEL  # nothing varies: the interval is a point at any level
         errors = self._errors[level]
         errors[self._asked[level]] = error
-        return confidence(tuple(errors[asked] for asked in sorted(errors)), len(self._blocks))
-
-
-def _mapped(column: pd.Series, numbers: Mapping[str, int]) -> np.ndarray:
-    """The number of each row's name; −1 where it has none."""
-    named = column.astype("category").cat
-    of_category = np.array([numbers.get(str(name), -1) for name in named.categories], dtype=np.int64)
-    return of_category[named.codes.to_numpy()] if len(of_category) else np.full(len(column), -1, dtype=np.int64)
+        return confidence(tuple(errors[asked] for asked in sorted(errors)), self._rounds)
 
 
 def target_table(
-    scores: pd.DataFrame, target: Target, people: Mapping[str, str], groups: Mapping[str, Sequence[str]]
+    scores: pd.DataFrame,
+    target: Target,
+    people: Mapping[str, str],
+    groups: Mapping[str, Sequence[str]],
+    deals: Mapping[str, Deal] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Where a targeted run stands: a row a model, benchmark and level, with the interval that is valid under looking.
 
-    `groups` are each benchmark's item groups. Columns: model, benchmark, attribute, level, personas, asked and rounds,
-    effect, low, high (at `confidence`, all looks together 95 %), half_width, wanted, and outcome: reached, everything
-    asked, or not finished. A level under five people has its numbers withheld. Benchmarks without a baseline have no Δ
-    and no row.
+    `groups` are each benchmark's item groups, `deals` say who is asked which of them, where not all. Columns: model,
+    benchmark, attribute, level, personas, asked and rounds, effect, low, high (at `confidence`, all looks together
+    95 %), half_width, wanted, and outcome: reached, everything asked, or not finished. A level under five people has
+    its numbers withheld. Benchmarks without a baseline have no Δ and no row.
     """
     rows = []
     for part in parts(scores) if len(scores) else ():
         if part.benchmark not in groups or not part.alone.any():
             continue
-        for look in _replayed(part.scores, Course(target, people, groups[part.benchmark])):
+        course = Course(target, people, groups[part.benchmark], deals.get(part.benchmark))
+        for look in _replayed(part.scores, course):
             values = asdict(look)
             outcome = REACHED if values.pop("reached") else ALL_ASKED if look.done else UNFINISHED
             if look.personas < HIDDEN_UNDER:

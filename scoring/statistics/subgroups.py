@@ -6,32 +6,20 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from personas.errors import InputError, nearest
-from scoring.statistics.clustered_errors import FEW_CLUSTERS, t_interval, two_sided_p, variances, widened
-from scoring.statistics.effect import (
-    NOTHING,
-    POWER_FACTOR,
-    Contributions,
-    estimate,
-    invalid_rates,
-    mean_variance,
-    wording_means,
-)
-from scoring.statistics.multiplicity import adjusted, family
-from scoring.statistics.pairs import Cells, Part, Weights, cells, clustered, parts, persona_weights
+from scoring.answers.metrics import ANSWER, LETTER, PROBABILITIES
+from scoring.statistics.clustered_errors import detectable
+from scoring.statistics.effect import NOTHING, Contributions, estimate, invalid_rates
+from scoring.statistics.gaps import NO_GAP, gap
+from scoring.statistics.multiplicity import adjusted
+from scoring.statistics.omnibus import family
+from scoring.statistics.pairs import Cells, Part, Weights, cells, parts, persona_weights
 
 HIDDEN_UNDER = 5
-MEASURES = {"value": "likeliest letter", "expected": "letter probabilities"}
+MEASURES = {"value": LETTER, "expected": PROBABILITIES}
 ALL = "all"
 PAIR = " × "
-THESE_ITEMS, ITEMS_TOO = "these items", "items like these too"
-NO_GAP: dict[str, float | str] = {
-    **dict.fromkeys(("gap", "gap_error", "gap_low", "gap_high", "gap_p", "gap_holm", "gap_q"), math.nan),
-    "gap_resolvable": math.nan,
-    "gap_scope": "",
-}
 
 
 @dataclass(frozen=True)
@@ -83,15 +71,13 @@ def effect_tables(scores: pd.DataFrame, slicing: Slicing) -> Tables:
             head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
             of, rates = _contributions(part.without_control(), measure, slicing)
             everyone = estimate(of, np.ones(len(of.cells.people), dtype=bool), rates[""], slicing.seed)
-            effects.append({**head, "attribute": ALL, "level": ALL, **asdict(everyone), **NO_GAP, "hidden": False})
+            values = {**asdict(everyone), "resolvable": everyone.resolvable}
+            effects.append({**head, "attribute": ALL, "level": ALL, **values, **NO_GAP, "hidden": False})
             for attribute in slicing.attributes:
                 rows, whole = _attribute(of, attribute, rates, slicing)
                 effects += [{**head, "attribute": attribute, **row} for row in rows]
                 families.append({**head, "attribute": attribute, **whole})
-    table = pd.DataFrame(effects)
-    if len(table):
-        table["resolvable"] = POWER_FACTOR * table["items_error"]
-    return Tables(table, pd.DataFrame(families))
+    return Tables(pd.DataFrame(effects), pd.DataFrame(families))
 
 
 def effect_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
@@ -102,6 +88,13 @@ def effect_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 def measures_of(part: Part) -> list[str]:
     """The measures that a part has scores by; at least "value"."""
     return [name for name in MEASURES if name in part.scores and part.scores[name].notna().any()] or ["value"]
+
+
+def metric_of(part: Part, measure: str) -> str:
+    """How the answers of a part became the numbers of a measure, in words."""
+    if measure != "value" or "metric" not in part.scores:
+        return MEASURES[measure] if "expected" in measures_of(part) else ANSWER
+    return " or ".join(sorted(str(name) for name in part.scores["metric"].unique()))
 
 
 def levels_of(people: pd.DataFrame, attribute: str) -> pd.Series:
@@ -147,53 +140,19 @@ def _attribute(
         hidden = bool(inside.sum() < HIDDEN_UNDER)
         invalid = rates.get(f"{attribute}\0{name}", (math.nan, math.nan))
         found = NOTHING if hidden else estimate(of, inside, invalid, slicing.seed)
-        measured = asdict(found) if not hidden else dict.fromkeys(asdict(NOTHING), math.nan)
+        measured = {**asdict(found), "resolvable": found.resolvable}
+        measured = measured if not hidden else dict.fromkeys(measured, math.nan)
         comparable = name in tested and not inside.all()
         rows.append({"level": name, **measured, **(gap(of, inside) if comparable else NO_GAP), "hidden": hidden})
     p_values = np.array([row["gap_p"] for row in rows], dtype=float)
+    tests = max(1, int((~np.isnan(p_values)).sum()))
     for row, holm, q in zip(rows, *adjusted(p_values), strict=True):
         row |= {"gap_holm": float(holm), "gap_q": float(q)}
+        row["gap_resolvable"] = detectable(row["gap_error"], row["gap_freedom"], tests)
     codes = levels.map({name: place for place, name in enumerate(tested)}).fillna(-1).to_numpy(dtype=np.int64)
     survey = pd.factorize(people["survey"])[0] if "survey" in people else np.zeros(len(people), dtype=np.int64)
-    means = of.cells.by_persona(of.cells.d)
-    whole = family(means, of.weight, codes, of.cells.cluster, survey, slicing.seed)
+    whole = family(of, codes, survey, slicing.seed)
     return rows, {"levels": len(names), "tested": len(tested), **whole._asdict()}
-
-
-def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
-    """Δ of some personas minus Δ of all others, two-way clustered; p from t with min(clusters of a side, groups) − 1.
-
-    With fewer than ten item groups the item side cannot be judged: then it is clustered on persona and `gap_scope` is
-    "these items". Formats, frames, placements and trait orders are a random effect, as in Δ: the gap under each of K
-    wordings tells what they add, with K − 1 degrees of freedom. `gap_resolvable` is 2.8 standard errors.
-    """
-    effect, other = of.delta(inside), of.delta(~inside)
-    total, share = of.total, of.share
-    scores = np.where(
-        inside[:, None],
-        (total - effect * share) / share[inside].sum(),
-        -(total - other * share) / share[~inside].sum(),
-    )
-    cluster = of.cells.cluster
-    found = variances(clustered(scores, cluster), clustered(of.cells.present.astype(float), cluster) > 0)
-    sides = min(len(np.unique(cluster[inside])), len(np.unique(cluster[~inside])))
-    few = found.n_groups < FEW_CLUSTERS
-    # what the sides share of the items cancels, so V_groups − V_both is mostly noise: it may widen, never narrow
-    variance = found.people if few else max(found.people, found.two_way)
-    freedom = sides - 1 if few else min(sides, found.n_groups) - 1
-    # a side of n clusters estimates its mean with n − 1: G/(G − 1) of the whole does not know how small a side is
-    error = math.sqrt(variance * sides / (sides - 1)) if variance >= 0 and sides > 1 else math.nan
-    difference = effect - other
-    own = t_interval(difference, error**2, freedom)
-    if math.isnan(own.error):
-        return {**NO_GAP, "gap": difference}
-    sides_of = [wording_means(of.cells.wording[side], of.weight[side]) for side in (inside, ~inside)]
-    whole = widened(own, difference, *mean_variance(sides_of[0] - sides_of[1]))
-    # no variance, no test
-    p = two_sided_p(difference / whole.error, whole.freedom) if whole.error > 0 else math.nan
-    found_gap = {"gap": difference, "gap_error": whole.error, "gap_low": whole.low, "gap_high": whole.high, "gap_p": p}
-    scope = THESE_ITEMS if few else ITEMS_TOO
-    return {**NO_GAP, **found_gap, "gap_resolvable": POWER_FACTOR * whole.error, "gap_scope": scope}
 
 
 def cells_of(part: Part, measure: str, by: Sequence[str]) -> Cells:

@@ -56,7 +56,7 @@ def _rows(matched: pd.DataFrame) -> list[dict[str, object]]:
         slices = [("any", of_trait), *of_trait.groupby("to")]
         for value, rows in slices if len(slices) > 2 else slices[1:]:
             estimate = persona_effect(as_effect(rows, rows["one"], rows["two"]))
-            error, freedom = estimate.people_error, estimate.clusters - 1
+            error, freedom = estimate.people_error, estimate.people_freedom
             p = two_sided_p(estimate.effect / error, freedom) if error > 0 else float("nan")
             shift = float((rows["two"] - rows["one"]).abs().mean())
             kept = {name: each for name, each in asdict(estimate).items() if name in _FIELDS}

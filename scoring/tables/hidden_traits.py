@@ -15,7 +15,7 @@ from personas.errors import InputError
 from personas.people.respondents import Respondents
 from personas.traits import Trait
 from scoring.benchmarks.trait_inference import positions
-from scoring.statistics.clustered_errors import LEVEL, t_interval
+from scoring.statistics.clustered_errors import LEVEL, Variance, t_interval
 from scoring.statistics.pairs import Part, factorized
 from scoring.statistics.subgroups import ALL, HIDDEN_UNDER
 from scoring.tables.trait_baselines import BASELINES, predictions, told
@@ -132,7 +132,7 @@ def _interval(values: Floats, cluster: NDArray[np.int64]) -> tuple[float, float]
     residual = np.bincount(cluster, weights=values - values.mean())
     size = len(residual)
     variance = size / (size - 1) * float(residual @ residual) / len(values) ** 2 if size > 1 else math.nan
-    found = t_interval(float(values.mean()), variance if variance > 0 else math.nan, size - 1)
+    found = t_interval(float(values.mean()), Variance(variance if variance > 0 else math.nan, size - 1))
     return found.low, found.high
 
 

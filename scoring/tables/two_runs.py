@@ -6,7 +6,7 @@ import pandas as pd
 
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.pairs import Part, parts
-from scoring.statistics.subgroups import MEASURES
+from scoring.statistics.subgroups import MEASURES, metric_of
 
 _TRIAL = ["persona_id", "item_id", "rotation", "replicate", "format", "frame", "placement", "trait_order"]
 
@@ -30,6 +30,8 @@ def difference_table(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
                 continue
             for compared, frame in _comparisons(both).items():
                 head = {"first": part.model, "second": other.model, "benchmark": part.benchmark, "measure": measure}
+                sides = dict.fromkeys(metric_of(each, measure) for each in (part, other))
+                head["metric"] = " against ".join(sides)
                 found = {**asdict(persona_effect(frame)), "items": int(both["item_id"].nunique())}
                 rows.append({**head, "compared": compared, **found})
     return pd.DataFrame(rows)

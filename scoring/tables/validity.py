@@ -9,11 +9,12 @@ from scoring.statistics.effect import persona_effect
 from scoring.statistics.pairs import Part, parts
 from scoring.statistics.subgroups import HIDDEN_UNDER, levels_of
 
-STATUSES = ("unparsed", "refused", "failed")
+STATUSES = ("unparsed", "refused", "no probabilities", "failed")
 
 
 def validity_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Rates of unparsed, refused and failed answers by model, benchmark, format and subgroup, without and with.
+    """Rates of unparsed, refused and failed answers, and of those without probabilities, by model, benchmark, format
+    and subgroup, without and with.
 
     `effect` is the Δ of the rate of answers without a value, with its interval for these items (`low`, `high`).
     `value_left_out` is the mean score with personas of the answers that were read, `value_as_wrong` with the others
@@ -28,7 +29,9 @@ def validity_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
                 continue
             status = slice_["status"].astype(str)
             rates = {
-                f"{name}_{side}": float((status[rows_] == name).mean()) if rows_.any() else float("nan")
+                f"{name.replace(' ', '_')}_{side}": float((status[rows_] == name).mean())
+                if rows_.any()
+                else float("nan")
                 for name in STATUSES
                 for side, rows_ in (("without", alone), ("with", ~alone))
             }

@@ -111,7 +111,7 @@ def measure(folder: Path) -> None:
     for report in reports:
         print(
             f"{report.survey}: {report.rows_out:,} of {report.rows_in:,} respondents, {report.traits_out} traits, "
-            f"{report.near_duplicates} near-duplicates dropped"
+            f"{len(report.near_duplicates)} near-duplicates dropped"
         )
     print(f"read and cleaned {built - start:.1f} s, written {written - built:.1f} s, sampled {done - written:.1f} s")
     print(f"{len(everyone):,} personas and a sample of {len(drawn):,}: {done - start:.1f} s, peak {peak:.2f} GiB")

@@ -9,6 +9,8 @@ import pandas as pd
 import pyreadstat
 import pytest
 
+from personas.surveys.survey import load_survey
+
 Frame = pd.DataFrame
 LETTERS = {-1: "a", -2: "b", -3: "c", -4: "d", -5: "e"}
 
@@ -87,7 +89,9 @@ def write() -> Callable[[Frame, Path], Path]:
                 typed, path, missing_user_values=users, variable_value_labels=positive, column_labels=columns
             )
         elif path.suffix == ".xlsx":
-            frame.rename(columns=lambda name: f"{name}: {texts.get(name, 'label')}").to_excel(path, index=False)
+            asked = {name: entry.question for name in frame if (entry := load_survey("wvs7").entry(name))}
+            names = {name: f"{name}: {texts.get(name, asked.get(name, 'label'))}" for name in frame}
+            frame.rename(columns=names).to_excel(path, index=False)
         elif "semi" in path.name:
             lines = frame.to_csv(index=False, sep=";", decimal=",").splitlines()
             path.write_text("\n".join([lines[0], *(f"{line};" for line in lines[1:])]) + "\n", encoding="utf-8-sig")

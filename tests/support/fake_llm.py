@@ -29,6 +29,7 @@ class FakeLLM:
         self.completion_tokens: Callable[[str], int] = lambda body: 1
         self.random = random.Random(0)
         self.listed: list[dict[str, str]] = []
+        self.looks = 0
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._ready = threading.Event()
@@ -72,6 +73,7 @@ class FakeLLM:
         app.router.add_get("/v1/models", self._models)
 
     async def _models(self, request: web.Request) -> web.Response:
+        self.looks += 1
         return web.json_response({"object": "list", "data": self.listed})
 
     async def _post(self, request: web.Request) -> web.StreamResponse:

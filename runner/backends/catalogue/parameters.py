@@ -28,7 +28,7 @@ _REASONING = Family(
     thinks=True,
     logprobs=False,
 )
-_GEMINI = {"max_tokens": "max_output_tokens"}
+_GEMINI = {"max_tokens": "max_output_tokens", "top_logprobs": "logprobs"}
 
 FAMILIES: tuple[tuple[str, str, Family], ...] = (
     ("openai", r"gpt-5.*-chat", Family(renames={"max_tokens": "max_completion_tokens"}, logprobs=False)),

@@ -18,7 +18,6 @@ from runner.view.queries.trial_table import Filter, latest
 from runner.view.source import Source
 from runner.view.statistics import compared
 from scoring.report.findings import title_of
-from scoring.statistics.subgroups import MEASURES
 
 PAGE = "compare"
 FIELDS = tuple(each.name for each in fields(Sides))
@@ -155,7 +154,7 @@ def _difference(found: pd.DataFrame, sides: Sides) -> Any:
     rows = [
         (
             title_of(str(row.benchmark)),
-            MEASURES[str(row.measure)],
+            str(row.metric),
             what.get(str(row.compared), str(row.compared)),
             f"{row.items:,}",
             number(row.without, ".3f"),

@@ -14,7 +14,6 @@ from runner.view.source import Source
 from runner.view.statistics import Effects
 from scoring.report.figures import forest
 from scoring.report.findings import title_of
-from scoring.statistics.subgroups import MEASURES
 
 BEAT, SLOWLY = 2000, 5000  # milliseconds: while a run goes, and otherwise
 _PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}
@@ -25,7 +24,7 @@ def render(source: Source, search: str) -> list[Any]:
     live = source.live()
     return [
         html.H1("Live"),
-        html.Div(account(live, _effects(source), source.effects.error), id="live"),
+        html.Div(account(live, effects_of(source), source.effects.error), id="live"),
         html.Div(
             [
                 html.Button("Stop the run after what is in flight", id="stop", disabled=not live.is_going),
@@ -63,7 +62,7 @@ def register(app: Dash, source: Source) -> None:
         State("drawn", "data"),
     )
     def refresh(_: int, drawn: int) -> Any:
-        live, found, serial = source.live(), _effects(source), source.effects.serial
+        live, found, serial = source.live(), effects_of(source), source.effects.serial
         figures = no_update if found is None or serial == drawn else _figures(found)
         disabled = not live.is_going or live.stopping
         pace = BEAT if live.is_going or found is None else SLOWLY
@@ -88,7 +87,8 @@ def _figures(found: Effects) -> list[html.Figure]:
     return shown
 
 
-def _effects(source: Source) -> Effects | None:
+def effects_of(source: Source) -> Effects | None:
+    """Δ as last computed."""
     found: Effects | None = source.effects.latest(version_of(source.path))
     return found
 
@@ -97,9 +97,16 @@ def account(live: Live, found: Effects | None, error: str = "") -> list[Any]:
     """The run in figures and words; `error` says why Δ could not be computed."""
     if not live.status.run:
         return [html.P("No run yet: this page shows the first one as soon as it starts.")]
+    missing = incomplete(live, found)
     why = html.P(f"Δ is not computed: {visible(error)}", role="alert") if error else None
-    parts = (_summary(live), _benchmarks(live, found), why, _models(live), _failures(live))
+    parts = (missing, _summary(live), _benchmarks(live, found), why, _models(live), _failures(live))
     return [each for each in parts if each is not None]
+
+
+def incomplete(live: Live, found: Effects | None) -> html.P | None:
+    """What is missing of a run that is not whole: the page's first line."""
+    sentence = live.incomplete if live.incomplete is not None else found.incomplete if found else ""
+    return html.P(visible(sentence), className="incomplete") if sentence else None
 
 
 def _summary(live: Live) -> html.Div:
@@ -177,7 +184,7 @@ def _delta(model: str, benchmark: str, plain: float | None, found: Effects | Non
         overall = found.overall
         for row in overall[(overall["model"] == model) & (overall["benchmark"] == benchmark)].iloc[-1:].itertuples():
             if row.effect == row.effect:
-                name = f"{row.effect:+.3f} ({MEASURES[str(row.measure)]})"
+                name = f"{row.effect:+.3f} ({row.metric})"
                 return name, f"{number(row.items_low, '+.3f')} … {number(row.items_high, '+.3f')}"
     return ("–" if plain is None else f"{plain:+.3f}"), "–" if plain is None else "not yet computed"
 

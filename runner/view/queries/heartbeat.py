@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from runner.progress.status import Status, last_run
+from runner.store.completeness import by_account
 
 RECENT_SECONDS = 30.0
 REMEMBERED = 900
@@ -39,7 +40,8 @@ class Moment(NamedTuple):
 @dataclass(frozen=True)
 class Live:
     """A run as the page shows it. `caps` are the budgets in US$ by model, "" being the study's own; `spent` in
-    millionths by model; `silent` says for how many seconds nothing was heard of a run that has not ended."""
+    millionths by model; `silent` says for how many seconds nothing was heard of a run that has not ended; `incomplete`
+    what is missing of it, None where it keeps no account."""
 
     status: Status
     rate: float
@@ -50,6 +52,7 @@ class Live:
     spent: Mapping[str, int]
     failures: list[Failed]
     moments: list[Moment] = field(default_factory=list)
+    incomplete: str | None = None
 
     @property
     def is_going(self) -> bool:
@@ -87,6 +90,7 @@ class Pulse:
             _spent(connection),
             _failures(connection, status.beat),
             list(self._moments),
+            None if (known := by_account(connection)) is None else known.sentence,
         )
 
     def _rate(self) -> float:

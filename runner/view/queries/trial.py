@@ -184,7 +184,8 @@ def _messages(
     provider, name, revision, dtype = (str(model[column]) for column in names)
     identity = ModelIdentity(provider, name, revision, dtype, json.loads(model["parameters"]))
     kind, options = answer_kind(item, model["answer"])
-    fields = key_fields(identity.fields(), messages, kind, options, place.replicate)
+    method = json.loads(model["methods"] or "{}").get(kind, "") if model["method"] else ""
+    fields = key_fields(identity.fields(), messages, kind, options, place.replicate, method)
     return messages, digest(fields) == bytes(completion["key"])
 
 
@@ -235,6 +236,8 @@ def _why(
         lines.append("No option could be read from the answer: it counts as unparsed, never as an option.")
     if score["status"] == "refused":
         lines.append("The model declined to answer: it counts as refused, never as an option.")
+    if score["status"] == "no probabilities":
+        lines.append("Probabilities were asked for and none came: the text is not scored in their place.")
     if score["status"] == "pending":
         lines.append("A judge has still to read it; a run that is resumed asks the judge.")
     if completion is not None and completion["finish"] not in ("stop", ""):

@@ -12,7 +12,7 @@ from runner.view.queries.address import Query
 COUNTED = 10_000
 BASELINE = "baseline"
 FAILED = "failed"
-STATUSES = ("ok", "unparsed", "refused", "pending", FAILED)
+STATUSES = ("ok", "unparsed", "refused", "no probabilities", "pending", FAILED)
 
 
 class Place(Trial):

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from personas.people.respondents import Respondents
-from personas.surveys.clean import MissingRule, drop_sparse, near_duplicates
-from personas.surveys.data_file import text
+from personas.surveys.clean import MissingRule, Repeat, drop_sparse, near_duplicates
 from personas.surveys.harmonise import deciles, harmonise
 from personas.surveys.survey import load_survey, matches, reason
+from personas.surveys.table import text
 from personas.traits import DROPPED, OTHER, Trait, catalogue
 
 
@@ -65,15 +65,23 @@ def test_near_duplicates_are_exactly_those_of_counting_every_pair(seed: int, ite
         changed = random.choice(items, random.integers(0, items // 12), replace=False)
         codes[copy, changed] = random.integers(1, 4, len(changed))
     codes[random.random(codes.shape) < random.choice([0.0, 0.1, 0.3])] = -1
-    assert near_duplicates(respondents(codes)).tolist() == brute_force(codes, 0.95, 50)
+    found = near_duplicates(respondents(codes))
+    repeated = brute_force(codes, 0.95, 50)
+    assert [each.row for each in found] == [row for row, repeats in enumerate(repeated) if repeats]
+    assert all(each.earlier < each.row and each.agreement >= 0.95 - 1e-9 for each in found)
 
 
 def test_two_people_with_the_same_few_answers_are_two_people() -> None:
     same = np.ones((2, 60), dtype=np.int16)
-    assert near_duplicates(respondents(same)).tolist() == [False, True]
-    assert not near_duplicates(respondents(same[:, :49])).any(), "fewer than 50 shared answers"
-    assert not near_duplicates(respondents(same, ["NOR", "USA"])).any(), "of two countries"
-    assert not near_duplicates(respondents(same, domain="demographics")).any(), "demographics say little"
+    assert near_duplicates(respondents(same)) == [Repeat(1, 0, 1.0)]
+    assert not near_duplicates(respondents(same[:, :49])), "fewer than 50 shared answers"
+    assert not near_duplicates(respondents(same, ["NOR", "USA"])), "of two countries"
+    assert not near_duplicates(respondents(same, domain="demographics")), "demographics say little"
+    people = respondents(same)
+    for ages, count in {(30, 31): 0, (30, 30): 1, (30, -1): 1}.items():
+        traits = {**people.traits, "age": catalogue().traits["age"]}
+        aged = replace(people, frame=people.frame.assign(age=np.array(ages, dtype=np.int16)), traits=traits)
+        assert len(near_duplicates(aged)) == count, "people of two ages are two people"
 
 
 WVS = load_survey("wvs7")

@@ -1,7 +1,6 @@
 """OpenAI's and Gemini's own SDKs against an endpoint on loopback, and the table of model families."""
 
 import json
-import math
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from studies import load, model, rows
 
 from runner.backends.catalogue.model_list import catalogue_remarks
 from runner.backends.catalogue.parameters import adapted
-from runner.backends.chat_completions import letter_logprobs
 from runner.engine.run import run
 from runner.study.sections import ModelSection
 
@@ -79,15 +77,6 @@ async def test_letter_probabilities_and_text_are_both_kept(tmp_path: Path) -> No
     ]
     same = "SELECT count(*) FROM score WHERE chosen_by_text = chosen_by_probability AND expected > 0 AND expected < 1"
     assert rows(tmp_path, same) == [(50,)]
-
-
-def test_letter_probabilities_sum_spellings_and_bound_what_is_missing() -> None:
-    shown = [("A", math.log(0.5)), (" A", math.log(0.2)), ("Yes", math.log(0.1)), ("B", math.log(0.05))]
-    found = letter_logprobs(shown, ("A", "B", "C"))
-    assert found is not None
-    assert [math.exp(each) for each in found] == pytest.approx([0.7, 0.05, 0.0])
-    assert letter_logprobs([("Yes", -0.1)], ("A", "B")) is None
-    assert letter_logprobs([], ("A", "B")) is None
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def test_every_field_is_part_of_the_key() -> None:
                 changes.get("kind", "text"),  # type: ignore[arg-type]
                 changes.get("options", ()),  # type: ignore[arg-type]
                 changes.get("replicate", 0),  # type: ignore[arg-type]
+                changes.get("method", ""),  # type: ignore[arg-type]
             )
         )
 
@@ -49,5 +50,7 @@ def test_every_field_is_part_of_the_key() -> None:
         key(kind="letters"),
         key(options=("A",)),
         key(replicate=1),
+        key(method="2"),
     ]
-    assert len({key(), *changed}) == 10
+    assert len({key(), *changed}) == 11
+    assert key(method="") == key(), "answers that are computed as before keep their keys"

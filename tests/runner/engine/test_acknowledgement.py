@@ -16,12 +16,12 @@ from runner.study.sources import Say, load_personas
 
 @pytest.fixture
 def restricted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def people(study: Study, say: Say) -> object:
-        found = load_personas(study, say)
+    def people(study: Study, say: Say, rule: int) -> object:
+        found = load_personas(study, say, rule)
         sources = {name: replace(each, restricted=True, licence="for my eyes") for name, each in found.sources.items()}
         return replace(found, sources=sources)
 
-    monkeypatch.setattr("runner.engine.run.load_personas", people)
+    monkeypatch.setattr("runner.engine.prepare.load_personas", people)
 
 
 @pytest.mark.usefixtures("restricted")

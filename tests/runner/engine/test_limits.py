@@ -1,8 +1,6 @@
 """Concurrency that adapts, rates that are learnt, a breaker that trips."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
@@ -10,8 +8,8 @@ from hypothesis import strategies as st
 from waiting import HUNG
 
 from runner.backends.errors import BadRequest, ModelUnavailable, Transient
-from runner.backends.http import failure, retry_after
-from runner.engine.limits import LEAST_CALLS, Breaker, Gate, Rates
+from runner.backends.http import failure
+from runner.engine.limits import LEAST_CALLS, WINDOW_SECONDS, Admission, Breaker, Gate, Rates, TokenWindow
 
 
 @given(st.integers(1, 64), st.lists(st.booleans(), max_size=200))
@@ -46,8 +44,12 @@ async def test_never_more_than_the_limit_are_inside_and_nobody_is_forgotten() ->
     assert most <= 8
 
 
+A_MINUTE = {"x-ratelimit-limit-requests": "500", "x-ratelimit-remaining-requests": "490"}
+TOKENS = {"x-ratelimit-limit-tokens": "30000", "x-ratelimit-remaining-tokens": "29000"}
+
+
 def test_limits_are_learnt_from_headers_unless_the_study_names_them() -> None:
-    headers = {"x-ratelimit-limit-requests": "500", "x-ratelimit-limit-tokens": "30000"}
+    headers = {**A_MINUTE, **TOKENS, "x-ratelimit-reset-requests": "1.2s", "x-ratelimit-reset-tokens": "2s"}
     learning, named = Rates(None, None), Rates(60, None)
     assert not learning.limited
     learning.learn(headers)
@@ -56,6 +58,61 @@ def test_limits_are_learnt_from_headers_unless_the_study_names_them() -> None:
     assert (named.requests_per_minute, named.tokens_per_minute) == (60, 30000)
     learning.learn({"x-ratelimit-limit-requests": "nonsense"})
     assert learning.requests_per_minute == 500
+
+
+@pytest.mark.parametrize(
+    ("headers", "a_minute"),
+    [
+        ({"x-ratelimit-limit-requests-minute": "30", "x-ratelimit-limit-requests": "900"}, 30),
+        ({"x-ratelimit-limit-requests": "100, 100;w=60"}, 100),
+        ({"x-ratelimit-limit-requests": "10;w=1"}, 600),
+        ({"x-ratelimit-limit-requests": "200;w=86400"}, None),
+        ({**A_MINUTE, "x-ratelimit-reset-requests": "28m48s"}, None),  # 500 a day
+        ({**A_MINUTE, "x-ratelimit-reset-requests": "72s"}, None),  # 500 an hour
+        ({**A_MINUTE, "x-ratelimit-reset-requests": "1200ms"}, 500),
+        ({"x-ratelimit-limit-requests": "500"}, None),
+        ({"x-ratelimit-limit-requests-day": "500"}, None),
+    ],
+)
+def test_a_limit_whose_unit_is_not_a_minute_is_not_taken_for_one(
+    headers: dict[str, str], a_minute: float | None
+) -> None:
+    rates = Rates(None, None)
+    rates.learn(headers)
+    assert rates.requests_per_minute == a_minute
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 20), st.floats(1, 500), st.floats(0, 1)), min_size=1, max_size=60),
+    st.floats(500, 3000),
+)
+async def test_no_minute_holds_more_tokens_than_allowed(
+    requests: list[tuple[float, float, float]], most: float
+) -> None:
+    """Requests of any size at any time, of which only a share is used in the end, on a clock of the test's own."""
+    clock = 1000.0
+    window, sent = TokenWindow(most), list[Admission]()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("runner.engine.limits.time.monotonic", lambda: clock)
+        for pause, tokens, used in requests:
+            clock += pause
+            while (wait := window._until_room(tokens)) > 0:
+                clock += wait + 1e-6
+            sent.append(await window.admit(tokens))
+            window.settle(sent[-1], used * tokens)
+    for first in sent:
+        within = sum(each.tokens for each in sent if first.at <= each.at < first.at + WINDOW_SECONDS - 1e-3)
+        assert within <= most * (1 + 1e-9)
+
+
+async def test_what_a_request_did_not_use_lets_the_next_one_in() -> None:
+    rates = Rates(None, 1000)
+    first = await rates.admit(1000)
+    waiting = asyncio.create_task(rates.admit(600))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    rates.settle(first, 10)
+    await asyncio.wait_for(waiting, HUNG)
 
 
 async def test_the_breaker_closes_the_gate_and_then_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,14 +124,6 @@ async def test_the_breaker_closes_the_gate_and_then_gives_up(monkeypatch: pytest
     for _ in range(10 * LEAST_CALLS):
         assert not breaker.failed()
         breaker.succeeded()
-
-
-def test_retry_after_is_seconds_or_a_date() -> None:
-    assert retry_after("1.5") == 1.5
-    assert retry_after("-3") == 0.0
-    assert retry_after(None) is retry_after("") is retry_after("soon") is None
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
-    assert 27 < (retry_after(later) or 0) <= 30
 
 
 @pytest.mark.parametrize(

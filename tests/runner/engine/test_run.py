@@ -13,13 +13,14 @@ from fake_llm import FakeLLM
 from studies import load, model, rows
 from waiting import HUNG, until
 
-from personas.errors import MachineError
+from personas.errors import InputError, MachineError
 from runner.backends import chat_completions as chat
 from runner.backends.base import Answer
 from runner.backends.errors import BadRequest, Transient
 from runner.backends.request import Request, Usage
 from runner.engine.prepare import prepared
 from runner.engine.run import rescore, run
+from runner.engine.state import State
 from runner.planning.plan import plan
 from runner.store.scores import load_scores
 from scoring.answers.responses import Response
@@ -84,7 +85,7 @@ async def test_a_count_of_tokens_that_cannot_be_is_no_answer(count: Any, tmp_pat
 
 
 async def test_whatever_stops_the_writer_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.store.cache._completion_row", lambda number, each, texts: (1 << 70,) * 16)
+    monkeypatch.setattr("runner.store.cache._completion_row", lambda number, each, texts: (1 << 70,) * 18)
     with FakeLLM() as server, pytest.raises(MachineError, match=r"study\.sqlite: an? answer cannot be written"):
         await asyncio.wait_for(run(load(tmp_path, [model(server.url)])), HUNG)
 
@@ -233,8 +234,10 @@ async def test_a_stop_drains_what_is_in_flight(tmp_path: Path) -> None:
     stop = asyncio.Event()
     with FakeLLM(latency=0.2) as server:
         study = load(tmp_path, [model(server.url, concurrency=8)], n=50)
-        asyncio.get_running_loop().call_later(1.5, stop.set)
-        state = await run(study, stop=stop)
+        going = asyncio.create_task(run(study, stop=stop))
+        await until(lambda: server.requests, going)
+        stop.set()
+        state = await going
         assert state.exit_code == 130
         assert state.total("answered") == server.requests == rows(tmp_path, "SELECT count(*) FROM completion")[0][0]
         assert 0 < server.requests < 510
@@ -387,3 +390,65 @@ async def test_the_key_is_written_nowhere(tmp_path: Path, monkeypatch: pytest.Mo
     assert set(seen) == {f"Bearer {secret}"}
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert secret.encode() not in written
+
+
+@pytest.mark.parametrize(("seconds", "stops"), [("5400s", True), ("90s", False)])
+async def test_a_long_wait_is_said_at_once_and_a_very_long_one_ends_the_model(
+    seconds: str, stops: bool, tmp_path: Path
+) -> None:
+    async def refuse(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse:
+        detail = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": seconds}
+        error = {"message": "no quota left on this plan", "details": [detail]}
+        return web.json_response({"error": error}, status=429)
+
+    state, stop = State(), asyncio.Event()
+    with FakeLLM(misbehave=refuse) as server:
+        task = asyncio.create_task(run(load(tmp_path, [model(server.url, concurrency=4)]), state, stop))
+        await until(lambda: state.stopped if stops else state.notices, task)
+        stop.set()
+        await asyncio.wait_for(task, HUNG)
+        assert server.requests <= 16
+    said = state.stopped["fake"] if stops else state.notices[0]
+    assert "no quota left on this plan" in said
+    assert ("90 minutes" if stops else "90 seconds") in said
+
+
+async def test_another_program_that_holds_the_file_costs_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.store.cache.LOOK_AGAIN_MS", 20)
+    monkeypatch.setattr("runner.store.database.SHORT_WAIT_MS", 20)
+    state = State()
+    with FakeLLM(latency=0.05) as server:
+        study = load(tmp_path, [model(server.url, concurrency=4)], n=12)
+        task = asyncio.create_task(run(study, state))
+        await until(lambda: server.requests > 8, task)
+        connection = sqlite3.connect(tmp_path / "study.sqlite", timeout=HUNG, isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        (before,) = connection.execute("SELECT count(*) FROM completion").fetchone()
+        await until(lambda: state.notices and state.total("answered") > before + 4, task)
+        connection.execute("ROLLBACK")
+        connection.close()
+        await asyncio.wait_for(task, HUNG)
+        assert (state.exit_code, server.repeats) == (0, 0)
+    assert "another program holds it" in state.notices[0]
+    assert rows(tmp_path, "SELECT count(*) FROM completion") == [(server.requests,)]
+    assert rows(tmp_path, "SELECT count(*) FROM lease") == [(0,)]
+
+
+async def test_one_id_on_two_endpoints_is_told_apart_by_a_revision(tmp_path: Path) -> None:
+    here, there = model("http://127.0.0.1:1/v1"), model("http://127.0.0.1:2/v1", name="other")
+    with pytest.raises(InputError, match=r"'fake' and 'other' have the same id on two endpoints.*revision"):
+        await run(load(tmp_path, [here, there]))
+    with pytest.raises(InputError, match="are the same; drop one"):
+        await run(load(tmp_path, [here, {**here, "name": "other"}]))
+
+
+async def test_a_404_names_what_was_asked(tmp_path: Path) -> None:
+    async def refuse(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse:
+        return web.json_response({"detail": "no such thing"}, status=404)
+
+    with FakeLLM(misbehave=refuse) as server:
+        root = server.url.removesuffix("/v1")
+        state = await run(load(tmp_path, [model(root)]))
+    assert f"HTTP 404: no such thing ({root}/chat/completions; base_urls usually ends in /v1)" in state.stopped["fake"]

@@ -100,9 +100,10 @@ async def test_letters_continuations_stats_and_check(server: TestServer) -> None
         async with session.post("/v1/choices", json=asked | {"choices": ["A", "B"]}) as reply:
             letters = await reply.json()
         assert sum(map(math.exp, letters["logprobs"])) == pytest.approx(letters["mass"]) and letters["mass"] < 1
+        assert letters["likeliest"]
         async with session.post("/v1/loglikelihood", json=asked | {"continuations": [" Yes", " No, it is"]}) as reply:
             found = await reply.json()
-        assert found["tokens"] == [1, 4] and all(each < 0 for each in found["logprobs"])
+        assert found["tokens"] == [2, 5] and all(each < 0 for each in found["logprobs"])
         async with session.get("/stats") as reply:
             stats = await reply.json()
         assert stats["prompts"] == 3 and stats["computed_tokens"] < stats["given_tokens"] and stats["shares_prefixes"]

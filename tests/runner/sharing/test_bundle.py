@@ -99,15 +99,15 @@ async def test_another_survey_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
         study = await answered(tmp_path / "here", server)
     other = unbundle(write_bundle(study, tmp_path / "b.zip"), tmp_path / "there")
 
-    def older(study: Study, say: object) -> Respondents:
-        found = load_personas(study, say)  # type: ignore[arg-type]
+    def older(study: Study, say: object, rule: int) -> Respondents:
+        found = load_personas(study, say, rule)  # type: ignore[arg-type]
         return replace(found, frame=found.frame.assign(age=found.frame["age"] + 1))
 
     monkeypatch.setattr("runner.sharing.rehydrate.load_personas", older)
     with pytest.raises(InputError, match="their answers or weights are not those"):
         rehydrate(other)
     monkeypatch.setattr(
-        "runner.sharing.rehydrate.load_personas", lambda study, say: load_personas(study, say).take([0, 1])
+        "runner.sharing.rehydrate.load_personas", lambda study, say, rule: load_personas(study, say, rule).take([0, 1])
     )
     with pytest.raises(InputError, match="respondents of the bundle are not among"):
         rehydrate(other)

@@ -52,7 +52,7 @@ def _killed(path: Path, held: int = 700, settled: int = 300) -> None:
     )
     connection.execute(
         "INSERT INTO run (study, selection, code, packages, seed, started) "
-        "VALUES ('', '{}', '1', '{}', 1, '2026-01-02')"
+        """VALUES ('', '{"models": [], "items": [], "personas": [], "variants": []}', '1', '{}', 1, '2026-01-02')"""
     )
     columns = "process, model, reserved_micro_usd, settled_micro_usd"
     connection.execute(f"INSERT INTO spend ({columns}) VALUES (1, 1, ?, ?)", (held, settled))

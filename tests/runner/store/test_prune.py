@@ -12,6 +12,7 @@ from personas.errors import InputError, MachineError
 from runner.cli.app import app
 from runner.engine import run as engine
 from runner.engine.run import run
+from runner.engine.state import State
 from runner.progress.status import read_status
 from runner.store.leases import Leases
 from runner.store.prune import prune, vacuum
@@ -45,9 +46,9 @@ async def test_a_prune_while_a_run_begins_takes_no_row_that_is_asked(
 ) -> None:
     begin = engine._begin
 
-    def slow(ready: engine.Prepared) -> int:
+    def slow(ready: engine.Prepared, state: State) -> int:
         prune(ready.study.database, delete=True)
-        return begin(ready)
+        return begin(ready, state)
 
     with FakeLLM() as server:
         await run(load(tmp_path, [model(server.url)], n=4, groups=3))

@@ -1,12 +1,15 @@
 """A study file that is wrong is refused in one sentence that names the key and the remedy."""
 
+import re
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from studies import ROOT, model, write_study
 
 from personas.errors import InputError
 from runner.study.config import Study
+from runner.study.sections import ModelSection
 
 GOOD = '[study]\nname = "s"\n[personas]\nsources = ["starter_wvs3"]\nn = 3\n[[benchmarks]]\nname = "bbq"\n'
 MODEL = '[[models]]\nname = "m"\nbackend = "local"\nid = "x"\n'
@@ -51,3 +54,26 @@ def test_what_is_wrong_is_named(text: str, words: list[str], tmp_path: Path) -> 
 def test_a_study_can_be_read_twice_to_the_same_values(tmp_path: Path) -> None:
     path = write_study(tmp_path, [model("http://127.0.0.1:1/v1", price={"input": 1.0, "output": 2.0})])
     assert Study.load(path) == Study.load(path)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("llm.example.org/v1", "write 'https://llm.example.org/v1'"),
+        ("localhost:8000/v1", "write 'http://localhost:8000/v1'"),
+        ("htp://llm.example.org/v1", "write 'https://llm.example.org/v1'"),
+        ("https://llm.example.org/v1/chat/completions/", "leave '/chat/completions' out"),
+        ("https://me:secret@llm.example.org/v1", "key_env"),
+        ("https://llm.example.org/v1?api-version=1", "leave out what follows"),
+        ("https://llm.example.org/v 1", "a space"),
+        ("https://[::1/v1", "not a URL"),
+    ],
+)
+def test_an_address_that_is_nearly_right_is_named_with_the_right_one(url: str, words: str) -> None:
+    with pytest.raises(ValidationError, match=re.escape(words)):
+        ModelSection(name="m", backend="openai-compatible", id="m", base_urls=(url,))
+
+
+def test_white_space_around_an_address_is_not_part_of_it() -> None:
+    section = ModelSection(name="m", backend="openai-compatible", id="m", base_urls=(" http://[::1]:8000/v1\n",))
+    assert section.base_urls == ("http://[::1]:8000/v1",)

@@ -44,17 +44,30 @@ def test_bounds_hold_whatever_is_missing(raw: list[float], random: object) -> No
 
 def test_text_and_probability_are_both_kept_and_mapped_back_through_the_order() -> None:
     order = (2, 0, 1)
-    outcome = choose(ITEM, order, Response(text="A", letter_logprobs=(-3.0, -0.1, -2.0)))
+    outcome = choose(ITEM, order, Response(text="A", letter_logprobs=(-3.0, -0.2, -2.1)))
     assert outcome == Outcome("ok", chosen_by_text=2, chosen_by_probability=0) and outcome.chosen == 0
     shares = option_probabilities(ITEM, order, Response(letter_logprobs=(math.log(0.2), math.log(0.5), math.log(0.1))))
     assert shares == pytest.approx((0.625, 0.125, 0.25))
+
+
+def test_where_probabilities_were_asked_for_the_text_never_decides() -> None:
+    order = (2, 0, 1)
+    none = Outcome("no probabilities")
+    assert choose(ITEM, order, Response(text="A", letter_logprobs=())) == none
+    assert choose(ITEM, order, Response(text="A", letter_logprobs=(math.log(0.9), math.log(0.5), NONE))) == none
+    # an answer that shows only the token drawn: what it does not show may be likelier
+    drawn = (math.log(0.3), NONE, NONE)
+    assert choose(ITEM, order, Response(text="A", letter_logprobs=drawn, ceiling=0.7)) == none
+    assert choose(ITEM, order, Response(text="A", letter_logprobs=drawn, ceiling=0.1)).chosen == 2
+    assert choose(ITEM, order, Response(letter_logprobs=(), finish="content_filter")) == Outcome("refused")
+    assert Response(letter_logprobs=drawn).mass == pytest.approx(0.3) and Response(text="A").mass is None
 
 
 def test_log_likelihoods_are_in_the_items_own_order() -> None:
     response = Response(logliks=(-2000.0, -1000.0, -1000.0))
     assert choose(ITEM, option_order(ITEM), response).chosen == 1
     assert option_probabilities(ITEM, (2, 0, 1), response) == pytest.approx((0, 0.5, 0.5))
-    assert choose(ITEM, (0, 1, 2), Response(logliks=(math.nan, 0.0, 0.0))) == Outcome("unparsed")
+    assert choose(ITEM, (0, 1, 2), Response(logliks=(math.nan, 0.0, 0.0))) == Outcome("no probabilities")
 
 
 def test_refused_unparsed_and_filtered_are_told_apart() -> None:

@@ -71,21 +71,19 @@ def test_same_numbers_everywhere(found, tmp_path):
 def test_says_what_could_not_be_seen(found):
     overall = found.effects.iloc[0]
     (effect, gap) = found.sentences
-    assert (
-        f"with 100 people and 30 items this run could not have found an effect under {2.8 * overall['items_error']:.3f}"
-        in effect
-    )
-    assert "with 20 people in the smallest level and 30 items" in gap and "level gap under" in gap
-    assert any("sampled once" in line for line in found_in(as_scores([[1, 0]] * 3, [1, 0])).warnings)
+    assert f"100 people and 30 items had under 80 % power for effects under {overall['resolvable']:.3f}" in effect
+    assert "with 20 people in the smallest level and 30 items" in gap and "gaps by level under" in gap
+    once = as_scores([[1, 0], [0, 0], [1, 1]], [1, 0]).assign(sampled=True)
+    assert any("sampled once" in line for line in found_in(once).warnings)
 
 
 @pytest.mark.parametrize(
     ("answers", "baseline", "sentence"),
     [
-        ([[1, 0, 1]], [1, 1, 0], "too few personas or items"),
-        ([[1], [0], [1]], [1], "too few personas or items"),
+        ([[1, 0, 1]], [1, 1, 0], "too few to generalise from"),
+        ([[1], [0], [1]], [1], "too few to generalise from"),
         ([[math.nan] * 3] * 4, [1, 0, 1], "nothing to compare"),
-        ([[1, 0, 1]] * 12, [1, 0, 1], "no variance to judge by"),
+        ([[1, 0, 1, 0, 1]] * 12, [1, 0, 1, 0, 1], "a bound on Δ"),
     ],
 )
 def test_a_sentence_in_the_place_of_a_number(answers, baseline, sentence):

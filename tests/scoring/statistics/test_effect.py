@@ -9,11 +9,11 @@ import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.statistics.clustered_errors import variances
+from scoring.statistics.clustered_errors import one_way, two_way
 from scoring.statistics.effect import Contributions, persona_effect
-from scoring.statistics.pairs import Part, cells, persona_weights
+from scoring.statistics.gaps import gap, least_variance
+from scoring.statistics.pairs import Part, cells, clustered, persona_weights
 from scoring.statistics.simulation import Design, as_scores, simulate
-from scoring.statistics.subgroups import gap
 
 ANSWERS = [[1, 0, 1], [1, 1, 1], [0, 0, 1]]
 BASELINE = [1, 0, 0]
@@ -28,9 +28,9 @@ def test_three_by_three_by_hand():
     assert (found.personas, found.items, found.groups, found.pairs) == (3, 3, 3, 9)
     part = cells(Part("m", "b", frame))
     of = Contributions.of(part, np.ones(3))
-    got = variances((of.total - of.share / 3) / of.share.sum(), of.share > 0)
-    assert got.people == pytest.approx(3 / 2 * 2 / 81)
-    assert got.two_way == pytest.approx((3 / 2 * 2 + 3 / 2 * 8 - 9 / 8 * 4) / 81)
+    people = one_way(of.total.sum(axis=1), of.share.sum(axis=1))
+    assert people == pytest.approx((3 / 2 * 2 / 81, 2))
+    assert math.isnan(found.items_low)  # three item groups are too few
 
 
 def test_weights_by_hand():
@@ -53,7 +53,7 @@ def test_equals_statsmodels(people, items, seed, weighted):
     rows += [(f"p{p}", i, answers[p, i]) for p in range(people) for i in range(items)]
     frame = pd.DataFrame(rows, columns=["persona_id", "item_id", "value"])
     alone = frame["persona_id"] == ""
-    frame["cluster"] = frame["persona_id"].replace({"p1": "p0"})  # two respondents who read the same
+    frame["cluster"] = frame["persona_id"].replace({"p3": "p0"})  # two respondents who read the same
     frame["weight"] = frame["persona_id"].map({f"p{p}": 0.5 + p % 3 for p in range(people)})
     frame = frame.assign(group=frame["item_id"] - frame["item_id"] % 2 * (frame["item_id"] < 2), rotation=0, survey="s")
     frame["inside"] = np.where(frame["persona_id"].isin([f"p{p}" for p in range(0, people, 3)]), "in", "out")
@@ -64,43 +64,62 @@ def test_equals_statsmodels(people, items, seed, weighted):
     pairs = frame[~alone & frame["value"].notna()].copy()
     size = pairs.groupby("persona_id")["value"].transform("size")
     own = pairs["weight"] / pairs.drop_duplicates("persona_id")["weight"].mean() if weighted else 1.0
-    labels = np.column_stack([pd.factorize(pairs["cluster"])[0], pd.factorize(pairs["group"])[0]])
-
-    def fit(design):
-        model = sm.WLS(pairs["value"] - 0.5, design, weights=own / size)
-        return model.fit(cov_type="cluster", cov_kwds={"groups": labels}), model.fit(
-            cov_type="cluster", cov_kwds={"groups": labels[:, 0]}
-        )
-
-    both, one = fit(np.ones(len(pairs)))
-    effect = of.total.sum() / of.share.sum()
-    cluster = found.cluster
-    sums = np.zeros((cluster.max() + 1, found.n_groups))
-    np.add.at(sums, cluster, (of.total - effect * of.share) / of.share.sum())
-    here = np.zeros_like(sums)
-    np.add.at(here, cluster, of.share)
-    got = variances(sums, here > 0)
-    assert effect == pytest.approx(both.params.iloc[0], abs=1e-10)
-    assert got.people == pytest.approx(one.cov_params().iloc[0, 0], abs=1e-10)
-    if both.cov_params().iloc[0, 0] > 0:
-        assert got.two_way == pytest.approx(both.cov_params().iloc[0, 0], abs=1e-10)
-    inside = (found.people["inside"] == "in").to_numpy()
-    _check_gap(of, inside, fit, pairs)
+    pairs = pairs.assign(d=pairs["value"] - 0.5, w=own / size)
+    effect = sm.WLS(pairs["d"], np.ones(len(pairs)), weights=pairs["w"]).fit().params.iloc[0]
+    assert of.total.sum() / of.share.sum() == pytest.approx(effect, abs=1e-10)
+    total, share = clustered(of.total, found.cluster), clustered(of.share, found.cluster)
+    sides = [_by_statsmodels(pairs, name) for name in ("cluster", "group")]
+    assert one_way(total.sum(axis=1), share.sum(axis=1)).value == pytest.approx(sides[0], abs=1e-10)
+    both = sum(sides) - _cells(pairs, pairs["w"] * (pairs["d"] - effect) / pairs["w"].sum())
+    assert two_way(total, share).value == pytest.approx(max(both, *sides), abs=1e-10)
+    _check_gap(of, pairs)
 
 
-def _check_gap(of, inside, fit, pairs):
-    got = gap(of, inside)
-    both, one = fit(sm.add_constant((pairs["inside"] == "in").astype(float)))
-    assert got["gap"] == pytest.approx(both.params.iloc[1], abs=1e-10)
-    sides = min(len(set(of.cells.cluster[inside])), len(set(of.cells.cluster[~inside])))
-    # statsmodels also multiplies by (N - 1)/(N - 2); ours by the smaller side's n/(n - 1)
-    factor = sides / (sides - 1) * (len(pairs) - 2) / (len(pairs) - 1)
-    larger = max(both.cov_params().iloc[1, 1], one.cov_params().iloc[1, 1])
-    if of.cells.n_groups < 10:
-        larger = one.cov_params().iloc[1, 1]
-    if both.cov_params().iloc[1, 1] <= 0:
-        return
-    assert got["gap_error"] ** 2 == pytest.approx(factor * larger, abs=1e-10)
+def _by_statsmodels(pairs, name):
+    """The variance of the weighted mean over clusters: the HC2 of a weighted regression of their means."""
+    sums = pairs.assign(d=pairs["d"] * pairs["w"]).groupby(name)[["d", "w"]].sum()
+    fit = sm.WLS(sums["d"] / sums["w"], np.ones(len(sums)), weights=sums["w"]).fit(cov_type="HC2")
+    return float(fit.cov_params().iloc[0, 0])
+
+
+def _cells(pairs, score):
+    """The variance of cells, rows and columns taken out in proportion to the weight in each cell."""
+    table, share = (
+        each.groupby([pairs["cluster"], pairs["group"]]).sum().unstack(fill_value=0) for each in (score, pairs["w"])
+    )
+    rest = table - share.mul(table.sum(axis=1) / share.sum(axis=1), axis=0)
+    rest = rest - share * (table.sum() / share.sum())
+    cells = int((share > 0).to_numpy().sum())
+    return (rest**2).to_numpy().sum() * cells / (cells - share.shape[0] - share.shape[1] + 1)
+
+
+def _check_gap(of, pairs):
+    inside = (of.cells.people["inside"] == "in").to_numpy()
+    got, here = gap(of, inside), pairs["inside"] == "in"
+    sides = [pairs[here], pairs[~here]]
+    means = [np.average(side["d"], weights=side["w"]) for side in sides]
+    assert got["gap"] == pytest.approx(means[0] - means[1], abs=1e-10)
+    people = sum(
+        max(_by_statsmodels(side, "cluster"), least_variance(of, which))
+        for side, which in zip(sides, (inside, ~inside), strict=True)
+    )
+    scores = [(side["w"] * (side["d"] - mean)) / side["w"].sum() for side, mean in zip(sides, means, strict=True)]
+    score = pd.concat([scores[0], -scores[1]])
+    by_group = score.groupby(pairs["group"]).sum()
+    share = pairs.groupby("group")["w"].sum() / pairs["w"].sum()
+    both = people + (by_group**2 / (1 - share)).sum() - _cells(pairs, score)
+    assert got["gap_error"] ** 2 == pytest.approx(max(people, both), abs=1e-10)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.floats(0.01, 10), min_size=2, max_size=12))
+def test_degrees_of_freedom_are_those_of_the_definition(weights):
+    p = np.array(weights) / sum(weights)
+    away = np.eye(len(p)) - np.outer(p, np.ones(len(p)))
+    matrix = away @ np.diag(p**2 / (1 - p)) @ away.T
+    wanted = np.trace(matrix) ** 2 / np.trace(matrix @ matrix)
+    assert one_way(p * np.arange(len(p)), p).freedom == pytest.approx(wanted, rel=1e-3)
+    assert one_way(np.ones(9), np.ones(9)).freedom == pytest.approx(8)  # equal clusters: n − 1
 
 
 def test_no_interval_from_one_persona_or_one_item():
@@ -122,18 +141,45 @@ def test_unparsed_answers_are_no_pairs_but_are_counted():
     assert some.pairs == 3
 
 
-def test_no_variance_gives_a_point():
+def test_no_variance_gives_a_bound():
     found = persona_effect(as_scores([[1, 1, 1]] * 12, [1, 1, 1]))
-    assert (found.effect, found.people_error, found.people_low, found.people_high) == (0, 0, 0, 0)
+    assert (found.effect, found.people_error, found.people_method) == (0, 0, "bound")
+    # of people like twelve who are all alike at most 1 - 0.025^(1/12) are otherwise, and those can only score less
+    assert (found.people_low, found.people_high) == pytest.approx((0.025 ** (1 / 12) - 1, 0))
+    opposite = persona_effect(as_scores([[0] * 6] * 40, [1] * 6))
+    assert (opposite.effect, opposite.people_low) == (-1, -1)
+    assert opposite.items_high == pytest.approx(-(0.025 ** (1 / 6)))  # six items are fewer than forty people
 
 
-def test_few_clusters_get_the_wild_bootstrap_and_it_is_reproducible():
+@pytest.mark.parametrize("chance", [0.02, 0.98])
+def test_limits_stay_within_what_is_possible(chance):
+    random = np.random.default_rng(5)
+    for _ in range(50):
+        answers, alone = ((random.random(shape) < chance).astype(float) for shape in ((15, 8), (3, 8)))
+        found = persona_effect(as_scores(answers, alone))
+        for low, high in ((found.people_low, found.people_high), (found.items_low, found.items_high)):
+            assert -1 <= low <= found.effect <= high <= 1
+        assert found.items_low <= found.people_low and found.people_high <= found.items_high
+
+
+def test_a_baseline_sampled_once_has_unknown_noise():
+    scores = simulate(Design(30, 20, baseline_replicates=1), seed=3).scores
+    unknown, exact = (persona_effect(scores.assign(sampled=sampled)) for sampled in (True, False))
+    assert math.isnan(unknown.people_low) and unknown.people_method == ""
+    assert exact.people_low < exact.people_high
+    assert unknown.items_low == exact.items_low or unknown.items_method == "t"
+    twice = persona_effect(simulate(Design(30, 20, baseline_replicates=2), seed=3).scores)
+    assert twice.people_high - twice.people_low > exact.people_high - exact.people_low
+
+
+def test_few_clusters_cost_degrees_of_freedom():
     scores = simulate(Design(8, 6), seed=3).scores
-    first, again = persona_effect(scores, seed=5), persona_effect(scores, seed=5)
-    assert first == again
-    assert (first.people_method, first.items_method) == ("wild", "wild")
-    assert first.people_low < first.effect < first.people_high
+    first = persona_effect(scores)
+    assert first == persona_effect(scores)
+    assert first.items_freedom < 8 and first.people_method == "score"
     assert first.items_high - first.items_low > 2 * 1.96 * first.items_error  # wider than a normal interval
+    weighted = persona_effect(scores.assign(weight=1 + 20 * (scores["persona_id"] == "person 0")), weights="survey")
+    assert weighted.people_freedom < 3 < first.people_freedom
 
 
 def test_formats_and_replicates_widen_the_interval():
@@ -147,7 +193,7 @@ def test_formats_and_replicates_widen_the_interval():
     found = persona_effect(two)
     added = wording.var() / 2
     assert found.people_error**2 > added
-    assert found.people_high - found.people_low > 4 * found.people_error  # one degree of freedom for two formats
+    assert found.people_freedom < 2  # one degree of freedom for two formats
 
 
 def test_the_neutral_control_is_not_a_persona():

@@ -1,0 +1,104 @@
+"""A gap: Δ of the people of one level minus Δ of everybody else, with its interval and p."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scoring.statistics.clustered_errors import (
+    LEAST_GROUPS,
+    Matrix,
+    Variance,
+    cell_variance,
+    group_freedom,
+    one_way,
+    satterthwaite,
+    t_interval,
+    two_sided_p,
+)
+from scoring.statistics.effect import Contributions, mean_variance, wording_means
+from scoring.statistics.pairs import Floats, clustered, effective_n
+
+THESE_ITEMS, ITEMS_TOO = "these items", "items like these too"
+NO_GAP: dict[str, float | str] = {
+    **dict.fromkeys(("gap", "gap_error", "gap_low", "gap_high", "gap_freedom", "gap_p"), math.nan),
+    **dict.fromkeys(("gap_holm", "gap_q", "gap_resolvable"), math.nan),
+    "gap_scope": "",
+}
+
+
+def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
+    """Δ of some personas minus Δ of all others.
+
+    Clustered two-way, on persona and item group, from five item groups on; on fewer it is clustered on persona, and
+    `gap_scope` is "these items". Each side has its own variance and degrees of freedom (Welch 1938), and none is surer
+    than the number of its answers allows. Formats, frames, placements and trait orders are a random effect, as in Δ:
+    the gap under each of K wordings tells what they add, with K − 1 degrees of freedom.
+    """
+    difference = of.delta(inside) - of.delta(~inside)
+    people, scores = _people_variance(of, inside)
+    groups = int((of.share > 0).any(axis=0).sum())
+    wide = groups >= LEAST_GROUPS
+    variance = _with_items(people, scores, of) if wide else people
+    sides = [wording_means(of.cells.wording[side], of.weight[side]) for side in (inside, ~inside)]
+    whole = variance.plus(mean_variance(sides[0] - sides[1]))
+    found = t_interval(difference, whole)
+    if math.isnan(found.error):
+        return {**NO_GAP, "gap": difference}
+    # no variance, no test
+    p = two_sided_p(difference / found.error, found.freedom) if found.error > 0 else math.nan
+    return {
+        **NO_GAP,
+        "gap": difference,
+        "gap_error": found.error,
+        "gap_low": max(-2.0, found.low),
+        "gap_high": min(2.0, found.high),
+        "gap_freedom": found.freedom,
+        "gap_p": p,
+        "gap_scope": ITEMS_TOO if wide else THESE_ITEMS,
+    }
+
+
+def least_variance(of: Contributions, people: NDArray[np.bool_]) -> float:
+    """The variance that the mean of these personas has at least: that of as many independent answers.
+
+    Personas of a level that all answer alike show none of their own; how answers to one item vary among all personas
+    tells what is to be expected.
+    """
+    weight = clustered(of.weight[people], of.cells.cluster[people])
+    answers = effective_n(weight) * float(of.cells.answered[people].mean())
+    return of.cells.answer_variance / answers if answers > 0 else math.nan
+
+
+def _people_variance(of: Contributions, inside: NDArray[np.bool_]) -> tuple[Variance, Matrix]:
+    """The variance over persona clusters, and what each cluster and item group adds to the gap's error."""
+    scores = np.zeros_like(of.total)
+    sides, cluster_shares = [], []
+    for side, sign in ((inside, 1.0), (~inside, -1.0)):
+        total, share = of.total[side], of.share[side]
+        scores[side] = sign * (total - of.delta(side) * share) / share.sum()
+        own = one_way(*(clustered(each.sum(axis=1), of.cells.cluster[side]) for each in (total, share)))
+        sides.append(Variance(max(own.value, least_variance(of, side)), own.freedom))
+        added = own.value
+        cluster_shares.append((clustered_share(of, side), sides[-1].value - added))
+    shared = np.maximum(cluster_shares[0][0], cluster_shares[1][0])
+    sums = clustered(scores.sum(axis=1), of.cells.cluster)
+    value = float((sums**2 / np.where(shared < 1, 1 - shared, np.nan)).sum())
+    value += sum(added for _, added in cluster_shares)
+    return Variance(value, satterthwaite(value, *sides)), scores
+
+
+def clustered_share(of: Contributions, side: NDArray[np.bool_]) -> Floats:
+    """Each persona cluster's share of a side's weight; a cluster may stand on both sides."""
+    share = clustered(np.where(side, of.share.sum(axis=1), 0.0), of.cells.cluster)
+    found: Floats = share / share.sum()
+    return found
+
+
+def _with_items(people: Variance, scores: Matrix, of: Contributions) -> Variance:
+    """The two-way variance: what the sides share of the items cancels, so items may widen it and never narrow it."""
+    share = of.share.sum(axis=0) / of.share.sum()
+    groups = Variance(float((scores.sum(axis=0) ** 2 / (1 - share)).sum()), group_freedom(share))
+    both = cell_variance(*(clustered(each, of.cells.cluster) for each in (scores, of.share)))
+    value = max(people.value, people.value + groups.value - both)
+    return Variance(value, satterthwaite(value, people, groups))

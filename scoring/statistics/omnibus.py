@@ -1,0 +1,150 @@
+"""Does an attribute matter at all? One test for all its levels, for these items and for items like these."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from scoring.statistics.clustered_errors import Matrix, cell_variance, group_freedom, one_way
+from scoring.statistics.effect import Contributions
+from scoring.statistics.gaps import least_variance
+from scoring.statistics.pairs import Codes, Floats, clustered
+
+PERMUTATIONS = 999
+_BLOCK = 4_000_000
+CONFOUNDED = "confounded with the survey"
+FEW_ITEMS = "not testable: as many levels as item groups"
+
+
+class Family(NamedTuple):
+    """One benchmark × model × attribute, judged as a whole.
+
+    `omnibus_p` tests "no level differs" for people like these on these items, `omnibus_items_p` for items like these
+    too; `omnibus_note` says why there is none. `disparity` is max − min of Δ over the levels, which is biased upward:
+    `disparity_null` is its median where the attribute does not matter.
+    """
+
+    omnibus_p: float
+    omnibus_items_p: float
+    omnibus_note: str
+    disparity: float
+    disparity_null: float
+
+
+def family(of: Contributions, level: Codes, survey: Codes, seed: int) -> Family:
+    """The omnibus tests and the disparity of one attribute; `level` is each persona's (−1: not in the family)."""
+    means = of.cells.by_persona(of.cells.d)
+    used = (level >= 0) & ~np.isnan(means)
+    if len(np.unique(level[used])) < 2:
+        return Family(np.nan, np.nan, "", np.nan, np.nan)
+    p, disparity, null = _permuted(of, means, used, level, survey, seed)
+    items_p = wald_test(of, np.where(used, level, -1))
+    notes = [CONFOUNDED] if np.isnan(p) else []
+    notes += [FEW_ITEMS] if np.isnan(items_p) else []
+    return Family(p, items_p, "; ".join(notes), disparity, null)
+
+
+def _permuted(
+    of: Contributions, means: Floats, used: NDArray[np.bool_], level: Codes, survey: Codes, seed: int
+) -> tuple[float, float, float]:
+    """A studentised permutation test: levels are permuted over persona clusters within survey.
+
+    The statistic Σ_g (Δ_g − Δ)² / v_g compares means on the scale of each level's own variance, so that levels whose
+    people differ more among each other are no sign that their means differ (Pauly, Brunner & Konietschke 2015). The
+    observed order counts as one of the permutations. NaN where the survey decides the level.
+    """
+    _, unit = np.unique(np.column_stack([of.cells.cluster, level, survey])[used], axis=0, return_inverse=True)
+    weight = clustered(of.weight[used], unit)
+    total = clustered((of.weight * means)[used], unit)
+    first = np.unique(unit, return_index=True)[1]
+    levels = np.unique(level[used][first], return_inverse=True)[1]
+    blocks = survey[used][first]
+    least = of.cells.answer_variance / max(float(of.cells.answered[used].mean()), 1.0)
+    random = np.random.default_rng(seed)
+    size = max(1, _BLOCK // len(levels))
+    found = [_statistics(levels[None, :], total, weight, least)]
+    for start in range(0, PERMUTATIONS, size):
+        shuffled = _shuffled(levels, blocks, min(size, PERMUTATIONS - start), random)
+        found.append(_statistics(shuffled, total, weight, least))
+    statistic, disparity = (np.concatenate(each) for each in zip(*found, strict=True))
+    movable = any(len(np.unique(levels[blocks == block])) > 1 for block in np.unique(blocks))
+    # rounding must not tell a permutation from the order that was observed
+    p = float(np.mean(statistic >= statistic[0] * (1 - 1e-9))) if movable else np.nan
+    return p, float(disparity[0]), float(np.nanmedian(disparity[1:]))
+
+
+def _shuffled(levels: Codes, blocks: Codes, count: int, random: np.random.Generator) -> Codes:
+    """`count` rows, each the levels permuted within blocks."""
+    rows = np.tile(levels, (count, 1))
+    for block in np.unique(blocks):
+        columns = np.flatnonzero(blocks == block)
+        rows[:, columns] = random.permuted(rows[:, columns], axis=1)
+    return rows
+
+
+def _statistics(levels: Codes, total: Floats, weight: Floats, least: float) -> tuple[Floats, Floats]:
+    """Per row of levels: the studentised statistic, and max − min of the level means."""
+    count, size = len(levels), int(levels.max()) + 1
+    place = (np.arange(count)[:, None] * size + levels).ravel()
+
+    def sums(values: Floats) -> Matrix:
+        found = np.bincount(place, weights=np.tile(values, count), minlength=count * size).reshape(count, size)
+        return np.asarray(found, dtype=np.float64)
+
+    share, square, units = sums(weight), sums(weight**2), sums(np.ones(len(weight)))
+    delta = sums(total) / share
+    spread = sums(total**2) - 2 * delta * sums(total * weight) + delta**2 * square
+    with np.errstate(divide="ignore", invalid="ignore"):
+        own = units / (units - 1) * np.maximum(spread, 0.0) / share**2
+        variance = np.fmax(own, least * square / share**2)
+        precision = np.where(variance > 0, 1 / variance, 0.0)
+        centre = (precision * delta).sum(axis=1) / precision.sum(axis=1)
+        statistic = (precision * (delta - centre[:, None]) ** 2).sum(axis=1)
+    return np.nan_to_num(statistic), delta.max(axis=1) - delta.min(axis=1)
+
+
+def wald_test(of: Contributions, level: Codes) -> float:
+    """p of "no level differs" where items are random too; NaN where item groups are too few for so many levels.
+
+    A cluster-robust Wald test of the level means, F by Hotelling's T² with the degrees of freedom that match the
+    variance estimate's spread (Pustejovsky & Tipton 2018, HTZ). The variance is two-way: each level's over its persona
+    clusters, and the levels' together over item groups.
+    """
+    names = np.unique(level[level >= 0])
+    tests = len(names) - 1
+    share = of.share.sum(axis=0) / of.share.sum()
+    if tests < 1 or tests >= int((share > 0).sum()) - 1:
+        return np.nan
+    means, people, cells, groups = np.zeros(len(names)), [], np.zeros(len(names)), []
+    for place, name in enumerate(names):
+        inside = level == name
+        total, part = of.total[inside], of.share[inside]
+        means[place] = of.delta(inside)
+        scores = (total - means[place] * part) / part.sum()
+        cluster = of.cells.cluster[inside]
+        own = one_way(*(clustered(each.sum(axis=1), cluster) for each in (total, part)))
+        if np.isnan(own.value):
+            return np.nan
+        people.append(own._replace(value=max(own.value, least_variance(of, inside))))
+        cells[place] = cell_variance(clustered(scores, cluster), clustered(part, cluster))
+        groups.append(scores.sum(axis=0))
+    by_group = np.array(groups) / np.sqrt(1 - share)
+    contrast = np.c_[np.eye(tests), -np.ones(tests)]
+    shared = contrast @ (by_group @ by_group.T) @ contrast.T
+    # what the cells alone explain is in the variance over people already; the shape stays that of the groups
+    shared *= max(0.0, 1 - float(np.trace(contrast @ np.diag(cells) @ contrast.T) / np.trace(shared)))
+    variance = contrast @ np.diag([each.value for each in people]) @ contrast.T + shared
+    root = np.linalg.inv(np.linalg.cholesky(variance))
+    doubt = sum(
+        2 * own.value**2 * float((root @ contrast[:, place]) @ (root @ contrast[:, place])) ** 2 / own.freedom
+        for place, own in enumerate(people)
+    )
+    scaled = root @ shared @ root.T
+    doubt += (np.trace(scaled) ** 2 + np.trace(scaled @ scaled)) / group_freedom(share)
+    freedom = tests * (tests + 1) / doubt
+    if freedom <= tests - 1:
+        return np.nan
+    distance = root @ contrast @ means
+    statistic = (freedom - tests + 1) / (freedom * tests) * float(distance @ distance)
+    return float(special.fdtrc(tests, freedom - tests + 1, statistic))

@@ -1,0 +1,69 @@
+"""Columns of text files and workbooks keep their place, or the file is refused."""
+
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from personas.errors import InputError
+from personas.surveys.data_file import open_table
+
+Rows = list[list[object]]
+HEAD: list[object] = ["id", "age", "sex", "q1"]
+BODY: Rows = [[1, 20, 1, 3], [2, 30, 2, 4], [3, 40, 1, 2]]
+
+
+def written(path: Path, rows: Rows) -> Path:
+    if path.suffix == ".csv":
+        lines = (";".join("" if cell is None else str(cell) for cell in row) for row in rows)
+        path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    else:
+        book = openpyxl.Workbook()
+        for row in rows:
+            book.active.append(row)
+        book.save(path)
+    return path
+
+
+@pytest.fixture(params=["data.csv", "data.xlsx"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    return tmp_path / request.param
+
+
+@pytest.mark.parametrize("gap", [0, 2])
+def test_a_column_without_a_name_keeps_its_place_and_is_noted(path: Path, gap: int) -> None:
+    rows = [[*row[:gap], None if row is HEAD else 77, *row[gap:]] for row in [HEAD, *BODY]]
+    table = open_table(written(path, rows))
+    assert table.variables == tuple(HEAD)
+    assert table.read(["q1", "age"])[["q1", "age"]].to_numpy().tolist() == [[3, 20], [4, 30], [2, 40]]
+    assert table.notes == [f"{path.name}: column {gap + 1} has no name and is left out"]
+
+
+def test_a_row_with_a_cell_too_many_is_refused(path: Path) -> None:
+    rows = [HEAD, BODY[0], [*BODY[1][:2], 9, *BODY[1][2:]], BODY[2]]
+    with pytest.raises(InputError, match=r"(row|line) 3: 5 cells where the header names 4 columns"):
+        open_table(written(path, rows))
+
+
+def test_a_row_that_is_longer_than_the_others_by_an_empty_cell_is_refused(tmp_path: Path) -> None:
+    """A separator too many amid a row, whose last cell is empty, shifts it as well."""
+    rows = [HEAD, BODY[0], [1, None, 30, 2, None], BODY[2]]
+    with pytest.raises(InputError, match=r"line 3: 5 cells"):
+        open_table(written(tmp_path / "data.csv", rows))
+    ended = [HEAD, *([*row, None] for row in BODY)]
+    assert open_table(written(tmp_path / "ended.csv", ended)).rows == 3, "a separator at the end of every row is none"
+
+
+def test_a_name_that_stands_twice_is_refused(path: Path) -> None:
+    with pytest.raises(InputError, match="two columns are named 'age'"):
+        open_table(written(path, [["id", "age", "age", "q1"], *BODY]))
+
+
+def test_a_text_file_in_windows_1252_is_noted_and_one_broken_byte_is_replaced(tmp_path: Path) -> None:
+    texts = "id;where\n1;Zürich\n2;Genève\n3;Köln\n"
+    (tmp_path / "old.csv").write_bytes(texts.encode("windows-1252"))
+    old = open_table(tmp_path / "old.csv")
+    assert old.read(["where"])["where"].tolist() == ["Zürich", "Genève", "Köln"]
+    assert old.notes == ["old.csv: read as Windows-1252"]
+    (tmp_path / "broken.csv").write_bytes(texts.encode().replace("ü".encode(), b"\xff"))
+    assert open_table(tmp_path / "broken.csv").read(["where"])["where"].tolist() == ["Z\ufffdrich", "Genève", "Köln"]
