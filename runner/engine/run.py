@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from importlib.metadata import distributions, version
 from typing import Any
 
@@ -13,6 +13,7 @@ from runner.backends import make_backend
 from runner.engine.acknowledgement import require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
+from runner.engine.limits import fitted
 from runner.engine.modes import ask
 from runner.engine.pace import Pace
 from runner.engine.prepare import Prepared, prepared
@@ -78,7 +79,8 @@ async def _run(
         cap = None if study.budget.usd is None else round(study.budget.usd * 1e6)
         with Leases(ready.cache.connection, study.database, number) as leases:
             pace = _pace(ready.crossing, stop, options, bool(cap))
-            context = Context(ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options, pace)
+            shared = (ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options, pace)
+            context = Context(*shared, _slots(ready.crossing, state))
             beat = asyncio.create_task(_heartbeat(ready.cache, number, state, stop))
             watch.add(leases.path)
             try:
@@ -104,6 +106,18 @@ async def _run(
             watch.set_aside()
     state.interrupted = stop.is_set()
     return state
+
+
+def _slots(crossing: Crossing, state: State) -> Mapping[str, int]:
+    """How many requests each model may have in flight: as its section says, where this machine's limits allow it."""
+    wanted = {each.section.name: each.section.concurrency for each in (*crossing.models, *crossing.judges.values())}
+    slots = fitted(wanted)
+    state.notices += [
+        f"{name}: {slots[name]} requests at once, not {count}: this machine limits open files (`ulimit -n`)"
+        for name, count in wanted.items()
+        if slots[name] < count
+    ]
+    return slots
 
 
 async def _unless_lost(watch: Watch, models: Coroutine[Any, Any, None], cache: ResultCache) -> None:
