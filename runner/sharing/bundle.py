@@ -23,7 +23,7 @@ from typing import IO, Any
 from personas.errors import InputError, MachineError
 from personas.release.parquet import replaced
 from runner.sharing.redaction import temporary_copy
-from runner.store.database import database_errors, open_database
+from runner.store.database import database_errors, is_redacted, keep_private, open_database
 from runner.store.ledger import forget_agreements, refuse_false_amounts
 from runner.study.config import Study
 from runner.study.sources import DESCRIPTIONS, described
@@ -55,7 +55,7 @@ def write_bundle(study: Study, path: Path, share: bool = False) -> Path:
         files[name] = {"sha256": _sha256(copy), "bytes": copy.stat().st_size}
         about = {"format": FORMAT, "mtpa": version("mtpa"), "redacted": not share, "files": files, **_versions(copy)}
         texts[MANIFEST] = json.dumps(about, indent=1, sort_keys=True).encode()
-        with replaced(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with replaced(path, private=share) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for member in sorted(texts):
                 archive.writestr(_entry(member), texts[member])
             with copy.open("rb") as source, archive.open(_entry(name), "w", force_zip64=True) as target:
@@ -238,6 +238,8 @@ def _checked_study(path: Path, target: Path, files: Mapping[str, Any]) -> Study:
                 raise InputError(f"{path}: its database has not the tables that mtpa makes; ask for a new bundle")
             refuse_false_amounts(connection, path)
             forget_agreements(connection)
+            if not is_redacted(connection):
+                keep_private(study.database)
     finally:
         connection.close()
     return study

@@ -18,7 +18,15 @@ from runner.engine.cross import cross
 from runner.engine.prepare import identity_of
 from runner.engine.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, together
-from runner.store.database import attached, database_errors, is_redacted, mark_redacted, open_database, transaction
+from runner.store.database import (
+    attached,
+    database_errors,
+    is_redacted,
+    keep_private,
+    mark_redacted,
+    open_database,
+    transaction,
+)
 from runner.store.deals import known_starts
 from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
@@ -53,6 +61,8 @@ def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> R
             crossing = _cross_anew(study, connection, path, say)
             with attached(connection, path, "crossed"), transaction(connection):
                 found = _put_back(study, connection, crossing)
+        if crossing.respondents.restricted():
+            keep_private(study.database)
         return found
     finally:
         connection.close()

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -63,6 +64,19 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
                 connection.execute(f"PRAGMA {pragma}")
             _migrate(connection, path, create)
     return connection
+
+
+def make_private(path: Path) -> None:
+    """Make the file for its owner alone, if there is none yet; whoever shares it with others says so by `chmod`."""
+    place = real(path)
+    with database_errors(path), suppress(FileExistsError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def keep_private(path: Path) -> None:
+    """Take every right to the file from all but its owner."""
+    path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
 
 
 @contextmanager

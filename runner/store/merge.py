@@ -6,12 +6,13 @@ killed has brought in whole files or nothing, and merging again adds what is mis
 
 import json
 import sqlite3
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from personas.errors import InputError
-from runner.store.database import attached, database_errors, open_database, refuse_redacted, transaction
+from runner.store.database import attached, database_errors, make_private, open_database, refuse_redacted, transaction
 from runner.store.deals import in_other_numbers
 from runner.store.identity import identity
 from runner.store.leases import refuse_open_jobs, refuse_running
@@ -50,6 +51,8 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
     found = Merged()
     for source in sources:
         _check(source)
+    if not all(stat.S_IMODE(source.stat().st_mode) & 0o077 for source in sources):
+        make_private(into)
     connection = open_database(into)
     try:
         refuse_redacted(connection, into)
