@@ -1,10 +1,10 @@
 """mpta.json, as the paper's authors released it."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from personas.bounded import WHOLE, parse_json, read_text
 from personas.countries import parse_country
 from personas.errors import InputError
 from personas.people.respondents import Respondents
@@ -19,7 +19,7 @@ def read_authors(path: Path) -> Respondents:
     An answer is a code or its label. A question that neither the catalogue nor WVS-7 has becomes an extended trait.
     """
     try:
-        records = json.loads(path.read_text(encoding="utf-8"))
+        records = parse_json(read_text(path, WHOLE))
         if not isinstance(records, list):
             raise ValueError("not a list")
     except OSError as error:
@@ -37,7 +37,7 @@ def read_authors(path: Path) -> Respondents:
             given: dict[str, int] = {}
             for each in record["data"]:
                 _authors_answer(str(each["question_id"]), each["answer_value"], names, traits, head, given)
-        except (KeyError, TypeError, ValueError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"{path}, persona {number}: {type(error).__name__}: {error}") from None
         heads.append({**head, "weight": 1.0, "region": "", "split": ""})
         answers.append(given)

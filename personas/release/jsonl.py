@@ -6,6 +6,7 @@ question, scale, value, label. The label is "" where nothing says what the code 
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from personas.bounded import check_file, lines, parse_json
 from personas.errors import InputError
 from personas.people.respondents import META, OPTIONAL, Respondents
 from personas.release.assemble import respondents_of
@@ -82,25 +84,26 @@ def read_jsonl(path: Path) -> Respondents:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = parse_json(line)
             data = record.pop("data")
             texts = {name: str(record.get(name, "")) for name in ("survey", "wave", "country", *OPTIONAL)}
             head = {**texts, "persona_id": str(record["id"]), "weight": float(record.get("weight", 1.0))}
             for each in data:
                 _learn(traits, each, texts["survey"], defined)
             answers.append({each["trait"]: int(each["value"]) for each in data})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             raise InputError(f"{path}, line {number}: not a persona ({type(error).__name__}: {error})") from None
         heads.append(head)
     return respondents_of(path, heads, answers, traits)
 
 
 def _lines(path: Path) -> Iterator[str]:
+    check_file(path)
     opened: Any = gzip.open if path.suffix == ".gz" else open
     try:
         with opened(path, "rt", encoding="utf-8") as file:
-            yield from file
-    except (OSError, EOFError, UnicodeDecodeError) as error:
+            yield from lines(file)
+    except (OSError, EOFError, UnicodeDecodeError, ValueError, zlib.error) as error:
         raise InputError(f"{path} cannot be read ({getattr(error, 'strerror', None) or error})") from None
 
 

@@ -19,12 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from personas.bounded import open_parquet, parse_json
 from personas.errors import InputError, MachineError
 from personas.people.respondents import META, OPTIONAL, Respondents, Source, in_order
 from personas.traits import NOT_ASKED, Trait, Wording
 
 FORMAT = 1
 _KEY = b"mtpa"
+_CELLS = 3_000_000_000
 
 
 def write_personas(path: Path, parts: Sequence[Respondents], report: Mapping[str, Any]) -> None:
@@ -63,8 +65,8 @@ def _table(part: Respondents, schema: pa.Schema) -> pa.Table:
 def read_store(path: Path) -> tuple[Respondents, dict[str, Any]]:
     """The respondents of a personas.parquet and its build report. Raises InputError for any other file."""
     try:
-        file = pq.ParquetFile(path)
-        about = json.loads((file.schema_arrow.metadata or {}).get(_KEY, b"{}"))
+        file = open_parquet(path, most=_CELLS)
+        about = parse_json((file.schema_arrow.metadata or {}).get(_KEY, b"{}").decode())
         if about.get("format") != FORMAT:
             raise InputError(f"{path} is no persona file of this version: make one with `mtpa-run personas build`")
         traits = {name: _trait(table) for name, table in about["traits"].items()}
@@ -77,7 +79,7 @@ def read_store(path: Path) -> tuple[Respondents, dict[str, Any]]:
         sources = {name: Source(**table) for name, table in about["sources"].items()}
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: make it with `mtpa-run personas build`") from None
-    except (pa.ArrowException, OSError, KeyError, TypeError, ValueError) as error:
+    except (pa.ArrowException, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is no persona file ({error}): make one with `mtpa-run personas build`") from None
     frame = pd.concat([_tidy(head), pd.DataFrame(codes.T, columns=names, copy=False)], axis=1)
     return Respondents(frame, traits, sources), about["report"]

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from personas.errors import InputError
+from personas.bounded import check_file
+from personas.errors import InputError, MtpaError
 from personas.surveys.grid_files import open_csv, open_parquet, open_xlsx
+from personas.surveys.guards import check_table
 from personas.surveys.labelled_files import open_labelled
-from personas.surveys.table import Table
+from personas.surveys.table import Table, damaged
 
 FORMATS = (".sav", ".zsav", ".dta", ".csv", ".xlsx", ".parquet")
 
@@ -27,6 +29,7 @@ def open_table(path: Path) -> Table:
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise InputError(f"{path}: cannot read {suffix or 'a file without an extension'}; known: {', '.join(FORMATS)}")
+    check_file(path)  # a pipe would be waited for
     try:
         with path.open("rb") as file:
             head = file.read(4096)
@@ -35,9 +38,14 @@ def open_table(path: Path) -> Table:
     _check_magic(path, suffix, head)
     openers = {".csv": open_csv, ".xlsx": open_xlsx, ".parquet": open_parquet}
     try:
+        check_table(path)
         table = openers.get(suffix, open_labelled)(path)
     except (csv.Error, pd.errors.ParserError) as error:
         raise InputError(f"{path} is no table of cells ({error})") from None
+    except MtpaError:
+        raise
+    except Exception as error:  # what a library says of a damaged file is anything at all
+        raise damaged(path, error) from None
     if not table.rows:
         raise InputError(f"{path} holds no respondents")
     return table

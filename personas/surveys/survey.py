@@ -1,7 +1,6 @@
 """The description of a survey: one TOML file that says where everything stands and how it is harmonised."""
 
 import re
-import tomllib
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
@@ -10,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from personas.bounded import parse_toml, read_text
 from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
 from personas.surveys.codebook import Entry, codebook
@@ -214,7 +214,7 @@ def load_survey(name: str) -> Survey:
     """
     if name.endswith(".toml"):
         try:
-            text = Path(name).read_text(encoding="utf-8")
+            text = read_text(Path(name))
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"survey description {name}: {getattr(error, 'strerror', None) or error}") from None
     elif name in known_surveys():
@@ -222,8 +222,8 @@ def load_survey(name: str) -> Survey:
     else:
         raise InputError(f"unknown survey {name!r}; {nearest(name, known_surveys())} (or give a .toml of your own)")
     try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        table = parse_toml(text)
+    except ValueError as error:
         raise InputError(f"survey description {name}: {error}") from None
     survey = _checked(Survey, table, name)
     codebook(survey.codebook)

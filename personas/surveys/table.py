@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personas.errors import InputError
+from personas.errors import InputError, MtpaError
 
 Ranges = Sequence[tuple[float, float]]
 
@@ -45,10 +45,21 @@ class Table:
         stop = self.rows if stop is None else stop
         if not variables:
             return pd.DataFrame(index=range(stop - start))
-        frame = self.load(list(dict.fromkeys(variables)), start, stop)
+        try:
+            frame = self.load(list(dict.fromkeys(variables)), start, stop)
+        except MtpaError:
+            raise
+        except Exception as error:  # what a library says of a damaged file is anything at all
+            raise damaged(self.path, error) from None
         if len(frame) != stop - start:
             raise InputError(f"{self.path}: {len(frame)} rows where {stop - start} should be: the file is cut off")
         return frame
+
+
+def damaged(path: Path, error: Exception) -> InputError:
+    """The sentence about a file that a library could not read."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    return InputError(f"{path} is damaged ({reason}): download it again")
 
 
 def text(value: Any) -> str:

@@ -11,7 +11,7 @@ import aiohttp
 from yarl import URL
 
 from personas.errors import InputError
-from runner.backends.http import redirected
+from runner.backends.http import BoundedResponse, redirected
 from runner.backends.keys import origin
 from runner.study.masking import remember
 from runner.study.sections import is_loopback
@@ -62,4 +62,5 @@ def open_session(
         headers=headers,
         proxy=proxy_for(url),
         middlewares=(keep_to_the_endpoint,) if guarded else (),
+        response_class=BoundedResponse,
     )

@@ -10,8 +10,9 @@ from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, T
 from runner.backends.waiting import delay
 from runner.study.masking import scrub
 
-MAX_BODY = 4_000_000
 EXCERPT = 300  # characters of what an endpoint says that a message quotes
+MAX_BODY = 4_000_000  # bytes of an answer, unpacked
+MAX_FILE = 500_000_000  # bytes of what a batch of them comes in
 RETRIED = frozenset({408, 409, 425, 429})
 UNMENDABLE = ("insufficient_quota", "unsupported_parameter", "unsupported_value", "model_not_found", "API_KEY_INVALID")
 
@@ -41,15 +42,41 @@ def timeout(seconds: float) -> aiohttp.ClientTimeout:
     return aiohttp.ClientTimeout(total=seconds, sock_connect=min(30.0, seconds))
 
 
+class BoundedResponse(aiohttp.ClientResponse):
+    """A response whose body, unpacked, is not read past `most_bytes`: a megabyte of gzip may hold a gigabyte. Sessions
+    that an SDK reads from get it as their `response_class`."""
+
+    async def read(self) -> bytes:
+        """The whole body. Raises BadRequest for one larger than any answer."""
+        if self._body is None:
+            parts, size = [], 0
+            async for part in self.content.iter_any():
+                parts.append(part)
+                if (size := size + len(part)) > most_bytes(str(self.url)):
+                    self.close()
+                    raise too_large(str(self.url))
+            self._body = b"".join(parts)
+        return await super().read()
+
+
+def too_large(url: str) -> BadRequest:
+    """What a body that is larger than any answer means: the request is not sent again."""
+    return BadRequest("too large", f"{url}: a body of over {most_bytes(url):,} bytes", charged=True)
+
+
+def most_bytes(url: str) -> int:
+    """How large a body from this address may be: that of an answer, or of a batch job's file."""
+    return MAX_FILE if any(word in url for word in ("/files/", ":download", "/batches")) else MAX_BODY
+
+
 async def read_body(response: aiohttp.ClientResponse) -> bytes:
-    """The whole body; one larger than any answer is not read to its end. Raises BadRequest."""
-    if response.content_length is not None and response.content_length <= MAX_BODY:
-        return await response.read()
+    """The whole body; one larger than any answer, once unpacked, is not read to its end."""
     parts, size = [], 0
     async for part in response.content.iter_any():
         parts.append(part)
         if (size := size + len(part)) > MAX_BODY:
-            raise BadRequest("too large", f"{response.url}: a body of over {MAX_BODY:,} bytes", charged=True)
+            response.close()
+            raise too_large(str(response.url))
     return b"".join(parts)
 
 
@@ -57,7 +84,7 @@ def json_object(url: str, body: bytes) -> dict[str, Any]:
     """The JSON object of a 200. Raises Transient where it is none."""
     try:
         value = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Transient("not JSON", f"{url}: 200, but not JSON: {_excerpt(body)}", charged=True) from None
     if not isinstance(value, dict):
         raise Transient("not JSON", f"{url}: 200, but not a JSON object: {_excerpt(body)}", charged=True)

@@ -2,9 +2,11 @@
 
 import os
 import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
+import httpx2
 import openai
 
 from personas.errors import InputError
@@ -13,7 +15,7 @@ from runner.backends.base import Answer, Learn
 from runner.backends.chat_completions import body, read
 from runner.backends.connection import proxy_for
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import failure, json_object, not_connected
+from runner.backends.http import failure, json_object, most_bytes, not_connected, too_large
 from runner.backends.keys import ENDPOINTS, api_key, endpoints, origin
 from runner.backends.request import Request
 from runner.study.sections import ModelSection
@@ -68,11 +70,42 @@ class OpenAIBackend:
                 base_url=base_url,  # named, so that OPENAI_BASE_URL does not lead elsewhere
                 max_retries=0,
                 timeout=self._section.timeout,
-                http_client=openai.DefaultAioHttpClient(follow_redirects=False, **way),
+                http_client=openai.DefaultAioHttpClient(
+                    follow_redirects=False, event_hooks={"response": [_bounded]}, **way
+                ),
+                default_headers={"Accept-Encoding": "identity"},
             )
             if origin(base_url) != origin(ENDPOINTS["openai"]):
                 _keep_at_home(self._client, base_url)
         return self._client
+
+
+class _Counted(httpx2.AsyncByteStream):
+    """A body that is not read past the size of an answer."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream, url: str) -> None:
+        self._stream, self._url = stream, url
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for part in self._stream:
+            if (size := size + len(part)) > most_bytes(self._url):
+                raise too_large(self._url)
+            yield part
+
+    async def aclose(self) -> None:
+        """Close the connection's end of it."""
+        await self._stream.aclose()
+
+
+async def _bounded(response: httpx2.Response) -> None:
+    """Bound the body before the SDK reads it. The SDK unpacks without a bound, so that packed bodies, which nobody
+    asked for, are refused."""
+    url = str(response.url)
+    if (packed := response.headers.get("content-encoding", "identity")) != "identity":
+        raise BadRequest("packed", f"{url}: a body packed as {packed}, which was not asked for", charged=True)
+    if isinstance(response.stream, httpx2.AsyncByteStream):
+        response.stream = _Counted(response.stream, url)
 
 
 def _keep_at_home(client: openai.AsyncOpenAI, base_url: str) -> None:
@@ -84,6 +117,8 @@ def _keep_at_home(client: openai.AsyncOpenAI, base_url: str) -> None:
 
 def as_backend_error(error: openai.APIError) -> BackendError:
     """An SDK error as one of ours."""
+    if isinstance(error.__cause__, BackendError):
+        return error.__cause__
     if isinstance(error, openai.APIStatusError):
         response = error.response
         return failure(error.status_code, response.headers, response.content, str(response.url))

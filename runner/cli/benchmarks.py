@@ -1,7 +1,6 @@
 """`mtpa-run benchmarks`: what there is, what an item looks like as it is sent, and whether a file describes one."""
 
 from collections import Counter
-from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +14,8 @@ from runner.cli.console import out
 from runner.study.assets import assets, benchmark_directory, is_cached
 from scoring.answers.items import LETTERS, Item, continuations, option_order, question_text, rotations
 from scoring.benchmarks.base import Benchmark
-from scoring.benchmarks.registry import benchmark, registry
+from scoring.benchmarks.loaded import load_items
+from scoring.benchmarks.registry import benchmark, broken, registry
 from scoring.tables.agreement import agreement, read_labels
 
 app = typer.Typer(no_args_is_help=True, help="Benchmarks: list them, look at an item, check a file of your own.")
@@ -33,6 +33,8 @@ def list_benchmarks() -> None:
         parts = ", ".join(each.parts) if any(each.parts) else "-"
         table.add_row(*(Text(cell) for cell in (name, each.version, each.metric, parts, data)))
     out.print(table)
+    for reason in broken().values():
+        out.print(Text(f"not usable: {reason}"))
 
 
 @app.command()
@@ -61,7 +63,7 @@ def check(
     if file.suffix not in (".toml", ".yaml", ".yml"):
         raise InputError(f"{file}: a benchmark file ends in .toml or .yaml; name one")
     found = benchmark(str(file))
-    items = list(found.load(benchmark_directory(found, lambda line: out.print(Text(line)))))
+    items, refused = _items(found)
     out.print(Text(f"{found.title} ({found.name}, version {found.version or 'not given'}): {len(items)} items"))
     for part, count in Counter(each.part for each in items).items():
         of_part = [each for each in items if each.part == part]
@@ -69,6 +71,8 @@ def check(
         groups = len({each.group for each in of_part})
         span = f"{options[0]} to {options[-1]}" if len(options) > 1 else f"{options[0]}"
         out.print(Text(f"  part {part!r}: {count} items in {groups} groups, {span} options"))
+    for reason in refused:
+        out.print(Text(f"  not to be asked: {reason}"))
     first = items[0]
     out.print(Panel(Text(question_text(first, option_order(first))), title=Text(first.id)))
     out.print(_facts(first, option_order(first)))
@@ -93,17 +97,32 @@ def _data(name: str) -> str:
 
 def _find(found: Benchmark, wanted: str) -> Item:
     """The item of this id or number. Raises InputError where there is none."""
-    items = found.load(benchmark_directory(found, lambda line: out.print(Text(line))))
+    items, _ = _items(found)
     if wanted.isdigit():
-        chosen = next(islice(items, int(wanted), None), None)
+        chosen = items[int(wanted)] if int(wanted) < len(items) else None
     else:
         chosen = next((each for each in items if each.id == wanted), None)
     if chosen is None:
-        first = next(iter(found.load(benchmark_directory(found))))
         raise InputError(
-            f"benchmark {found.name!r} has no item {wanted!r}; give a number, or an id such as {first.id!r}"
+            f"benchmark {found.name!r} has no item {wanted!r}; give a number, or an id such as {items[0].id!r}"
         )
     return chosen
+
+
+def _items(found: Benchmark) -> tuple[list[Item], list[str]]:
+    """The items of every part that can be asked, and a sentence for each part that cannot. Raises InputError where
+    none can."""
+    directory = benchmark_directory(found, lambda line: out.print(Text(line)))
+    items: list[Item] = []
+    refused: dict[str, str] = {}
+    for part in found.parts:
+        try:
+            items += load_items(found, directory, part)
+        except InputError as error:
+            refused[part] = str(error)
+    if not items:
+        raise InputError(next(iter(refused.values())))
+    return items, [f"part {part!r}: {reason}" for part, reason in refused.items()]
 
 
 def _facts(item: Item, order: tuple[int, ...]) -> Table:

@@ -11,7 +11,6 @@ import json
 import re
 import shutil
 import sqlite3
-import tempfile
 import tomllib
 import zipfile
 import zlib
@@ -20,10 +19,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
+from personas.bounded import check_file, parse_json
 from personas.errors import InputError, MachineError
 from personas.release.parquet import replaced
 from runner.sharing.redaction import temporary_copy
+from runner.sharing.scratch import scratch_folder
 from runner.store.database import database_errors, is_redacted, keep_private, open_database
+from runner.store.foreign import in_time, refuse_code
 from runner.store.ledger import forget_agreements, refuse_false_amounts
 from runner.study.config import Study
 from runner.study.sources import DESCRIPTIONS, described
@@ -35,6 +37,8 @@ MOST_MEMBERS = 64
 MOST_TEXT = 1_000_000
 MOST_BYTES = 200_000_000_000
 _CHUNK = 1 << 20
+_SMALL = 100_000_000  # bytes that may be packed however well
+_PLAUSIBLE = 200  # times smaller than its content
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*){0,4}")
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the earliest time that a zip can hold
 
@@ -55,11 +59,16 @@ def write_bundle(study: Study, path: Path, share: bool = False) -> Path:
         files[name] = {"sha256": _sha256(copy), "bytes": copy.stat().st_size}
         about = {"format": FORMAT, "mtpa": version("mtpa"), "redacted": not share, "files": files, **_versions(copy)}
         texts[MANIFEST] = json.dumps(about, indent=1, sort_keys=True).encode()
-        with replaced(path, private=share) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        packed = copy.with_name("bundle.zip")
+        with replaced(packed, private=share) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for member in sorted(texts):
                 archive.writestr(_entry(member), texts[member])
             with copy.open("rb") as source, archive.open(_entry(name), "w", force_zip64=True) as target:
                 shutil.copyfileobj(source, target, _CHUNK)
+        try:
+            packed.replace(path)
+        except OSError as error:
+            raise MachineError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
     return path
 
 
@@ -71,14 +80,17 @@ def unbundle(path: Path, folder: Path) -> Study:
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder}: is there already; name a new folder with --to")
+    check_file(path, MOST_BYTES)
+    _folder(folder)
     try:
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory(dir=_folder(folder)) as scratch:
-            target = Path(scratch) / "bundle"
+        with zipfile.ZipFile(path) as archive, scratch_folder(folder) as scratch:
+            target = scratch / "bundle"
             files = _manifest(path, archive)
+            _refuse_unknown_members(path, archive, files)
             _refuse_full_disk(folder, sum(int(each["bytes"]) for each in files.values()))
             for name, entry in files.items():
                 _extract(path, archive, name, entry, target / name)
-            study = _checked_study(path, target, files)
+            study = _checked_study(path, target)
             if folder.exists():
                 folder.rmdir()
             target.rename(folder)
@@ -176,7 +188,7 @@ def _manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
         raise InputError(f"{path}: not a bundle of mtpa; make one with `mtpa-run bundle`")
     try:
         with archive.open(MANIFEST) as file:
-            about = json.loads(file.read(MOST_TEXT))
+            about = parse_json(file.read(MOST_TEXT).decode())
         number, files = int(about["format"]), {str(name): dict(entry) for name, entry in about["files"].items()}
         sizes = [int(entry["bytes"]) for entry in files.values()]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
@@ -196,6 +208,25 @@ def _manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
             f"{path}: would take {sum(sizes) / 1e9:,.0f} GB, more than a bundle may ({MOST_BYTES / 1e9:.0f})"
         )
     return files
+
+
+def _refuse_unknown_members(path: Path, archive: zipfile.ZipFile, files: Mapping[str, Any]) -> None:
+    """A bundle holds its study, its results, and the files of benchmarks that the study names; nothing else."""
+    try:
+        with archive.open(STUDY) as file:
+            study = Study.parse(file.read(MOST_TEXT).decode(), Path(STUDY))
+    except (InputError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: its study cannot be read ({error}); ask for a new bundle") from None
+    database = f"results/{study.study.name}.sqlite"
+    if study.study.database is not None or database not in files:
+        raise InputError(f"{path}: its study does not keep its results in {database}; ask for a new bundle")
+    known = {STUDY, database, *(each.name for each in study.benchmarks if each.name.endswith(DESCRIPTIONS))}
+    if odd := sorted(files.keys() - known):
+        raise InputError(f"{path}: holds {odd[0]!r:.100}, which its study does not name; ask for a new bundle")
+    for name, entry in files.items():
+        packed = archive.getinfo(name).compress_size
+        if int(entry["bytes"]) > max(_SMALL, _PLAUSIBLE * packed):
+            raise InputError(f"{path}: {name} is packed better than results are; ask for a new bundle")
 
 
 def _refuse_full_disk(folder: Path, size: int) -> None:
@@ -225,16 +256,15 @@ def _copy_at_most(source: IO[bytes], target: IO[bytes], most: int, found: Any) -
     return size
 
 
-def _checked_study(path: Path, target: Path, files: Mapping[str, Any]) -> Study:
+def _checked_study(path: Path, target: Path) -> Study:
     """The study of an unpacked bundle, its file where it belongs and with our schema alone."""
     study = Study.load(target / STUDY)
-    database = f"results/{study.study.name}.sqlite"
-    if study.study.database is not None or database not in files:
-        raise InputError(f"{path}: its study does not keep its results in {database}; ask for a new bundle")
+    refuse_code(study.database, path)  # before it is opened to be brought up to date, which writes
     connection = open_database(study.database, create=False)
     try:
-        with database_errors(study.database):
-            if connection.execute("PRAGMA quick_check(1)").fetchone() != ("ok",) or not _is_plain(connection):
+        with database_errors(study.database), in_time(connection, study.database):
+            sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+            if not sound or not _is_plain(connection, target.with_name("fresh.sqlite")):
                 raise InputError(f"{path}: its database has not the tables that mtpa makes; ask for a new bundle")
             refuse_false_amounts(connection, path)
             forget_agreements(connection)
@@ -245,13 +275,13 @@ def _checked_study(path: Path, target: Path, files: Mapping[str, Any]) -> Study:
     return study
 
 
-def _is_plain(connection: sqlite3.Connection) -> bool:
-    """Whether the file has our tables and nothing else: no view, no trigger."""
-    ours = "CASE WHEN name LIKE '%migrations%' THEN '' ELSE sql END"  # that table is sqlite-utils' own
-    sql = f"SELECT type, name, {ours} FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%' ORDER BY name"
-    with tempfile.TemporaryDirectory() as folder:
-        fresh = open_database(Path(folder) / "fresh.sqlite")
-        try:
-            return connection.execute(sql).fetchall() == fresh.execute(sql).fetchall()
-        finally:
-            fresh.close()
+def _is_plain(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file has our tables and indexes and nothing else under any name, as a new one at `path` has."""
+    ours = "CASE WHEN name = '_sqlite_migrations' THEN '' ELSE sql END"  # that table is sqlite-utils' own
+    internal = "type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4')"  # what ANALYZE leaves
+    sql = f"SELECT type, name, tbl_name, {ours} FROM sqlite_schema WHERE NOT ({internal}) ORDER BY type, name"
+    fresh = open_database(path)
+    try:
+        return connection.execute(sql).fetchall() == fresh.execute(sql).fetchall()
+    finally:
+        fresh.close()

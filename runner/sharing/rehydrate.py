@@ -5,7 +5,6 @@ hashes of all personas and of all keys together tell whether both are what the s
 """
 
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
@@ -18,6 +17,7 @@ from runner.engine.cross import cross
 from runner.engine.prepare import identity_of
 from runner.engine.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, together
+from runner.sharing.scratch import scratch_folder
 from runner.store.database import (
     attached,
     database_errors,
@@ -56,8 +56,8 @@ def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> R
         if not is_redacted(connection):
             raise InputError(f"{study.database}: is not redacted, nothing is to be put back")
         refuse_running(connection, study.database)
-        with tempfile.TemporaryDirectory() as folder, database_errors(study.database):
-            path = Path(folder) / "crossed.sqlite"
+        with scratch_folder(study.database) as folder, database_errors(study.database):
+            path = folder / "crossed.sqlite"
             crossing = _cross_anew(study, connection, path, say)
             with attached(connection, path, "crossed"), transaction(connection):
                 found = _put_back(study, connection, crossing)

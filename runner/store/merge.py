@@ -14,6 +14,7 @@ from pathlib import Path
 from personas.errors import InputError
 from runner.store.database import attached, database_errors, make_private, open_database, refuse_redacted, transaction
 from runner.store.deals import in_other_numbers
+from runner.store.foreign import in_time, refuse_code
 from runner.store.identity import identity
 from runner.store.leases import refuse_open_jobs, refuse_running
 from runner.store.ledger import refuse_false_amounts
@@ -60,7 +61,7 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
         selected = last_run(connection)
         for source in sources:
             say(f"merging {source}")
-            with database_errors(source), attached(connection, source, "source"):
+            with database_errors(source), attached(connection, source, "source"), in_time(connection, source):
                 selected += _bring(connection, source, found)
         with database_errors(into), transaction(connection):
             found.remarks += select_together(connection, selected)
@@ -73,10 +74,12 @@ def _check(source: Path) -> None:
     """A source that cannot be merged is refused before anything is written."""
     if source.is_file() and source.stat().st_size < SMALLEST:  # which SQLite would make a file of ours
         raise InputError(f"{source}: not an SQLite database; name a file that a study has written")
+    if source.exists():
+        refuse_code(source)
     connection = open_database(source, create=False)
     try:
         refuse_redacted(connection, source)
-        with database_errors(source):
+        with database_errors(source), in_time(connection, source):
             refuse_open_jobs(connection, source)
             refuse_false_amounts(connection, source)
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()

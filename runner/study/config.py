@@ -1,7 +1,6 @@
 """Study: what a mtpa.toml says; every error names the file, the key and the remedy."""
 
 import glob
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
@@ -9,6 +8,7 @@ from typing import Self
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
+from personas.bounded import parse_toml, read_text
 from personas.errors import InputError, nearest
 from runner.study.sections import (
     BenchmarkSection,
@@ -102,7 +102,7 @@ class Study(Section):
         """Read a study file. Raises InputError: one sentence that names the file, the key and the remedy."""
         path = Path(path)
         try:
-            return cls.parse(path.read_text(encoding="utf-8"), path)
+            return cls.parse(read_text(path), path)
         except FileNotFoundError:
             raise InputError(f"{path}: no such study file; name one with --study FILE") from None
         except (OSError, UnicodeDecodeError) as error:
@@ -112,8 +112,8 @@ class Study(Section):
     def parse(cls, text: str, path: Path) -> "Study":
         """A study from its text; `path` is where it stands, or stood. Raises InputError."""
         try:
-            tables = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            tables = parse_toml(text)
+        except ValueError as error:
             raise InputError(f"{path}: not valid TOML: {error}") from None
         for reserved in NOT_IN_FILE:
             if reserved in tables:

@@ -18,6 +18,7 @@ from runner.study.config import Study
 from runner.study.sections import BenchmarkSection
 from scoring.answers.items import Item
 from scoring.benchmarks.base import Benchmark, Judged
+from scoring.benchmarks.loaded import load_items
 from scoring.benchmarks.registry import benchmark
 
 Say = Callable[[str], None]
@@ -99,7 +100,7 @@ def _select(section: BenchmarkSection, study: Study, say: Say) -> Selection:
         found = described(section.name, study)
         if section.part is None and len(found.parts) > 1 and not found.pooled:
             raise InputError(f"{section.name!r} has the parts {', '.join(found.parts)}: name one, part = …")
-        loaded = found.load(benchmark_directory(found, say), section.part)
+        loaded = load_items(found, benchmark_directory(found, say), section.part)
         items = [item for item in loaded if section.ask in (None, item.ask)]
     except InputError as error:
         raise InputError(f"{study.path}, [[benchmarks]]: {error}") from None

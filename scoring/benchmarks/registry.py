@@ -1,28 +1,45 @@
 """Where benchmarks are found: entry points in the group `mtpa.benchmarks`, and files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pandas as pd
+
 from personas.errors import InputError, nearest
 from scoring.benchmarks.base import Benchmark
+from scoring.statistics.many_item import ManyItemScore
 
 
 @cache
 def registry() -> Mapping[str, Benchmark]:
-    """Every installed benchmark by name. Raises InputError for an entry point that cannot be loaded."""
+    """Every installed benchmark by name; one that cannot be loaded is in `broken` and stops no other."""
     found: dict[str, Benchmark] = {}
+    _broken.clear()
     for entry in entry_points(group="mtpa.benchmarks"):
+        place = f"benchmark {entry.name!r} ({entry.value})"
         try:
-            found[entry.name] = entry.load()()
-        except Exception as error:
-            raise InputError(f"benchmark {entry.name!r} ({entry.value}) cannot be loaded: {error}") from error
-        if not isinstance(found[entry.name], Benchmark):
-            raise InputError(f"benchmark {entry.name!r} ({entry.value}) is no Benchmark: derive it from MultipleChoice")
+            made = entry.load()()
+        except (Exception, SystemExit) as error:  # somebody else's code: whatever it raises is a sentence
+            _broken[entry.name] = f"{place} cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
+            continue
+        if not isinstance(made, Benchmark):
+            _broken[entry.name] = f"{place} is no Benchmark: derive it from MultipleChoice"
+        elif made.name != entry.name:
+            _broken[entry.name] = f"{place} calls itself {made.name!r}: give it the name of its entry point"
+        else:
+            found[entry.name] = made
     return found
 
 
+def broken() -> Mapping[str, str]:
+    """What is wrong with each installed benchmark that cannot be loaded, a sentence by name."""
+    registry()
+    return _broken
+
+
+_broken: dict[str, str] = {}
 _described: dict[str, Benchmark] = {}  # benchmarks from files, once they were asked for
 
 
@@ -35,6 +52,8 @@ def benchmark(name: str) -> Benchmark:
         found = _from_file()(Path(name))
         _described[found.name] = found
         return found
+    if name in broken():
+        raise InputError(_broken[name])
     if name not in registry():
         raise InputError(f"unknown benchmark {name!r}; {nearest(name, registry())}")
     return registry()[name]
@@ -50,6 +69,18 @@ def measured(label: str) -> Benchmark | None:
     """The benchmark behind a label of `measure`; None for one that is neither installed nor was described here."""
     name = label.partition(":")[0]
     return registry().get(name) or _described.get(name)
+
+
+def many_item_scores(label: str, scores: pd.DataFrame) -> Sequence[ManyItemScore]:
+    """The numbers over many items of the benchmark behind a label; none of one that is not known here."""
+    known = measured(label)
+    return known.many_item_scores(scores) if known else ()
+
+
+def category_column(label: str) -> str:
+    """The column of the scores by which Δ is broken down: the benchmark's own, else its parts."""
+    known = measured(label)
+    return known.category if known else "part"
 
 
 def _from_file() -> Callable[[Path], Benchmark]:

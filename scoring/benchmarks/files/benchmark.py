@@ -1,12 +1,11 @@
 """A benchmark that a file describes: TOML with a field map, or a task file of lm-evaluation-harness."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
-
-import pandas as pd
 
 from personas.errors import InputError
 from personas.traits import Persona
@@ -30,6 +29,7 @@ class DeclaredBenchmark(MultipleChoice):
         self.name, self.version = description.name, description.version
         self.title, self.metric = description.title or description.name, description.metric
         self.better, self.meta_columns = description.better, tuple(description.meta)
+        self.category = "category" if "category" in description.meta else "part"
         self.files = tuple(
             file
             for file in description.files
@@ -42,7 +42,7 @@ class DeclaredBenchmark(MultipleChoice):
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """The items of the pinned files below `directory`, which is the TOML's own folder where no file has a URL."""
-        records = list(self._records(directory))
+        records = list(self._records(directory)) if self.task is None else self._typed_records(directory)
         if not records:
             raise InputError(f"{directory / self.files[0].path}: holds no records; name the right file or split")
         if self.task is not None:
@@ -63,12 +63,19 @@ class DeclaredBenchmark(MultipleChoice):
                 seen.add(item.id)
                 yield item
 
-    def _records(self, directory: Path) -> Iterator[tuple[str, Row]]:
-        explode = self.description.explode
+    def _paths(self, directory: Path) -> Iterator[Path]:
         for file in self.files:
             path = directory / file.path
             if file.sha256:
                 check_sha256(path, file.sha256)
+            yield path
+
+    def _typed_records(self, directory: Path) -> list[tuple[str, Row]]:
+        return lm_eval.read_records(list(self._paths(directory)))
+
+    def _records(self, directory: Path) -> Iterator[tuple[str, Row]]:
+        explode = self.description.explode
+        for path in self._paths(directory):
             for place, row in read_rows(path):
                 if explode is None:
                     yield place, row
@@ -96,10 +103,6 @@ class DeclaredBenchmark(MultipleChoice):
         """The level that the judge gives, from 0 for the first to 1 for the last."""
         place = read_letter(judge.text or "", self._levels())
         return Outcome("unparsed") if place is None else Outcome("ok", value=place / (len(self._levels()) - 1))
-
-    def aggregate(self, frame: pd.DataFrame) -> Mapping[str, float]:
-        """Nothing beyond the mean of the value."""
-        return {}
 
     def _levels(self) -> tuple[str, ...]:
         return self.description.scoring.levels
@@ -130,7 +133,10 @@ class LmEvalBenchmark(MultipleChoice):
                 f"or describe pinned files in a TOML file with lm_eval = {self.path.name!r}"
             )
         parts = self.chosen_parts(part)
-        yield from lm_eval.task_items(self.path, self.task, list(read_rows(found)), parts, self.name, self.version)
+        records = lm_eval.read_records([found])
+        if not records:
+            raise InputError(f"{found}: holds no records; put the {split} split there")
+        yield from lm_eval.task_items(self.path, self.task, records, parts, self.name, self.version)
 
 
 def benchmark_from_file(path: Path) -> DeclaredBenchmark | LmEvalBenchmark:
@@ -154,7 +160,7 @@ def _value(spec: Column, row: Row, rendered: str | None) -> Any:
 def _item(description: Description, ask: str, number: int, values: Mapping[str, Any]) -> Item:
     key = values.get("id", number)
     choices = tuple(_texts("choices", values.get("choices", ())))
-    meta = {name.removeprefix("meta."): value for name, value in values.items() if name.startswith("meta.")}
+    meta = {name.removeprefix("meta."): _plain_value(v) for name, v in values.items() if name.startswith("meta.")}
     if "reference" in values:
         meta["reference"] = str(values["reference"])
     return Item(
@@ -176,6 +182,17 @@ def _item(description: Description, ask: str, number: int, values: Mapping[str, 
     )
 
 
+def _plain_value(value: Any) -> Any:
+    """A value that JSON has: what is not a number is absent, and a date or the like is its text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, Mapping):
+        return {str(key): _plain_value(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain_value(each) for each in value]
+    return value if value is None or isinstance(value, str | int | float) else str(value)
+
+
 def _optional(value: Any) -> str | None:
     return None if value in (None, "") else str(value)
 
@@ -183,6 +200,8 @@ def _optional(value: Any) -> str | None:
 def _texts(name: str, value: Any) -> list[str]:
     if not isinstance(value, list | tuple):
         raise ValueError(f"has {name} that are no list; split the column with a transform")
+    if any(each is None or not str(each).strip() for each in value):
+        raise ValueError(f"has an empty text among its {name}; fill it in")
     return [str(each) for each in value]
 
 

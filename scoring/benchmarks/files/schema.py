@@ -1,15 +1,16 @@
 """The TOML that describes a benchmark: its files, where its fields come from, and how an answer is valued."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from personas import bounded
 from personas.errors import InputError, MachineError, nearest
 from scoring.answers.items import Ask
 from scoring.benchmarks.files import transforms
+from scoring.benchmarks.meta_names import check_meta_names
 
 Kind = Literal["accuracy", "prob_mass", "distribution", "pair_preference", "rubric"]
 ITEM_FIELDS = ("id", "context", "question", "choices", "answer", "shares", "ordinals", "roles", "group", "reference")
@@ -109,6 +110,7 @@ class Description(Strict):
         for name in self.fields:
             if name not in ITEM_FIELDS:
                 raise ValueError(f"[fields] has the unknown field {name!r}; {nearest(name, ITEM_FIELDS)}")
+        check_meta_names(self.meta)
         kind = self.scoring.kind
         needed = NEEDED[kind] | ({"ordinals"} if kind == "distribution" and self.scoring.distance == "w1" else set())
         if self.lm_eval is None and (absent := needed - self.fields.keys()):
@@ -125,13 +127,17 @@ class Description(Strict):
 def read_description(path: Path) -> Description:
     """The description in a TOML file. Raises InputError naming the file and the key."""
     try:
-        return Description.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        tables = bounded.parse_toml(bounded.read_text(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such benchmark file; name one that is there") from None
     except OSError as error:
         raise MachineError(f"{path} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not TOML ({error}); mend it") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text; save it as UTF-8") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not TOML ({error}); fix it") from None
+    try:
+        return Description.model_validate(tables)
     except ValidationError as error:
         raise InputError(f"{path}: {_sentence(error)}") from None
 

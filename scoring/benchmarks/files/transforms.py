@@ -5,11 +5,11 @@ function of the value; it raises ValueError, in a clause, for a value that it ca
 """
 
 import ast
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from personas import bounded
 from scoring.answers.distances import unit_scale
 from scoring.answers.items import LETTERS
 
@@ -19,8 +19,8 @@ _DEFAULTDICT = re.compile(r"^defaultdict\(<class '\w+'>,\s*(\{.*\})\)$", re.S)
 
 def _json(value: Any) -> Any:
     try:
-        return json.loads(value)
-    except (ValueError, TypeError, RecursionError):
+        return bounded.parse_json(value)
+    except (ValueError, TypeError):
         raise ValueError(f"has {_short(value)} where JSON is expected") from None
 
 
@@ -28,9 +28,11 @@ def _python(value: Any) -> Any:
     text = str(value).strip()
     unwrapped = _DEFAULTDICT.match(text)
     try:
-        return ast.literal_eval(unwrapped.group(1) if unwrapped else text)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        found = ast.literal_eval(unwrapped.group(1) if unwrapped else text)
+        bounded.check_value(found)
+    except (SyntaxError, TypeError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"has {_short(value)} where a Python literal is expected") from None
+    return found
 
 
 def _letter(value: Any) -> int:
@@ -61,7 +63,26 @@ def _normalise(value: Sequence[float]) -> list[float]:
 
 
 def _numbers(value: Any) -> list[float]:
+    if isinstance(value, str | bytes):
+        raise ValueError(f"has {_short(value)} where a list of numbers is expected")
     return [float(each) for each in value]
+
+
+def _parts(value: Any, parts: Sequence[str]) -> list[str]:
+    """The parts, trimmed. An empty one at the end is only an end; one before would move every number after it."""
+    found = [part.strip() for part in parts]
+    while found and not found[-1]:
+        found.pop()
+    if "" in found:
+        place = found.index("") + 1
+        raise ValueError(f"has an empty part, number {place} of {len(found)}, in {_short(value)}; fill it in")
+    return found
+
+
+def _split(value: Any, separator: Any) -> list[str]:
+    if str(separator) == "":
+        raise ValueError("is to be split at an empty text; name the separator")
+    return _parts(value, str(value).split(str(separator)))
 
 
 def _short(value: Any) -> str:
@@ -80,14 +101,14 @@ PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "letter": _letter,
     "json": _json,
     "python": _python,
-    "lines": lambda value: [line.strip() for line in str(value).splitlines() if line.strip()],
+    "lines": lambda value: _parts(value, str(value).splitlines()),
     "keys": lambda value: list(value.keys()),
     "values": lambda value: list(value.values()),
     "normalise": _normalise,
     "unit_scale": lambda value: list(unit_scale(_numbers(value))),
 }
 WITH_ARGUMENT: Mapping[str, Callable[[Any, Any], Any]] = {
-    "split": lambda value, separator: [part.strip() for part in str(value).split(str(separator)) if part.strip()],
+    "split": _split,
     "get": _get,
     "map": _map,
     "default": lambda value, other: other if value in (None, "") else value,

@@ -170,6 +170,29 @@ def odd(folder: Path, whole: Path, name: str) -> Path:
     return path
 
 
+# What SQLite would run, under names that pass for its own.
+CODE = {
+    "CREATE TRIGGER sqliteXstat1 AFTER INSERT ON score BEGIN DELETE FROM completion; END": "holds a trigger",
+    "CREATE VIEW more_migrations AS SELECT 1": "holds a view",
+    "CREATE TABLE sqliteXstat4 (x)": "its database has not the tables that mtpa makes",
+    "CREATE VIRTUAL TABLE v USING fts5(x)": "holds a virtual table",
+}
+
+
+def repacked(path: Path, members: dict[str, bytes]) -> Path:
+    """An archive whose manifest is right about every member."""
+    about = json.loads(members[MANIFEST])
+    about["files"] = {
+        name: {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+        for name, content in members.items()
+        if name != MANIFEST
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in {**members, MANIFEST: json.dumps(about).encode()}.items():
+            archive.writestr(name, content)
+    return path
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 async def test_what_is_no_bundle_is_one_sentence(tmp_path: Path) -> None:
     with FakeLLM() as server:
@@ -199,18 +222,25 @@ async def test_what_is_no_bundle_is_one_sentence(tmp_path: Path) -> None:
     for name, said in said_of.items():
         with pytest.raises(InputError, match=said):
             unbundle(tmp_path / f"{name}.zip", tmp_path / "there")
-    connection = open_database(study.database)
-    connection.execute("CREATE TRIGGER t AFTER INSERT ON score BEGIN DELETE FROM completion; END")
-    connection.close()
     with zipfile.ZipFile(whole) as archive:
-        about = json.loads(archive.read(MANIFEST))
-        text = archive.read("mtpa.toml")
-    raw = study.database.read_bytes()
-    about["files"]["results/study.sqlite"] = {"bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
-    with zipfile.ZipFile(tmp_path / "trigger.zip", "w") as archive:
-        for name, content in (("mtpa.toml", text), ("results/study.sqlite", raw), (MANIFEST, json.dumps(about))):
-            archive.writestr(name, content)
-    with pytest.raises(InputError, match="not the tables that mtpa makes"):
-        unbundle(tmp_path / "trigger.zip", tmp_path / "there")
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for sql, said in CODE.items():
+        connection = open_database(study.database)
+        connection.execute(sql)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        packed = repacked(tmp_path / "code.zip", {**members, "results/study.sqlite": study.database.read_bytes()})
+        with pytest.raises(InputError, match=rf"code\.zip: {said}"):
+            unbundle(packed, tmp_path / "there")
+        connection = open_database(study.database)
+        kind, name = sql.removeprefix("CREATE ").removeprefix("VIRTUAL ").split()[:2]
+        connection.execute(f"DROP {kind} {name}")
+        connection.close()
+    more = repacked(tmp_path / "more.zip", {**members, "notes/x.toml": b"a = 1"})
+    with pytest.raises(InputError, match=r"holds 'notes/x\.toml', which its study does not name"):
+        unbundle(more, tmp_path / "there")
+    bomb = repacked(tmp_path / "bomb.zip", {**members, "results/study.sqlite": bytes(200_000_000)})
+    with pytest.raises(InputError, match="packed better than results are"):
+        unbundle(bomb, tmp_path / "there")
     with pytest.raises(InputError, match="is there already"):
         unbundle(whole, tmp_path / "here")

@@ -1,6 +1,7 @@
 """Shards and merging: the parts are the whole, whatever the order, however often, and when killed."""
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -18,6 +19,7 @@ from personas.errors import InputError, MachineError
 from runner.backends.request import Usage, digest
 from runner.engine.prepare import prepared
 from runner.engine.run import run
+from runner.store import foreign
 from runner.store.cache import Completion, Failure, ResultCache, Score, Trial, as_stored
 from runner.store.database import mark_redacted, open_database
 from runner.store.leases import Leases
@@ -208,6 +210,37 @@ def test_what_is_refused(tmp_path: Path) -> None:
         with pytest.raises((InputError, MachineError), match=words):
             merge([good, tmp_path / f"{path}.sqlite"], tmp_path / "into.sqlite")
     assert not (tmp_path / "into.sqlite").exists()
+
+
+CODE = {
+    "CREATE TRIGGER t AFTER UPDATE ON model BEGIN DELETE FROM completion; END": "a trigger",
+    "CREATE VIEW more AS SELECT * FROM score": "a view",
+    "ALTER TABLE text ADD COLUMN twice TEXT AS (text || text)": "computed columns in",
+}
+
+
+@pytest.mark.parametrize("sql", CODE)
+def test_a_source_is_data(tmp_path: Path, sql: str) -> None:
+    good, odd = small(tmp_path / "good.sqlite", range(3)), small(tmp_path / "odd.sqlite", range(3))
+    connection = open_database(odd)
+    connection.execute(sql)
+    connection.close()
+    with pytest.raises(InputError, match=rf"odd\.sqlite: holds {CODE[sql]}"):
+        merge([good, odd], tmp_path / "into.sqlite")
+    assert not (tmp_path / "into.sqlite").exists()
+    os.mkfifo(tmp_path / "pipe.sqlite")
+    with pytest.raises(InputError, match="a pipe, not a file"):
+        merge([good, tmp_path / "pipe.sqlite"], tmp_path / "into.sqlite")
+
+
+def test_a_statement_without_an_end_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(foreign, "_LEAST", 0.2)
+    path = small(tmp_path / "1.sqlite", range(3))
+    connection = open_database(path)
+    endless = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT count(*) FROM n"
+    with pytest.raises(InputError, match="not read after"), foreign.in_time(connection, path):
+        connection.execute(endless)
+    connection.close()
 
 
 def test_a_file_that_a_run_writes_to_is_not_merged_into(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from personas.errors import InputError
 from scoring.answers.items import option_order
 from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import Benchmark
-from scoring.benchmarks.registry import benchmark, registry
+from scoring.benchmarks.registry import benchmark, broken, registry
 
 DOCS = Path(__file__).parents[3] / "docs" / "benchmarks"
 
@@ -40,12 +40,20 @@ def test_a_package_registers_its_benchmark_by_entry_point(installed: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("target", "sentence"), [("capitals:Absent", "cannot be loaded"), ("pathlib:Path", "is no Benchmark")]
+    ("entry", "sentence"),
+    [
+        ("capitals = capitals:Absent", "cannot be loaded"),
+        ("capitals = pathlib:Path", "is no Benchmark"),
+        ("capitals = sys:exit", "cannot be loaded: SystemExit"),
+        ("cities = capitals:Capitals", "calls itself 'capitals'"),
+    ],
 )
-def test_a_broken_entry_point_is_named(installed: Path, target: str, sentence: str) -> None:
-    (installed / "entry_points.txt").write_text(f"[mtpa.benchmarks]\ncapitals = {target}\n")
-    with pytest.raises(InputError, match=f"benchmark 'capitals' .*{sentence}"):
-        registry()
+def test_a_broken_entry_point_is_named_and_stops_no_other(installed: Path, entry: str, sentence: str) -> None:
+    (installed / "entry_points.txt").write_text(f"[mtpa.benchmarks]\n{entry}\n")
+    name = entry.partition(" ")[0]
+    assert "bbq" in registry() and name not in registry() and list(broken()) == [name]
+    with pytest.raises(InputError, match=f"benchmark '{name}' .*{sentence}"):
+        benchmark(name)
 
 
 def test_the_projects_own_benchmarks_are_all_there_and_whole() -> None:

@@ -7,7 +7,6 @@ import math
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow
 import pyarrow.parquet
 import pytest
@@ -16,7 +15,6 @@ from scipy.stats import wasserstein_distance
 
 from personas.errors import InputError
 from scoring.answers.items import Item
-from scoring.answers.metrics import pooled_similarity
 from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import Benchmark, Judged, JudgeQuestion
 from scoring.benchmarks.files.benchmark import DeclaredBenchmark, benchmark_from_file
@@ -59,17 +57,10 @@ def test_opinionqa_is_one_minus_the_wasserstein_distance_without_refusals() -> N
     assert distance == pytest.approx(cumulative)
 
 
-def test_letters_alone_are_pooled_into_a_distribution() -> None:
+def test_one_letter_is_no_distribution() -> None:
     found, items = worked("opinionqa")
     alone = found.score(items[0], range(5), Response(text="A"), None)
-    human = [0.1, 0.5, 0.3, 0.1]
-    places = [3, 2, 1, 0]
-    assert isinstance(alone, Outcome)
-    assert alone.value == pytest.approx(1 - wasserstein_distance([3], places, [1], human) / 3)
-    frame = pd.DataFrame({"item_id": items[0].id, "chosen": [0, 1, 1, 2, None, 4]})
-    pooled = pooled_similarity(frame, {item.id: item for item in items})
-    expected = 1 - wasserstein_distance(places, places, [1, 2, 1, 0], human) / 3
-    assert pooled.to_dict() == {items[0].id: pytest.approx(expected)}
+    assert alone == Outcome("ok", 0, None, None)
 
 
 def test_localvaluebench_is_graded_by_a_judge() -> None:
@@ -132,7 +123,8 @@ def test_every_format_gives_the_same_items(tmp_path: Path, kind: str) -> None:
     [
         ({"gold": "C"}, r"rows\.jsonl, line 2: a record that has the answer 2, which is none of its 2 choices"),
         ({"gold": ""}, r"line 2: a record that has '' where a letter is expected"),
-        ({"a": ""}, r"line 2: a record that has 1 options"),
+        ({"a": ""}, r"line 2: a record that has an empty part, number 1 of 2, in ';nein'"),
+        ({"b": ";"}, r"line 2: a record that has 1 options"),
         ({"id": "x"}, r"line 2: a record that has the id 'mine/letter/x', which an earlier one has"),
     ],
 )
@@ -174,6 +166,13 @@ def test_a_wrong_record_is_named_by_file_and_line(tmp_path: Path, row: dict[str,
         ("[fields]", '[scoring]\nkind = "rubric"\n[fields]', "go together"),
         ('path = "{file}"', 'path = "{file}", split = "train"', "no file is of the split 'test'"),
         ("[fields]", "[fields", "not TOML"),
+        ("[fields]", "x = " + "[" * 5000 + "\n[fields]", "not TOML .nested more than 64 deep"),
+        (
+            "[fields]",
+            "[meta]\ngroup = 'a'\n[fields]",
+            "'group' is a column of the score table already",
+        ),
+        ("[fields]", "[meta]\nreligion = 'a'\n[fields]", "'religion' is a trait of the personas already"),
     ],
 )
 def test_a_wrong_description_is_refused_with_file_and_key(tmp_path: Path, old: str, new: str, sentence: str) -> None:
@@ -189,8 +188,9 @@ def test_a_wrong_description_is_refused_with_file_and_key(tmp_path: Path, old: s
     ("name", "content", "sentence"),
     [
         ("rows.jsonl", '{"q": 1}\n{"q":', r"line 2: not JSON"),
-        ("rows.jsonl", "[1]", r"line 1: not a JSON object"),
-        ("rows.json", "{}", "not a list of JSON objects"),
+        ("rows.jsonl", '{"q": 1}\n3', r"line 2: not a JSON object"),
+        ("rows.jsonl", "[1]", "not a list of JSON objects"),
+        ("rows.json", '{"data": [{"q": 1}, {"q": 2}]}', "line 1: one object with the list 'data' in it"),
         ("rows.json", "[" * 100_000, "not JSON"),
         ("rows.csv", "a,b\n1,2,3\n", "line 2: has not as many fields as the header"),
         ("rows.csv", 'a,b\n"1,2\n', "not CSV"),

@@ -2,14 +2,16 @@
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pyarrow
 import pyarrow.parquet
 import pytest
+import yaml
 
 from personas.errors import InputError
-from scoring.answers.items import INSTRUCTION, Item, continuations, option_order, question_text
+from scoring.answers.items import INSTRUCTION, Item, continuations, option_order, question_text, rotations
 from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.files.benchmark import LmEvalBenchmark, benchmark_from_file
 
@@ -119,6 +121,63 @@ def test_a_question_that_lists_its_options_is_not_lettered_again(lm_eval_tasks: 
     assert lettered.shuffle and question_text(lettered, (1, 0)) == f"Question: Why?\nA. blue\nB. red\n{INSTRUCTION}"
 
 
+LABELS = {
+    "labels": ('["A", "B", "C"]', "{{q}}\\nA. {{c[0]}}\\nB. {{c[1]}}\\nC. {{c[2]}}\\nAnswer:"),
+    "backwards": ('[" (C)", " (B)", " (A)"]', "{{q}}\\n (A) {{c[0]}}\\n (B) {{c[1]}}\\n (C) {{c[2]}}"),
+    "texts, listed": ("c", "{{q}}\\na) {{c[2]}}\\nb) {{c[0]}}\\nc) {{c[1]}}"),
+    "texts": ("c", "{{q}}\\nAnswer:"),
+}
+
+
+@pytest.mark.parametrize("case", LABELS)
+def test_who_knows_the_answer_is_right_in_every_rotation(tmp_path: Path, case: str) -> None:
+    choices, text = LABELS[case]
+    head = "task: t\ntest_split: test\noutput_type: multiple_choice\n"
+    (tmp_path / "t.yaml").write_text(f'{head}doc_to_text: "{text}"\ndoc_to_choice: {choices}\ndoc_to_target: a\n')
+    rows = [{"q": f"Is it {number}?", "c": ["red", "blue", "green"], "a": number % 3} for number in range(9)]
+    (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    benchmark = benchmark_from_file(tmp_path / "t.yaml")
+    for row, item in zip(rows, items(benchmark, tmp_path, "letter"), strict=True):
+        # What the answer is called: in the labels' own words where the options are labels, else by its text.
+        right = yaml.safe_load(choices)[row["a"]].strip(" ()") if choices != "c" else ""
+        for rotation in range(rotations(item, 3)):
+            order = option_order(item, rotation)
+            lines = question_text(item, order).splitlines()
+            letters = [line.strip(" (")[0] for line in lines if re.search(rf"\b{row['c'][row['a']]}$", line)]
+            letter = right or letters[0].upper()
+            assert right or len(letters) == 1
+            assert benchmark.score(item, order, Response(text=letter), None).value == 1.0
+        assert item.shuffle == (case == "texts")
+
+
+def test_python_that_no_item_needs_is_of_no_account(tmp_path: Path) -> None:
+    (tmp_path / "base").write_text("doc_to_text: !function utils.text\nprocess_docs: !function utils.docs\n")
+    more = "include: base\nprocess_docs: null\nmetric_list:\n  - metric: !function utils.metric\n"
+    (tmp_path / "task.yaml").write_text(TASK + more)
+    (tmp_path / "test.jsonl").write_text(json.dumps({"q": "?", "c": ["x", "y"], "a": 1}))
+    (item,) = items(benchmark_from_file(tmp_path / "task.yaml"), tmp_path, "loglik")
+    assert item.weights == (0.0, 1.0)
+    (tmp_path / "task.yaml").write_text(TASK + "include: base\n")
+    with pytest.raises(InputError, match=r"base: process_docs calls the Python function 'utils\.docs' at line 2"):
+        benchmark_from_file(tmp_path / "task.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("test.csv", "q,c,a\n?,0,0\n?,0,1\n"),
+        ("test.csv", "q,c,a\n?,0,0.0\n?,0,1.0\n"),
+        ("test.jsonl", '\ufeff{"q": "?", "a": 0.0}\n{"q": "?", "a": "1.0"}'),
+        ("test.json", '{"q": "?", "a": "no"}\n{"q": "?", "a": true}'),
+    ],
+)
+def test_a_gold_option_in_every_spelling(tmp_path: Path, name: str, content: str) -> None:
+    (tmp_path / "task.yaml").write_text(TASK.replace("doc_to_choice: c", 'doc_to_choice: ["no", "yes"]'))
+    (tmp_path / name).write_text(content)
+    found = items(benchmark_from_file(tmp_path / "task.yaml"), tmp_path, "letter")
+    assert [item.weights for item in found] == [(1.0, 0.0), (0.0, 1.0)]
+
+
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [
@@ -162,6 +221,13 @@ TASK = "task: t\noutput_type: multiple_choice\ntest_split: test\ndoc_to_text: q\
         (TASK + "include: task.yaml\n", {}, "include each other in a circle"),
         ("- 1\n", {}, "not a YAML task file"),
         ("a: !!python/object/apply:os.system [id]\n", {}, "not a YAML task file"),
+        ("a: &a [x]\nb: &b [" + "*a," * 400 + "]\nc: [" + "*b," * 400 + "]\n", {}, "aliases are written out"),
+        ("a: &a [*a]\n", {}, "an alias stands inside of its own anchor"),
+        ("a: " + "[" * 99 + "\n", {}, "nested more than 64 deep"),
+        ("a: " + "1:" * 99 + "1\n", {}, "a number of 199 characters"),
+        ("a: !!bool maybe\n", {}, "a value does not fit its type"),
+        (TASK.replace("doc_to_text: q", "doc_to_text: [q]"), {}, "doc_to_text is .*fix it"),
+        (TASK + "include: /dev/zero\n", {}, "a device, not a file"),
     ],
 )
 def test_a_wrong_task_or_row_is_named(tmp_path: Path, task: str, row: dict[str, object], sentence: str) -> None:

@@ -1,0 +1,243 @@
+"""What comes in from outside is bounded before it is used: how large a file, how deep a value, how much a zip holds.
+
+Every reader of a file that somebody else may have written goes through here. A refusal of a file is an InputError that
+names it; of a text that is parsed, a ValueError in a clause, so that its reader can name the line.
+"""
+
+import json
+import re
+import stat
+import tomllib
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import pyarrow.parquet as pq
+import yaml
+
+from personas.errors import InputError
+
+DESCRIPTION = 1_000_000  # bytes of a file that a person writes: a study, a survey, a benchmark
+DATA = 20_000_000_000  # bytes of a data file that is read in pieces
+WHOLE = 250_000_000  # bytes of a data file that has to be read as a whole
+UNPACKED = 2_000_000_000  # bytes that the members of an archive may hold
+LINE = 16_000_000  # characters
+DEPTH = 64
+NODES = 100_000  # of a YAML file, its aliases written out
+CELLS = 100_000_000  # of a sheet
+COLUMNS = 20_000
+MEMBERS = 2_000
+_PLAUSIBLE = 200  # times smaller than its content: what a table of equal cells packs to
+_SMALL = 100_000_000  # bytes that may be packed however well
+_LARGEST_INTEGER = 2**63
+_LONGEST_NUMBER = 40
+# What may hold dots in a TOML text that part no key: strings and comments. Every alternative takes all it can, so that
+# the time is that of the text's length, also where a string has no end.
+_TOML_TEXT = re.compile(
+    r'"""(?:\\.|[^\\])*?(?:"""|\\?\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:\\.|[^"\\\n])*+"?|\'[^\'\n]*+\'?|#[^\n]*+', re.S
+)
+_KEY = re.compile(r"[ \t]*+[\w-]++[ \t]*+")
+_SUSPECT = re.compile(r"\\u[dD][89a-fA-F]|[0-9]{19}")  # half of a surrogate pair, or an integer of more than 63 bits
+
+
+def check_file(path: Path, most: int = DATA) -> None:
+    """Raises InputError for a path that is no regular file (a folder, a device, a pipe), or one of over `most` bytes.
+
+    A file that is absent or out of reach is left to whoever opens it.
+    """
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return
+    if not stat.S_ISREG(found.st_mode):
+        kinds = {stat.S_ISDIR: "a folder", stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket"}
+        kind = next((name for test, name in kinds.items() if test(found.st_mode)), "a device")
+        raise InputError(f"{path}: {kind}, not a file; name a regular file")
+    if found.st_size > most:
+        raise InputError(
+            f"{path}: {_megabytes(found.st_size)}, and at most {_megabytes(most)} are read; split the file"
+        )
+
+
+def read_text(path: Path, most: int = DESCRIPTION) -> str:
+    """The UTF-8 text of a regular file. Raises InputError as `check_file` does; OSError, UnicodeDecodeError."""
+    check_file(path, most)
+    with path.open(encoding="utf-8") as file:
+        return file.read(most + 1)
+
+
+def lines(file: IO[str], most: int = LINE) -> Iterator[str]:
+    """The lines of a text file. Raises ValueError at one that is longer than `most` characters."""
+    while line := file.readline(most + 1):
+        if len(line) > most:
+            raise ValueError(f"has a line of more than {most:,} characters")
+        yield line
+
+
+def parse_toml(text: str) -> dict[str, Any]:
+    """The tables of a TOML text. Raises ValueError for one that is wrong, too deep, or holds a number too large."""
+    _check_dotted_keys(text)
+    try:
+        tables = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(f"nested more than {DEPTH} deep") from None
+    check_value(tables)
+    return tables
+
+
+def _check_dotted_keys(text: str) -> None:
+    """Raises ValueError for a key of too many parts, for which tomllib takes the square of its length."""
+    run = 0
+    for part in _TOML_TEXT.sub("q", text).split("."):
+        run = run + 1 if _KEY.fullmatch(part) else 0
+        if run > DEPTH:
+            raise ValueError(f"a key of more than {DEPTH} parts")
+
+
+def parse_json(text: str) -> Any:
+    """The value of a JSON text. Raises ValueError for one that is wrong, too deep, or holds what `check_value`
+    refuses."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError(f"nested more than {DEPTH} deep") from None
+    if _SUSPECT.search(text) or text.count("[") + text.count("{") > DEPTH:
+        check_value(value)
+    return value
+
+
+def parse_yaml(text: str, loader: "Callable[[str], BoundedYaml]") -> Any:
+    """The value of a YAML text. Raises ValueError for one that is wrong, too deep, or too large once its aliases are
+    written out."""
+    made = None
+    try:
+        made = loader(text)
+        value = made.get_single_data()
+    except yaml.YAMLError as error:
+        raise ValueError(" ".join(str(error).split())[:200]) from None
+    except (AttributeError, KeyError, OverflowError, TypeError, RecursionError) as error:
+        # A tag that its text does not fit: !!bool maybe, !!timestamp x, "\UFFFFFFFF".
+        raise ValueError(f"a value does not fit its type ({type(error).__name__})") from None
+    finally:
+        if made:
+            made.dispose()
+    check_value(value)
+    return value
+
+
+class BoundedYaml(yaml.SafeLoader):
+    """YAML's safe subset, with a bound on depth and on the number of nodes, an alias counting as all that it stands
+    for: ten anchors of ten aliases each are ten thousand million."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self._depth = self._nodes = 0
+        self._sizes: dict[int, int] = {}
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """The next node, counted."""
+        alias = self.check_event(yaml.AliasEvent)
+        before, self._depth = self._nodes, self._depth + 1
+        if self._depth > DEPTH:
+            raise ValueError(f"nested more than {DEPTH} deep")
+        node = super().compose_node(parent, index)
+        if alias and id(node) not in self._sizes:
+            raise ValueError("an alias stands inside of its own anchor")
+        self._nodes += self._sizes[id(node)] if alias else 1
+        if self._nodes > NODES:
+            raise ValueError(f"more than {NODES:,} values once its aliases are written out")
+        self._depth -= 1
+        self._sizes[id(node)] = self._sizes[id(node)] if alias else self._nodes - before
+        return node
+
+    def number(self, node: yaml.ScalarNode) -> Any:
+        """A number of a plausible length: one of a million digits would take hours."""
+        if len(node.value) > _LONGEST_NUMBER:
+            raise ValueError(f"a number of {len(node.value):,} characters")
+        make = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
+        return make(node)
+
+
+for _tag in ("int", "float"):
+    BoundedYaml.add_constructor(f"tag:yaml.org,2002:{_tag}", BoundedYaml.number)
+
+
+def check_value(value: Any) -> None:
+    """Raises ValueError for a value nested more than `DEPTH` deep, an integer of more than 64 bits, or a text with
+    half of a surrogate pair, which no encoding can write."""
+    level, depth = [value], 0
+    while level:
+        if depth > DEPTH:
+            raise ValueError(f"nested more than {DEPTH} deep")
+        below: list[Any] = []
+        for each in level:
+            if isinstance(each, str):
+                check_text(each)
+            elif isinstance(each, int):
+                if not -_LARGEST_INTEGER <= each < _LARGEST_INTEGER:
+                    raise ValueError("an integer of more than 64 bits")
+            elif isinstance(each, Mapping):
+                below += each.keys()
+                below += each.values()
+            elif isinstance(each, list | tuple):
+                below += each
+        level, depth = below, depth + 1
+
+
+def check_text(text: str) -> None:
+    """Raises ValueError for a text with half of a surrogate pair."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("holds half of a surrogate pair, which is no character") from None
+
+
+def check_archive(path: Path, most: int = UNPACKED) -> None:
+    """Raises InputError for a zip that would unpack to more than `most` bytes, far better packed than a table is, or
+    of more members than one has; BadZipFile for what is no zip. Python unpacks no more of a member than it declares.
+    """
+    check_file(path)
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        packed, size = path.stat().st_size, sum(entry.file_size for entry in entries)
+    if len(entries) > MEMBERS or size > most or size > max(_SMALL, _PLAUSIBLE * packed):
+        raise InputError(
+            f"{path}: {_megabytes(packed)} that would unpack to {_megabytes(size)} in {len(entries):,} members; "
+            "that is no file of this kind: save it again"
+        )
+
+
+def open_parquet(path: Path, most: int = CELLS) -> pq.ParquetFile:
+    """A Parquet file, opened. Raises InputError for one that declares more cells than are read, or nests deeper;
+    ArrowException for what is no Parquet file.
+
+    A run of equal values takes a few bytes however long it is: what counts is what the file declares.
+    """
+    check_file(path)
+    file = pq.ParquetFile(path)
+    about = file.metadata
+    groups = [about.row_group(number) for number in range(about.num_row_groups)]
+    size, packed = sum(group.total_byte_size for group in groups), path.stat().st_size
+    deep = max((column.path.count(".") for column in map(about.schema.column, range(about.num_columns))), default=0)
+    if size > max(_SMALL, _PLAUSIBLE * packed) or deep > DEPTH:
+        raise InputError(f"{path}: {_megabytes(packed)} that would unpack to {_megabytes(size)}; save it again")
+    check_cells(path, about.num_rows, about.num_columns, most)
+    return file
+
+
+def check_width(path: Path, columns: int) -> None:
+    """Raises InputError for a table of more columns than any has."""
+    if columns > COLUMNS:
+        raise InputError(f"{path}: {columns:,} columns, and at most {COLUMNS:,} are read; leave some out")
+
+
+def check_cells(path: Path, rows: int, columns: int, most: int = CELLS) -> None:
+    """Raises InputError for a table that declares more cells than are read."""
+    check_width(path, columns)
+    if rows * columns > most:
+        raise InputError(f"{path}: declares {rows:,} rows of {columns:,} columns, more than are read; split the file")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.1f} MB"
