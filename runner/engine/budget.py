@@ -13,6 +13,7 @@ from runner.store.database import when_free
 from runner.store.ledger import room_left
 
 BLOCK_REQUESTS = 32
+BLOCK_SHARE = 8  # of what is in flight, a block is one in so many: it is held for good where the process is killed
 
 
 class BudgetReached(Exception):
@@ -31,9 +32,8 @@ class Budget:
         self._held = 0  # reserved in the file
         self._outstanding = 0  # of it, promised to requests in flight
         self._settled = asyncio.Event()
-        if self.capped:
-            columns = "process, model, reserved_micro_usd, settled_micro_usd"
-            cache.connection.execute(f"INSERT INTO spend ({columns}) VALUES (?, ?, 0, 0)", self._row)
+        columns = "process, model, reserved_micro_usd, settled_micro_usd"  # also without a cap: a later one counts it
+        cache.connection.execute(f"INSERT INTO spend ({columns}) VALUES (?, ?, 0, 0)", self._row)
 
     @property
     def capped(self) -> bool:
@@ -56,14 +56,14 @@ class Budget:
     def settle(self, reserved: int, actual: int) -> None:
         """Replace a reservation by what it came to: 0 where the request never cost anything."""
         self._outstanding -= reserved
-        if self.capped:
-            self._held -= actual
+        if actual:
             sql = (
                 "UPDATE spend SET reserved_micro_usd = reserved_micro_usd - ?, "
                 "settled_micro_usd = settled_micro_usd + ? WHERE process = ? AND model = ?"
             )
-            if actual:
-                self._cache.execute(sql, (actual, actual, *self._row))
+            self._cache.execute(sql, (actual if self.capped else 0, actual, *self._row))
+        if self.capped:
+            self._held -= actual
             self._settled.set()
 
     def close(self) -> None:
@@ -80,7 +80,7 @@ class Budget:
         try:
             room = room_left(connection, self._row[1], *self._caps)
             short = amount - (self._held - self._outstanding)
-            block = min(room, max(short, amount * BLOCK_REQUESTS))
+            block = min(room, max(short, min(amount * BLOCK_REQUESTS, self._outstanding // BLOCK_SHARE)))
             if block >= short:
                 sql = "UPDATE spend SET reserved_micro_usd = reserved_micro_usd + ? WHERE process = ? AND model = ?"
                 connection.execute(sql, (block, *self._row))

@@ -57,7 +57,7 @@ class ModelRun(Recorder):
     def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
         super().__init__(context, model, judges)
         section = model.section
-        self._gate = Gate(section.concurrency)
+        self._gate = Gate(context.slots.get(section.name, section.concurrency))
         self._rates = Rates(section.requests_per_minute, section.tokens_per_minute)
         self._breaker = Breaker(self._gate)
         self._backend = context.make_backend(section, model.identity, self._rates.learn)

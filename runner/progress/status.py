@@ -10,6 +10,9 @@ from typing import Any
 from runner.engine.state import Caching, caching, counted
 from runner.store.completeness import of_last_run
 from runner.store.database import database_errors, file_size, open_database
+from runner.store.ledger import accepted
+
+FEWEST = 1000  # scores, under which what they take says nothing on a million
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,7 @@ class Status:
     bytes: int = 0
     jobs: list[str] = field(default_factory=list)
     caching: Caching = field(default_factory=Caching)
+    accepted: list[str] = field(default_factory=list)
     incomplete: str = ""
 
     @property
@@ -66,7 +70,7 @@ class Status:
     def lines(self) -> list[str]:
         """The account in words."""
         size = f"{self.bytes / 1e6:,.1f} MB on the disk"
-        if self.scores:
+        if self.scores >= FEWEST:
             size += f", {self.bytes / self.scores:,.0f} MB a million trials"
         found = [self.incomplete] if self.incomplete else []
         found += [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
@@ -87,6 +91,7 @@ class Status:
             held = f", ${self.reserved_micro_usd / 1e6:.4f} held for requests whose cost is not known"
             spent = max(self.settled_micro_usd, self.beat.get("micro_usd", 0))
             found.append(f"${spent / 1e6:.4f} spent{held if self.reserved_micro_usd else ''}")
+        found += self.accepted
         if cached := self.caching.sentence():
             found.append(cached)
         found += self.jobs
@@ -106,6 +111,7 @@ def read_status(path: Path) -> Status:
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
+        found = replace(found, accepted=accepted(connection))
         connection.close()
     return replace(found, incomplete=of_last_run(path).sentence)
 
