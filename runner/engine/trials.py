@@ -55,6 +55,8 @@ class Question:
 
     def is_for(self, persona: Persona | None) -> bool:
         """Whether it can be asked of this persona: a hidden trait's gold answer is the persona's own."""
+        if self.item.baseline_only:
+            return persona is None
         trait = self.item.target_trait
         return trait is None or (persona is not None and trait in persona.answers)
 
