@@ -285,6 +285,7 @@ class TargetSection(Section):
 class ReportSection(Section):
     """[report]: which subgroups are told apart, and how people are weighted.
 
+    `adjust` says over which gaps p-values are adjusted: those of a "family" (model, benchmark, attribute), or "all".
     `population` gives adults by ISO 3166-1 alpha-3 country; weights = "population" needs it.
     """
 
@@ -293,6 +294,7 @@ class ReportSection(Section):
     weights: Literal["none", "survey", "population"] = "none"
     population: dict[str, float] = {}
     min_n: int = Field(20, ge=2)
+    adjust: Literal["family", "all"] = "family"
 
     @property
     def attributes(self) -> tuple[str, ...]:
