@@ -28,6 +28,8 @@ from runner.engine.run import run
 from runner.engine.state import State
 from runner.study.sections import ModelSection
 
+pytestmark = pytest.mark.slow
+
 LOCAL = {"name": "small", "backend": "local", "id": "smollm2-135m-instruct", "dtype": "float32"}
 
 

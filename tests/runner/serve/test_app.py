@@ -19,6 +19,8 @@ from runner.serve.generation import ends  # noqa: E402
 from runner.serve.model import ServedModel  # noqa: E402
 from runner.serve.token_budget import TokenBudget  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 CAPITAL = [{"role": "user", "content": "What is the capital of France?"}]
 
 
