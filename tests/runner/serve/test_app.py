@@ -12,11 +12,14 @@ torch = pytest.importorskip("torch")
 
 from aiohttp.test_utils import TestServer  # noqa: E402
 from openai import AsyncOpenAI, BadRequestError  # noqa: E402
+from waiting import until  # noqa: E402
 
 from runner.serve.app import application  # noqa: E402
 from runner.serve.generation import ends  # noqa: E402
 from runner.serve.model import ServedModel  # noqa: E402
 from runner.serve.token_budget import TokenBudget  # noqa: E402
+
+pytestmark = pytest.mark.slow
 
 CAPITAL = [{"role": "user", "content": "What is the capital of France?"}]
 
@@ -163,18 +166,23 @@ async def test_numbers_that_overflow_are_no_answer(
 async def test_who_leaves_ends_what_is_written_for_them(
     server: TestServer, smollm: ServedModel, request: pytest.FixtureRequest
 ) -> None:
+    passes: list[None] = []
+
     def never_ends(module: Any, given: Any, logits: torch.Tensor) -> torch.Tensor:
+        passes.append(None)
         return logits.index_fill(-1, torch.tensor(sorted(ends(smollm.model, smollm.tokenizer))), -1e4)
 
     hook = smollm.model.lm_head.register_forward_hook(never_ends)
     request.addfinalizer(hook.remove)
     long = {"messages": CAPITAL, "max_tokens": 4000}
     async with aiohttp.ClientSession(base_url=server.make_url("/")) as session:
-        with pytest.raises(TimeoutError):
-            await session.post("/v1/chat/completions", json=long, timeout=aiohttp.ClientTimeout(1.0))
+        leaving = asyncio.create_task(session.post("/v1/chat/completions", json=long))
+        await until(lambda: len(passes) > 2)
+        leaving.cancel()
         short = {"messages": CAPITAL, "choices": ["A", "B"]}
-        async with session.post("/v1/choices", json=short, timeout=aiohttp.ClientTimeout(40.0)) as reply:
+        async with session.post("/v1/choices", json=short) as reply:
             assert reply.status == 200
+    assert len(passes) < 4000
 
 
 async def test_the_sdk_sees_the_sentence(client: AsyncOpenAI) -> None:
