@@ -8,11 +8,11 @@ from typing import Any
 
 import aiohttp
 
-from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
+from runner.backends.errors import BackendError, BadRequest, Transient
+from runner.backends.replies.refusals import refusal
 
 MAX_BODY = 4_000_000
-RETRIED = frozenset({408, 409, 425, 429})
-UNMENDABLE = ("insufficient_quota", "unsupported_parameter", "unsupported_value", "model_not_found", "API_KEY_INVALID")
+END_OF_STREAM = b"[DONE]"
 
 
 async def post_json(
@@ -28,8 +28,8 @@ async def post_json(
                 raise failure(response.status, response.headers, body)
     except aiohttp.ClientConnectorError as error:
         raise Transient("connection", f"{url}: {error.strerror}") from None
-    except TimeoutError:
-        raise Transient("timeout", f"{url}: no answer in time", charged=True) from None
+    except TimeoutError as error:
+        raise Transient("timeout", f"{url}: no answer in time", charged=was_sent(error)) from None
     except (aiohttp.ClientError, OSError) as error:
         raise Transient("connection", f"{url}: {type(error).__name__}: {error}", charged=True) from None
     return json_object(url, body)
@@ -57,21 +57,38 @@ def json_object(url: str, body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except ValueError:
-        raise Transient("not JSON", f"{url}: 200, but not JSON: {_excerpt(body)}", charged=True) from None
+        try:
+            value = json.loads(_without_stream_marks(body))
+        except ValueError:
+            raise Transient("not JSON", f"{url}: 200, but not JSON: {_excerpt(body)}", charged=True) from None
     if not isinstance(value, dict):
         raise Transient("not JSON", f"{url}: 200, but not a JSON object: {_excerpt(body)}", charged=True)
     return value
 
 
+def was_sent(error: BaseException) -> bool:
+    """Whether a request may have reached the server before this error, which may stand for another: what was sent
+    may cost what an answer costs. The names of an SDK's errors do not tell: a reset may be called a time-out there."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+            return False
+        cause = cause.__cause__ or cause.__context__
+    return True
+
+
+def _without_stream_marks(body: bytes) -> bytes:
+    """A body without the marks of an event stream, which some servers put around an answer that is none."""
+    lines = (line.removeprefix(b"data:").strip() for line in body.splitlines() if not line.startswith(b":"))
+    return b"\n".join(line for line in lines if line != END_OF_STREAM)
+
+
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> BackendError:
-    """The error that an HTTP status means."""
-    excerpt = _excerpt(body)
-    message = f"HTTP {status}: {excerpt}"
-    if status in (401, 403, 404) or any(word in excerpt for word in UNMENDABLE):
-        return ModelUnavailable(str(status), message)
-    if status in RETRIED or status >= 500:
-        return Transient(str(status), message, retry_after=retry_after(headers.get("Retry-After")))
-    return BadRequest(str(status), message)
+    """The error that an HTTP status means, with the delay that the server asks for."""
+    found = refusal(status, headers, body)
+    if isinstance(found, Transient):
+        found.retry_after = retry_after(headers.get("Retry-After"))
+    return found
 
 
 def retry_after(value: str | None) -> float | None:

@@ -104,7 +104,7 @@ class LocalBackend:
         numbers = tuple(body["logprobs"])
         letters = request.kind == "letters"
         response = Response(letter_logprobs=numbers) if letters else Response(logliks=numbers)
-        usage = Usage(prompt_tokens=int(body["usage"]["prompt_tokens"]), latency_ms=latency_ms)
+        usage = Usage(int(body["usage"]["prompt_tokens"]), 0, latency_ms=latency_ms)
         return Answer(response, usage, self._identity.model)
 
     async def running(self) -> aiohttp.ClientSession:

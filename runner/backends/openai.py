@@ -7,7 +7,7 @@ import openai
 from runner.backends.base import Answer, Learn, api_key
 from runner.backends.chat_completions import body, read
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import failure, json_object, retry_after
+from runner.backends.http import failure, json_object, retry_after, was_sent
 from runner.backends.request import Request
 from runner.study.sections import ModelSection
 
@@ -64,4 +64,4 @@ def as_backend_error(error: openai.APIError) -> BackendError:
             found.retry_after = retry_after(error.response.headers.get("retry-after"))
         return found
     kind = "timeout" if isinstance(error, openai.APITimeoutError) else "connection"
-    return Transient(kind, f"{type(error).__name__}: {error.message}", charged=True)
+    return Transient(kind, f"{type(error).__name__}: {error.message}", charged=was_sent(error))

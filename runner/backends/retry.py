@@ -8,7 +8,6 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_exception_type,
-    stop_after_attempt,
     wait_random_exponential,
 )
 
@@ -28,16 +27,24 @@ def _wait(state: RetryCallState) -> float:
     return _full_jitter(state)
 
 
+def _stop(state: RetryCallState) -> bool:
+    """After eight attempts, or as many as the last failure is worth."""
+    error = state.outcome.exception() if state.outcome else None
+    tries = error.tries if isinstance(error, Transient) else None
+    return state.attempt_number >= min(ATTEMPTS, tries or ATTEMPTS)
+
+
 async def retrying(
     first: Transient,
     again: Callable[[], Awaitable[T]],
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
-    """The result of the first further attempt that is not `Transient`, or the last error after eight in all."""
+    """The result of the first further attempt that is not `Transient`, or the last error after as many as are worth
+    it, eight at most."""
     attempts = AsyncRetrying(
         retry=retry_if_exception_type(Transient),
         wait=_wait,
-        stop=stop_after_attempt(ATTEMPTS),
+        stop=_stop,
         sleep=sleep,
         reraise=True,
     )

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from runner.backends.base import Batching, Remarking, combined
-from runner.backends.catalogue.prices import cost, worst_cost, worst_prompt_tokens
-from runner.backends.errors import BackendError, ModelUnavailable, Transient
-from runner.backends.request import Request
+from runner.backends.catalogue.prices import worst_cost, worst_prompt_tokens
+from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUnavailable, PromptRefused, Transient
+from runner.backends.request import Request, Usage
 from runner.backends.retry import retrying
-from runner.engine.budget import Budget, BudgetReached
+from runner.engine.budget import Budget, BudgetReached, Charge, Reservation, charge
 from runner.engine.context import Context
-from runner.engine.limits import Breaker, Gate, Rates
+from runner.engine.limits import FIRST_SLOTS, Breaker, Gate, Rates, Refusals
 from runner.engine.pilot import REQUESTS, verdict
-from runner.engine.recorder import Judge, Recorder
+from runner.engine.recorder import Judge, Recorder, declined
 from runner.engine.trials import Asked, AskedModel, blocks
 
 POLL_SECONDS = 0.5
@@ -58,9 +58,10 @@ class ModelRun(Recorder):
     def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
         super().__init__(context, model, judges)
         section = model.section
-        self._gate = Gate(section.concurrency)
+        self._gate = Gate(section.concurrency, None if section.backend == "local" else FIRST_SLOTS)
         self._rates = Rates(section.requests_per_minute, section.tokens_per_minute)
         self._breaker = Breaker(self._gate)
+        self._refusals = Refusals(answered=not self._is_new())
         self._backend = context.make_backend(section, model.identity, self._rates.learn)
         self._budget = Budget(context.cache, context.process, model.id, context.study_cap, section.cap)
         self._deferred: list[Asked] = []
@@ -98,6 +99,7 @@ class ModelRun(Recorder):
             await self._settle()
             await self._note_exactness()
         finally:
+            self._remark_on_ends()
             letting_go.cancel()
             for task in (*self._workers, *(flight.retry for flight in self._flights.values() if flight.retry)):
                 task.cancel()
@@ -232,36 +234,46 @@ class ModelRun(Recorder):
         self._state.in_flight += 1
         flight.attempts += 1
         try:
-            answer = await self._backend.answer(request)
+            answer = self._ends.admit(await self._backend.answer(request), isinstance(flight.failure, BrokenOff))
+        except PromptRefused as error:
+            answer = declined(error)
         except BackendError as error:
-            self._budget.settle(reserved, reserved if error.charged else 0)
-            self._count_failure(error)
+            self._settle_costs(request, reserved, error.usage, error.charged)
+            self._count_failure(error, flight.first.persona_text)
             raise
         finally:
             self._state.in_flight -= 1
             self._gate.leave()
         self._gate.grow()
         self._breaker.succeeded()
-        price = cost(self._price, answer.usage)
-        self._state.micro_usd += price
-        self._budget.settle(reserved, price)
+        self._refusals.answered()
+        price = self._settle_costs(request, reserved, answer.usage)
         self._store(flight.key, self._texts(flight.first), flight.waiting, answer, price)
         self._land(flight)
 
-    async def _admit(self, request: Request) -> int:
+    def _settle_costs(
+        self, request: Request, reserved: Reservation, usage: Usage | None, charged: bool = True
+    ) -> Charge:
+        """Book what an attempt cost, if it was `charged`: what was used, else what was reserved."""
+        unknown = charged and not (usage and usage.known)
+        worst = reserved.amount or (self._worst(request) if unknown else 0)
+        price = charge(self._price, usage, worst) if charged else Charge()
+        self._state.spend(*price)
+        self._budget.settle(reserved, price)
+        return price
+
+    async def _admit(self, request: Request) -> Reservation:
         """Wait until the limits and the budget allow a request; what was reserved for it. Raises Stopped."""
-        worker, reserved = asyncio.current_task(), 0
+        worker, reserved = asyncio.current_task(), Reservation()
         self._admitting.add(worker)
         try:
             if self._rates.limited:
                 await self._rates.admit(worst_prompt_tokens(request) // 4)
             if self._budget.capped:
-                worst = worst_cost(self._price, self._model.identity, request)
-                await self._budget.reserve(worst)
-                reserved = worst
+                reserved = await self._budget.reserve(worst_cost(self._price, self._model.identity, request))
             await self._gate.enter()
         except asyncio.CancelledError:
-            self._budget.settle(reserved, 0)
+            self._budget.settle(reserved, Charge())
             if worker in self._admitting:
                 raise
             raise Stopped from None
@@ -269,7 +281,7 @@ class ModelRun(Recorder):
             self._admitting.discard(worker)
         return reserved
 
-    def _count_failure(self, error: BackendError) -> None:
+    def _count_failure(self, error: BackendError, persona: str) -> None:
         name = self._model.section.name
         self._state.last_failure[name] = f"{error.kind}: {error}"[:300]
         if isinstance(error, Transient):
@@ -277,6 +289,8 @@ class ModelRun(Recorder):
                 self._gate.shrink()
             elif self._breaker.failed():
                 self._halt(f"most calls fail, the last with {error}")
+        elif isinstance(error, BadRequest) and self._refusals.refused(error, persona):
+            self._halt(f"it refuses every request alike: {error}")
 
     def _try_again(self, flight: Flight, error: Transient) -> None:
         """A first failure starts the flight's retries, outside of any slot; a later one goes back to them."""

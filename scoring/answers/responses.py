@@ -11,6 +11,9 @@ from scoring.answers.letters import is_refusal, read_letter
 Status = Literal["ok", "unparsed", "refused", "pending"]
 
 
+_ENDS = frozenset({"stop", "length", "", "redacted"})  # "": the endpoint never says; "redacted": left out when shared
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An answer: text, or the log-probability of each letter shown (natural log, in the order shown), or the summed
@@ -20,6 +23,11 @@ class Response:
     letter_logprobs: tuple[float, ...] | None = None
     logliks: tuple[float, ...] | None = None
     finish: str = "stop"
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is all of an answer, or as much as there was room for; of any other, nothing is scored."""
+        return self.finish in _ENDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +89,8 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
 
     The first of several equally likely options is taken, as numpy's argmax and the usual harnesses do.
     """
-    if response.finish == "content_filter":
-        return Outcome("refused")
+    if not response.ended:
+        return no_answer(response)
     by_text = by_probability = None
     if response.text is not None:
         place = read_letter(response.text, [item.choices[option] for option in order])
@@ -99,7 +107,8 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
 
 def no_answer(response: Response) -> Outcome:
     """The outcome of a response that chooses nothing: refused, or unparsed."""
-    refused = response.finish == "content_filter" or (response.text is not None and is_refusal(response.text))
+    says_so = response.ended and response.text is not None and is_refusal(response.text)
+    refused = response.finish == "content_filter" or says_so
     return Outcome("refused" if refused else "unparsed")
 
 

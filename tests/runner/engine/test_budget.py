@@ -120,7 +120,7 @@ async def test_a_reservation_made_by_another_process_counts(tmp_path: Path) -> N
         table = model(server.url, price=PRICE)
         study = load(tmp_path, [table], budget={"usd": 0.01})
         cache = ResultCache(study.database)
-        cache.connection.execute("INSERT INTO spend VALUES (999, 1, 9900, 0)")
+        cache.connection.execute("INSERT INTO spend VALUES (999, 1, 9900, 0, 0)")
         cache.close()
         state = await run(study, pilot=False)
     assert state.exit_code == 4

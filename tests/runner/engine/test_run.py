@@ -84,7 +84,7 @@ async def test_a_count_of_tokens_that_cannot_be_is_no_answer(count: Any, tmp_pat
 
 
 async def test_whatever_stops_the_writer_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.store.cache._completion_row", lambda number, each, texts: (1 << 70,) * 16)
+    monkeypatch.setattr("runner.store.cache._completion_row", lambda number, each, texts: (1 << 70,) * 18)
     with FakeLLM() as server, pytest.raises(MachineError, match=r"study\.sqlite: an? answer cannot be written"):
         await asyncio.wait_for(run(load(tmp_path, [model(server.url)])), HUNG)
 
