@@ -29,17 +29,12 @@ class Stopped(Exception):
 
 @dataclass
 class Flight:
-    """A request on its way and every trial that waits for it.
-
-    One of two has it at any time: a worker, or, once an attempt has failed, its `retry`; that hands it to the workers
-    for each further attempt and is told by `again` how it ended.
-    """
+    """A request on its way, and every trial that waits for it."""
 
     waiting: list[Asked]
     attempts: int = 0
     failure: Transient | None = None
-    retry: asyncio.Task[None] | None = field(default=None, repr=False)
-    again: asyncio.Future[None] | None = None
+    retries: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @property
     def first(self) -> Asked:
@@ -101,7 +96,7 @@ class ModelRun(Recorder):
         finally:
             self._remark_on_ends()
             letting_go.cancel()
-            for task in (*self._workers, *(flight.retry for flight in self._flights.values() if flight.retry)):
+            for task in (*self._workers, *(flight.retries for flight in self._flights.values() if flight.retries)):
                 task.cancel()
             self._budget.close()
             await self._backend.close()
@@ -198,33 +193,45 @@ class ModelRun(Recorder):
             raise self._error
 
     async def _work(self) -> None:
+        """Make first attempts; a request that must be tried again goes on in a task of its own."""
         while True:
             flight = await self._queue.get()
             try:
-                await self._handle(flight)
+                await self._try(flight)
+            except Transient as error:
+                flight.retries = asyncio.create_task(self._retry(flight, error))
             except Exception as error:  # the worker goes on, to let go of what waits
-                self._break_off(error)
-                self._drop(flight)
+                self._end(flight, error)
+            else:
+                self._land(flight)
 
-    async def _handle(self, flight: Flight) -> None:
-        """Attempt a request, and decide what becomes of it."""
+    async def _retry(self, flight: Flight, first: Transient) -> None:
+        """Make the further attempts; between them the flight holds neither a worker nor a slot."""
+        try:
+            await retrying(first, lambda: self._try(flight), self._pause)
+        except Stopped:
+            self._end(flight, flight.failure or first)
+        except Exception as error:
+            self._end(flight, error)
+        else:
+            self._land(flight)
+
+    async def _try(self, flight: Flight) -> None:
+        """Attempt a request. Raises Stopped where the model is to stop, BackendError where this attempt failed."""
         try:
             if self._stopping:
                 raise Stopped
             await self._attempt(flight)
-        except Stopped:
-            self._drop(flight)
         except BudgetReached:
             self._state.over_budget.add(self._model.section.name)
             self._halted = True
-            self._drop(flight)
+            raise Stopped from None
         except ModelUnavailable as error:
             self._halt(str(error))
-            self._drop(flight)
+            raise Stopped from None
         except Transient as error:
-            self._try_again(flight, error)
-        except BackendError as error:
-            self._fail(flight, error)
+            flight.failure = error
+            raise
 
     async def _attempt(self, flight: Flight) -> None:
         """Send a request once: limits and budget first, then a slot."""
@@ -249,7 +256,6 @@ class ModelRun(Recorder):
         self._refusals.answered()
         price = self._settle_costs(request, reserved, answer.usage)
         self._store(flight.key, self._texts(flight.first), flight.waiting, answer, price)
-        self._land(flight)
 
     def _settle_costs(
         self, request: Request, reserved: Reservation, usage: Usage | None, charged: bool = True
@@ -292,52 +298,22 @@ class ModelRun(Recorder):
         elif isinstance(error, BadRequest) and self._refusals.refused(error, persona):
             self._halt(f"it refuses every request alike: {error}")
 
-    def _try_again(self, flight: Flight, error: Transient) -> None:
-        """A first failure starts the flight's retries, outside of any slot; a later one goes back to them."""
-        flight.failure = error
-        if flight.again:
-            flight.again.set_exception(error)
-        else:
-            flight.retry = asyncio.create_task(self._retry(flight, error))
-
-    async def _retry(self, flight: Flight, first: Transient) -> None:
-        """Further attempts; between them the flight holds no slot. Where there is none, the last failure stands."""
-
-        async def again() -> None:
-            if self._stopping:
-                raise Stopped
-            flight.again = asyncio.get_running_loop().create_future()
-            try:
-                await self._queue.put(flight)
-                await flight.again
-            finally:
-                flight.again = None
-
-        try:
-            with suppress(Transient, Stopped):
-                await retrying(first, again, self._pause)
-                return
-            self._fail(flight, flight.failure or first)
-        except Exception as error:
-            self._break_off(error)
-            self._land(flight)
-
     async def _pause(self, seconds: float) -> None:
         """Wait for another try, but not once the model is to stop."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._letting_go.wait()
 
-    def _fail(self, flight: Flight, error: BackendError) -> None:
-        self._record_failure(flight.key, flight.waiting, flight.attempts, error)
+    def _end(self, flight: Flight, error: Exception) -> None:
+        """Land a flight without an answer: it failed, was not sent, or cannot be recorded, which ends the run."""
+        try:
+            if isinstance(error, BackendError):
+                self._record_failure(flight.key, flight.waiting, flight.attempts, error)
+            elif not isinstance(error, Stopped):
+                raise error
+        except Exception as broken:
+            self._break_off(broken)
         self._land(flight)
-
-    def _drop(self, flight: Flight) -> None:
-        """Forget a flight that was not sent; one that was sent before has failed."""
-        if flight.again:
-            flight.again.set_exception(Stopped())
-        else:
-            self._land(flight)
 
     def _break_off(self, error: Exception) -> None:
         """End the run with the first such error."""
@@ -348,5 +324,3 @@ class ModelRun(Recorder):
         del self._flights[flight.key]
         self._window.release()
         self._landed.set()
-        if flight.again:
-            flight.again.set_result(None)
