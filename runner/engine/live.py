@@ -285,6 +285,10 @@ class ModelRun(Recorder):
             raise Stopped from None
         finally:
             self._admitting.discard(worker)
+        if self._stopping:  # while it waited
+            self._gate.leave()
+            self._budget.settle(reserved, Charge())
+            raise Stopped
         return reserved
 
     def _count_failure(self, error: BackendError, persona: str) -> None:

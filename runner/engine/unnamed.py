@@ -34,7 +34,9 @@ class UnnamedEnds:
             return answer
         if self._verdict != WHOLE:
             if self._verdict or not again:
-                raise BrokenOff("200, but the reply does not say how it ended", answer.usage)
+                lost = BrokenOff("200, but the reply does not say how it ended", answer.usage)
+                lost.retry_after = None if self._verdict else 0.0  # at once: the others wait to hear what it means
+                raise lost
             self._settle(WHOLE)
         self._met += 1
         return answer

@@ -1,6 +1,7 @@
 """The engine against a server on loopback: what is sent, what is kept, and how it fails."""
 
 import asyncio
+import hashlib
 import json
 import random
 import sqlite3
@@ -387,3 +388,34 @@ async def test_the_key_is_written_nowhere(tmp_path: Path, monkeypatch: pytest.Mo
     assert set(seen) == {f"Bearer {secret}"}
     written = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert secret.encode() not in written
+
+
+@pytest.mark.parametrize("status", [402, 405])
+async def test_what_is_refused_for_good_and_for_all_stops_after_a_few(status: int, tmp_path: Path) -> None:
+    async def misbehave(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
+        return web.json_response({"error": {"message": "top up your wallet"}}, status=status)
+
+    with FakeLLM(misbehave=misbehave) as server:
+        state = await run(load(tmp_path, [model(server.url)], n=20))
+        assert server.requests <= 20
+        assert (state.exit_code, state.left_over > 180) == (3, True)
+        assert "top up your wallet" in state.stopped["fake"]
+        server.misbehave = None
+        assert (await run(load(tmp_path, [model(server.url)], n=20), pilot=False)).exit_code == 0
+
+
+async def test_a_refused_prompt_is_a_refusal_that_is_counted_and_never_sent_again(tmp_path: Path) -> None:
+    async def misbehave(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
+        body = {"error": {"message": "Input data may contain inappropriate content", "code": "data_inspection_failed"}}
+        return web.json_response(body, status=400) if hashlib.sha256(raw).digest()[0] < 25 else None
+
+    with FakeLLM(misbehave=misbehave) as server:
+        study = load(tmp_path, [model(server.url, price={"input": 1.0, "output": 1.0})], n=9)
+        state = await run(study, pilot=False)
+        refused = server.requests - sum(server.answered.values())
+        assert (state.exit_code, state.total("answered"), state.total("failed")) == (0, 100, 0) and refused > 2
+        assert (await run(study)).sent == 0
+    scores = "SELECT count(*), coalesce(sum(value IS NOT NULL), 0) FROM score WHERE status = 'refused'"
+    assert rows(tmp_path, scores) == [(refused, 0)]
+    costs = "SELECT sum(micro_usd), max(estimated), min(answer LIKE '%inappropriate%') FROM completion"
+    assert rows(tmp_path, f"{costs} WHERE finish != 'stop'") == [(0, 0, 1)]
