@@ -20,7 +20,7 @@ from scoring.answers.responses import Response
 from scoring.benchmarks.base import Benchmark, JudgeQuestion
 from scoring.benchmarks.registry import measure
 
-SCORER = "1"
+SCORER = "2"  # 2: letters are read from what a reply claims
 BLOCK = 512
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scoring.answers.items import Item
-from scoring.answers.letters import is_refusal, read_letter
+from scoring.answers.letters import read_letter
+from scoring.answers.refusals import is_refusal
 
 Status = Literal["ok", "unparsed", "refused", "pending"]
 

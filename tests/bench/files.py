@@ -47,7 +47,7 @@ def fill(path: Path, people: range) -> None:
         first = (place - 1) * ITEMS
         rows = [(sha(f"{person}/{n}"), 1, text, n, 0, "A", "stop", 250, 1) for n in range(1, ITEMS + 1)]
         insert(connection, "INSERT", "completion", COMPLETION, rows)
-        scores = [(1, place, 1, n, 0, 0, first + n, 0, 1.0, "ok", "1:b:1") for n in range(1, ITEMS + 1)]
+        scores = [(1, place, 1, n, 0, 0, first + n, 0, 1.0, "ok", "2:b:1") for n in range(1, ITEMS + 1)]
         insert(connection, "INSERT", "score", SCORE, scores)
     connection.execute("COMMIT")
     connection.close()

@@ -3,7 +3,9 @@
 import pytest
 
 from scoring.answers.items import LETTERS
-from scoring.answers.letters import is_refusal, read_letter
+from scoring.answers.letters import read_letter
+from scoring.answers.refusals import is_refusal
+from tests.support.replies import REPLIES
 
 CITIES = ["London", "Paris", "Rome", "Berlin"]
 SCALE = ["A great deal", "Quite a lot", "Not very much", "None at all"]
@@ -121,7 +123,7 @@ CUES = [
     ("**Answer: B**", "B"),
     ("Answer: **B**", "B"),
     ("Answer:\nB", "B"),
-    ("Answer - B", ""),
+    ("Answer - B", "B"),
     ("Answer = B", "B"),
     ("The correct answer is B.", "B"),
     ("The correct option is (B)", "B"),
@@ -281,7 +283,7 @@ QUOTES = [
     (NORMS, "Neutral", "C"),
     (NORMS, "I know that well.", ""),
     (NORMS, "Yes and no", ""),
-    (RATING, "3 out of 5", ""),
+    (RATING, "3 out of 5", "C"),
     (RATING, "I rate it a 3.", "C"),
     (CITIES, "B. Paris or C. Rome", ""),
     (CITIES, "The answer is B. Paris or C. Rome", ""),
@@ -340,6 +342,7 @@ TABLE = [
     *((CITIES, text, letter) for table in (LONE, SCRIPTS, CUES, LABELS, REASONED) for text, letter in table),
     *QUOTES,
     *((CITIES, text, "") for text in REFUSALS),
+    (CITIES, "I'm sorry, I can't help with that. A", ""),
 ]
 
 
@@ -365,12 +368,29 @@ def test_other_texts_are_no_refusals(text: str) -> None:
     assert not is_refusal(text)
 
 
+@pytest.mark.parametrize(("shown", "replies"), REPLIES, ids=["-".join(shown)[:40] for shown, _ in REPLIES])
+def test_a_reply_is_read_as_a_careful_reader_takes_it(shown: list[str], replies: list[tuple[str, str]]) -> None:
+    read = {text: read_letter(text, shown) for text, _ in replies}
+    assert {text: "" if place is None else LETTERS[place] for text, place in read.items()} == dict(replies)
+
+
+def test_an_option_of_private_characters_or_a_reply_of_them_chooses_nothing_by_itself() -> None:
+    assert read_letter("\ue001", CITIES) is None
+    assert read_letter("The answer is \ue001.", CITIES) is None
+
+
 def test_a_hostile_text_is_read_in_bounded_time() -> None:
+    million = 1_000_000
     for text in (
-        "the answer is " * 10_000,
-        "(" * 100_000,
-        "<think>" * 20_000,
-        "answer: " + "*" * 50_000,
-        "A or " * 20_000,
+        "the answer is " * (million // 14),
+        "(" * million,
+        "<think>" * (million // 7),
+        "answer: " + "*" * million,
+        "A or " * (million // 5),
+        "答案A或" * (million // 4),
+        "{a: " * (million // 4),
+        "\\boxed{" * (million // 7),
+        "some say the answer is A if " * (million // 28),
+        "Paris or " * (million // 9),
     ):
         assert read_letter(text, CITIES) is None

@@ -1,0 +1,76 @@
+"""An option quoted in its own words, where an answer stands: alone in its sentence, or behind "it is" or "I have"."""
+
+import re
+from collections.abc import Sequence
+
+from scoring.answers.claims import is_claimed, sentence
+from scoring.answers.cues import beside
+from scoring.answers.mentions import CLOSE, QUOTED, bare, is_labelled
+from scoring.answers.refusals import is_refusal
+
+_MANY = 50  # quotations in a few thousand characters
+_ADVERBS = (
+    r"(?:definitely|clearly|absolutely|certainly|probably|obviously|sure|surely|of course|simply|just|well|hmm|ok|"
+    r"okay|then|"
+    r"personally|here|overall|and|but|so|rather|honestly|for me|to me|in my (?:opinion|view)|yes|no|the|a|an|"
+    r"therefore|thus|"
+    r"indeed|really|quite|still|actually|always|usually|i think|i believe|i guess|i feel|it|this|that)"
+)
+_ALONE = re.compile(rf"[\W_]*(?:{_ADVERBS}\b[\W_]*)*", re.I)
+_CONTRASTED = re.compile(rf"\bnot\s+[\"'*_]*[{QUOTED}][\"'*_]*[\s,;.–—-]*(?:but\s+)?", re.I)
+_COPULA = re.compile(
+    r"(?:^|.*[\s,;:–—])(?:(?:[\w'’-]+\s+){1,6}(?:is|are|was|were|must be|must have been|has to be|have to be|would be|"
+    r"remains?|means)|"
+    rf"(?:it|that|there|what|here|who|he|she)'s)\s+(?:{_ADVERBS}\s+)*[\"'*_]*",
+    re.I | re.S,
+)
+_PAST_SELF = re.compile(r"\b(?:I|we|you|they)\s+(?:was|were|had|used)\b", re.I)
+_SPEAKER = re.compile(
+    rf"(?:[\W_]*|.*[,;:–—]\s*)(?:I|we)(?:'m|'ve)?(?:\s+(?:am|have|feel|do|would|tend to|trust(?:\s+\w+){{0,3}}|care|"
+    rf"worry|agree|"
+    rf"(?:find|consider)\s+(?:it|this|that|them)|{_ADVERBS}))*\s+[\"'*_]*",
+    re.I | re.S,
+)
+_ENDED = re.compile(
+    rf"{CLOSE}\s*(?:[.!,;:。、()\n–—-]|/\s*\d|$|(?:because|since|as|it|this|that|who|which|here|out of|to me|for me|"
+    rf"in my|with|about|at|of|to "
+    r"(?:tell|say|know|answer|decide|determine|conclude))\b)",
+    re.I,
+)
+_SUBJECT = re.compile(
+    rf"{CLOSE}\s+(?:is|was|were|are|must be|must have been)\s+(?:the\s+(?:\w+\s+)?(?:one|person|individual|answer|man|"
+    rf"woman)|correct|right)\b",
+    re.I,
+)
+_ELLIPSIS = re.compile(rf"{CLOSE}\s+(?:is|was|were|are|did|does|do)\s*[.!]?\s*$", re.I)
+
+
+def quoted_options(text: str, options: Sequence[str]) -> frozenset[int]:
+    """The places of the options whose words answer; a bare number may count anything, and who declines quotes only."""
+    if is_refusal(text) or len({each for each in text if each >= "\ue000" and is_labelled(each)}) > 1:
+        return frozenset()
+    found = set()
+    mentions = list(re.finditer(f"[{QUOTED}]", text))
+    for match in mentions if len(mentions) <= _MANY else ():
+        place = ord(match.group()) & 0xFF
+        if bare(options[place]).isdigit() and match.start() > 0:
+            continue
+        if is_claimed(text, match.start(), match.end(), strict=True):
+            found |= {(place, _answers(text, match.start(), match.end()))}
+            found |= {(other, True) for other in beside(text[match.end() :], len(options))}
+    # Another option that is claimed in passing leaves the answer open.
+    places = frozenset(place for place, _ in found)
+    return places if any(answers for _, answers in found) else frozenset()
+
+
+def _answers(text: str, start: int, end: int) -> bool:
+    """Whether a mention stands where an answer does."""
+    first, last = sentence(text, start, end)
+    before, after = _CONTRASTED.sub("", text[first:start]), text[end:last]
+    clause = re.split(r"[,;:–—]|\b(?:but|so|though|although|while|because|since|therefore|thus|hence)\b", before)[-1]
+    alone = bool(_ALONE.fullmatch(clause))
+    if alone and (_SUBJECT.match(after) or (_ELLIPSIS.match(after) and _ALONE.fullmatch(text[:start]))):
+        return True
+    if _PAST_SELF.search(before):
+        return False
+    return bool(_SPEAKER.fullmatch(before) or (_ENDED.match(after) and (alone or _COPULA.fullmatch(before))))
