@@ -7,7 +7,7 @@ from typing import Any
 from runner.backends.base import Answer
 from runner.backends.errors import Transient
 from runner.backends.replies.endings import ending
-from runner.backends.replies.refusals import error_in
+from runner.backends.replies.provider_errors import error_in
 from runner.backends.replies.usage import chat_usage
 from runner.backends.request import Request, Usage, without_surrogates
 from scoring.answers.responses import Response

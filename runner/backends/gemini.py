@@ -16,7 +16,7 @@ from runner.backends.chat_completions import letter_logprobs
 from runner.backends.errors import BackendError, BadRequest, Transient
 from runner.backends.http import failure, json_object, timeout, was_sent
 from runner.backends.replies.endings import ending
-from runner.backends.replies.refusals import error_in
+from runner.backends.replies.provider_errors import error_in
 from runner.backends.replies.usage import counted_usage
 from runner.backends.request import Request, Usage, canonical
 from runner.study.sections import ModelSection
@@ -112,7 +112,10 @@ class GeminiBackend:
             )
             base_url = self._section.base_urls[0] if self._section.base_urls else None
             once = types.HttpRetryOptions(attempts=1)  # without it, the SDK sends again what may have been paid for
-            options = types.HttpOptions(base_url=base_url, aiohttp_client=self._session, retry_options=once)
+            most = round(1000 * self._section.timeout)  # the SDK overrides the session's
+            options = types.HttpOptions(
+                base_url=base_url, aiohttp_client=self._session, retry_options=once, timeout=most
+            )
             self._client = genai.Client(api_key=self._key, http_options=options)
         return self._client
 

@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.replies.refusals import refusal
+from runner.backends.replies.provider_errors import refusal
 
 MAX_BODY = 4_000_000
 END_OF_STREAM = b"[DONE]"

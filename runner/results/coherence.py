@@ -8,17 +8,17 @@ from numpy.typing import NDArray
 
 from personas.errors import InputError, nearest
 from personas.people.pseudonyms import TWIN
+from personas.people.respondents import Respondents
 from personas.prompt.render import render
 from personas.prompt.trait_sets import set_name
-from personas.people.respondents import Respondents
+from runner.backends.embeddings import embed
+from runner.engine.acknowledgement import require_acknowledgement
+from runner.engine.prepare import Prepared, identity_of, prepared
 from runner.study.config import Study
 from runner.study.sections import ModelSection
-from runner.backends.embeddings import embed
-from runner.engine.prepare import Prepared, identity_of, prepared
-from runner.engine.acknowledgement import require_acknowledgement
 from runner.study.sources import Say
-from scoring.statistics.pairs import CONTROL
 from scoring.statistics.mantel import Matrix, coherence_table
+from scoring.statistics.pairs import CONTROL
 
 
 async def study_coherence(study: Study, model: str | None, most: int, say: Say, acknowledge: bool) -> pd.DataFrame:

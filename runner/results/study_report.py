@@ -9,17 +9,17 @@ import pandas as pd
 
 from personas.errors import MachineError
 from personas.prompt.trait_sets import trait_sets
+from runner.engine.target import target_of
+from runner.store.scores import last_selection, load_about, load_gold, load_items, load_levels, load_scores
 from runner.study.assets import assets, fetch
 from runner.study.config import Study
-from runner.store.scores import last_selection, load_about, load_gold, load_items, load_levels, load_scores
 from runner.study.sources import Say, described, load_everyone
-from runner.engine.target import target_of
 from scoring.benchmarks.base import Benchmark
-from scoring.tables.shown_traits import of_smallest_set
 from scoring.report.findings import Findings, findings
 from scoring.statistics.sequential import target_table
 from scoring.statistics.subgroups import Slicing, effect_tables
 from scoring.tables.hidden_traits import asks_traits, trait_table
+from scoring.tables.shown_traits import of_smallest_set
 
 
 def study_findings(study: Study) -> Findings:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, PromptRefused, Transient
-from runner.backends.replies.refusals import error_in, refusal
+from runner.backends.replies.provider_errors import error_in, refusal
 
 
 def said(message: str, **more: Any) -> dict[str, Any]:
