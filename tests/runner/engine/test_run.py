@@ -234,8 +234,10 @@ async def test_a_stop_drains_what_is_in_flight(tmp_path: Path) -> None:
     stop = asyncio.Event()
     with FakeLLM(latency=0.2) as server:
         study = load(tmp_path, [model(server.url, concurrency=8)], n=50)
-        asyncio.get_running_loop().call_later(1.5, stop.set)
-        state = await run(study, stop=stop)
+        going = asyncio.create_task(run(study, stop=stop))
+        await until(lambda: server.requests > 20, going)
+        stop.set()
+        state = await going
         assert state.exit_code == 130
         assert state.total("answered") == server.requests == rows(tmp_path, "SELECT count(*) FROM completion")[0][0]
         assert 0 < server.requests < 510
