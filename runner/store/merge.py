@@ -264,11 +264,13 @@ def _bring_spend(connection: sqlite3.Connection) -> None:
     later += "WHEN excluded.settled_micro_usd < settled_micro_usd THEN reserved_micro_usd "
     later += "ELSE max(reserved_micro_usd, excluded.reserved_micro_usd) END"
     connection.execute(
-        "INSERT INTO main.spend (process, model, reserved_micro_usd, settled_micro_usd) "
-        "SELECT r.ours, m.ours, s.reserved_micro_usd, s.settled_micro_usd FROM source.spend AS s "
+        "INSERT INTO main.spend (process, model, reserved_micro_usd, settled_micro_usd, estimated_micro_usd) "
+        "SELECT r.ours, m.ours, s.reserved_micro_usd, s.settled_micro_usd, s.estimated_micro_usd "
+        "FROM source.spend AS s "
         "JOIN temp.map_run AS r ON r.theirs = s.process JOIN temp.map_model AS m ON m.theirs = s.model WHERE true "
         f"ON CONFLICT (process, model) DO UPDATE SET reserved_micro_usd = {later}, "
-        "settled_micro_usd = max(settled_micro_usd, excluded.settled_micro_usd)"
+        "settled_micro_usd = max(settled_micro_usd, excluded.settled_micro_usd), "
+        "estimated_micro_usd = max(estimated_micro_usd, excluded.estimated_micro_usd)"
     )
 
 
