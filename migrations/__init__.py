@@ -116,6 +116,23 @@ _WHOLE_LEDGER = (
         WHERE cost.usd > coalesce(known.usd, 0)""",
 )
 
+
+@schema(name="estimated_costs")
+def add_estimated_costs(database: Database) -> None:
+    """Which costs are not the provider's own but what was reserved, tokens written to its cache, and whether a model's
+    endpoint says how its answers end."""
+    for statement in _ESTIMATED:
+        database.execute(statement)
+
+
+_ESTIMATED = (
+    "ALTER TABLE completion ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE completion ADD COLUMN written_tokens INTEGER",
+    "ALTER TABLE spend ADD COLUMN estimated_micro_usd INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE job ADD COLUMN estimated_micro_usd INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE model ADD COLUMN unnamed_ends TEXT NOT NULL DEFAULT ''",
+)
+
 _TABLES = (
     "CREATE TABLE text (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, text TEXT NOT NULL)",
     """CREATE TABLE model (

@@ -23,14 +23,14 @@ ShardOption = Annotated[
 
 def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
     """Run, report, and say how it ended; returns the exit code."""
-    from runner.engine.state import State
+    from runner.engine.state import State, dollars_spent
 
     _confirm(study, limit, yes)
     state = State()
     asyncio.run(_watched(study, state, limit, pilot, acknowledge))
     if state.interrupted:
         _offer_to_cancel(study)
-    spent = f", ${state.micro_usd / 1e6:.4f} spent" if state.micro_usd else ""
+    spent = f", {dollars_spent(state.micro_usd, state.estimated_micro_usd)}" if state.micro_usd else ""
     counts = (state.total("planned"), state.total("hits"), state.sent, state.total("failed"))
     line = "{:,} trials: {:,} answered before, {:,} requests sent, {:,} failed".format(*counts)
     spared = f" The target spared {state.total('spared'):,} of the trials." if state.total("spared") else ""

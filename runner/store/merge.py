@@ -272,12 +272,13 @@ def _bring_spend(connection: sqlite3.Connection) -> None:
     later += "WHEN excluded.settled_micro_usd < settled_micro_usd THEN reserved_micro_usd "
     later += "ELSE max(reserved_micro_usd, excluded.reserved_micro_usd) END"
     connection.execute(
-        "INSERT INTO main.spend (process, model, reserved_micro_usd, settled_micro_usd) "
+        "INSERT INTO main.spend (process, model, reserved_micro_usd, settled_micro_usd, estimated_micro_usd) "
         f"SELECT r.ours, m.ours, max(0, s.reserved_micro_usd + {_released('source', 's.process', 's.model')} - "
-        f"{_released('main', 'r.ours', 'm.ours')}), s.settled_micro_usd FROM source.spend AS s "
+        f"{_released('main', 'r.ours', 'm.ours')}), s.settled_micro_usd, s.estimated_micro_usd FROM source.spend AS s "
         "JOIN temp.map_run AS r ON r.theirs = s.process JOIN temp.map_model AS m ON m.theirs = s.model WHERE true "
         f"ON CONFLICT (process, model) DO UPDATE SET reserved_micro_usd = {later}, "
-        "settled_micro_usd = max(settled_micro_usd, excluded.settled_micro_usd)"
+        "settled_micro_usd = max(settled_micro_usd, excluded.settled_micro_usd), "
+        "estimated_micro_usd = max(estimated_micro_usd, excluded.estimated_micro_usd)"
     )
 
 

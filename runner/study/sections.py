@@ -7,11 +7,12 @@ from itertools import product
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from personas.people.allocation import Allocation
 from personas.people.sample import Weights
 from personas.prompt.render import Frame, Placement, Variant
+from runner.study.decoding import check_decoding
 from scoring.answers.items import Ask
 
 LOCAL_CONCURRENCY = 128
@@ -106,11 +107,13 @@ class BenchmarkSection(Section):
 
 
 class Price(Section):
-    """US dollars per million tokens; cached input costs as much as input if absent."""
+    """US dollars per million tokens; input read from the provider's cache, and input written to it, costs as much as
+    other input if absent."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
     cached: float | None = Field(None, ge=0)
+    cache_write: float | None = Field(None, ge=0)
 
 
 def is_loopback(host: str) -> bool:
@@ -212,6 +215,13 @@ class ModelSection(Section):
     usd: float | None = Field(None, gt=0)
     price: Price | None = None
     unpriced: Literal["refuse", "allow"] = "refuse"
+
+    @field_validator("decoding")
+    @classmethod
+    def _can_be_sent(cls, decoding: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "backend" in info.data:
+            check_decoding(info.data["backend"], decoding)
+        return decoding
 
     @model_validator(mode="before")
     @classmethod
