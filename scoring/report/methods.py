@@ -59,8 +59,13 @@ def _paragraph(found: Findings) -> str:
         f"survey (999 permutations, studentised), and a cluster-robust Wald test for items like these (Pustejovsky "
         f"and Tipton 2018). {_rounds(found)}Levels under {slicing.min_n} people were not tested. "
         "Answers that could not be read were left out and their rate is reported. "
-        f"mtpa {about.get('code', '')}, seed {slicing.seed}, {about.get('trials', 0):,} trials."
+        f"{_prices(about)}mtpa {about.get('code', '')}, seed {slicing.seed}, {about.get('trials', 0):,} trials."
     )
+
+
+def _prices(about: Mapping[str, Any]) -> str:
+    """Where the costs in the file come from, for who asks what such a study costs."""
+    return f"Prices are those of {about['prices']}. " if about.get("prices") else ""
 
 
 def _rounds(found: Findings) -> str:
