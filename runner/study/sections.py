@@ -7,11 +7,12 @@ from itertools import product
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from personas.people.allocation import Allocation
 from personas.people.sample import Weights
 from personas.prompt.render import Frame, Placement, Variant
+from runner.study.decoding import check_decoding
 from scoring.answers.items import Ask
 
 LOCAL_CONCURRENCY = 128
@@ -207,7 +208,11 @@ class BatchSection(Section):
 
 
 class ModelSection(Section):
-    """[[models]]: who is asked."""
+    """[[models]]: who is asked.
+
+    `baseline_replicates` is how often a sampled baseline (text, at a temperature) is asked: its noise is every
+    persona's. If absent, as often as is cheapest for Δ on these items.
+    """
 
     name: str
     backend: Literal["local", "openai", "gemini", "openai-compatible"]
@@ -221,6 +226,7 @@ class ModelSection(Section):
     decoding: dict[str, Any] = {}
     answer: Literal["text", "probabilities"] = "probabilities"
     replicates: int = Field(1, gt=0)
+    baseline_replicates: int | None = Field(None, gt=0)
     mode: Mode = "live"
     batch: BatchSection = BatchSection()
     concurrency: int = Field(64, gt=0, le=4096)
@@ -230,6 +236,13 @@ class ModelSection(Section):
     usd: float | None = Field(None, gt=0)
     price: Price | None = None
     unpriced: Literal["refuse", "allow"] = "refuse"
+
+    @field_validator("decoding")
+    @classmethod
+    def _can_be_sent(cls, decoding: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "backend" in info.data:
+            check_decoding(info.data["backend"], decoding)
+        return decoding
 
     @model_validator(mode="before")
     @classmethod
@@ -303,6 +316,7 @@ class TargetSection(Section):
 class ReportSection(Section):
     """[report]: which subgroups are told apart, and how people are weighted.
 
+    `adjust` says over which gaps p-values are adjusted: those of a "family" (model, benchmark, attribute), or "all".
     `population` gives adults by ISO 3166-1 alpha-3 country; weights = "population" needs it.
     """
 
@@ -311,6 +325,7 @@ class ReportSection(Section):
     weights: Literal["none", "survey", "population"] = "none"
     population: dict[str, float] = {}
     min_n: int = Field(20, ge=2)
+    adjust: Literal["family", "all"] = "family"
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -63,6 +63,8 @@ def adapted(section: ModelSection, before: bool = False) -> tuple[dict[str, Any]
     """
     rules = _by_name(section) if before else family(section)
     parameters, remarks = dict(section.decoding), []
+    if section.backend == "openai-compatible":  # OpenAI's SDK puts it into the body itself
+        parameters |= parameters.pop("extra_body", None) or {}
     for name in rules.drops:
         if parameters.pop(name, None) is not None:
             remarks.append(f"{section.id} takes no {name}{_while_it_thinks(rules)}: left out")

@@ -89,11 +89,15 @@ def warnings(section: ModelSection) -> list[str]:
 
 def cost(price: Price, usage: Usage) -> int:
     """What an answer cost, in millionths of a dollar, rounded up; reasoning tokens are output tokens. The length of the
-    prompt decides about the rates of all of its tokens."""
-    rates, cached = price.at(usage.prompt_tokens), min(usage.cached_tokens, usage.prompt_tokens)
+    prompt decides about the rates of all of its tokens. A count that is not known adds nothing: whether all are known
+    is the caller's to ask."""
+    prompt, output = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    rates, cached = price.at(prompt), min(usage.cached_tokens, prompt)
+    written = min(usage.written_tokens, prompt - cached)
     cached_price = rates.input if rates.cached is None else rates.cached
-    dollars = (usage.prompt_tokens - cached) * rates.input + cached * cached_price
-    return _rounded_up(dollars + usage.completion_tokens * rates.output)
+    write_price = rates.input if rates.cache_write is None else rates.cache_write
+    dollars = (prompt - cached - written) * rates.input + cached * cached_price + written * write_price
+    return _rounded_up(dollars + output * rates.output)
 
 
 def _rounded_up(amount: float) -> int:

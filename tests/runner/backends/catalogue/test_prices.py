@@ -21,6 +21,7 @@ MODELS = [
     ("gemini", "google", "gemini-2.5-pro"),
     ("gemini", "google", "gemini-3.5-flash-lite"),
 ]
+WRITES = Price(input=1, output=4, cached=0.1, cache_write=1.25)
 LONG = Price.model_validate(
     {"input": 1, "output": 4, "cached": 0.1, "tiers": [{"over": 1000, "input": 2, "output": 6, "cached": 0.2}]}
 )
@@ -41,11 +42,13 @@ def test_costs_are_those_of_the_list_itself(
     backend, provider, name = model
     section = ModelSection.model_validate({"name": "m", "backend": backend, "id": name})
     cached = int(prompt * read)
-    tokens = {"input_tokens": prompt, "output_tokens": output, "cache_read_tokens": cached}
+    new = int((prompt - cached) * written)
+    tokens = {"input_tokens": prompt, "output_tokens": output, "cache_read_tokens": cached, "cache_write_tokens": new}
     context: Any = {"processing": "batch"} if batch else None
     found = calc_price(TheirUsage(**tokens), name, provider_id=provider, price_context=context)
     price = batch_price_of(section) if batch else price_of(section)
-    assert cost(price, Usage(prompt, output, cached_tokens=cached)) == math.ceil(found.total_price * Decimal(10**6))
+    usage = Usage(prompt, output, cached_tokens=cached, written_tokens=new)
+    assert cost(price, usage) == math.ceil(found.total_price * Decimal(10**6))
 
 
 @pytest.mark.parametrize(
@@ -61,9 +64,18 @@ def test_a_long_prompt_costs_its_tiers_rates_in_whole(usage: Usage, micro_usd: i
     assert cost(LONG, usage) == micro_usd
 
 
+@given(st.integers(0, 1006), st.floats(0, 1), st.floats(0, 1), st.integers(0, 10))
+def test_no_answer_costs_more_than_was_reserved(prompt: int, read: float, written: float, output: int) -> None:
+    identity = ModelIdentity("openai", "m", "", "", {"max_tokens": 10})
+    request = Request(b"", [{"role": "user", "content": "x" * 990}], {}, "text", ())
+    cached = int(prompt * read)
+    usage = Usage(prompt, output, cached_tokens=cached, written_tokens=int((prompt - cached) * written))
+    for price in (LONG, WRITES):
+        assert cost(price, usage) <= worst_cost(price, identity, request)
+
+
 def test_what_is_reserved_covers_the_tier_that_the_longest_prompt_may_reach() -> None:
     identity = ModelIdentity("openai", "m", "", "", {"max_tokens": 10})
     request = Request(b"", [{"role": "user", "content": "x" * 990}], {}, "text", ())
     assert worst_cost(LONG, identity, request) == 1006 * 2 + 10 * 6
-    written = LONG.model_copy(update={"cache_write": 1.25, "tiers": ()})
-    assert worst_cost(written, identity, request) == math.ceil(1006 * 1.25 + 40)
+    assert worst_cost(WRITES, identity, request) == math.ceil(1006 * 1.25 + 40)
