@@ -4,6 +4,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow, and that is no failure.
+settings.register_profile("mtpa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mtpa")
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 

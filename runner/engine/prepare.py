@@ -14,7 +14,7 @@ from runner.backends.request import METHOD, AnswerKind, ModelIdentity
 from runner.engine.cross import cross
 from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
-from runner.store.database import database_errors, refuse_redacted
+from runner.store.database import database_errors, make_private, refuse_redacted
 from runner.store.deals import known_starts
 from runner.store.runs import sampling_rule
 from runner.study.assets import assets
@@ -38,6 +38,8 @@ def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> It
     selections = load_benchmarks(study, say)
     rule = sampling_rule(study.database, study.other_files)
     respondents = load_personas(study, say, rule)
+    if respondents.restricted():
+        make_private(study.database)
     cache = ResultCache(study.database)
     try:
         refuse_redacted(cache.connection, study.database)

@@ -15,6 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from personas.errors import InputError, MachineError, nearest
+from personas.release.parquet import new_beside
 from runner.study.downloads import Asset, AssetFile, SourceError, _download, _sources
 from runner.study.pickles import unpickle_frame
 from scoring.benchmarks.base import Benchmark
@@ -176,15 +177,15 @@ def _whole(path: Path, entry: AssetFile) -> bool:
 def _write(path: Path, content: bytes) -> None:
     """Write in one step: a reader sees the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = new_beside(path)  # a cache that several people share is readable by them
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

@@ -7,11 +7,12 @@ from itertools import product
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from personas.people.allocation import Allocation
 from personas.people.sample import Weights
 from personas.prompt.render import Frame, Placement, Variant
+from runner.study.decoding import check_decoding
 from scoring.answers.items import Ask
 
 LOCAL_CONCURRENCY = 128
@@ -106,11 +107,13 @@ class BenchmarkSection(Section):
 
 
 class Price(Section):
-    """US dollars per million tokens; cached input costs as much as input if absent."""
+    """US dollars per million tokens; input read from the provider's cache, and input written to it, costs as much as
+    other input if absent."""
 
     input: float = Field(ge=0)
     output: float = Field(ge=0)
     cached: float | None = Field(None, ge=0)
+    cache_write: float | None = Field(None, ge=0)
 
 
 def is_loopback(host: str) -> bool:
@@ -213,6 +216,13 @@ class ModelSection(Section):
     price: Price | None = None
     unpriced: Literal["refuse", "allow"] = "refuse"
 
+    @field_validator("decoding")
+    @classmethod
+    def _can_be_sent(cls, decoding: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "backend" in info.data:
+            check_decoding(info.data["backend"], decoding)
+        return decoding
+
     @model_validator(mode="before")
     @classmethod
     def _fills_batches(cls, given: Any) -> Any:
@@ -285,6 +295,7 @@ class TargetSection(Section):
 class ReportSection(Section):
     """[report]: which subgroups are told apart, and how people are weighted.
 
+    `adjust` says over which gaps p-values are adjusted: those of a "family" (model, benchmark, attribute), or "all".
     `population` gives adults by ISO 3166-1 alpha-3 country; weights = "population" needs it.
     """
 
@@ -293,6 +304,7 @@ class ReportSection(Section):
     weights: Literal["none", "survey", "population"] = "none"
     population: dict[str, float] = {}
     min_n: int = Field(20, ge=2)
+    adjust: Literal["family", "all"] = "family"
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -113,9 +113,11 @@ def _levels(found: Findings) -> Iterator[str]:
         yield "No subgroups were compared."
         return
     narrow = (found.effects["gap_scope"] == THESE_ITEMS).any()
+    whole = found.slicing.adjust == "all"
+    over = "over all gaps of this report" if whole else "within its family (model × benchmark × attribute)"
     yield (
         f"We compared levels of {', '.join(found.slicing.attributes)}; each gap to everybody else, on the items that "
-        "both have, was tested within its family (model × benchmark × attribute), with Holm-adjusted p (Holm 1979) and "
+        f"both have, was tested, with p adjusted {over} (Holm 1979) and "
         "Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within survey "
         f"({PERMUTATIONS:,} permutations, studentised), and a cluster-robust Wald test speaks of items like these "
         f"(Pustejovsky and Tipton 2018). Levels under {found.slicing.min_n} people were not tested."

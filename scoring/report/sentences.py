@@ -148,10 +148,11 @@ def _gap(found: Findings, row: pd.Series) -> Iterator[str]:
         bounds = points_interval(top["gap_low"], top["gap_high"])
         p = p_value(top["gap_holm"]).replace("<", "< ")
         p = p if p.startswith("<") else f"= {p}"
+        over = "all gaps" if found.slicing.adjust == "all" else "the levels of its attribute"
         others = f"; {len(holds) - 1} more hold" if len(holds) > 1 else ""
         yield (
             f"The largest gap by {names} that holds: Δ of {who} is {points(top['gap'], signed=False)} {more} everybody "
-            f"else's ({bounds}, p {p} after Holm{others})."
+            f"else's ({bounds}, p {p} after Holm over {over}{others})."
         )
     elif tested.empty:
         yield f"Gaps by {names} were not tested: no level has {found.slicing.min_n} people whose answers vary."

@@ -49,6 +49,8 @@ def adapted(section: ModelSection) -> tuple[dict[str, Any], list[str]]:
     """The decoding parameters as they are sent, and a remark for each that was changed."""
     rules = family(section.backend, section.id)
     parameters, remarks = dict(section.decoding), []
+    if section.backend == "openai-compatible":  # OpenAI's SDK puts it into the body itself
+        parameters |= parameters.pop("extra_body", None) or {}
     for name in rules.drops:
         if parameters.pop(name, None) is not None:
             remarks.append(f"{section.id} takes no {name}: left out")

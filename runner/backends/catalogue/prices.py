@@ -27,6 +27,7 @@ class Listed(BaseModel):
     input: float = Field(ge=0)
     output: float = Field(ge=0)
     cached: float | None = None
+    cache_write: float | None = None
     alias: bool = False
     shutdown: date | None = None
 
@@ -70,7 +71,7 @@ def price_of(section: ModelSection) -> Price:
         return section.price
     listed = price_list()[1].get(section.backend, {}).get(section.id)
     if listed is not None:
-        return Price(input=listed.input, output=listed.output, cached=listed.cached)
+        return Price(input=listed.input, output=listed.output, cached=listed.cached, cache_write=listed.cache_write)
     if section.backend == "local" or not section.leaves_machine or section.unpriced == "allow":
         return FREE
     raise InputError(
@@ -85,8 +86,8 @@ def batch_price_of(section: ModelSection) -> Price:
     price, factor = price_of(section), terms_of(section.backend).batch
     if price == FREE:
         return FREE
-    cached = price.input if price.cached is None else price.cached
-    return Price(input=price.input * factor, output=price.output * factor, cached=min(cached, price.input * factor))
+    cached = min(price.input if price.cached is None else price.cached, price.input * factor)
+    return Price(input=price.input * factor, output=price.output * factor, cached=cached, cache_write=price.cache_write)
 
 
 def mode_price_of(section: ModelSection) -> Price:
@@ -110,11 +111,15 @@ def warnings(section: ModelSection) -> list[str]:
 
 
 def cost(price: Price, usage: Usage) -> int:
-    """What an answer cost, in millionths of a dollar, rounded up; reasoning tokens are output tokens."""
-    cached = min(usage.cached_tokens, usage.prompt_tokens)
+    """What an answer cost, in millionths of a dollar, rounded up; reasoning tokens are output tokens. A count that is
+    not known adds nothing: whether all are known is the caller's to ask."""
+    prompt, output = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    cached = min(usage.cached_tokens, prompt)
+    written = min(usage.written_tokens, prompt - cached)
     cached_price = price.input if price.cached is None else price.cached
-    dollars = (usage.prompt_tokens - cached) * price.input + cached * cached_price
-    return math.ceil(dollars + usage.completion_tokens * price.output)
+    write_price = price.input if price.cache_write is None else price.cache_write
+    dollars = (prompt - cached - written) * price.input + cached * cached_price + written * write_price
+    return math.ceil(dollars + output * price.output)
 
 
 def saved_by_caching(price: Price, usage: Usage) -> int:
@@ -142,4 +147,4 @@ def worst_cost(price: Price, identity: ModelIdentity, request: Request) -> int:
     output = most_output_tokens(identity)
     if output is None:
         raise InputError(f"model {identity.model!r} is paid for, but has no bound: set decoding.max_tokens")
-    return math.ceil(worst_prompt_tokens(request) * price.input + output * price.output)
+    return math.ceil(worst_prompt_tokens(request) * max(price.input, price.cache_write or 0) + output * price.output)
