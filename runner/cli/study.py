@@ -69,7 +69,8 @@ def _say_what_is_found(study: Study, state: "State") -> None:
             soft_wrap=True,
         )
     elif not state.interrupted:
-        print_study_report(study, formats=["csv"])
+        steps = "Next: mtpa-run view --open (every answer) · mtpa-run report --full (every table), --html, --methods"
+        print_study_report(study, formats=["csv"], next_steps=[steps])
 
 
 def _endings(state: "State") -> list[str]:
@@ -142,7 +143,7 @@ def _offer_to_cancel(study: Study) -> None:
         return
     try:
         cancelled = typer.confirm(f"{told} at the provider. Cancel, and pay only for what is answered?", default=False)
-    except typer.Abort:
+    except (typer.Abort, OSError):  # a terminal that is gone answers nothing
         cancelled = False
     if not cancelled:
         say(kept)
@@ -163,15 +164,16 @@ async def _watched(study: Study, state: "State", limit: int | None, pilot: bool,
     task = asyncio.create_task(run(study, state, stop, say, limit=limit, pilot=pilot, acknowledge=acknowledge))
     loop = asyncio.get_running_loop()
 
-    def interrupt() -> None:
-        if stop.is_set():
-            task.cancel()
-        else:
+    def interrupt(number: int) -> None:
+        if not stop.is_set():
             say("Stopping after what is in flight; once more to leave at once.")
+        elif number != signal.SIGHUP:  # a terminal that closes sends it more than once
+            task.cancel()
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
+            loop.add_signal_handler(number, interrupt, number)
     watcher = asyncio.create_task(watch(state, err))
     try:
         await task

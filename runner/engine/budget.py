@@ -19,6 +19,7 @@ from runner.store.ledger import room_left
 from runner.study.sections import Price
 
 BLOCK_REQUESTS = 32
+BLOCK_SHARE = 8  # of what is in flight, a block is one in so many: it is held for good where the process is killed
 
 
 class Charge(NamedTuple):
@@ -60,9 +61,8 @@ class Budget:
         self._settled = asyncio.Event()
         self._tried = False  # whether a request has shown what requests cost
         self._overrun = 1.0  # the most that one has cost, in multiples of what it can cost
-        if self.capped:
-            columns = "process, model, reserved_micro_usd, settled_micro_usd"
-            cache.connection.execute(f"INSERT INTO spend ({columns}) VALUES (?, ?, 0, 0)", self._row)
+        columns = "process, model, reserved_micro_usd, settled_micro_usd"  # also without a cap: a later one counts it
+        cache.connection.execute(f"INSERT INTO spend ({columns}) VALUES (?, ?, 0, 0)", self._row)
 
     @property
     def capped(self) -> bool:
@@ -100,18 +100,19 @@ class Budget:
         """Replace a reservation by what it came to: nothing where the request never cost anything."""
         amount, estimated = actual
         self._outstanding -= reserved.amount
-        if self.capped:
-            self._held -= amount
+        if amount:
+            self._tried = True
             sql = (
                 "UPDATE spend SET reserved_micro_usd = reserved_micro_usd - ?, "
                 "settled_micro_usd = settled_micro_usd + ?, estimated_micro_usd = estimated_micro_usd + ? "
                 "WHERE process = ? AND model = ?"
             )
-            if amount:
-                self._tried = True
-                self._cache.execute(sql, (amount, amount, amount * estimated, *self._row))
-            if reserved.worst:
-                self._overrun = max(self._overrun, amount / reserved.worst)
+            held = amount if self.capped else 0
+            self._cache.execute(sql, (held, amount, amount * estimated, *self._row))
+        if reserved.worst:
+            self._overrun = max(self._overrun, amount / reserved.worst)
+        if self.capped:
+            self._held -= amount
             self._settled.set()
 
     def close(self) -> None:
@@ -128,7 +129,7 @@ class Budget:
         try:
             room = room_left(connection, self._row[1], *self._caps)
             short = amount - (self._held - self._outstanding)
-            block = min(room, max(short, amount * BLOCK_REQUESTS))
+            block = min(room, max(short, min(amount * BLOCK_REQUESTS, self._outstanding // BLOCK_SHARE)))
             if block >= short:
                 sql = "UPDATE spend SET reserved_micro_usd = reserved_micro_usd + ? WHERE process = ? AND model = ?"
                 connection.execute(sql, (block, *self._row))

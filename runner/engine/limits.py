@@ -1,11 +1,13 @@
 """How much may be sent at once: concurrency that adapts, requests and tokens a minute, and a breaker."""
 
 import asyncio
+import resource
 import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from asyncio_throttle.throttler import Throttler
 
@@ -17,10 +19,33 @@ MINUTE_SEEN = (40.0, 80.0)  # seconds: what a window of a minute looks like in h
 LEAST_CALLS = 40
 OPEN_SECONDS = 20.0
 OPENINGS = 3
+SPARE_FILES = 64  # beside the connections: the database, its log, look-ups of names, what a report opens
+MOST_FILES = 1 << 16
 REFUSALS = 10  # alike and in a row: together with those in flight, fewer than 20 requests
 FIRST_SLOTS = 8
 _OF_REQUEST = ("400", "413", "422")  # what may be wrong with one prompt alone
 _OF_ENDPOINT = ("redirect", "packed", "too large")  # what it is up to the endpoint to do otherwise
+
+
+def connections() -> int:
+    """How many connections this process may have open: its limit of open files, raised as far as that is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < highest:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+            soft = highest
+    allowed = MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    return max(1, allowed - len(list(Path("/dev/fd").iterdir())) - SPARE_FILES)
+
+
+def fitted(wanted: Mapping[str, int]) -> dict[str, int]:
+    """How many requests each model may have in flight, so that all their connections fit: an even share at most."""
+    left, found = connections(), {}
+    for place, name in enumerate(sorted(wanted, key=wanted.__getitem__)):
+        found[name] = max(1, min(wanted[name], left // (len(wanted) - place)))
+        left -= found[name]
+    return found
 
 
 class Gate:

@@ -57,7 +57,8 @@ class ModelRun(Recorder):
     def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
         super().__init__(context, model, judges)
         section = model.section
-        self._gate = Gate(section.concurrency, None if section.backend == "local" else FIRST_SLOTS)
+        first = None if section.backend == "local" else FIRST_SLOTS
+        self._gate = Gate(context.slots.get(section.name, section.concurrency), first)
         self._rates = Rates(section.requests_per_minute, section.tokens_per_minute)
         self._breaker = Breaker(self._gate)
         self._refusals = Refusals(answered=not self._is_new())

@@ -10,6 +10,9 @@ from typing import Any
 from runner.engine.state import Caching, caching, counted, dollars_spent
 from runner.store.completeness import of_last_run
 from runner.store.database import database_errors, file_size, open_database
+from runner.store.ledger import accepted
+
+FEWEST = 1000  # scores, under which what they take says nothing on a million
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Status:
     bytes: int = 0
     jobs: list[str] = field(default_factory=list)
     caching: Caching = field(default_factory=Caching)
+    accepted: list[str] = field(default_factory=list)
     incomplete: str = ""
 
     @property
@@ -67,7 +71,7 @@ class Status:
     def lines(self) -> list[str]:
         """The account in words."""
         size = f"{self.bytes / 1e6:,.1f} MB on the disk"
-        if self.scores:
+        if self.scores >= FEWEST:
             size += f", {self.bytes / self.scores:,.0f} MB a million trials"
         found = [self.incomplete] if self.incomplete else []
         found += [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
@@ -89,6 +93,7 @@ class Status:
             spent = max(self.settled_micro_usd, self.beat.get("micro_usd", 0))
             estimated = max(self.estimated_micro_usd, self.beat.get("estimated_micro_usd", 0))
             found.append(f"{dollars_spent(spent, estimated)}{held if self.reserved_micro_usd else ''}")
+        found += self.accepted
         if cached := self.caching.sentence():
             found.append(cached)
         found += self.jobs
@@ -108,6 +113,7 @@ def read_status(path: Path) -> Status:
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
+        found = replace(found, accepted=accepted(connection))
         connection.close()
     return replace(found, incomplete=of_last_run(path).sentence)
 

@@ -106,7 +106,7 @@ class BenchmarkSection(Section):
         return self
 
 
-class Price(Section):
+class Rates(Section):
     """US dollars per million tokens; input read from the provider's cache, and input written to it, costs as much as
     other input if absent."""
 
@@ -114,6 +114,27 @@ class Price(Section):
     output: float = Field(ge=0)
     cached: float | None = Field(None, ge=0)
     cache_write: float | None = Field(None, ge=0)
+
+
+class Tier(Rates):
+    """The rates of a request whose prompt has more than `over` tokens: all of its tokens cost this."""
+
+    over: int = Field(gt=0)
+
+
+class Price(Rates):
+    """What a model's tokens cost; the rates of longer prompts stand in `tiers`, shortest first."""
+
+    tiers: tuple[Tier, ...] = ()
+
+    def at(self, prompt_tokens: int) -> Rates:
+        """The rates of a request with a prompt of so many tokens."""
+        return next((tier for tier in reversed(self.tiers) if prompt_tokens > tier.over), self)
+
+    @field_validator("tiers")
+    @classmethod
+    def _ascend(cls, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        return tuple(sorted(tiers, key=lambda tier: tier.over))
 
 
 def is_loopback(host: str) -> bool:
@@ -187,7 +208,11 @@ class BatchSection(Section):
 
 
 class ModelSection(Section):
-    """[[models]]: who is asked."""
+    """[[models]]: who is asked.
+
+    `baseline_replicates` is how often a sampled baseline (text, at a temperature) is asked: its noise is every
+    persona's. If absent, as often as is cheapest for Δ on these items.
+    """
 
     name: str
     backend: Literal["local", "openai", "gemini", "openai-compatible"]
@@ -199,8 +224,10 @@ class ModelSection(Section):
     base_urls: tuple[str, ...] = ()
     key_env: str | None = None
     decoding: dict[str, Any] = {}
+    allow_dropped: tuple[str, ...] = ()
     answer: Literal["text", "probabilities"] = "probabilities"
     replicates: int = Field(1, gt=0)
+    baseline_replicates: int | None = Field(None, gt=0)
     mode: Mode = "live"
     batch: BatchSection = BatchSection()
     concurrency: int = Field(64, gt=0, le=4096)
@@ -290,6 +317,7 @@ class TargetSection(Section):
 class ReportSection(Section):
     """[report]: which subgroups are told apart, and how people are weighted.
 
+    `adjust` says over which gaps p-values are adjusted: those of a "family" (model, benchmark, attribute), or "all".
     `population` gives adults by ISO 3166-1 alpha-3 country; weights = "population" needs it.
     """
 
@@ -298,6 +326,7 @@ class ReportSection(Section):
     weights: Literal["none", "survey", "population"] = "none"
     population: dict[str, float] = {}
     min_n: int = Field(20, ge=2)
+    adjust: Literal["family", "all"] = "family"
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ _CORRECTION = re.compile(
 _TAKEN_BACK = re.compile(
     r"(?:^|[.!?\n,–—-]\s*|\bno )(?:wait|hold on)\b\s*[,.!–—-]|\b(?:scratch that|strike that|on second thoughts?|"
     r"i take (?:that|it) back|let me (?:reconsider|re-?think|think again|re-?evaluate|correct)|my mistake|i was wrong|"
-    r"i made a mistake|chang(?:e|ed|ing) my (?:mind|answer))\b",
+    r"i made a mistake|(?<=[.!?…–—-] )no(?=[\s.!]*$)|(?<=[.!?…–—-] )no,? not\b|chang(?:e|ed|ing) my (?:mind|answer))\b",
     re.I,
 )
 
@@ -64,7 +64,7 @@ def _plain_options(shown: tuple[str, ...]) -> Sequence[str]:
 
 def _whole(plain: str, options: Sequence[str]) -> int | None:
     """A lone letter, or the text of an option and nothing else."""
-    lone = labels.LONE.match(plain)
+    lone = labels.LONE.match(plain) or labels.WHOLE.match(plain)
     if lone and (place := place_of(lone.group("letter"), len(options))) is not None:
         return place
     words = bare(plain)

@@ -1,22 +1,23 @@
 """Everything that a report says, computed once: the terminal, the page and the files show the same tables."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from scoring.benchmarks.registry import measured
+from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
-from scoring.statistics.pairs import parts
+from scoring.statistics.levels import ALL
+from scoring.statistics.pairs import Part
 from scoring.statistics.power import component_table
 from scoring.statistics.sequential import UNFINISHED
-from scoring.statistics.subgroups import ALL, MEASURES, Slicing, effect_tables, metric_of
-from scoring.tables.bootstrap import aggregate_table
+from scoring.statistics.subgroups import MEASURES, Adjust, Slicing, effect_tables, metric_of
+from scoring.tables.bootstrap import aggregate_table, aggregates_by_category
+from scoring.tables.changed import changed_table
 from scoring.tables.counterfactuals import counterfactual_table
-from scoring.tables.hidden_traits import PARTS as TRAIT_PARTS
 from scoring.tables.items_and_people import answer_table, category_table, item_table, persona_table
 from scoring.tables.shown_traits import conditioning_table, set_sizes
 from scoring.tables.validity import agreement_table, recall_table, validity_table
@@ -59,44 +60,59 @@ def findings(
     gold: pd.DataFrame,
     items: Callable[[Sequence[str]], pd.DataFrame],
     about: Mapping[str, Any],
-    further: Mapping[str, pd.DataFrame] = MappingProxyType({}),
+    further: Callable[[Sequence[Part]], Mapping[str, pd.DataFrame]] = lambda found: {},
 ) -> Findings:
-    """All tables of a study. `gold` says where each item's right option stands; `items` gives the texts of item ids;
-    `further` are tables that need more than scores."""
-    by = slicing.attributes
-    found = effect_tables(scores, slicing)
-    of_items = item_table(scores)
+    """All tables of a study, from pairs that are built once for all of them.
+
+    `gold` says where each item's right option stands; `items` gives the texts of item ids; `further` makes the tables
+    that need more than scores.
+    """
+    found = slicing.parts(scores)
+    effects = effect_tables(found, slicing)
+    of_items = item_table(found)
     shown = of_items.groupby(["model", "benchmark"]).head(SHOWN_ITEMS)["item_id"].unique() if len(of_items) else []
     tables = {
-        "effects": found.effects,
-        "families": found.families,
-        "aggregates": aggregate_table(scores, slicing.seed),
-        "categories": category_table(scores),
-        "counterfactuals": counterfactual_table(scores),
-        "conditionings": conditioning_table(scores),
-        "formats": variance_table(scores),
-        "control": control_table(scores),
-        "rankings": ranking_table(scores, slicing.by),
-        "validity": validity_table(scores, slicing.by),
-        "agreement": agreement_table(scores),
-        "recall": recall_table(scores, gold),
-        "components": component_table(scores, by),
+        "effects": effects.effects,
+        "families": effects.families,
+        "aggregates": aggregate_table(found, slicing.seed),
+        "aggregates_by_category": aggregates_by_category(found, slicing.seed),
+        "categories": category_table(found),
+        "counterfactuals": counterfactual_table(found),
+        "conditionings": conditioning_table(found),
+        "formats": variance_table(found),
+        "control": control_table(found),
+        "changed": changed_table(found),
+        "rankings": ranking_table(found, slicing.by),
+        "validity": validity_table(found, slicing.by),
+        "agreement": agreement_table(found),
+        "recall": recall_table(found, gold),
+        "components": component_table(found, slicing.attributes),
         "items": of_items,
-        "answers": answer_table(scores, by, list(shown)),
-        "personas": persona_table(scores, slicing.columns),
-        **further,
+        "answers": answer_table(found, slicing.attributes, list(shown)),
+        "personas": persona_table(found, slicing.columns),
+        **further(found),
     }
-    names = {
-        (part.model, part.benchmark, measure): metric_of(part, measure)
-        for part in parts(scores)
-        for measure in MEASURES
-    }
+    names = {(part.model, part.benchmark, name): metric_of(part, name) for part in found for name in MEASURES}
     tables = {name: _with_metric(table, names) for name, table in tables.items()}
-    found = replace(found, effects=tables["effects"])
-    sentences = tuple(sentence for _, row in _overall(found.effects) for sentence in _resolvable(row, found.effects))
+    table = tables["effects"]
+    sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
     about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
-    warnings = (*_about_target(further.get("target")), *about_letters, *_warnings(scores, found.effects))
+    warnings = (*_about_target(tables.get("target")), *about_letters, *_warnings(scores, table, slicing.adjust))
+    about = {"asked": _asked(scores), "countries": countries_in(scores), **about}
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
+
+
+def _asked(scores: pd.DataFrame) -> str:
+    """How often and in how many ways a question was put, in words."""
+    if scores.empty:
+        return ""
+    alone = scores["persona_id"] == ""
+    sides = {who: int(scores.loc[rows, "replicate"].nunique()) for who, rows in (("without", alone), ("with", ~alone))}
+    times = " and ".join(f"{n} {'time' if n == 1 else 'times'} {who} a persona" for who, n in sides.items() if n)
+    formats = sorted(set(scores.loc[~alone, "format"].astype(str)) if "format" in scores else ())
+    orders = scores["rotation"].nunique()
+    text = f"A question was asked {times}, in {orders} {'order' if orders == 1 else 'orders'} of its options"
+    return f"{text}; personas were written as {', '.join(formats)}." if any(formats) else f"{text}."
 
 
 def _with_metric(table: pd.DataFrame, names: Mapping[tuple[str, str, str], str]) -> pd.DataFrame:
@@ -163,10 +179,8 @@ def direction_of(benchmark: str) -> str:
 def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
     """What this run could not have found, in words: the effect itself, then each attribute's gaps."""
     name = f"{row['model']} on {title_of(str(row['benchmark']))}, by {row['metric']}"
-    if row["benchmark"] in TRAIT_PARTS:
-        return [
-            f"{name}: nothing is asked without a persona, so there is no Δ; the table of hidden traits has its scores."
-        ]
+    if np.isnan(row["invalid_without"]):
+        return [f"{name}: nothing was asked without a persona, so there is no Δ; its own table has its scores."]
     if not row["pairs"]:
         return [f"{name}: no persona and baseline answer could be paired; there is nothing to compare."]
     if row["items_method"] == BOUND:
@@ -183,17 +197,18 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
     for attribute, levels in effects[here & (effects["attribute"] != ALL)].groupby("attribute", sort=False):
         tested = levels[levels["gap_resolvable"] > 0]
         if tested.empty:
-            too_small.append(str(attribute))
+            too_small.append(attribute_name(str(attribute)))
             continue
         fewest, smallest = int(tested["personas"].min()), tested["gap_resolvable"].max()
         with_levels = f"with {fewest:,} people in the smallest level and {items:,} items"
-        lines.append(f"{name}: {with_levels}, gaps by {attribute} under {smallest:.3f} had under 80 % power.")
+        gaps = f"gaps by {attribute_name(str(attribute))} under {smallest:.3f}"
+        lines.append(f"{name}: {with_levels}, {gaps} had under 80 % power.")
     if too_small:
         lines.append(f"{name}: no level of {', '.join(too_small)} has enough people, or variance, to be compared.")
     return lines
 
 
-def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
+def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> list[str]:
     """What a reader must know before trusting an interval."""
     lines = []
     for _, row in _overall(effects):
@@ -210,12 +225,31 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
                 f"{name}: {int(row['personas']):,} respondents, but {int(row['clusters']):,} different descriptions: "
                 "those who read the same count as one cluster."
             )
+        if row["conservative"] and row["people_method"] != NONE:
+            lines.append(
+                f"{name}: its 95 % intervals are conservative: scores near 0 or 1, a baseline drawn only once or "
+                "twice, or item groups of very unequal size."
+            )
+    if families := _looked_at(effects, adjust):
+        lines.append(families)
     if len(sets := set_sizes(scores)) > 1:
         lines.append(
             f"{len(sets)} sets of traits were shown ({'; '.join(sets)}): Δ is the mean over them; the table of what is "
             "shown of a persona has each."
         )
     return lines
+
+
+def _looked_at(effects: pd.DataFrame, adjust: Adjust) -> str:
+    """How many families of gaps were tested, and over what their p-values are adjusted; "" where only one was."""
+    tested = effects[effects["gap_p"].notna()] if len(effects) else effects
+    families = len(tested[["model", "benchmark", "measure", "attribute"]].drop_duplicates()) if len(tested) else 0
+    if families < 2:
+        return ""
+    looked = f"{len(tested):,} gaps in {families:,} families (model × benchmark × attribute) were tested"
+    if adjust == "all":
+        return f"{looked}; p is adjusted over all of them (Holm)."
+    return f'{looked}; p is adjusted within each family (Holm). [report] adjust = "all" adjusts it over all of them.'
 
 
 def table_names(tables: Mapping[str, pd.DataFrame]) -> Sequence[str]:

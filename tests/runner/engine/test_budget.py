@@ -85,6 +85,7 @@ async def test_a_model_has_a_cap_of_its_own(tmp_path: Path) -> None:
     assert rows(tmp_path, "SELECT count(*) FROM spend WHERE settled_micro_usd > 5000") == [(1,)]
 
 
+@pytest.mark.slow
 def test_the_cap_holds_when_the_run_is_killed_and_restarted(tmp_path: Path) -> None:
     dice = random.Random(5)
     with FakeLLM(latency=0.01) as server:

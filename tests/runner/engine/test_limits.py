@@ -19,6 +19,7 @@ from runner.engine.limits import (
     Rates,
     Refusals,
     TokenWindow,
+    fitted,
 )
 
 
@@ -156,6 +157,22 @@ async def test_the_breaker_closes_the_gate_and_then_gives_up(monkeypatch: pytest
 )
 def test_each_status_has_its_class(status: int, body: bytes, kind: type) -> None:
     assert type(failure(status, {}, body)) is kind
+
+
+@pytest.mark.parametrize(
+    ("wanted", "room", "slots"),
+    [
+        ({"a": 64}, 1000, {"a": 64}),
+        ({"a": 512}, 100, {"a": 100}),
+        ({"a": 8, "b": 512, "c": 300}, 100, {"a": 8, "c": 46, "b": 46}),
+        ({"a": 5, "b": 5}, 1, {"a": 1, "b": 1}),
+    ],
+)
+def test_requests_at_once_fit_the_limit_of_open_files(
+    wanted: dict[str, int], room: int, slots: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.engine.limits.connections", lambda: room)
+    assert fitted(wanted) == slots
 
 
 def test_until_the_first_success_few_are_let_in() -> None:

@@ -270,6 +270,7 @@ module.merge([Path(each) for each in files[:-1]], Path(files[-1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "times", "kept"),
     [("_bring_scores", 1, 0), ("_bring", 1, 800), ("_bring_spend", 2, 800), ("select_together", 1, 1600)],
