@@ -15,20 +15,22 @@ from runner.engine.prepare import prepared
 from runner.engine.run import run
 from runner.planning.plan import plan
 from runner.study.config import Study
-from runner.study.sections import ModelSection
+from runner.study.sections import BenchmarkSection, ModelSection
+from runner.study.sources import described
 
 KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
-FEW = {"groups": 2, "rotations": 1}
+FEW = BenchmarkSection(name="crows_pairs", part="choice", groups=2)  # BBQ takes seconds to read
 
 
 def written(kind: Kind, folder: Path) -> Study:
-    """The study that `init` writes, with two people of the starter survey and a few items of what can be had."""
+    """The study that `init` writes, with two people of the starter survey and a few items."""
     path = folder / "mtpa.toml"
     init(kind, path)
     study = Study.load(path)
     personas = study.personas.model_copy(update={"sources": ("starter_wvs3",), "where": {}, "n": 2})
-    benchmarks = tuple(each.model_copy(update=FEW) for each in study.benchmarks)
-    return study.model_copy(update={"personas": personas, "benchmarks": benchmarks})
+    for each in study.benchmarks:
+        described(each.name, study)  # raises for one that nobody has
+    return study.model_copy(update={"personas": personas, "benchmarks": (FEW,)})
 
 
 def elsewhere(model: ModelSection, server: StrictLLM) -> ModelSection:
