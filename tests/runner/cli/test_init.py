@@ -39,7 +39,9 @@ def elsewhere(model: ModelSection, server: StrictLLM) -> ModelSection:
     return model.model_copy(update={"base_urls": (url,), "price": price_of(model), "key_env": None})
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind == "local" else []) for kind in get_args(Kind)]
+)
 async def test_every_template_is_planned_priced_and_asked(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,6 +66,10 @@ async def test_every_template_is_planned_priced_and_asked(
             found = plan(ready)
             assert all(row.to_send for row in found.rows)
             assert found.usd < (study.budget.usd or 5)
+            for row, model in zip(found.rows, study.models, strict=True):  # many short prompts are no long one
+                price = price_of(model)
+                tokens = row.prompt_tokens * price.input + row.output_tokens_high * price.output
+                assert row.usd_high == pytest.approx(tokens / 1e6, abs=2e-6)
         state = await run(study, limit=6, pilot=False)
         assert (server.refused, state.total("answered")) == ([], 6 * len(remote))
         sent = server.requests
