@@ -62,7 +62,8 @@ async def _lines(state: State, console: Console) -> None:
     began = time.monotonic()
     while True:
         await asyncio.sleep(LINE_SECONDS)
-        console.print(escape(_line(state, time.monotonic() - began)), highlight=False, soft_wrap=True)
+        if state.tallies:  # before, the study is still being prepared
+            console.print(escape(_line(state, time.monotonic() - began)), highlight=False, soft_wrap=True)
 
 
 def _line(state: State, seconds: float) -> str:
