@@ -1,21 +1,25 @@
-"""Running a study. In Python: `study = Study.load("mtpa.toml")`, `await run(study)`, `load_scores(study.database)`,
-`effects(scores, by=["country"])`, or `persona_effect(scores)` of one model and benchmark."""
+"""Running a study. In Python: `study = Study.load("mtpa.toml")`, `await run(study)`, `finding(study)`,
+`load_scores(study.database)`, `effects(scores, by=["country"])`, or `persona_effect(scores)` of one
+model and benchmark.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from runner.engine.run import rescore, run
+    from runner.results.study_report import finding
     from runner.store.scores import load_scores
     from runner.study.config import Study
     from scoring.statistics.effect import persona_effect
     from scoring.statistics.subgroups import effects
 
-__all__ = ["Study", "effects", "load_scores", "persona_effect", "rescore", "run"]
+__all__ = ["Study", "effects", "finding", "load_scores", "persona_effect", "rescore", "run"]
 
 _HOMES = {
     "Study": "runner.study.config",
     "effects": "scoring.statistics.subgroups",
+    "finding": "runner.results.study_report",
     "load_scores": "runner.store.scores",
     "persona_effect": "scoring.statistics.effect",
     "rescore": "runner.engine.run",

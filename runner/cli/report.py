@@ -1,5 +1,7 @@
 """`mtpa-run report` and `mtpa-run diff`."""
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,11 +23,12 @@ def report(
     latex: Annotated[bool, typer.Option("--latex", help="Every table for LaTeX (booktabs).")] = False,
     methods: Annotated[bool, typer.Option("--methods", help="A methods paragraph, the prompts, BibTeX.")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="The paper's Tables 2 to 5 beside this run's.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Every table before the finding.")] = False,
 ) -> None:
     """The finding of the study's last run, in the terminal, as one HTML page and as data files."""
     study = Study.load(context.obj)
     formats = [name for name, wanted in (("csv", csv), ("parquet", parquet), ("tex", latex)) if wanted]
-    print_study_report(study, formats=formats, html=html, methods=methods, paper=paper)
+    print_study_report(study, formats=formats, html=html, methods=methods, paper=paper, full=full)
 
 
 def print_study_report(
@@ -34,6 +37,8 @@ def print_study_report(
     html: bool = False,
     methods: bool = False,
     paper: bool = False,
+    full: bool = False,
+    next_steps: Sequence[str] = (),
 ) -> None:
     """Print the report of a study's last run and write what was asked for beside its database."""
     from runner.results.study_report import paper_scores, study_findings
@@ -47,13 +52,6 @@ def print_study_report(
     written: list[Path] = []
     if paper:
         tables |= paper_tables(paper_scores(study, found.slicing))
-        print_paper(out, {name: tables[name] for name in tables if name.startswith("paper")}, found)
-    elif methods:
-        text = methods_text(found)
-        out.print(Text(text))
-        written.append(write_text(study.database.with_suffix(".methods.md"), text))
-    else:
-        print_report(out, found)
     for suffix in formats or []:
         written += write_tables(study.database, tables, suffix, found.incomplete)
     if html:
@@ -61,8 +59,27 @@ def print_study_report(
         from scoring.report.page import page
 
         written.append(write_text(study.database.with_suffix(".html"), page(found, world_map(say))))
-    for path in written:
-        out.print(f"Written: {escape(str(path))}", highlight=False, soft_wrap=True)
+    text = methods_text(found) if methods and not paper else ""
+    if text:
+        written.append(write_text(study.database.with_suffix(".methods.md"), text))
+    files = [_files(study.database, written)] if written else []
+    if paper:
+        print_paper(out, {name: tables[name] for name in tables if name.startswith("paper")}, found)
+    elif text:
+        out.print(Text(text))
+    else:
+        print_report(out, found, full, [*next_steps, *files])
+        return
+    for line in files:
+        out.print(escape(line), highlight=False, soft_wrap=True)
+
+
+def _files(database: Path, written: Sequence[Path]) -> str:
+    """What was written, on one line: the name of the one file, or what the names of many have in common."""
+    if len(written) == 1:
+        return f"Written: {written[0]}"
+    kinds = ", ".join(f"{count} {kind}" for kind, count in Counter(path.suffix for path in written).items())
+    return f"Written: {database.with_suffix('')}.* ({kinds})"
 
 
 def diff(

@@ -27,9 +27,13 @@ def status(
     """How far the study is, from its database; a running one may be watched from another terminal."""
     from runner.progress.status import read_status
 
-    path = Study.load(context.obj).part(shard).database
+    study = Study.load(context.obj)
+    path = study.part(shard).database
     if not watch:
-        out.print(_status(read_status(path), str(path)))
+        found = read_status(path)
+        out.print(_status(found, str(path)))
+        if found.ended and path == study.database:
+            _print_finding(study)
         return
     with suppress(KeyboardInterrupt), Live(console=out) as live:
         while True:
@@ -38,6 +42,15 @@ def status(
             if found.ended:
                 return
             time.sleep(1)
+
+
+def _print_finding(study: Study) -> None:
+    """What an ended run found, in sentences; its banner stands above."""
+    from runner.results.study_report import study_findings
+    from scoring.report.sentences import statements
+
+    for each in statements(study_findings(study)):
+        out.print(Text(each.text))
 
 
 def _status(found: "Status", path: str) -> Group:

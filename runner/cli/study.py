@@ -69,7 +69,8 @@ def _say_what_is_found(study: Study, state: "State") -> None:
             soft_wrap=True,
         )
     elif not state.interrupted:
-        print_study_report(study, formats=["csv"])
+        steps = "Next: mtpa-run view --open (every answer) · mtpa-run report --full (every table), --html, --methods"
+        print_study_report(study, formats=["csv"], next_steps=[steps])
 
 
 def _endings(state: "State") -> list[str]:

@@ -68,7 +68,7 @@ async def _run(
     options: Options,
     acknowledge: bool = False,
 ) -> State:
-    manager = prepared(study, say)
+    manager = prepared(study, say, state.enter)
     ready = await asyncio.to_thread(manager.__enter__)
     watch = Watch(study.database)
     try:
@@ -77,7 +77,7 @@ async def _run(
             require_acknowledgement(ready.cache.connection, people, study.models, acknowledge)
         number = _begin(ready, state)
         checkpoint(ready.cache.connection)
-        cap = None if study.budget.usd is None else round(study.budget.usd * 1e6)
+        cap = state.cap = None if study.budget.usd is None else round(study.budget.usd * 1e6)
         with Leases(ready.cache.connection, study.database, number) as leases:
             pace = _pace(ready.crossing, stop, options, bool(cap))
             shared = (ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options, pace)
@@ -86,6 +86,8 @@ async def _run(
             watch.add(leases.path)
             try:
                 _refuse_pruned(ready)
+                local = [model.name for model in study.models if model.backend == "local"]
+                state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:
                     state.remarks += [f"{each}." for each in beside_the_cap(ready.cache.connection)]

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -117,6 +118,13 @@ class State:
     over_budget: set[str] = field(default_factory=set)
     targets: dict[str, str] = field(default_factory=dict)
     interrupted: bool = False
+    cap: int | None = None
+    phase: str = ""
+    phase_began: float = 0.0
+
+    def enter(self, phase: str) -> None:
+        """What the run does from now on, in words."""
+        self.phase, self.phase_began = phase, time.monotonic()
 
     def failed(self, model: str, error: BackendError) -> None:
         """Keep what an endpoint said last, and whether asking again may help."""

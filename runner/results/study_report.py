@@ -33,6 +33,7 @@ from runner.study.sources import Say, described, load_everyone
 from scoring.benchmarks.base import Benchmark
 from scoring.report.findings import Findings, findings
 from scoring.report.paper import BY
+from scoring.report.sentences import finding as sentences
 from scoring.statistics.pairs import Part
 from scoring.statistics.sequential import target_table
 from scoring.statistics.subgroups import Slicing
@@ -67,6 +68,12 @@ def study_findings(study: Study) -> Findings:
             "letters": load_mass(study.database, selection),
         },
     )
+
+
+def finding(study: Study) -> list[str]:
+    """What the last run of a study found, in sentences: a paragraph for each model and benchmark, behind what is
+    missing of a run that is not whole. Raises InputError or MachineError."""
+    return sentences(study_findings(study))
 
 
 def paper_scores(study: Study, slicing: Slicing) -> pd.DataFrame:

@@ -52,12 +52,12 @@ def fetch(name: str, say: Callable[[str], None] = lambda line: None) -> Path:
     missing = {file: entry for file, entry in asset.files.items() if not _whole(directory / file, entry)}
     if missing:
         _check_space(name, directory, sum(entry.bytes for entry in missing.values()))
-        with _disk_errors(directory):
+        with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
             _fetch_missing(name, asset, missing, directory, say)
     for file, entry in asset.files.items():
         if entry.parquet:
-            with _disk_errors(directory):
+            with disk_errors(directory):
                 _keep_parquet(directory / file, directory / entry.parquet)
     return directory
 
@@ -85,7 +85,7 @@ def fetch_files(
     directory = cache_directory() / "files" / name
     data = os.environ.get("MTPA_DATA_DIR")
     folders = [local, directory, *([Path(data) / name] if data else [])]
-    with _disk_errors(directory), tempfile.TemporaryDirectory() as scratch:
+    with disk_errors(directory), tempfile.TemporaryDirectory() as scratch:
         for file in pinned:
             copies = (_if_pinned(folder / file.path, file) for folder in folders)
             content = next((copy for copy in copies if copy is not None), None)
@@ -205,7 +205,7 @@ def _megabytes(count: int) -> str:
 
 
 @contextmanager
-def _disk_errors(directory: Path) -> Iterator[None]:
+def disk_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

@@ -136,13 +136,12 @@ def _npm(requirement: str, member: str) -> Iterator[Reader]:
 
 
 def _download_wheel(requirement: str, folder: Path) -> Path:
-    """The wheel, downloaded by pip, which shows its own progress bar on a terminal. It is never installed or run."""
-    bar = ["--progress-bar", "on"] if sys.stderr.isatty() else ["--quiet"]
+    """The wheel, downloaded by pip. It is never installed or run."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
     result = subprocess.run(
-        [*command, "--disable-pip-version-check", *bar, "--dest", str(folder), requirement],
+        [*command, "--disable-pip-version-check", "--quiet", "--dest", str(folder), requirement],
         stdin=subprocess.DEVNULL,
-        stdout=sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -224,6 +224,7 @@ class ModelSection(Section):
     base_urls: tuple[str, ...] = ()
     key_env: str | None = None
     decoding: dict[str, Any] = {}
+    allow_dropped: tuple[str, ...] = ()
     answer: Literal["text", "probabilities"] = "probabilities"
     replicates: int = Field(1, gt=0)
     baseline_replicates: int | None = Field(None, gt=0)

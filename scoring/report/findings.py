@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.benchmarks.registry import measured
+from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
@@ -15,6 +16,7 @@ from scoring.statistics.power import component_table
 from scoring.statistics.sequential import UNFINISHED
 from scoring.statistics.subgroups import MEASURES, Adjust, Slicing, effect_tables, metric_of
 from scoring.tables.bootstrap import aggregate_table, aggregates_by_category
+from scoring.tables.changed import changed_table
 from scoring.tables.counterfactuals import counterfactual_table
 from scoring.tables.items_and_people import answer_table, category_table, item_table, persona_table
 from scoring.tables.shown_traits import conditioning_table, set_sizes
@@ -79,6 +81,7 @@ def findings(
         "conditionings": conditioning_table(found),
         "formats": variance_table(found),
         "control": control_table(found),
+        "changed": changed_table(found),
         "rankings": ranking_table(found, slicing.by),
         "validity": validity_table(found, slicing.by),
         "agreement": agreement_table(found),
@@ -95,7 +98,7 @@ def findings(
     sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
     about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
     warnings = (*_about_target(tables.get("target")), *about_letters, *_warnings(scores, table, slicing.adjust))
-    about = {"asked": _asked(scores), **about}
+    about = {"asked": _asked(scores), "countries": countries_in(scores), **about}
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
 
 
@@ -194,11 +197,12 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
     for attribute, levels in effects[here & (effects["attribute"] != ALL)].groupby("attribute", sort=False):
         tested = levels[levels["gap_resolvable"] > 0]
         if tested.empty:
-            too_small.append(str(attribute))
+            too_small.append(attribute_name(str(attribute)))
             continue
         fewest, smallest = int(tested["personas"].min()), tested["gap_resolvable"].max()
         with_levels = f"with {fewest:,} people in the smallest level and {items:,} items"
-        lines.append(f"{name}: {with_levels}, gaps by {attribute} under {smallest:.3f} had under 80 % power.")
+        gaps = f"gaps by {attribute_name(str(attribute))} under {smallest:.3f}"
+        lines.append(f"{name}: {with_levels}, {gaps} had under 80 % power.")
     if too_small:
         lines.append(f"{name}: no level of {', '.join(too_small)} has enough people, or variance, to be compared.")
     return lines

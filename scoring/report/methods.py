@@ -8,6 +8,8 @@ from typing import Any
 import pandas as pd
 
 from scoring.report.findings import Findings, title_of
+from scoring.report.names import who_else
+from scoring.report.sentences import NOTHING, statements
 from scoring.statistics.clustered_errors import LEAST_GROUPS
 from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL
@@ -32,9 +34,19 @@ _METHOD_REFERENCES = (
 def methods_text(found: Findings) -> str:
     """Markdown: the paragraph, declared against looked at, prompts, BibTeX; what is missing stands first."""
     missing = [f"**{found.incomplete}**"] if found.incomplete else []
+    told = [each.text for each in statements(found)] or [NOTHING]
     return (
         "\n\n".join(
-            [*missing, "# Methods", _paragraph(found), *_declared(found), *_prompts(found), *_references(found)]
+            [
+                *missing,
+                "# Finding",
+                *told,
+                "# Methods",
+                _paragraph(found),
+                *_declared(found),
+                *_prompts(found),
+                *_references(found),
+            ]
         )
         + "\n"
     )
@@ -56,23 +68,24 @@ def _paragraph(found: Findings) -> str:
         about.get("asked", ""),
         "The persona effect is the mean over personas of the mean difference to the baseline on the same items and the "
         f"same order of options (persona weights: {found.slicing.weights}).",
-        *_intervals(effects),
+        *_intervals(effects, who_else(int(about.get("countries", 0)))),
         *_many_items(found),
         *_levels(found),
         _rounds(found),
         *_invalid(effects),
         _prices(about),
+        *_control(effects),
         f"mtpa {about.get('code', '')}, seed {found.slicing.seed}, {about.get('trials', 0):,} trials.",
     ]
     return " ".join(sentence.strip() for sentence in sentences if sentence)
 
 
-def _intervals(effects: pd.DataFrame) -> Iterator[str]:
+def _intervals(effects: pd.DataFrame, who: str) -> Iterator[str]:
     """How the intervals of this run were made."""
     made = set(effects[["people_method", "items_method"]].astype(str).to_numpy().ravel())
     if made & {"t", "score"}:
         yield (
-            "Intervals are at 95 %: for people like these on these items they are clustered on persona, for items like "
+            f"Intervals are at 95 %: for {who} on these items they are clustered on persona, for items like "
             "these too two-way on persona and item group (Cameron, Gelbach and Miller 2011), bias-reduced with the "
             "degrees of freedom of Bell and McCaffrey (2002)"
             + (", within the bounds of the score (Newcombe 1998; Zou and Donner 2008)." if "score" in made else ".")
@@ -128,6 +141,15 @@ def _invalid(effects: pd.DataFrame) -> Iterator[str]:
 def _prices(about: Mapping[str, Any]) -> str:
     """Where the costs in the file come from, for who asks what such a study costs."""
     return f"Prices are those of {about['prices']}. " if about.get("prices") else ""
+
+
+def _control(effects: pd.DataFrame) -> Iterator[str]:
+    """How Δ was taken net of the neutral control."""
+    if effects["net"].notna().any():
+        yield (
+            "A neutral text of the same number of words stood in the place of the persona as a control; the effect net "
+            "of it compares each persona's answer with the same respondent's control on the same item and order."
+        )
 
 
 def _rounds(found: Findings) -> str:

@@ -5,7 +5,20 @@ from typing import Any
 
 COUNTS = frozenset({"personas", "people", "clusters", "items", "groups", "pairs", "blocks", "draws", "gap_items"})
 SIGNED = frozenset(
-    {"effect", "gap", "difference", "delta", "gain", "lowest", "highest", "control", "persona", "effect_as_wrong"}
+    {
+        "effect",
+        "gap",
+        "difference",
+        "delta",
+        "gain",
+        "lowest",
+        "highest",
+        "control",
+        "persona",
+        "effect_as_wrong",
+        "net",
+        "neutral",
+    }
 )
 NONE = "–"
 
@@ -38,6 +51,43 @@ def p_value(value: float) -> str:
 def percent(value: float) -> str:
     """One decimal."""
     return NONE if math.isnan(value) else f"{value:.1%}"
+
+
+def score(value: float) -> str:
+    """A score between 0 and 1 as a percentage, another as it is."""
+    return NONE if math.isnan(value) else f"{100 * value:.1f}%" if 0 <= value <= 1 else f"{value:.3f}"
+
+
+def points(value: float, signed: bool = True) -> str:
+    """A difference of scores in percentage points."""
+    return NONE if math.isnan(value) else f"{_points(value, signed)} {'point' if _is_one(value) else 'points'}"
+
+
+def in_points(value: float) -> str:
+    """The same without the unit."""
+    return NONE if math.isnan(value) else _points(value)
+
+
+def points_interval(low: float, high: float) -> str:
+    """An interval in percentage points, without the unit."""
+    return NONE if math.isnan(low) or math.isnan(high) else f"{_points(low)} to {_points(high)}"
+
+
+def _points(value: float, signed: bool = True) -> str:
+    """One decimal; as many as a smaller one takes, up to three."""
+    value = 100 * value
+    digits = 1 if abs(value) >= 0.05 or abs(value) < 0.0005 else -math.floor(math.log10(abs(value)))
+    text = f"{value:{'+' if signed else ''}.{digits}f}"
+    return text.lstrip("+-") if float(text) == 0 else text
+
+
+def _is_one(value: float) -> bool:
+    return f"{abs(100 * value):.1f}" == "1.0"
+
+
+def chance(value: float) -> str:
+    """A share in whole per cent, with a decimal under ten."""
+    return NONE if math.isnan(value) else f"{value:.0%}" if value >= 0.0995 or value == 0 else f"{value:.1%}"
 
 
 def count(value: float) -> str:

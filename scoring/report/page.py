@@ -14,6 +14,7 @@ from scoring.report.figures import figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.methods import bibtex
 from scoring.report.numbers import cell
+from scoring.report.sentences import NOTHING, statements
 
 SHOWN_PERSONAS = 200
 MAP = "world_110m"
@@ -110,6 +111,8 @@ def page(found: Findings, geometry: str | None = None) -> str:
     return environment.get_template("template.html").render(
         found=found,
         about=found.about,
+        statements=statements(found),
+        nothing=NOTHING,
         sections=[section for section in sections if section["figures"] or section["tables"]],
         personas=tables.get("personas"),
         no_map=geometry is None and any(section["id"] == "countries" and section["figures"] for section in sections),

@@ -1,36 +1,96 @@
 """The finding as tables for a terminal."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import pandas as pd
-from rich import box
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
-from rich.table import Table
 from rich.text import Text
 
-from scoring.report.findings import Findings, direction_of
-from scoring.report.numbers import count, half_width, interval, number, p_value, percent, signed
+from scoring.benchmarks.registry import measured
+from scoring.report.findings import ARROWS, Findings, direction_of, title_of
+from scoring.report.fitted import FittedTable
+from scoring.report.names import attribute_name, level_name, who_else
+from scoring.report.numbers import (
+    count,
+    half_width,
+    in_points,
+    interval,
+    number,
+    p_value,
+    percent,
+    points_interval,
+    score,
+    signed,
+)
 from scoring.report.paper import TITLES, paper_grid
+from scoring.report.sentences import BRIEF, NOTHING, headline, statements
 from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL
 
 SIGNIFICANT = 0.05
 
 
-def print_report(console: Console, found: Findings) -> None:
-    """What could be resolved first, then every table, model by model."""
-    effects = found.effects
+def print_report(console: Console, found: Findings, full: bool = False, after: Sequence[str] = ()) -> None:
+    """The finding last, nearest the prompt, behind one table; `full` has every other table before it.
+
+    `after` are the lines that follow it: what to do next, where files were written.
+    """
     print_incomplete(console, found.incomplete)
+    effects = found.effects
     if effects.empty:
-        console.print("No scores yet: nothing to report.")
-        return
-    for line in (*found.sentences, *found.warnings):
-        console.print(Text(line))
-    for model, part in effects.groupby("model", observed=True):
-        console.rule(Text(str(model)))
-        console.print(Group(*_tables(found, str(model), part)))
+        console.print(NOTHING)
+    else:
+        if full:
+            for model, part in effects.groupby("model", observed=True):
+                console.rule(Text(str(model)))
+                console.print(Group(*_tables(found, str(model), part)))
+            _print_lines(console, "What this run could resolve", found.sentences)
+        console.print(_headline(found))
+        _print_lines(console, "Before you trust an interval", found.warnings if full else ())
+        _print_finding(console, found)
+    for line in after:
+        console.print(Text(line), soft_wrap=True)
+
+
+def _print_lines(console: Console, title: str, lines: Sequence[str]) -> None:
+    if lines:
+        console.print(Text(title, style="bold"))
+        for line in lines:
+            console.print(Text(line))
+
+
+def _print_finding(console: Console, found: Findings) -> None:
+    """Every sentence of a few findings; the first of each where there are many."""
+    all_of_them = statements(found)
+    for each in all_of_them:
+        text = Text(each.effect, style="bold")
+        console.print(text.append(" ".join(["", *each.rest]), style="not bold") if len(all_of_them) <= BRIEF else text)
+    if len(all_of_them) > BRIEF:
+        console.print("The rest of each finding: mtpa-run report --methods, or --html.")
+
+
+def _headline(found: Findings) -> FittedTable:
+    """One row a model and benchmark: Δ with the interval for items like these, and net of the neutral control."""
+    rows = headline(found.effects)
+    models, net = rows["model"].nunique() > 1, rows["net"].notna().any()
+    who = who_else(int(found.about.get("countries", 0)))
+    caption = f"Δ in percentage points; intervals are at 95%, for {who} and items like these"
+    caption += "; net: Δ less what a neutral text does" if net else ""
+    numbers = ["without", "with", "Δ", "interval", *(["net", "interval"] * bool(net)), "people × items"]
+    names = [*(["model"] * models), "benchmark", "metric"]
+    title = f"Persona effect Δ = with - without{'' if models else ': ' + str(rows['model'].iloc[0])}"
+    table = plain_table(title, caption, names, numbers)
+    for _, row in rows.iterrows():
+        known = measured(str(row["benchmark"]))
+        metric = f"{known.metric} {ARROWS[known.better][0]}" if known else "score"
+        labels = [*([str(row["model"])] * models), title_of(str(row["benchmark"])), metric]
+        values = [score(row["without"]), score(row["with_persona"]), in_points(row["effect"])]
+        values.append(points_interval(row["items_low"], row["items_high"]))
+        values += [in_points(row["net"]), points_interval(row["net_low"], row["net_high"])] * bool(net)
+        table.add_row(*map(escape, labels), *values, f"{row['personas']:,.0f} × {row['items']:,.0f}")
+    return table
 
 
 def print_incomplete(console: Console, sentence: str) -> None:
@@ -73,27 +133,25 @@ def _of(found: Findings, name: str, model: str) -> pd.DataFrame:
     return table[table["model"] == model] if len(table) else table
 
 
-def plain_table(title: str, caption: str, names: list[str], numbers: list[str]) -> Table:
-    """An empty table: text columns, then right-aligned ones."""
-    table = Table(title=escape(title), caption=escape(caption), box=box.SIMPLE_HEAD, title_justify="left")
-    for name in names:
-        table.add_column(escape(name))
-    for name in numbers:
-        table.add_column(escape(name), justify="right", no_wrap=True)
-    return table
+def plain_table(title: str, caption: str, names: list[str], numbers: list[str]) -> FittedTable:
+    """An empty table: text columns, then right-aligned ones; it fits every width."""
+    return FittedTable(title, caption, names, numbers)
 
 
-def _overall(overall: pd.DataFrame) -> Table:
+def _overall(overall: pd.DataFrame) -> FittedTable:
     as_wrong = bool(overall["as_wrong_low"].notna().any())
-    caption = "± is half a 95 % interval: for people like these on these items | for items like these too"
+    caption = "± is half a 95 % interval: for these items alone | for items like these too"
     caption += "; invalid: unparsed, refused or failed, without | with"
     caption += "; as wrong: Δ with what was not read as 0" if as_wrong else ""
     numbers = ["people", "items", "without", "with", "Δ", "± people", "± items too", "invalid"]
     numbers += ["as wrong", "± as wrong"] if as_wrong else []
+    net = overall["net"].notna().any()
+    numbers += ["net", "± net"] if net else []
+    caption += "; net: Δ less what the neutral text does, ± for items like these too" if net else ""
     table = plain_table("Persona effect Δ = with − without", caption, ["benchmark", "measure"], numbers)
     for _, row in overall.iterrows():
         table.add_row(
-            escape(f"{row['benchmark']}, {direction_of(str(row['benchmark']))}".removesuffix(", ")),
+            escape(f"{title_of(str(row['benchmark']))}, {direction_of(str(row['benchmark']))}".removesuffix(", ")),
             str(row["metric"]),
             f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
@@ -104,11 +162,12 @@ def _overall(overall: pd.DataFrame) -> Table:
             half_width(row["items_low"], row["items_high"]),
             f"{percent(row['invalid_without'])} | {percent(row['invalid_with'])}",
             *([signed(row["effect_as_wrong"]), half_width(row["as_wrong_low"], row["as_wrong_high"])] * as_wrong),
+            *([signed(row["net"]), half_width(row["net_low"], row["net_high"])] * bool(net)),
         )
     return table
 
 
-def _target(target: pd.DataFrame) -> Table:
+def _target(target: pd.DataFrame) -> FittedTable:
     caption = "The interval that holds though it was looked at while the run went on, for these items, without weights"
     numbers = ["people", "rounds", "Δ", "interval", "±", "wanted"]
     table = plain_table("Rounds until the target", caption, ["benchmark", "of", "level", "outcome"], numbers)
@@ -121,7 +180,7 @@ def _target(target: pd.DataFrame) -> Table:
     return table
 
 
-def _conditionings(conditionings: pd.DataFrame) -> Table:
+def _conditionings(conditionings: pd.DataFrame) -> FittedTable:
     caption = "± is half a 95 % interval for items like these too; against: Δ minus that of the smallest set"
     numbers = ["people", "items", "without", "with", "Δ", "± items too", "against", "± against"]
     table = plain_table("Δ by what is shown of a persona", caption, ["traits shown", "benchmark", "measure"], numbers)
@@ -139,7 +198,7 @@ def _conditionings(conditionings: pd.DataFrame) -> Table:
     return table
 
 
-def _aggregates(aggregates: pd.DataFrame) -> Table:
+def _aggregates(aggregates: pd.DataFrame) -> FittedTable:
     left_out = sorted({str(each) for each in aggregates["left_out"] if each})
     caption = (
         "Each persona beside the baseline on the items and orders that both answered; interval: clusters of people "
@@ -152,7 +211,7 @@ def _aggregates(aggregates: pd.DataFrame) -> Table:
     table = plain_table("Over many items, by the option chosen", caption, ["benchmark", "score"], numbers)
     for _, row in aggregates.iterrows():
         table.add_row(
-            escape(str(row["benchmark"])),
+            escape(title_of(str(row["benchmark"]))),
             escape(str(row["metric"])),
             f"{row['answers_without']:,} | {row['answers_with']:,}",
             number(row["without"]),
@@ -163,7 +222,7 @@ def _aggregates(aggregates: pd.DataFrame) -> Table:
     return table
 
 
-def _distributions(distributions: pd.DataFrame) -> Table:
+def _distributions(distributions: pd.DataFrame) -> FittedTable:
     caption = (
         "1 − distance to the population's answers; pooled: of all answers; without, with and Δ: at as many draws of "
     )
@@ -179,7 +238,7 @@ def _distributions(distributions: pd.DataFrame) -> Table:
     return table
 
 
-def _validity(validity: pd.DataFrame) -> Table:
+def _validity(validity: pd.DataFrame) -> FittedTable:
     numbers = ["unparsed", "refused", "no probabilities", "failed", "Δ invalid", "left out", "as wrong"]
     caption = "Rates with personas; Δ of the invalid rate; mean score with invalid answers left out and counted as 0"
     table = plain_table("Answers that could not be scored", caption, ["benchmark", "of", "level"], numbers)
@@ -192,7 +251,7 @@ def _validity(validity: pd.DataFrame) -> Table:
     return table
 
 
-def _traits(traits: pd.DataFrame) -> Table:
+def _traits(traits: pd.DataFrame) -> FittedTable:
     caption = (
         "No Δ: without a persona there is nobody to tell of. ± is half a 95 % interval over people; exact, ordinal: 1 "
         "is best, wasserstein: 0; gain: better than the regression by"
@@ -210,20 +269,23 @@ def _traits(traits: pd.DataFrame) -> Table:
     return table
 
 
-def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
+def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> FittedTable:
     narrow = effects["gap_scope"] == THESE_ITEMS
     bounded = (effects["gap_most"] - effects["gap_least"] > 0).any()
-    caption = (
-        "± is half a 95 % interval, for people like these on these items; gap: Δ minus everybody else's on the items "
-    )
+    caption = "± is half a 95 % interval, for these items alone; gap: Δ minus everybody else's on the items "
     caption += "that both have; p by Holm"
     caption += "; * of these items only, too few to speak of others" if narrow.any() else ""
     caption += "; could be: the gap with what was not read as 0 on one side and 1 on the other" if bounded else ""
     numbers = ["people", "items", "without", "with", "Δ", "± people", "gap", "± gap", "p", "common"]
     numbers += ["could be"] if bounded else []
-    table = plain_table(f"Δ by {attribute}", caption, [attribute, "benchmark", "measure"], numbers)
+    net = effects["net"].notna().any()
+    numbers += ["net", "± net"] if net else []
+    caption += "; net: Δ less what the neutral text does, ± for items like these too" if net else ""
+    name = attribute_name(attribute)
+    table = plain_table(f"Δ by {name}", caption, [name, "benchmark", "measure"], numbers)
     for _, row in effects.iterrows():
-        head = (escape(str(row["level"])), escape(str(row["benchmark"])), str(row["metric"]))
+        level, title = level_name(attribute, str(row["level"])), title_of(str(row["benchmark"]))
+        head = (escape(level), escape(title), str(row["metric"]))
         if row["hidden"]:
             table.add_row(*head, "hidden", style="dim")
             continue
@@ -233,11 +295,12 @@ def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
         p += "*" if row["gap_scope"] == THESE_ITEMS else ""
         style = "dim" if row["personas"] < min_n else "bold" if row["gap_holm"] < SIGNIFICANT else ""
         last = (count(row["gap_items"]), *([interval(row["gap_least"], row["gap_most"])] * bool(bounded)))
+        last += (signed(row["net"]), half_width(row["net_low"], row["net_high"])) if net else ()
         table.add_row(*head, f"{row['personas']:,.0f}", *scores, *values, half, p, *last, style=style)
     return table
 
 
-def _families(families: pd.DataFrame) -> Table:
+def _families(families: pd.DataFrame) -> FittedTable:
     table = plain_table(
         "Does it matter at all?",
         "p: permutation of the attribute over people within survey; disparity = max − min, beside what chance gives",
@@ -246,8 +309,8 @@ def _families(families: pd.DataFrame) -> Table:
     )
     for _, row in families[families["omnibus_p"].notna()].iterrows():
         table.add_row(
-            escape(str(row["attribute"])),
-            escape(str(row["benchmark"])),
+            escape(attribute_name(str(row["attribute"]))),
+            escape(title_of(str(row["benchmark"]))),
             str(row["metric"]),
             f"{row['tested']}/{row['levels']}",
             p_value(row["omnibus_p"]),
@@ -280,15 +343,14 @@ def print_difference(
     first, second = table["first"].iloc[0], table["second"].iloc[0]
     shown = plain_table(
         f"{second} − {first}, on the trials that both answered",
-        "± is half a 95 % interval: for people like these on these items | for items like these too; "
-        f"persona weights: {weights}",
+        f"± is half a 95 % interval: for these items alone | for items like these too; persona weights: {weights}",
         ["benchmark", "measure", "compared"],
         ["people", "items", str(first), str(second), "difference", "± people", "± items too"],
     )
     for _, row in table.iterrows():
         alone = row["compared"] == "baseline"
         shown.add_row(
-            escape(str(row["benchmark"])),
+            escape(title_of(str(row["benchmark"]))),
             str(row["metric"]),
             row["compared"],
             "–" if alone else f"{row['personas']:,.0f}",

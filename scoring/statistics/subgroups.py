@@ -15,6 +15,7 @@ from scoring.statistics.effect import NOTHING, Contributions, contributions, eff
 from scoring.statistics.gaps import NO_GAP, gap, on_common_items
 from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, level_codes, levels_of
 from scoring.statistics.multiplicity import adjusted
+from scoring.statistics.neutral import NO_NET, Neutral
 from scoring.statistics.omnibus import family
 from scoring.statistics.pairs import Part, Scores, is_invalid, parts
 from scoring.statistics.unread import AS_WRONG, Unread
@@ -94,8 +95,9 @@ def effect_tables(scores: Scores, slicing: Slicing) -> Tables:
     everybody. A level with fewer than five people has its numbers withheld (`hidden`), and so has a second one where it
     could be worked out from the total; one under `min_n` is not tested, nor are those whose answer is missing.
     `effect_as_wrong` is Δ with every unread answer (unparsed, refused) as 0, with its interval for items like these
-    too; `gap_least` and `gap_most` are what the gap could be if unread answers were all 0 on one side and 1 on the
-    other. Raises InputError for an attribute that the scores do not have.
+    too; `net` is Δ net of the neutral control, paired, and `neutral` what the control does alone on the same items, NaN
+    without a control; `gap_least` and `gap_most` are what the gap could be if unread answers were all 0 on one side and
+    1 on the other. Raises InputError for an attribute that the scores do not have.
     """
     effects: list[dict[str, object]] = []
     families: list[dict[str, object]] = []
@@ -103,12 +105,14 @@ def effect_tables(scores: Scores, slicing: Slicing) -> Tables:
         for measure in part.measures:
             head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
             everyone, unread = effect_of(part, measure, slicing.seed), Unread(part, measure)
+            neutral = Neutral(part, measure)
             as_wrong = unread.as_wrong(ALL, ALL, everyone.effect, slicing.seed)
             values = {**asdict(everyone), "resolvable": everyone.resolvable}
-            own = {"attribute": ALL, "level": ALL, **values, **as_wrong, **NO_GAP}
+            net = neutral.of(ALL, ALL, slicing.seed)
+            own = {"attribute": ALL, "level": ALL, **values, **as_wrong, **net, **NO_GAP}
             effects.append({**head, **own, "hidden": False})
             for attribute in slicing.attributes:
-                rows, whole = _attribute(part, measure, attribute, unread, slicing)
+                rows, whole = _attribute(part, measure, attribute, (unread, neutral), slicing)
                 effects += [{**head, "attribute": attribute, **row} for row in rows]
                 families.append({**head, "attribute": attribute, **whole})
     table = pd.DataFrame(effects)
@@ -145,8 +149,9 @@ def _invalid_by_level(part: Part, measure: str, attribute: str) -> dict[str, flo
 
 
 def _attribute(
-    part: Part, measure: str, attribute: str, unread: Unread, slicing: Slicing
+    part: Part, measure: str, attribute: str, beside: tuple[Unread, Neutral], slicing: Slicing
 ) -> tuple[list[dict[str, object]], dict[str, object]]:
+    unread, neutral = beside
     of = contributions(part, measure)
     people, rates = of.cells.people, _invalid_by_level(part, measure, attribute)
     alone = invalid_rates(part, measure)[0]
@@ -160,7 +165,7 @@ def _attribute(
     for name in sizes.index:
         if name in hidden:
             nothing = dict.fromkeys((*asdict(NOTHING), "resolvable", *AS_WRONG), math.nan)
-            rows.append({"level": name, **nothing, **NO_GAP, "hidden": True})
+            rows.append({"level": name, **nothing, **NO_NET, **NO_GAP, "hidden": True})
             continue
         inside = (levels == name).to_numpy()
         found = estimate(of, inside, (alone, rates.get(name, math.nan)), slicing.seed)
@@ -168,7 +173,8 @@ def _attribute(
         own = gap(common, inside) if name in tested and not inside.all() else NO_GAP
         bounds = {} if own is NO_GAP else unread.bounds(attribute, name, float(own["gap"]))
         values = {**asdict(found), "resolvable": found.resolvable}
-        rows.append({"level": name, **values, **as_wrong, **own, **bounds, "hidden": False})
+        net = neutral.of(attribute, name, slicing.seed)
+        rows.append({"level": name, **values, **as_wrong, **net, **own, **bounds, "hidden": False})
     p_values = np.array([row["gap_p"] for row in rows], dtype=float)
     tests = max(1, int((~np.isnan(p_values)).sum()))
     for row, holm, q in zip(rows, *adjusted(p_values), strict=True):

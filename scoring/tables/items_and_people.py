@@ -10,16 +10,21 @@ from scoring.benchmarks.registry import category_column
 from scoring.statistics.effect import effect_of
 from scoring.statistics.levels import columns_of, levels_of, shown_levels
 from scoring.statistics.pairs import Part, Scores, factorized, parts
+from scoring.tables.changed import chosen_option, item_changes
 
-_ITEM = ("model", "benchmark", "item_id", "measure", "people", "without", "with_persona", "effect", "spread", "moved")
+_ITEM = (
+    *("model", "benchmark", "item_id", "measure", "people", "without", "with_persona", "effect", "spread"),
+    *("moved", "by_chance"),
+)
 
 
 def item_table(scores: Scores) -> pd.DataFrame:
     """A row per model, benchmark and item: `without`, `with_persona`, `effect`, and how much personas differ on it.
 
     `spread` is the standard deviation of the score between personas, by the measure that resolves most; `moved` the
-    share of answers that choose another option than the baseline's most frequent one on the same rotation. All are
-    weighted as Δ is. Sorted by both, most first: the items that follow whoever asks.
+    share of answers that choose another option than the baseline on the same rotation, `by_chance` how often two
+    baseline answers do (`changed_table`). All are weighted as Δ is. Sorted by spread, then moved, most first: the items
+    that follow whoever asks.
     """
     rows = []
     for part in parts(scores):
@@ -27,7 +32,7 @@ def item_table(scores: Scores) -> pd.DataFrame:
         if not len(part.pairs(measure).item):
             continue
         table = _by_item(part, measure).assign(model=part.model, benchmark=part.benchmark, measure=measure)
-        rows.append(table.merge(_moved(part.clean), on="item_id", how="left"))
+        rows.append(table.merge(_moved(part), on="item_id", how="left"))
     if not rows:
         return pd.DataFrame()
     table = pd.concat(rows, ignore_index=True)
@@ -48,32 +53,11 @@ def _by_item(part: Part, measure: str) -> pd.DataFrame:
     return table.assign(item_id=found.items["item_id"].astype(str).to_numpy())[count > 0]
 
 
-def _chosen(rows: pd.DataFrame) -> pd.Series:
-    """The option that the value is of, −1 where none was read."""
-    chosen = rows["chosen_by_probability"]
-    if not pd.api.types.is_integer_dtype(chosen.dtype):
-        chosen = pd.to_numeric(chosen).fillna(pd.to_numeric(rows["chosen_by_text"])).fillna(-1)
-    return chosen.astype(int)
-
-
 def _moved(part: Part) -> pd.DataFrame:
+    names = {"changed": "moved", "by_chance": "by_chance"}
     if "chosen_by_probability" not in part.scores:
-        return pd.DataFrame({"item_id": pd.Series(dtype=str), "moved": pd.Series(dtype=float)})
-    chosen, alone = _chosen(part.scores).to_numpy(), part.alone.to_numpy()
-    item, turns = factorized(part.scores["item_id"]), int(part.scores["rotation"].max()) + 1
-    asked = item * turns + part.scores["rotation"].to_numpy()
-    options = int(chosen.max(initial=0)) + 1
-    base, people = alone & (chosen >= 0), ~alone & (chosen >= 0)
-    size = (int(item.max(initial=-1)) + 1) * turns
-    counts = np.bincount(asked[base] * options + chosen[base], minlength=size * options).reshape(size, options)
-    people &= counts.sum(axis=1)[asked] > 0
-    other = chosen[people] != counts.argmax(axis=1)[asked[people]]
-    names = [str(name) for name in pd.unique(part.scores["item_id"])]  # in the order of their codes
-    weight = part.weights_of(part.scores["persona_id"][people])
-    answers = np.bincount(item[people], weights=weight, minlength=len(names))
-    with np.errstate(invalid="ignore"):
-        moved = np.bincount(item[people], weights=weight * other, minlength=len(names)) / answers
-    return pd.DataFrame({"item_id": names, "moved": moved})
+        return pd.DataFrame({"item_id": pd.Series(dtype=str), **dict.fromkeys(names.values(), pd.Series(dtype=float))})
+    return item_changes(part)[["item_id", *names]].rename(columns=names)
 
 
 def answer_table(scores: Scores, by: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
@@ -88,7 +72,7 @@ def answer_table(scores: Scores, by: Sequence[str], items: Sequence[str]) -> pd.
         if "chosen_by_probability" not in clean.scores or clean.scores.empty:
             continue
         weight = np.where(clean.alone, 1.0, clean.weights_of(clean.scores["persona_id"]))
-        frame = clean.scores.assign(option=_chosen(clean.scores), weight=weight)
+        frame = clean.scores.assign(option=chosen_option(clean.scores), weight=weight)
         people = frame[~clean.alone]
         slices = [("baseline", frame[clean.alone], pd.Series("baseline", index=frame.index))]
         slices += [("all", people, pd.Series("all", index=people.index))]

@@ -7,7 +7,8 @@ import pandas as pd
 from scipy import stats
 
 from scoring.statistics.effect import effect_of, mean_variance, wording_means
-from scoring.statistics.levels import levels_of, shown_levels
+from scoring.statistics.levels import ALL, levels_of, shown_levels
+from scoring.statistics.neutral import Neutral
 from scoring.statistics.pairs import WORDING, Scores, parts
 
 SOURCES = (*WORDING, "rotation", "replicate")
@@ -45,24 +46,25 @@ def variance_table(scores: Scores) -> pd.DataFrame:
 
 
 def control_table(scores: Scores) -> pd.DataFrame:
-    """Δ of the length-matched neutral control beside Δ of the personas, by model, benchmark and measure.
+    """Δ of the length-matched neutral control beside Δ of the personas and Δ net of it, by measure.
 
-    `control_clusters` are the control's different texts: they depend on a persona's length alone.
+    The control is taken on the respondents, items and orders that have a persona's answer too, so that Δ = control +
+    net where all was answered. `control_clusters` are the control's different texts: they depend on a persona's length
+    alone.
     """
     rows = []
     for part in parts(scores):
-        if not part.control.any():
-            continue
-        # the control says nothing about anybody: it is not left out of its own estimate
-        control = part.of(part.scores[part.alone | part.control].assign(format="control"))
         for measure in part.measures:
-            own, persona = effect_of(control, measure), effect_of(part, measure)
+            neutral = Neutral(part, measure)
+            if not neutral.is_there:
+                continue
+            own, persona = effect_of(neutral.control, measure), effect_of(part, measure)
             head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
             size = {"personas": own.personas, "control_clusters": own.clusters, "items": own.items}
             values = {"control": own.effect, "control_low": own.people_low, "control_high": own.people_high}
             beside = {"persona": persona.effect, "persona_low": persona.people_low, "persona_high": persona.people_high}
-            rows.append({**head, **size, **values, **beside})
-    return pd.DataFrame(rows)
+            rows.append({**head, **size, **values, **beside, **neutral.of(ALL, ALL)})
+    return pd.DataFrame(rows).drop(columns="neutral", errors="ignore")
 
 
 def ranking_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:

@@ -28,6 +28,12 @@ def gpt_6(body: Mapping[str, Any]) -> str | None:
     return "top_logprobs" if body.get("top_logprobs", 0) > 20 else None  # "between 0 and 20": the SDK's own type
 
 
+def gpt_5_4(body: Mapping[str, Any]) -> str | None:
+    """GPT-5.1 to 5.6: temperature, top_p and logprobs only with an effort of "none"; max_tokens is refused
+    (fish2018/YPrompt#26, multica-ai/multica#6243). Nobody says that stop is."""
+    return gpt_6({name: value for name, value in body.items() if name != "stop"})
+
+
 def gpt_6_astra(body: Mapping[str, Any]) -> str | None:
     """GPT-6 astra and 6.1-sol: the same, and no effort of "none" (bolna-ai/bolna#1019)."""
     return "reasoning_effort" if body.get("reasoning_effort") in ("none", "minimal") else gpt_6(body)
@@ -59,7 +65,7 @@ def plain(body: Mapping[str, Any]) -> str | None:
 RULES: Mapping[str, Rule] = {
     "gpt-6-luna": gpt_6,
     "gpt-6.1-terra": gpt_6,
-    "gpt-5.4-nano": gpt_6,
+    "gpt-5.4-nano": gpt_5_4,
     "gpt-6-astra": gpt_6_astra,
     "gpt-4o": gpt_4o,
     "gemini-3.5-flash-lite": gemini_3,

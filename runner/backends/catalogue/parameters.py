@@ -87,6 +87,13 @@ def adapted(section: ModelSection, before: bool = False) -> tuple[dict[str, Any]
     return parameters, remarks
 
 
+def dropped(section: ModelSection) -> list[str]:
+    """The sampling parameters that the study names, that are not sent all the same, and that it does not allow to be
+    left out: without them the answers are drawn otherwise than the study says."""
+    named = (name for name in family(section).drops if name in _SAMPLING)
+    return [name for name in named if name in section.decoding and name not in section.allow_dropped]
+
+
 def _by_name(section: ModelSection) -> Family:
     name = section.backend
     return next((each for backend, start, each in FAMILIES if backend == name and re.match(start, section.id)), PLAIN)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from personas.errors import InputError, MachineError
 from runner.backends.keys import endpoints
-from runner.study.assets import cache_directory, write_file
+from runner.study.assets import cache_directory, disk_errors, write_file
 from runner.study.sections import ModelSection, Price, Rates, Tier
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def fetch_price_list() -> Path:
             "`pip install --upgrade genai-prices` brings one too"
         ) from None
     path = cache_directory() / FILE
-    write_file(path, json.dumps({"fetched": _now().date().isoformat(), "providers": providers}).encode())
+    with disk_errors(path.parent):
+        write_file(path, json.dumps({"fetched": _now().date().isoformat(), "providers": providers}).encode())
     for each in (price_list, _provider_by, _listed):
         each.cache_clear()
     return path

@@ -209,12 +209,12 @@ def test_numbers_over_many_items(found: Findings, raw: pd.DataFrame) -> None:
 
 def test_control_twins_and_rotations(found: Findings, raw: pd.DataFrame) -> None:
     control = found.tables["control"].query("benchmark == 'bbq'").iloc[0]
-    neutral = paired(raw, "neutral")
-    assert control["control"] == pytest.approx(delta(neutral)) and control["persona"] == pytest.approx(
-        delta(paired(raw))
-    )
-    assert control["control_clusters"] == neutral["persona_text"].nunique() < neutral["person"].nunique()
     keys = ["person", "item_id", "rotation"]
+    both = paired(raw, "neutral").merge(paired(raw)[[*keys, "value"]], on=keys, suffixes=("", "_told"))
+    assert control["control"] == pytest.approx(delta(both))
+    assert control["persona"] == pytest.approx(delta(paired(raw)))
+    assert control["net"] == pytest.approx(delta(both.assign(value=both["value_told"], value_b=both["value"])))
+    assert control["control_clusters"] == both["persona_text"].nunique() < both["person"].nunique()
     own = raw[(raw["kind"] == "told") & raw["value"].notna() & (raw["benchmark"] == "bbq")].set_index(keys)
     twins = raw[(raw["kind"] == "twin") & raw["value"].notna() & (raw["format"] != "neutral")]
     twins = twins.join(own[["value"]].add_suffix("_b"), on=keys, how="inner")

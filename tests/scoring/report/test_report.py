@@ -47,7 +47,7 @@ def found_in(scores: pd.DataFrame, *by: str) -> Findings:
 
 def printed(found: Findings) -> str:
     console = Console(width=200, record=True, file=StringIO())
-    print_report(console, found)
+    print_report(console, found, full=True)
     return console.export_text()
 
 

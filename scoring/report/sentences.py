@@ -1,0 +1,172 @@
+"""The finding in sentences: what personas did, how sure that is, and on how much. Every output prints these."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from scoring.benchmarks.registry import measured
+from scoring.report.findings import Findings, title_of
+from scoring.report.names import attribute_name, people_of, who_else
+from scoring.report.numbers import chance, p_value, points, points_interval, score
+from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS
+from scoring.statistics.levels import ALL
+
+SIGNIFICANT = 0.05
+BRIEF = 3  # findings with every sentence; where there are more, a terminal shows the first of each
+NOTHING = "No scores yet: nothing to report."
+_VERBS = {True: "raised", False: "lowered"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was found of one model and benchmark: the effect in a sentence, and what qualifies it."""
+
+    model: str
+    benchmark: str
+    effect: str
+    rest: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """All of it, in one paragraph."""
+        return " ".join([self.effect, *self.rest])
+
+
+def finding(found: Findings) -> list[str]:
+    """The finding of a study as paragraphs, the same for every output: what is missing first, then a paragraph for each
+    model and benchmark."""
+    missing = [found.incomplete] if found.incomplete else []
+    return [*missing, *([each.text for each in statements(found)] or [NOTHING])]
+
+
+def statements(found: Findings) -> list[Finding]:
+    """What was found, by model and benchmark."""
+    return [_statement(found, row) for _, row in headline(found.effects).iterrows()]
+
+
+def headline(effects: pd.DataFrame) -> pd.DataFrame:
+    """The one row of each model and benchmark that the finding is about: by letter probabilities where they were asked
+    for, as they show more than the likeliest letter."""
+    if effects.empty:
+        return effects
+    overall = effects[effects["attribute"] == ALL]
+    return overall.groupby(["model", "benchmark"], observed=True, sort=False).tail(1)
+
+
+def _statement(found: Findings, row: pd.Series) -> Finding:
+    name = f"{row['model']} on {title_of(str(row['benchmark']))}"
+    who = who_else(int(found.about.get("countries", 0)))
+    if not row["pairs"]:
+        why = (
+            "nothing was asked without a persona, so there is no Δ; its own table has its scores"
+            if math.isnan(row["invalid_without"])
+            else "no persona and baseline answer could be paired; there is nothing to compare"
+        )
+        return Finding(str(row["model"]), str(row["benchmark"]), f"{name}: {why}.", ())
+    rest = (*_neutral(row), *_changes(found, row), *_gap(found, row))
+    return Finding(str(row["model"]), str(row["benchmark"]), f"{name}: {_effect(row, who)}", rest)
+
+
+def metric_words(benchmark: str) -> str:
+    """What the score of a benchmark is: "accuracy", "stereotyped"."""
+    known = measured(benchmark)
+    return known.metric if known else "score"
+
+
+def _effect(row: pd.Series, who: str) -> str:
+    """Direction, size and interval; "not shown" where the interval holds no change."""
+    metric, change = metric_words(str(row["benchmark"])), points(row["effect"])
+    size = f"{_count(row['personas'], 'person', 'people')}, {_count(row['items'], 'item', 'items')}"
+    levels = f"{score(row['without'])} without a persona and {score(row['with_persona'])} with one"
+    if row["items_method"] == BOUND:
+        bounds = points_interval(row["items_low"], row["items_high"])
+        return f"every persona scored alike, {metric} {levels} ({size}). {bounds} bounds Δ; it is no interval."
+    if math.isnan(row["items_low"]):
+        few = f"{int(row['groups'])} item groups are too few to speak of other items"
+        why = few if row["groups"] < LEAST_GROUPS else "there are too few people, or baseline answers, for an interval"
+        return f"{metric} {levels}: Δ = {change} ({size}). How sure that is cannot be said: {why}."
+    bounds = points_interval(row["items_low"], row["items_high"])
+    wide = ", which covers more than 95%" if row["conservative"] else ""
+    sure = f"95% interval {bounds}{wide}, for {who} and items like these; {size}"
+    if row["items_low"] > 0 or row["items_high"] < 0:
+        verb = _VERBS[bool(row["effect"] > 0)]
+        return f"personas {verb} the score: {metric} {levels}, Δ = {change} ({sure})."
+    least = points(row["resolvable"], signed=False)
+    return (
+        f"no effect of personas is shown. {metric.capitalize()} {levels}, Δ = {change} ({sure}); "
+        f"effects under {least} had under 80% power."
+    )
+
+
+def _neutral(row: pd.Series) -> Iterator[str]:
+    """What the neutral text does alone, and Δ net of it."""
+    if math.isnan(row["net"]):
+        return
+    alone = f"A neutral text as long as the persona moves the score by {points(row['neutral'])}"
+    if not math.isnan(row["neutral_low"]):
+        alone += f" ({points_interval(row['neutral_low'], row['neutral_high'])})"
+    text = f"{alone}; net of it, personas move it by {points(row['net'])}"
+    if math.isnan(row["net_low"]):
+        yield f"{text}."
+        return
+    shown = row["net_low"] > 0 or row["net_high"] < 0
+    verdict = "which the text alone does not explain" if shown else "so an effect of who is described is not shown"
+    yield f"{text} ({points_interval(row['net_low'], row['net_high'])}), {verdict}."
+
+
+def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
+    """How many answers changed, and how many would by chance."""
+    table = found.tables.get("changed")
+    if table is None or table.empty:
+        return
+    for _, each in table[(table["model"] == row["model"]) & (table["benchmark"] == row["benchmark"])].iterrows():
+        neutral = "" if math.isnan(each["neutral"]) else f", the neutral text {chance(each['neutral'])}"
+        if math.isnan(each["by_chance"]):
+            by_chance = "how many would change by chance alone is not known, as the baseline was sampled once"
+        elif each["by_chance"] == 0:
+            by_chance = "by chance alone none would change, as no answer is drawn"
+        else:
+            by_chance = f"by chance alone {chance(each['by_chance'])} would change"
+        yield f"Personas changed {chance(each['changed'])} of {each['answers']:,} choices{neutral}; {by_chance}."
+
+
+def _gap(found: Findings, row: pd.Series) -> Iterator[str]:
+    """The largest gap that holds after Holm, or from which size on there would have been power to see one."""
+    effects = found.effects
+    here = (effects[["model", "benchmark", "measure"]] == row[["model", "benchmark", "measure"]]).all(axis=1)
+    levels = effects[here & (effects["attribute"] != ALL)]
+    if levels.empty:
+        return
+    names = _listed([attribute_name(name) for name in levels["attribute"].unique()])
+    tested = levels[levels["gap_p"].notna()]
+    holds = tested[tested["gap_holm"] < SIGNIFICANT]
+    if len(holds):
+        top = holds.loc[holds["gap"].abs().idxmax()]
+        who, more = people_of(str(top["attribute"]), str(top["level"])), "above" if top["gap"] > 0 else "below"
+        bounds = points_interval(top["gap_low"], top["gap_high"])
+        p = p_value(top["gap_holm"]).replace("<", "< ")
+        p = p if p.startswith("<") else f"= {p}"
+        over = "all gaps" if found.slicing.adjust == "all" else "the levels of its attribute"
+        others = f"; {len(holds) - 1} more hold" if len(holds) > 1 else ""
+        yield (
+            f"The largest gap by {names} that holds: Δ of {who} is {points(top['gap'], signed=False)} {more} everybody "
+            f"else's ({bounds}, p {p} after Holm over {over}{others})."
+        )
+    elif tested.empty:
+        yield f"Gaps by {names} were not tested: no level has {found.slicing.min_n} people whose answers vary."
+    else:
+        least = tested["gap_resolvable"].dropna()
+        power = f"; gaps under {points(least.max(), signed=False)} had under 80% power" if len(least) else ""
+        names = _listed([attribute_name(name) for name in tested["attribute"].unique()])
+        yield f"No gap by {names} is shown{power}."
+
+
+def _count(number: float, one: str, many: str) -> str:
+    return f"{number:,.0f} {one if number == 1 else many}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """A, B or C."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""

@@ -1,0 +1,94 @@
+"""How many answers a persona changes, beside how many change by chance and with a text that says nothing."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from scoring.statistics.pairs import Part, Scores, factorized, parts
+
+Codes = NDArray[np.int64]
+CHANGED = ("changed", "by_chance", "neutral")
+
+
+def changed_table(scores: Scores) -> pd.DataFrame:
+    """A row per model and benchmark: `answers` of personas compared, and the shares that choose another option.
+
+    `changed`: the share of personas' answers (weighted) that differ from a baseline answer to the same question in the
+    same order; `by_chance`: how often two baseline answers differ, 0 where nothing is drawn, NaN where a drawn baseline
+    was asked once; `neutral`: the share of the neutral control's answers that differ, NaN without a control.
+    """
+    rows = []
+    for part in parts(scores):
+        if "chosen_by_probability" not in part.scores:
+            continue
+        found = item_changes(part)
+        if not found["answers"].sum():
+            continue
+        head = {"model": part.model, "benchmark": part.benchmark, "answers": int(found["answers"].sum())}
+        weight = {name: found["neutral_answers" if name == "neutral" else "weight"] for name in CHANGED}
+        rows.append({**head, **{name: _mean(found[name], weight[name]) for name in CHANGED}})
+    return pd.DataFrame(rows)
+
+
+def item_changes(part: Part) -> pd.DataFrame:
+    """The same for every item: item_id, answers, weight (the personas' together), neutral_answers, and `CHANGED`."""
+    scores = part.scores
+    chosen, alone = chosen_option(scores).to_numpy(), part.alone.to_numpy()
+    item, turns = factorized(scores["item_id"]), int(scores["rotation"].max()) + 1
+    asked = item * turns + scores["rotation"].to_numpy()
+    names = [str(name) for name in pd.unique(scores["item_id"])]  # in the order of their codes
+    size, options = len(names) * turns, int(chosen.max(initial=0)) + 1
+    read = chosen >= 0
+    base = alone & read
+    counts = np.bincount(asked[base] * options + chosen[base], minlength=size * options).reshape(size, options)
+    total = counts.sum(axis=1)
+    control, people = part.control.to_numpy(), ~alone & ~part.control.to_numpy() & ~part.twins.to_numpy()
+    own, neutral = (_differing(rows & read & (total[asked] > 0), asked, chosen, counts) for rows in (people, control))
+    weight = part.weights_of(scores["persona_id"][own[0]])
+    answers, changed = _by_item(item[own[0]], own[1], weight, len(names))
+    spoken, differs = _by_item(item[neutral[0]], neutral[1], np.ones(len(neutral[1])), len(names))
+    asked_weight = np.bincount(asked[own[0]], weights=weight, minlength=size)
+    chance = _chance(counts, bool(scores["sampled"].any()) if "sampled" in scores else bool((total > 1).any()))
+    by_chance = [
+        _mean(pd.Series(chance[place : place + turns]), pd.Series(asked_weight[place : place + turns]))
+        for place in range(0, size, turns)
+    ]
+    columns: dict[str, Any] = {"item_id": names, "answers": np.bincount(item[own[0]], minlength=len(names))}
+    columns |= {"weight": answers, "neutral_answers": spoken, "changed": changed, "by_chance": by_chance}
+    return pd.DataFrame({**columns, "neutral": differs})
+
+
+def chosen_option(rows: pd.DataFrame) -> pd.Series:
+    """The option that the value is of, −1 where none was read."""
+    chosen = rows["chosen_by_probability"]
+    if not pd.api.types.is_integer_dtype(chosen.dtype):
+        chosen = pd.to_numeric(chosen).fillna(pd.to_numeric(rows["chosen_by_text"])).fillna(-1)
+    return chosen.astype(int)
+
+
+def _differing(rows: Any, asked: Codes, chosen: Codes, counts: Codes) -> tuple[Any, Any]:
+    """Which rows are compared, and the share of baseline answers that each differs from."""
+    same = counts[asked[rows], chosen[rows]] / counts.sum(axis=1)[asked[rows]]
+    return rows, 1 - same
+
+
+def _by_item(item: Codes, differs: Any, weight: Any, count: int) -> tuple[Any, Any]:
+    total = np.bincount(item, weights=weight, minlength=count)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total, np.bincount(item, weights=weight * differs, minlength=count) / total
+
+
+def _chance(counts: Codes, sampled: bool) -> Any:
+    """The share of pairs of baseline answers that differ, of each question and order."""
+    total = counts.sum(axis=1).astype(float)
+    if not sampled:
+        return np.where(total > 0, 0.0, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(total > 1, 1 - (counts * (counts - 1)).sum(axis=1) / (total * (total - 1)), np.nan)
+
+
+def _mean(values: pd.Series, weight: pd.Series) -> float:
+    known = values.notna() & (weight > 0)
+    return float(np.average(values[known], weights=weight[known])) if known.any() else np.nan
