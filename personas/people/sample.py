@@ -49,7 +49,7 @@ def sample(
     """
     if not 0 < n <= len(respondents):
         raise InputError(
-            f"[personas] n = {n}, but the sources hold {len(respondents)} respondents; choose 1 to {len(respondents)}"
+            f"n = {n}, but the sources hold {len(respondents)} respondents; choose 1 to {len(respondents)}"
         )
     weighted = weights == "survey"
     if weighted:
