@@ -133,6 +133,13 @@ _ESTIMATED = (
     "ALTER TABLE model ADD COLUMN unnamed_ends TEXT NOT NULL DEFAULT ''",
 )
 
+
+@schema(name="run_prices")
+def add_price_source(database: Database) -> None:
+    """Where the prices of a run came from, and how new they were; "" where nothing was paid for."""
+    database.execute("ALTER TABLE run ADD COLUMN prices TEXT NOT NULL DEFAULT ''")
+
+
 _TABLES = (
     "CREATE TABLE text (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, text TEXT NOT NULL)",
     """CREATE TABLE model (

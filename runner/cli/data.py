@@ -27,9 +27,11 @@ def list_assets() -> None:
 
 @app.command("fetch")
 def fetch_assets(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
-    """Fetch assets into the cache; what is there and whole is not fetched again."""
+    """Fetch assets into the cache; what is there and whole is not fetched again. `prices` is the present price list."""
+    from runner.backends.catalogue.price_list import fetch_price_list
+
     for name in names:
-        path = fetch(name, say)
+        path = fetch_price_list() if name == "prices" else fetch(name, say)
         out.print(f"{name}: {escape(str(path))}", highlight=False, soft_wrap=True)
 
 

@@ -1,36 +1,43 @@
 """What leaves this machine goes only where the study says, and what is not obvious is agreed to once: restricted survey
-text by an acknowledgement that quotes its terms, a key by one that names it and the endpoint."""
+text by an acknowledgement that quotes its terms, a key by one that names it and the endpoint, a sampling parameter that
+a model does not take by one that names both."""
 
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from personas.errors import InputError
 from personas.people.respondents import Respondents, Source
+from runner.backends.catalogue.parameters import dropped
 from runner.backends.connection import proxy_for
 from runner.backends.keys import Pairing, endpoints, origin, unfamiliar
 from runner.store.database import now
 from runner.study.sections import ModelSection
 
-_KEY = "key "  # what the name of an agreement about a key begins with; no survey has a space in its name
+# what the names of agreements about keys and about parameters begin with; no survey has a space in its name
+_KEY = "key "
+_PARAMETER = "parameter "
 
 
 def require_acknowledgement(
     connection: sqlite3.Connection, respondents: Respondents, models: Sequence[ModelSection], acknowledged: bool
 ) -> None:
-    """Raises InputError where restricted text, or a key that is not known to belong there, would leave this machine and
-    nobody has agreed to it yet.
+    """Raises InputError where restricted text, or a key that is not known to belong there, would leave this machine, or
+    a new model be sampled otherwise than the study says, and nobody has agreed to it yet.
 
     An acknowledgement is kept in the file, so that it is asked for once.
     """
     sources = _unagreed(connection, respondents, models)
     known = agreed_keys(connection)
     keys = dict.fromkeys(each for model in models for each in unfamiliar(model) if each not in known)
-    if not (sources or keys):
+    parameters = list(_unagreed_parameters(connection, models))
+    if not (sources or keys or parameters):
         return
     if not acknowledged:
         asked = _about_surveys(sources, models) if sources else ""
-        raise InputError(" ".join(filter(None, (asked, _about_keys(list(keys)) if keys else ""))))
+        about_keys = _about_keys(list(keys)) if keys else ""
+        raise InputError(" ".join(filter(None, (asked, about_keys, *map(_about_parameter, parameters)))))
     rows = [(each.survey, each.licence) for each in sources] + [(f"{_KEY}{each}", "belongs there") for each in keys]
+    rows += [(_agreement(model, name), "is left out") for model, name in parameters]
     values = [(*row, now()) for row in rows]
     connection.executemany("INSERT INTO acknowledgement (survey, licence, at) VALUES (?, ?, ?)", values)
 
@@ -48,6 +55,30 @@ def _unagreed(connection: sqlite3.Connection, respondents: Respondents, models: 
     if not any(model.leaves_machine for model in models):
         return []
     return [each for each in respondents.restricted() if each.survey not in known]
+
+
+def _unagreed_parameters(
+    connection: sqlite3.Connection, models: Sequence[ModelSection]
+) -> Iterator[tuple[ModelSection, str]]:
+    """The sampling parameters that a model would be asked without; one that has answers stays as it was asked."""
+    sql = "SELECT 1 FROM completion WHERE model IN (SELECT id FROM model WHERE provider = ? AND model = ?) LIMIT 1"
+    known = {survey for (survey,) in connection.execute("SELECT survey FROM acknowledgement")}
+    for model in models:
+        names = [name for name in dropped(model) if _agreement(model, name) not in known]
+        if names and connection.execute(sql, (model.backend, model.id)).fetchone() is None:
+            yield from ((model, name) for name in names)
+
+
+def _agreement(model: ModelSection, name: str) -> str:
+    return f"{_PARAMETER}{name} of {model.id}"
+
+
+def _about_parameter(asked: tuple[ModelSection, str]) -> str:
+    model, name = asked
+    return (
+        f"{model.name}: {model.id} takes no {name}, so that its answers would not be drawn as the study says. Take "
+        f'{name} out of decoding, or agree with allow_dropped = ["{name}"] or, once, with --acknowledge.'
+    )
 
 
 def _about_surveys(sources: Sequence[Source], models: Sequence[ModelSection]) -> str:

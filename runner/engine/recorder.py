@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Protocol, cast
 
 from runner.backends.base import Answer
+from runner.backends.catalogue.price_list import is_another
 from runner.backends.catalogue.prices import (
     most_output_tokens,
     price_of,
@@ -178,6 +179,13 @@ class Recorder:
                 "version",
                 f"the endpoint now serves {served!r}, but the answers in {self._cache.path} are from {self._served!r}: "
                 "name that version in `id`, or use a new database",
+                charged=True,
+            )
+        if is_another(self._model.section, served):
+            raise ModelUnavailable(
+                "version",
+                f"{self._model.section.id!r} was asked for, but the endpoint answers with {served!r}, another model: "
+                "name in `id` the one that you want",
                 charged=True,
             )
         self._served = served

@@ -10,6 +10,7 @@ from typing import Any
 
 from personas.errors import MachineError
 from runner.backends import make_backend
+from runner.backends.catalogue.prices import price_source
 from runner.engine.acknowledgement import require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
@@ -186,9 +187,10 @@ def _begin(ready: Prepared, state: State) -> int:
         now(),
         ready.rule,
         _planned(ready.crossing, state),
+        price_source(ready.study.models),
     )
-    sql = "INSERT INTO run (study, selection, code, packages, seed, started, sampling, planned) VALUES "
-    sql += "(?, ?, ?, ?, ?, ?, ?, ?)"
+    sql = "INSERT INTO run (study, selection, code, packages, seed, started, sampling, planned, prices) VALUES "
+    sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
     return int(ready.cache.connection.execute(sql, row).lastrowid or 0)
 
 

@@ -13,7 +13,7 @@ from runner.store.deals import together as deals_together
 NAMED = ("model", "item", "persona", "variant")
 SelectionRows = dict[str, Any]
 NOT_MERGED = "not merged yet"
-RUNS = "SELECT id, heartbeat, study, code, packages, seed, started, selection, ended, sampling, planned, ending"
+RUNS = "SELECT id, heartbeat, study, code, packages, seed, started, selection, ended, sampling, planned, ending, prices"
 # What a report tells the rows of a table apart by: two rows that share it cannot stand in one report.
 _LABELS: Mapping[str, str] = {
     "model": "name",
@@ -36,6 +36,7 @@ class LastRun(NamedTuple):
     sampling: int
     planned: str
     ending: str
+    prices: str
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> "LastRun":
@@ -118,8 +119,13 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
     ended = max((run.ended for run in runs if run.ended), default=None)
     planned = _planned_together(runs)
     missing = "; ".join(remark for remark in remarks if remark.startswith(NOT_MERGED))
+    prices = " and ".join(dict.fromkeys(run.prices for run in runs if run.prices))
     merged = newest._replace(
-        selection={"shard": [1, 1], **together}, ended=ended, planned=planned, ending=missing or newest.ending
+        selection={"shard": [1, 1], **together},
+        ended=ended,
+        planned=planned,
+        ending=missing or newest.ending,
+        prices=prices,
     )
     last = last_run(connection)[0]
     if not same_rows(last.selection, merged.selection) or last.planned != merged.planned:

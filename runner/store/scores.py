@@ -298,19 +298,20 @@ def load_about(database: str | Path) -> dict[str, Any]:
     connection = open_database(path, create=False)
     with database_errors(path):
         run = connection.execute(
-            "SELECT study, code, seed, started, ended, packages FROM run ORDER BY id DESC LIMIT 1"
+            "SELECT study, code, seed, started, ended, packages, prices FROM run ORDER BY id DESC LIMIT 1"
         ).fetchone()
         models = connection.execute(
-            "SELECT name, provider, model, revision, dtype, answer, served, exactness FROM model"
+            "SELECT name, provider, model, revision, dtype, answer, served, exactness, parameters FROM model"
         ).fetchall()
         connection.close()
-    names = ("study", "code", "seed", "started", "ended", "packages")
-    about = dict(zip(names, run or ("", "", 0, "", "", "{}"), strict=True))
-    fields = ("name", "provider", "model", "revision", "dtype", "answer", "served", "exactness")
+    names = ("study", "code", "seed", "started", "ended", "packages", "prices")
+    about = dict(zip(names, run or ("", "", 0, "", "", "{}", ""), strict=True))
+    fields = ("name", "provider", "model", "revision", "dtype", "answer", "served", "exactness", "parameters")
     served = [dict(zip(fields, row, strict=True)) for row in models]
+    read = ("exactness", "parameters")
     return about | {
         "packages": json.loads(about["packages"]),
-        "models": [each | {"exactness": json.loads(each["exactness"])} for each in served],
+        "models": [each | {name: json.loads(each[name]) for name in read} for each in served],
     }
 
 

@@ -52,12 +52,12 @@ def fetch(name: str, say: Callable[[str], None] = lambda line: None) -> Path:
     missing = {file: entry for file, entry in asset.files.items() if not _whole(directory / file, entry)}
     if missing:
         _check_space(name, directory, sum(entry.bytes for entry in missing.values()))
-        with _disk_errors(directory):
+        with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
             _fetch_missing(name, asset, missing, directory, say)
     for file, entry in asset.files.items():
         if entry.parquet:
-            with _disk_errors(directory):
+            with disk_errors(directory):
                 _keep_parquet(directory / file, directory / entry.parquet)
     return directory
 
@@ -85,14 +85,14 @@ def fetch_files(
     directory = cache_directory() / "files" / name
     data = os.environ.get("MTPA_DATA_DIR")
     folders = [local, directory, *([Path(data) / name] if data else [])]
-    with _disk_errors(directory), tempfile.TemporaryDirectory() as scratch:
+    with disk_errors(directory), tempfile.TemporaryDirectory() as scratch:
         for file in pinned:
             copies = (_if_pinned(folder / file.path, file) for folder in folders)
             content = next((copy for copy in copies if copy is not None), None)
             if content is None:
                 content = _from_hub(name, file, local, scratch, say)
             if _if_pinned(directory / file.path, file) != content:
-                _write(directory / file.path, content)
+                write_file(directory / file.path, content)
     return directory
 
 
@@ -142,7 +142,7 @@ def _fetch_missing(
                     reasons.append(f"{title}: {error}")
                     say(f"{name}: {title}: {error}")
                     break
-                _write(directory / file, _normal(content, asset.text))
+                write_file(directory / file, _normal(content, asset.text))
                 del missing[file]
         if not missing:
             return
@@ -174,7 +174,7 @@ def _whole(path: Path, entry: AssetFile) -> bool:
         return False
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Write in one step: a reader sees the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = new_beside(path)  # a cache that several people share is readable by them
@@ -205,7 +205,7 @@ def _megabytes(count: int) -> str:
 
 
 @contextmanager
-def _disk_errors(directory: Path) -> Iterator[None]:
+def disk_errors(directory: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -221,5 +221,5 @@ def _keep_parquet(source: Path, target: Path) -> None:
         return
     buffer = BytesIO()
     unpickle_frame(source.read_bytes()).to_parquet(buffer, index=False)
-    _write(target, buffer.getvalue())
-    _write(seal, hashlib.sha256(buffer.getvalue()).hexdigest().encode())
+    write_file(target, buffer.getvalue())
+    write_file(seal, hashlib.sha256(buffer.getvalue()).hexdigest().encode())

@@ -106,7 +106,7 @@ class BenchmarkSection(Section):
         return self
 
 
-class Price(Section):
+class Rates(Section):
     """US dollars per million tokens; input read from the provider's cache, and input written to it, costs as much as
     other input if absent."""
 
@@ -114,6 +114,27 @@ class Price(Section):
     output: float = Field(ge=0)
     cached: float | None = Field(None, ge=0)
     cache_write: float | None = Field(None, ge=0)
+
+
+class Tier(Rates):
+    """The rates of a request whose prompt has more than `over` tokens: all of its tokens cost this."""
+
+    over: int = Field(gt=0)
+
+
+class Price(Rates):
+    """What a model's tokens cost; the rates of longer prompts stand in `tiers`, shortest first."""
+
+    tiers: tuple[Tier, ...] = ()
+
+    def at(self, prompt_tokens: int) -> Rates:
+        """The rates of a request with a prompt of so many tokens."""
+        return next((tier for tier in reversed(self.tiers) if prompt_tokens > tier.over), self)
+
+    @field_validator("tiers")
+    @classmethod
+    def _ascend(cls, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        return tuple(sorted(tiers, key=lambda tier: tier.over))
 
 
 def is_loopback(host: str) -> bool:
@@ -203,6 +224,7 @@ class ModelSection(Section):
     base_urls: tuple[str, ...] = ()
     key_env: str | None = None
     decoding: dict[str, Any] = {}
+    allow_dropped: tuple[str, ...] = ()
     answer: Literal["text", "probabilities"] = "probabilities"
     replicates: int = Field(1, gt=0)
     baseline_replicates: int | None = Field(None, gt=0)

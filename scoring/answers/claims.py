@@ -11,6 +11,7 @@ _REACH = 400  # characters to either side of a mention; every word there may be 
 _SENTENCE = re.compile(r"[.!?]+(?=[\s\"')\]*_]|$)|[。!?;\n]")
 # Where a new statement starts within a sentence.
 _CLAUSE = re.compile(
+    rf"(?:rather than|instead of)\s+(?:\w+\s+)?(?:[A-Z]|[{QUOTED}]),?\s+(?=(?:I|we|it)\b)|"
     r"[;:–—,、،]|\s-+\s|\.\.+|"
     r"(?<!anyone )(?<!anything )(?<!anybody )(?<!any )(?<!all )(?<!everyone )"
     r"(?<!everything )(?<!nobody )(?<!nothing )(?<!even )"
@@ -20,16 +21,40 @@ _CLAUSE = re.compile(
     re.I,
 )
 _NEGATION = re.compile(
-    r"(?<!\bif )\bnot\b(?! only)|n't\b|\bcannot\b|\bnever\b|\bneither\b|\bnor\b|\bno\b(?! (?:doubt|question))|"
+    r"(?<!\bif )\bnot\b|n't\b|\bcannot\b|\bnever\b|\bneither\b|\bnor\b|\bno\b(?! (?:doubt|question))|"
     r"\bnone\b|\bnobody\b|"
-    r"\bnothing\b|\bhardly\b|\bwithout\b|\bunlike\b|\bexcept\b|\bexclud\w+|\brul\w+ out\b|\beliminat\w+|\bdiscard\w*|"
+    r"\bnothing\b|\bhardly\b|\bwithout\b(?! (?:a |any )?doubt)|\bunlike\b|\bexcept\b|\bexclud\w+|\brul\w+ out\b|"
+    r"(?<!by )\beliminat\w+|\bdiscard\w*|"
     r"\breject\w*|\bavoid\w*|\bdismiss\w*|\bfar from\b|\b(?:any\w*|all|every\w*|nobody|nothing) but\b|\brather than\b|"
     r"\binstead of\b|\bover\b|\bthan\b|"
-    r"\bversus\b|\bvs\b|\bagainst\b|\bdoubt\w*|\bden(?:y|ies|ied)\b|\bdisagree\w*|\brefus\w+|\bwrong\w*|\bincorrect\w*|"
+    r"\bversus\b|\bvs\b|\bagainst\b|(?<!no )(?<!out )(?<!out a )(?<!out any )\bdoubt\w*|\bden(?:y|ies|ied)\b|"
+    r"\bdisagree\w*|\brefus\w+|\bwrong\w*|\bincorrect\w*|"
     r"\bfalse\b|\bfalsely\b|\buntrue\b|\bcontrary\b|\bunlikely\b|\bimpossible\b|\bworst\b|\bleast (?:likely|plausible|"
-    r"correct|appropriate|accurate)\b|\bopposite\b|\bother than\b|\bnicht\b|\bkein\w*|\bweder\b|\bno\b|\bpas\b|\bnon\b|"
+    r"correct|appropriate|accurate)\b|\bopposite\b|\bother than\b|\bnicht\b|\bkein\w*|\bweder\b|\bpas\b|\bnon\b|"
     r"\bnão\b|\bnem\b|\bniet\b|\bgeen\b|\binte\b|\bikke\b|\bnie\b|\bне\b|\bни\b|不|别|別|非|没|沒|لا|ليس|ليست|bukan|değil|"
     r"नहीं",
+    re.I,
+)
+# "Wrong answer: A", "Your choice = B"
+_BAD_ANSWER = re.compile(
+    rf"(?:[{QUOTED}]'s|\b(?:incorrect|wrong|worst|bad|false|poor|least(?: \w+)?|(?:un|il)\w+|biased|stereotyp\w+|"
+    rf"prejudiced|racist|"
+    r"sexist|"
+    r"rejected|eliminated|excluded|other|second|example|sample|previous|your|his|her|their))\s+"
+    r"(?:answers?|choices?|options?|picks?|responses?|sentences?|statements?)[\"'*_)\]\s]*[:=–—-][\s\"'*_(\[]*$",
+    re.I,
+)
+# "A is a stereotype; so is B", "any day but Friday"
+_SET_ASIDE = re.compile(
+    r"\b(?:(?:so|neither|nor) (?:is|are|was|were|do|does|did)|(?:any\w*|every\w*|all|none|no|nobody|"
+    r"nothing)(?: \w+){0,2} but)\s+"
+    r"[\"'*_(\[]*$",
+    re.I,
+)
+# "B, according to superstition"
+_ASCRIBED = re.compile(
+    rf"^{CLOSE}\s*,?\s*(?:according to (?!(?:the|this) (?:text|passage|context|story|information|article|scenario|"
+    r"description|question)|my\b|me\b|what\b)|(?:some|many|most)(?: people)? (?:would |might )?(?:say|think|believe))",
     re.I,
 )
 _NEGATED_AFTER = re.compile(
@@ -44,15 +69,19 @@ _REJECTED = re.compile(
     r"(?:not\b|n't|never\b|incorrect|wrong|false|untrue|inaccurate|unlikely|implausible|improbable|impossible|out\b|"
     r"less\b|"
     r"ruled|eliminated|excluded|tempting|misleading|irrelevant|an?\s+(?:\w+\s+)?(?:myth|trap|mistake|error|distractor|"
-    r"stereotype|misconception|fallacy|lie|red herring|wrong|bad|poor|weak|common|tempting)\b|the\s+(?:wrong|worst|"
+    r"stereotype|superstition|speculation|misconception|fallacy|lie|red herring|wrong|bad|poor|weak|common|"
+    r"tempting)\b|the\s+(?:wrong|worst|"
     r"least|"
-    r"incorrect|opposite|trap|distractor|stereotyp\w+))|isn't|wasn't|aren't|cannot|can't|couldn't|won't|would not|"
+    r"incorrect|opposite|trap|distractor|stereotyp\w+)|(?:what|the (?:one|option|answer|choice))\b[^.,;:!?\n]{0,40}"
+    r"\b(?:rule out|avoid|exclude|reject|eliminate|discard|never)\b)|isn't|wasn't|aren't|cannot|can't|couldn't|won't|"
+    r"would not|"
     r"wouldn't|"
     r"does not|doesn't|did not|didn't|do not|don't|never\b|has not|hasn't|had not|hadn't|should not|shouldn't)",
     re.I,
 )
 _SELF = re.compile(
-    r"\b(?:i|we|let's|let (?:me|us))\b(?:,[^.;!?\n]{1,60},)?(?:'d|'ll|'m|'ve)?(?:\s+(?:would|will|do|must|can|should|"
+    r"\b(?:i|we|let's|let (?:me|us)|like (?:me|myself|us)|in my (?:position|place|shoes|"
+    r"situation))\b(?:,[^.;!?\n]{1,60},)?(?:'d|'ll|'m|'ve)?(?:\s+(?:would|will|do|must|can|should|"
     r"have to|had to|am|also|"
     r"personally|really|still|now|therefore|thus|strongly|firmly|honestly|definitely|certainly|probably|'d))*\s+$",
     re.I,
@@ -62,7 +91,8 @@ _ATTITUDE = re.compile(
     r"suggest\w*|insist\w*|"
     r"(?<!to )(?:told|tells?|telling)|guess\w*|suppos\w+|pretend\w*|impl(?:y|ies|ied)|consider\w*|expect\w*|"
     r"suspect\w*|feels?|"
-    r"find|finds|prefer\w*|choos\w+|chose|pick(?:s|ed|ing)?|select(?:s|ed|ing)?|answers|answered|mention\w*|"
+    r"find|finds|prefer\w*|choos\w+|chose|(?<!my )(?<!my top )pick(?:s|ed|ing)?|select(?:s|ed|ing)?|answers|answered|"
+    r"mention\w*|"
     r"hope\w*|wish\w*|fear\w*|wonder\w*|ask(?:s|ed|ing)?|heard|agree[sd]?|sagen|sagt|denken|glauben|meinen|würden|"
     r"dicen|dirían|"
     r"diría(?=\s+que)|piensan|creen|disent|pensent|diraient|dizem|diriam|pensam|dicono|direbbero|pensano|говорят|"
@@ -115,7 +145,9 @@ _NEGATED_VIEW = re.compile(
 )
 _SPEAKERS_COMMA = re.compile(r"\b(?:say|says|said|think|thinks|thought|believe|believes|claim|claims)\s*$", re.I)
 _GROUND = re.compile(
-    r"\W*(?:based on|given|considering|since|as|because|looking at|in light of|from|in|with|after|for)\b", re.I
+    r"\W*(?:based on|given|considering|since|as|because|looking at|all things considered|in light of|from|in|with|"
+    r"without|by|after|for|according to the (?:text|passage|context|story|information))\b",
+    re.I,
 )
 _OTHERS = re.compile(
     r"\b(?:some|many|most|people|others|they|he|she|everyone|everybody|anyone|my|his|her|their|stereotyp\w*)\b", re.I
@@ -134,10 +166,34 @@ _SOMEBODY = re.compile(
     r"grand\w+|uncle|aunt|cousins?|teachers?))\b",
     re.I,
 )
+# "Select A", "Selected: A" have the reader or nobody for a subject.
+_IMPERATIVE = re.compile(
+    r"\W*(?:(?:so|then|therefore|thus|final|finally)\W+)?(?:choos(?:e|ing)|(?:pick|select)(?:ed|ing)?)", re.I
+)
+# What a mention's own ground or an unknown is said with is no denial and nobody else's view.
+_GROUND_BEHIND = re.compile(
+    r"\b(?:because|since)\b.*|\baccording to (?:the|this) (?:text|passage|context|story|information|article|scenario|"
+    r"description)\b|\bto (?:tell|say|know|answer|decide|determine|conclude|identify|judge)\b"
+    r"(?=\W|$)(?!\s+(?:that|it|this|he|she|they)\b).*|\bwithout (?:more|further|additional|any)\b.*",
+    re.I | re.S,
+)
 # "not X" beside the mention contrasts it with another option.
 _CONTRAST = re.compile(
     rf"[,;]?\s*(?:and |but )?(?:not|rather than|instead of)\s+(?:\w+\s+)?[\"'*_(]*(?:[{QUOTED}]|[A-Z]\b)", re.I
 )
+
+
+# "Grade: B" and "Vitamin: D" name something else by a letter.
+_NAMED = re.compile(
+    r"\b(?:grades?|score|mark|ratings?|class|section|group|type|plan|vitamins?|hepatitis|exhibit|figure|table|appendix|"
+    r"format|example|instance|sample|like this|note|hint|row|column|part|level|team|blood|room|gate|platform|speaker|"
+    r"person|player|user|options|choices|letters)\W*$",
+    re.I,
+)
+_SILENCE = re.compile(
+    r"\b(?:text|passage|context|story|it)\s+(?:(?:doesn't|does not|didn't|did not)\s+\w+|never\s+\w+s)\b", re.I
+)
+_TURNED = re.compile(r"\b(?:but|however|still|nevertheless|that said)\b|;|→|->|=>", re.I)
 
 
 def sentence(text: str, start: int, end: int) -> tuple[int, int]:
@@ -155,6 +211,9 @@ def is_claimed(text: str, start: int, end: int, *, strict: bool = False) -> bool
     before, after = text[first:start], text[end:last]
     if (
         _ALTERNATIVE.search(before)
+        or _BAD_ANSWER.search(before)
+        or _SET_ASIDE.search(before)
+        or _ASCRIBED.match(after)
         or _REJECTED.match(after)
         or _NEGATED_AFTER.match(after)
         or after.rstrip(" \"')]*_").endswith("?")
@@ -162,23 +221,48 @@ def is_claimed(text: str, start: int, end: int, *, strict: bool = False) -> bool
         return False
     breaks = list(_CLAUSE.finditer(before))
     clause = before[breaks[-1].end() :] if breaks else before
-    if _NEGATION.search(clause) or _is_reported(before, len(before) - len(clause)) or _is_conditional(before, after):
+    if _NEGATION.search(clause) or is_reported(before, len(before) - len(clause)) or _is_conditional(before, after):
         return False
     if breaks and breaks[-1].group() in ",、،" and _NEGATED_VIEW.search(before):
         return False
-    if _is_reported(before, 0) and not _ends_hearsay(before, breaks, clause):
+    if is_reported(before, 0) and not _ends_hearsay(before, breaks, clause):
         return False
     return not strict or not (
-        _SOMEBODY.search(clause) or _is_reported(after, 0) or _NEGATION.search(_CONTRAST.sub("", after))
+        _SOMEBODY.search(clause)
+        or is_reported(ground := _GROUND_BEHIND.sub("", after), 0)
+        or _NEGATION.search(_CONTRAST.sub("", ground))
     )
 
 
-def _is_reported(words: str, begin: int) -> bool:
+def is_rejected(after: str) -> bool:
+    """Whether the words behind a mention say that it is wrong."""
+    return bool(_REJECTED.match(after))
+
+
+def leads_to_answer(text: str, end: int) -> bool:
+    """Whether the statement that a colon or an arrow ends at `end` introduces the speaker's own answer."""
+    first, _ = sentence(text, end, end)
+    words = _TURNED.split(text[first:end])[-1]
+    own = _SILENCE.sub("", _OWN_CONDITION.sub("", words))
+    if (
+        _CONDITION.search(own)
+        or is_reported(own, 0)
+        or _SOMEBODY.search(own)
+        or _NAMED.search(own)
+        or _BAD_ANSWER.search(own + ":")
+    ):
+        return False
+    return not _NEGATION.search(own) if text[end] == ":" else bool(re.search(r"(?<!\bnot)(?<=\w\w)\W*$", own, re.I))
+
+
+def is_reported(words: str, begin: int = 0) -> bool:
     """Whether somebody else says, thinks or chooses from `begin` on; "I say" is the speaker's own."""
     if _HEARSAY.search(words, begin):
         return True
     return any(
-        not _SELF.search(words[max(0, verb.start() - 120) : verb.start()]) for verb in _ATTITUDE.finditer(words, begin)
+        not _SELF.search(words[max(0, verb.start() - 120) : verb.start()])
+        and not _IMPERATIVE.fullmatch(words[: verb.end()])
+        for verb in _ATTITUDE.finditer(words, begin)
     )
 
 

@@ -16,7 +16,10 @@ _ADVERB = (
     r"simply|strongly|firmly|honestly|definitely|certainly|clearly|probably|most likely|likely|rather|going to|gonna|"
     r"inclined to|have|'d|choose to|want to|like to|tend to|be)"
 )
-_SELF = rf"(?:\b(?:i|we)\b(?:,[^.;!?\n]{{1,60}},)?(?:'d|'ll|'m|'ve)?(?:\s+{_ADVERB})*|\blet me|\blet's|\blet us)"
+_SELF = (
+    rf"(?:\b(?:i|we|like me|in my (?:position|place|shoes))\b(?:,[^.;!?\n]{{1,60}},)?(?:'d|'ll|'m|"
+    rf"'ve)?(?:\s+{_ADVERB})*|\blet me|\blet's|\blet us)"
+)
 _FILLER = (
     r"(?:(?:the|my|is|it's|it|this|that|to|be|would|definitely|probably|clearly|most|likely|correct|best|right|as|"
     rf"la|le|les|a(?= (?:letra|opção|alternativa))|el|die|der|il|lo|lettre|letra|lettera|opción|opção|opzione|"
@@ -24,20 +27,39 @@ _FILLER = (
 )
 _VERB = (
     r"(?:choose|chose|pick|picked|picking|select|selected|selecting|choosing|go(?:ing)? (?:with|for)|went with|"
-    r"vote for|"
+    r"vote(?: for)?|"
     r"voting for|opt(?:ing)? for|lean(?:ing)? (?:towards?|to)|settle (?:on|for)|respond(?: with)?|answer(?: with)?|"
     r"mark|"
     r"circle|take|prefer|rate|give|score|conclude|decide on|stick(?:ing)? with|submit|tick)"
 )
 _VIEW = r"(?:say|saying|believe|think|guess|feel|suspect|conclude|suppose|reckon|assume)"
 _OBJECT = rf"{OPEN}(?i:{_FILLER})(?:an?\s+(?=[\"'*]*[{QUOTED}]))?{OPEN}{MENTION}"
-_LAST = rf"(?=(?i:{CLOSE}(?:\s*(?:[.,:;!。、,(]|[-–—]\s|$|\n|because|since|as\b|for\b|is\b|out of\b|[{QUOTED}✅✔]))))"
-_NOUNS = r"(?:ans|letter|answer|choice|option|pick|selection|response|solution|conclusion|verdict|vote)"
+_LAST = (
+    rf"(?=(?i:{CLOSE}(?:\s*(?:[.,:;!。、,(]|[-–—]\s|$|\n|because|since|then\b|as\b|for\b|is\b|out of\b|"
+    rf"[{QUOTED}✅✔]))))"
+)
+_NOUNS = (
+    r"(?:ans|letter|answer|choice|option|pick|selection|response|solution|conclusion|verdict|vote|"
+    r"(?:correct|right|best|(?:most )?(?:likely|plausible)) one)"
+)
+
+# What may lead to a letter behind a comma: "Personally, A", "Speaking as a farmer, A", "However, A".
+_LEAD = (
+    r"personally|honestly|frankly|however|still|nevertheless|that said|overall|on (?:balance|reflection)|"
+    r"speaking (?:as|for)|"
+    r"being|as (?:an?|someone)|for (?:me|someone|somebody|us|people like)|given|considering|based on|looking at|"
+    r"in (?:my|this|that) "
+    r"(?:case|opinion|view|culture|country|experience|situation)|from (?:my|this|that|the|an?)|to me|to be honest|"
+    r"if (?:forced|pressed|pushed|i (?:had|have|must))|by elimination|after|without|well|ok(?:ay)?|sure|alright|right|"
+    r"h+m+|easy|simple|then|again|(?!sincere|faithful|tru)[a-z]{3,20}ly|"
+    r"in (?:conclusion|summary|short|sum)|to (?:conclude|sum up)|all things considered|between the two|of (?:these|the)"
+)
 
 # By these words a reply settles its answer: a contradiction between two of them leaves it unread.
 _STRONG = [
-    rf"(?i:\b{_NOUNS}\b[^.\n?!:;]{{0,40}}?(?:\bis\b|'s\b|\b(?:would|should|must|will|has to) be\b|:|=|->|"
+    rf"(?i:\b{_NOUNS}\b[^.\n?!:;]{{0,40}}?(?:\b(?:is|remains)\b|'s\b|\b(?:would|should|must|will|has to) be\b|:|=|->|"
     rf"→)){CLOSE}\s*:?{_OBJECT}",
+    rf"(?im:^\W{{0,6}}(?:final|selected|chosen|correct|answer(?=\s*[–—])){CLOSE}\s*[:=–—]\s*){_OBJECT}",
     rf"(?i:\b(?:answer|option|choice)){OPEN}\s{OPEN}{MENTION}(?={CLOSE}\s*$)",
     rf"(?i:{_SELF}\s+{_VERB}\b\s*:?\s*(?:that\s+)?){_OBJECT}",
     rf"(?i:{_SELF}\s+{_VIEW}\b\s*:?\s*(?:that\s+)?){_OBJECT}{_LAST}",
@@ -47,12 +69,14 @@ _STRONG = [
     rf"it should be)\b[\s,.:;–—-]{{0,6}}){{0,3}}){_OBJECT}(?!{CLOSE}\s*:){_LAST}",
     rf"(?:(?i:\b(?:not|nicht|pas|no|non|não|не)\s+(?:(?:è|es|é|la|el|die|der)\s+)*)|"
     rf"不是){OPEN}(?:(?i:{NOUN})\s+{OPEN})?(?:[A-Z]|[{QUOTED}]){CLOSE},?\s*"
-    rf"(?:(?i:(?:but(?: rather)?|sondern|mais|sino|ma|mas|e sim|а)\b)|而是)\s*{_OBJECT}",
+    rf"(?:(?i:(?:but(?: rather)?|sondern|mais|sino|ma|mas|e sim|а)\b)|而是|应?该?是|\s[-–—]\s|[;:]\s)\s*{_OBJECT}",
+    rf"(?:[A-Z]|[{QUOTED}]){CLOSE}(?:では|じゃ)な(?:くて?|い)[,、。]?\s*{_OBJECT}",
 ]
 _WEAK = [
     rf"(?i:\b(?:therefore|thus|hence|so|consequently|in my (?:opinion|view)|for me|it's|it is|it must be|must be|"
     rf"has to be|it must have been|"
-    rf"must have been|it was|i am|it would be|probably|definitely|certainly|clearly|leaves|leaves us with|leaves only|"
+    rf"must have been|it was|i am|it would be|that would be|(?:it|that)'d be|gotta be|got to be|probably|surely|"
+    rf"definitely|certainly|clearly|leaves|leaves us with|leaves only|"
     rf"leaving|"
     rf"left with|points to|favou?rs|means|choose|select|pick|selected|going with|choosing)\b[,:]?\s*){_OBJECT}{_LAST}",
     rf"(?:(?i:{NOUN})\s+{OPEN})?{MENTION}{CLOSE}(?:\s*[.:)]\s*[^.\n]{{0,80}}?)?\s+"
@@ -60,15 +84,24 @@ _WEAK = [
     r"probably\s+|by far\s+|"
     r"therefore\s+|thus\s+|indeed\s+|simply\s+)?(?:(?:the\s+|my\s+)?(?:most\s+|only\s+|best\s+)?(?!as\s)(?:\w+\s+)?"
     r"(?:correct|right|best|accurate|true|answer|appropriate|likely|plausible|choice|option|one|pick|fit|"
-    r"preferable)\b(?!\s+(?:than|as\b))))",
-    rf"{MENTION}{CLOSE}(?i:\s+(?:fits|matches|works|describes me|reflects my \w+)\s+(?:\w+\s+)?best\b)",
+    r"preferable|better)\b(?!\s+(?:than|as\b))))",
+    rf"{MENTION}{CLOSE}(?i:\s+(?:fits|matches|works|describes me|reflects my \w+)\s+(?:\w+\s+)?best\b|"
+    r"\s+best\s+(?:describes|reflects|represents|captures|fits|matches)\b)",
+    rf"(?<!not )(?i:\bonly\s+(?:{NOUN}\s+)?){OPEN}{MENTION}{CLOSE}\s+(?i:(?:is|was|can be|could be|remains|fits|"
+    rf"matches|"
+    r"makes|seems|works)\b)",
+    rf"(?:^|(?<=[.!?;\n])\s*)(?i:(?:{_LEAD})\b(?-i:(?!\b[A-HJ-Z]\b)[^.!?;:\n{QUOTED}]){{0,80}}?,[^\S\n]*|"
+    rf"(?:since|because|given|although|though|while)\b(?-i:(?!\b[A-HJ-Z]\b)[^.!?;:\n]){{0,120}}?,\s*)"
+    rf"{OPEN}(?:(?i:{NOUN})\s+)?{OPEN}{MENTION}"
+    rf"(?={CLOSE}[.!]?\s*(?:$|\n))",
 ]
 _FOREIGN = [
     unicodedata.normalize(
         "NFKC",
         r"(?i:答案|答(?=\s*:)|答え|回答|选择|選擇|选|選|正解|정답|답|respuesta|réponse|resposta|risposta|antwort|antwoord|ответ|"
-        r"відповідь|odpowiedź|odpověď|jawaban|cevap|yanıt|الإجابة|الجواب|إجابتي|جواب|उत्तर|উত্তর|svar|svaret|"
-        r"vastaus|válasz|răspunsul|đáp án|trả lời|คำตอบ|jibu|תשובה|απάντηση)[^\n.。!?;；]{0,30}?",
+        r"відповідь|odpowiedź|odpověď|jawaban|cevap|seçenek|sagot|yanıt|الإجابة|الجواب|إجابتي|جواب|उत्तर|উত্তর|پاسخ|"
+        r"svar|svaret|"
+        r"vastaus|válasz|răspuns(?:ul)?|đáp án|trả lời|คำตอบ|jibu|תשובה|απάντηση)[^\n.。!?;；]{0,30}?",
     )
     + MENTION,
     r"(?i:\b(?:ich (?:wähle|nehme|würde|sage|antworte|entscheide mich für)|je (?:choisis|dirais|réponds|prends|"
@@ -96,9 +129,12 @@ _FINAL = [
     rf"最終的な答え|최종 ?(?:정답|답변?))(?i:\s*(?:是|は|은|:|：|lautet|ist|est|es|é|è)?\s*){_OBJECT}",
 ]
 _COMPARED = re.compile(
-    rf"{MENTION}{CLOSE}\s+(?i:(?:is|seems|sounds|looks|appears(?: to be)?)\s+(?P<much>slightly\s+|much\s+|far\s+|"
+    rf"(?P<view>\b(?i:find|found|consider|judge|deem)\s+(?:(?i:{NOUN})\s+)?{OPEN})?{MENTION}{CLOSE}\s+"
+    rf"(?i:(?(view)(?:to be\s+|as\s+)?|(?:is|seems|sounds|looks|appears(?: to be)?)\s+)(?P<much>slightly\s+|much\s+|"
+    rf"far\s+|"
     rf"clearly\s+|a bit\s+)?"
-    r"(?P<sign>more|less|better|worse)(?:\s+(?:plausible|likely|common|natural|probable|accurate|realistic|true|"
+    r"(?P<sign>more|less|likelier|better|worse)(?:\s+(?:plausible|likely|common|natural|probable|accurate|realistic|"
+    r"true|"
     r"stereotypical|"
     r"believable|sensible|reasonable|correct|appropriate))?\b)"
 )
@@ -111,14 +147,16 @@ _ANOTHER = re.compile(
     rf"跟|または|か|や|と|또는|나|이나|와|과|أو|و|-|–|—|to|through|vs\.?|versus)"
     rf"\s*(?:maybe\s+|possibly\s+|perhaps\s+|also\s+|even\s+)?(?:{NOUN}\s+)?{OPEN}(?:(?P<letter>[A-Z]){RIGHT}|"
     rf"(?P<quoted>[{QUOTED}]))"
-    rf"|\s*[,、]\s*{OPEN}(?P<listed>[A-Z]){RIGHT}{CLOSE}\s*(?:[,、]|$|\.|and|or|\n))"
+    rf"|\s*[,、]\s*{OPEN}(?:(?P<listed>[A-Z]){RIGHT}|(?P<listed_quote>[{QUOTED}])){CLOSE}\s*(?:[,、]|$|\.|and|or|\n))"
 )
 _LISTED_QUOTE = re.compile(
     rf"^{CLOSE}\s*(?:[.:)\]=-]|\s[-–—]|,\s*(?:which is|i\.e\.,?|namely|meaning))?\s*{OPEN}(?P<quoted>[{QUOTED}])"
 )
+_ABOUT_ANOTHER = re.compile(rf"^{CLOSE}\s*\.\s+[{QUOTED}]\s+(?:is|was|are|were|has|lies|would|did|does)\b")
 _OWN_LETTER = re.compile(rf"{CLOSE}\s*\((?:(?i:{NOUN})\s+)?(?P<letter>[A-Z])\)")
 _WORD_BEHIND = re.compile(
-    r"\s+(?!(?:because|since|as|is|for|given|or|and|would|seems|looks|appears|over|fits|matches)\b)[a-z]"
+    r"\s+(?!(?:because|since|as|is|for|given|or|and|would|seems|sounds|feels|looks|appears|over|fits|matches|describes|"
+    r"es|est|ist|rather than|instead of|it is|best (?:describes|reflects|represents|captures|fits|matches))\b)[a-z]"
 )
 
 
@@ -156,7 +194,7 @@ def compared(marked: str, count: int) -> list[Claim]:
     for match in _few(_COMPARED, marked):
         start, _, place = mentioned(match, count)
         if place is not None and is_claimed(marked, start, match.start("sign")):
-            better = match.group("sign").casefold() in ("more", "better")
+            better = match.group("sign").casefold() in ("more", "likelier", "better")
             found.append(Claim(start, frozenset({place if better else 1 - place})))
     return found
 
@@ -168,20 +206,22 @@ def named(marked: str, match: re.Match[str], count: int) -> Hit | None:
         return None
     if marked[start] in "AI" and _WORD_BEHIND.match(marked[end:]):
         return None
-    return Hit(start, end, frozenset({place, *beside(marked[end:], count)}))
+    # "Paris (A). London is the capital of England." goes on about another option.
+    rest = _ABOUT_ANOTHER.sub("", marked[end:]) if match.group("quoted") else marked[end:]
+    return Hit(start, end, frozenset({place, *beside(rest, count)}))
 
 
 def beside(rest: str, count: int) -> Iterator[int]:
     """The places named beside a mention: "or C", "(Paris)", ". Paris or C"."""
-    if quote := _LISTED_QUOTE.match(rest):
-        yield ord(quote.group("quoted")) & 0xFF
-        rest = rest[quote.end() :]
+    if own_words := _LISTED_QUOTE.match(rest):
+        yield ord(own_words.group("quoted")) & 0xFF
+        rest = rest[own_words.end() :]
     if own := _OWN_LETTER.match(rest):
         place = place_of(own.group("letter"), count)
         yield from () if place is None else (place,)
     if another := _ANOTHER.match(rest):
-        if another.group("quoted"):
-            yield ord(another.group("quoted")) & 0xFF
+        if quote := another.group("quoted") or another.group("listed_quote"):
+            yield ord(quote) & 0xFF
             return
         place = place_of(another.group("letter") or another.group("listed"), count)
         if place is not None:

@@ -3,7 +3,7 @@
 import re
 from itertools import islice
 
-from scoring.answers.claims import is_claimed
+from scoring.answers.claims import is_claimed, is_rejected, leads_to_answer
 from scoring.answers.cues import named
 from scoring.answers.items import LETTERS
 from scoring.answers.mentions import (
@@ -26,21 +26,36 @@ from scoring.answers.refusals import is_refusal
 LONE = re.compile(
     rf"^{OPEN}(?:{NOUN}\s+)?{OPEN}(?P<letter>[A-Za-z]|[{QUOTED}]){CLOSE}[\s.,:;!。、)\]✅✔✓☑]{{0,8}}{CLOSE}$", re.I
 )
+# A whole reply may hesitate before its letter and after it, or say it again.
+WHOLE = re.compile(
+    rf"^(?:(?:h+m+|u+h+m*|u+m+|er+m*|well|ok(?:ay)?|so|oh|ah|sure|easy)\b[\s,.:!–—-]+){{0,2}}{OPEN}"
+    rf"(?:(?:(?:the|la|die|a(?=\s+(?:op|let)))\s+)?{NOUN}\s+)?{OPEN}(?P<letter>[A-Z]|[{QUOTED}]){CLOSE}[.!]?"
+    r"(?:(?:\s*,\s*|\s+)(?:i (?:think|guess|believe|suppose|would say|reckon)|i'd say|i'm (?:fairly |pretty |quite )?"
+    r"sure|probably|definitely|obviously|clearly|it is|for sure|please|(?P=letter)))*\s*[.!?]{0,3}$",
+    re.I,
+)
 _OPENING = re.compile(
     rf"^{OPEN}(?:(?i:{NOUN})\s+)?{OPEN}"
     rf"(?:(?P<capital>[A-Z]){RIGHT}|(?P<small>[a-z])(?=[)\].:*]){RIGHT}|(?P<quoted>[{QUOTED}]))"
 )
-_ENDED = re.compile(rf"{CLOSE}(?:\s*[.:)\]、。!,;\n(–—-]|\s+[-–—(]|\s+(?:because|since|as|for|given)\b|\s*$)")
+_ENDED = re.compile(
+    rf"{CLOSE}(?:\s*[.:)\]、。!,;\n(–—-]|\s+[-–—(]|\s+(?:because|since|as|for|given|over|rather than|instead of|"
+    r"(?:and|but) not|it is(?=\s*[.!,]|$))\b|\s*而(?:不是|非)|\s+>\s+[A-Z]\s*$|\s*$)"
+)
 # After the option's own words the sentence may go on, but not to speak about whom or what they name.
 _ENDED_WORDS = re.compile(
-    rf"{CLOSE}(?:\s*(?:[.!。\n]|$)|\s+(?:because|since)\b|\s*[-–—(]|\s*,\s*(?:it|that|this|because|since|as|i|you|we|"
+    rf"{CLOSE}(?:\s*(?:[.!。\n]|$)|\s+(?:because|since)\b|\s*[-–—(]|\s*:\s*[a-z]|\s*,\s*(?:it|that|this|because|since|"
+    rf"as|i|you|we|"
     rf"there|"
-    r"not|definitely|of course|absolutely|certainly|in my|for me|for the|but|although|though|without|he|she|they)\b|"
+    r"not|never|no(?=\s+[a-z])|nobody|nothing|according to the|definitely|of course|absolutely|certainly|in my|"
+    r"for me|for the|but|"
+    r"although|though|without|he|she|they)\b|"
     r"\s+(?:it|this|that)\b)",
     re.I,
 )
 _JUDGED = re.compile(
-    rf"{CLOSE}\s*(?:[:=.)–—-]|\()?\s*(?:not\b|incorrect|wrong|false|untrue|correct|right\b|true\b|[✅✔✓☑❌✗✘❎]|"
+    rf"{CLOSE}\s*(?:[:=.)–—-]|\()?\s*(?:not\b(?!\s+(?:[A-Z]\b|[{QUOTED}]))|incorrect|wrong|false|untrue|correct|"
+    rf"right\b|true\b|[✅✔✓☑❌✗✘❎]|"
     r"[(~]?\d+(?:\.\d+)?\s*%|[01]?\.\d)",
     re.I,
 )
@@ -49,10 +64,20 @@ _RIGHT = re.compile(
     r"(?i:[✅✔✓☑]|(?:is\s+)?(?:the\s+)?(?:correct|right|true)\b(?!\?)(?!\s+that))"
 )
 _TICKED = re.compile(rf"(?:^|\n)\s*(?:[✅✔✓☑]|\[[xX]\])\s*{OPEN}{MENTION}")
+_SIGNED_OFF = re.compile(r"\b(?:sincerely|regards|yours(?: \w{1,12})?|cheers),\s{0,8}$", re.I)
+_NUMBER = re.compile(r"^\d{1,2}[.)]\s+")  # of a line in a list
+_GROUNDS = "because|since|they|he|she|it|the|there|but|not|no|without|given|although|though"
+_VERDICT_ON_B = re.compile(rf"{CLOSE}[.:!]{CLOSE}\s+(?:(?i:{NOUN})\s+)?\(?B(?=\W)")
 _NEXT = re.compile(
     rf"{private(1)}|(?:\n\W*(?i:{NOUN}\s+)?|[.;,!?]\s+\(?)(?:B|\(b\)|b\)){CLOSE}(?:[.):=]|\s+[-–—]|\s+is\b)"
 )
-_LAST = re.compile(rf"(?<![A-Z])[\"')*_]*[.!?。…]+[\"')*_]*\s+{OPEN}(?P<letter>{LEFT}[A-Z]{RIGHT}){CLOSE}[.!]?{CLOSE}$")
+_LAST = re.compile(
+    r"(?:(?<![A-Z])(?<!\bcf)(?<!\be\.g)(?<!\bi\.e)(?<!\b[DM]r)(?<!\bM[rs]s)(?<!\b(?:Ms|St))"
+    r"[\"')*_]*[.!?。…]+[\"')*_]*|;|\bnor\s+[A-Z]\.)"
+    rf"\s+{OPEN}(?P<letter>{LEFT}[A-Z]{RIGHT}){CLOSE}[.!]?{CLOSE}$"
+)
+# "From her perspective: A", "… so it stays open → C": the words before the sign must not speak of others or deny.
+_LED_TO = re.compile(rf"(?::|→|->|=>)\s*{OPEN}(?P<letter>{LEFT}[A-Z]{RIGHT}|[{QUOTED}]){CLOSE}[.!]?{CLOSE}$")
 
 
 def opening(text: str, count: int) -> Claim | None:
@@ -74,8 +99,11 @@ def _is_ended(character: str, rest: str, in_table: bool) -> bool:
         return False
     if is_labelled(character):
         return True
+    if character == "I" and re.match(r"\W+(?:don't|can't|cannot|won't|am|do|think|guess|believe)\b", rest, re.I):
+        return False
     # "I, for one" and "A, as they say" are words.
-    if character in "AI" and re.match(r"\s*,(?!\s*(?:because|since)\b)", rest):
+    grounds = "because|since" if character == "I" else _GROUNDS
+    if character in "AI" and re.match(rf"\s*,(?!\s*(?:{grounds})\b)", rest):
         return False
     return bool(_ENDED.match(rest)) and not is_refusal(rest.partition("\n")[0])
 
@@ -84,6 +112,8 @@ def _lists_on(character: str, rest: str, count: int) -> bool:
     """Whether a label A is the first of several ("A: Lyon lies east. B: …"); a letter alone on its line is not."""
     if _place(character, count) != 0 or is_bare(character) or re.match(rf"{CLOSE}[.:]?{CLOSE}\s*\n", rest):
         return False
+    if (following := _VERDICT_ON_B.match(rest)) and is_rejected(rest[following.end() :]):
+        return False
     return bool(_NEXT.search(rest))
 
 
@@ -91,10 +121,14 @@ def last(text: str, count: int) -> Claim | None:
     """What stands alone on the last line, with what stands alone on others; or a letter as the last sentence."""
     lines = [line for line in re.finditer(r"[^\n]+", text) if line.group().strip()]
     alone = {line.start(): place for line in lines if (place := _lone(line.group().strip(), count)) is not None}
-    if lines and lines[-1].start() in alone:
-        return Claim(lines[-1].start(), frozenset(alone.values())) if len(lines) > 1 else None
+    if len(lines) > 1 and _SIGNED_OFF.search(text, 0, lines[-1].start()):
+        return None
+    if len(lines) > 1 and lines[-1].start() in alone:
+        return Claim(lines[-1].start(), frozenset(alone.values()))
     match = None if is_refusal(text) else _LAST.search(text)
-    place = place_of(match.group("letter"), count) if match else None
+    if match is None and (match := _LED_TO.search(text)) and not leads_to_answer(text, match.start()):
+        return None
+    place = _place(match.group("letter"), count) if match else None
     return None if match is None or place is None else Claim(match.start("letter"), frozenset({place}))
 
 
@@ -110,7 +144,7 @@ def judged(marked: str, count: int) -> frozenset[int]:
 
 
 def _lone(line: str, count: int) -> int | None:
-    match = LONE.match(line)
+    match = LONE.match(_NUMBER.sub("", line))
     return _place(match.group("letter"), count) if match else None
 
 

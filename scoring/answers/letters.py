@@ -9,7 +9,9 @@ from scoring.answers.marked import marked_answers, without_table
 from scoring.answers.mentions import Claim, bare, place_of, quoted_marked, without_lists
 from scoring.answers.plain import plain_text
 from scoring.answers.quotes import quoted_options
+from scoring.answers.short import short_reply
 
+_SHORT = 200  # characters of a reply that may come again
 _CORRECTION = re.compile(
     r"\b(?:wait|hold on|correction|scratch that|strike that|i mean|i meant|let me (?:re|think again|correct)\w*|"
     r"reconsider\w*|"
@@ -24,7 +26,7 @@ _CORRECTION = re.compile(
 _TAKEN_BACK = re.compile(
     r"(?:^|[.!?\n,–—-]\s*|\bno )(?:wait|hold on)\b\s*[,.!–—-]|\b(?:scratch that|strike that|on second thoughts?|"
     r"i take (?:that|it) back|let me (?:reconsider|re-?think|think again|re-?evaluate|correct)|my mistake|i was wrong|"
-    r"i made a mistake|chang(?:e|ed|ing) my (?:mind|answer))\b",
+    r"i made a mistake|(?<=[.!?…–—-] )no(?=[\s.!]*$)|(?<=[.!?…–—-] )no,? not\b|chang(?:e|ed|ing) my (?:mind|answer))\b",
     re.I,
 )
 
@@ -38,12 +40,21 @@ def read_letter(text: str, shown: Sequence[str]) -> int | None:
     where the text claims it, not where it denies it, reports what others say or sets a condition, and a correction
     ("wait, no") leaves what follows it. Thinking is not the answer.
     """
+    return (_remembered if len(text) <= _SHORT else _chosen)(text, tuple(shown))
+
+
+def _chosen(text: str, shown: tuple[str, ...]) -> int | None:
     plain = plain_text(text)
-    options = _plain_options(tuple(shown))
+    options = _plain_options(shown)
     if not plain:
         return None
+    if (place := short_reply(plain, options)) is not None:
+        return place
     whole = _whole(plain, options)
     return _read(plain, options) if whole is None else whole
+
+
+_remembered = lru_cache(maxsize=1 << 14)(_chosen)  # most personas answer an item in one of a few ways
 
 
 @lru_cache(maxsize=4096)
@@ -53,7 +64,7 @@ def _plain_options(shown: tuple[str, ...]) -> Sequence[str]:
 
 def _whole(plain: str, options: Sequence[str]) -> int | None:
     """A lone letter, or the text of an option and nothing else."""
-    lone = labels.LONE.match(plain)
+    lone = labels.LONE.match(plain) or labels.WHOLE.match(plain)
     if lone and (place := place_of(lone.group("letter"), len(options))) is not None:
         return place
     words = bare(plain)

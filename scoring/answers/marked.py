@@ -28,6 +28,7 @@ _KEY = re.compile(
     r"ответ|вариант|выбор|الإجابة|إجابة|cevap|jawaban)"
     r"(?:option|choice|answer|letter|key|value|id|label)*s?"
 )
+_NAMES = ("id", "key", "name", "value", "text", "content")  # of an option, below an answer's key
 _FENCE = re.compile(r"```[\w-]*\s*\n?(.*?)(?:```|$)", re.S)
 _LOOSE = re.compile(
     r"[\"'](?P<key>[^\W\d][\w .-]{0,30})[\"']\s*:\s*(?:[\[{]\s*)?[\"'](?P<value>[^\"'\n]{1,200})[\"']", re.S
@@ -123,8 +124,10 @@ def _held(held: Any, read: Read) -> Iterator[int | None]:
     elif isinstance(held, dict):
         if len(held) == 1 and (place := read(next(iter(held)))) is not None:
             yield place
+        elif answers := list(_answers(held, read)):
+            yield from answers
         else:
-            yield from _answers(held, read)
+            yield from (read(each) for key, each in held.items() if key in _NAMES and isinstance(each, str))
 
 
 def _verdicts(table: dict[Any, Any], read: Read) -> list[int]:

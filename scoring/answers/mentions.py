@@ -15,9 +15,10 @@ from scoring.answers.items import LETTERS
 _LABELLED, _BARE = 0xE000, 0xE100
 QUOTED = "\ue000-\ue1ff"
 
-# A letter stands alone: Latin letters, digits and hyphens beside it make it part of a word, other scripts do not.
-LEFT = r"(?<![A-Za-zÀ-ɏ0-9&-])(?<![A-Za-z]')"
-RIGHT = r"(?![A-Za-zÀ-ɏ0-9]|'[A-Za-z]|-[A-Za-z0-9]|&[A-Za-z])"
+# A letter stands alone: Latin letters, digits and hyphens beside it make it part of a word, other scripts do not;
+# neither do the letters of "A.D." stand alone.
+LEFT = r"(?<![A-Za-zÀ-ɏ0-9&-])(?<![A-Za-z]')(?<!\b[A-Z]\.)"
+RIGHT = r"(?![A-Za-zÀ-ɏ0-9]|'(?!d[iıuü]r)[A-Za-z]|-[A-Za-z0-9]|&[A-Za-z]|\.[A-Za-z](?:\.|\s*$))"
 OPEN = r"[\s\"'`*_(\[{<$«「『【|✅✔✓☑>~#-]{0,8}"
 CLOSE = r"[\"'`*_)\]}>$»」』】|]{0,6}"
 STOP = rf"(?=[\"'`*_)\]}}>$»」』】.,:;!。、,]|\s*$|\s*\n|\s+[-–—]|\s*[{QUOTED}✅✔✓☑(])"
@@ -26,7 +27,7 @@ MENTION = (
     rf"(?:{LEFT}(?:(?P<capital>[A-Z]){RIGHT}|(?P<small>[a-z]){RIGHT}(?=[\"'`*_)\]}}>$»」】.,:;!?。]|\s*$|\s*\n))"
     rf"|(?P<quoted>[{QUOTED}]))"
 )
-NOUN = r"(?:option|choice|letter|answer|number|sentence|statement)"
+NOUN = r"(?:option|choice|letter|answer|number|sentence|statement|opción|opção|opzione|lettre|letra|lettera|вариант)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def _quotation(letter: str, words: str) -> str:
     text = r"\s+".join(re.escape(word) for word in words.split())
     label = (
         rf"(?P<before>{LEFT}(?:{letter}|(?<=[(\[*_]){letter.lower()}|{letter.lower()}(?=[.)\]:])){CLOSE}"
-        rf"(?:\s?[.:)\]、=]|\s[-–—]|\s|,)[\s\"'`*_:(\[✅✔✓☑-]{{0,4}})"
+        rf"(?:\s?[.:)\]、=]>?|\s(?:->?|[–—→|])|\s|,)[\s\"'`*_:(\[✅✔✓☑-]{{0,4}})"
     )
     after = rf"(?P<after>[.\"'*_]{{0,3}}\s?\((?:{NOUN}\s)?{letter}\))"
     return rf"(?:(?-i:{label}))?(?:(?<=[A-Z][.):])|{_left(words)}){text}{_right(words)}(?:(?-i:{after}))?"
@@ -105,7 +106,7 @@ def _quotation(letter: str, words: str) -> str:
 def _left(words: str) -> str:
     if not words[0].isascii():
         return ""
-    return r"(?<![\w./%-])(?<!of )(?<!to )" if words.isdigit() else r"(?<!\w)"
+    return r"(?<![\w./%])(?<!(?<![\d\ue000-\ue1ff])-)(?<!of )(?<!to )" if words.isdigit() else r"(?<!\w)"
 
 
 def _right(words: str) -> str:
@@ -113,14 +114,17 @@ def _right(words: str) -> str:
     if not words[-1].isascii():
         return ""
     if words.isdigit():
+        # "3/5" rates; "24/7" does not.
+        scales = "|".join(str(top) for top in (*range(3, 12), 100) if top >= int(words)) or "(?!)"
         return (
-            r"(?=\s*(?:$|[,;:!?)\]}\n\"'*_`(]|\.(?!\d)|[-–—/]\s*\d)|"
-            r"\s+(?:out of|on|or|and|to|because|since|as|for|in|[-–—])(?:\W|$))"
+            r"(?=\s*(?:$|[,;:!?)\]}\n\"'*_`(]|\.(?!\d)|[-–—]\s*\d|/\s*(?:" + scales + r")(?!\d))|"
+            r"\s+[a-z]+[.!]?\s*$|\s+(?:out of|on|or|and|to|because|since|as|for|in|[-–—])(?:\W|$))"
         )
     if len(words) > 3:
         return r"(?!\w)"
     return (
-        r"(?=\s*(?:$|[^\w\s]|[^\x00-\x7f])|\s+(?:because|since|as|it|this|that|they|and|or|but|nor|to|out|if|in|for|"
+        r"(?=[^\S\n]*\n|\s*(?:$|[^\w\s]|[^\x00-\x7f])|\s+(?:because|since|as|it|this|that|they|and|or|but|nor|to|out|"
+        r"if|in|for|"
         r"which|is|was|would|seems)\b)"
     )
 

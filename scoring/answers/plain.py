@@ -35,7 +35,16 @@ _END = re.compile(
     r"|\n\s*(?:#+\s*)?(?:question|q|user|human|instruction)\s*(?:\d+\s*)?:",
     re.I,
 )
+_BREAK = re.compile(r"<br\s{0,3}/?>", re.I)
 _HTML = re.compile(r"</?(?:[biup]|em|strong|span|div|code|mark|h[1-6])(?:\s[^<>]{0,100})?>")
+# Russian А and С, Greek Α, Β and Ε look like the Latin letters and, unlike В or Е, can mean no other place in their
+# own alphabets; "А" and "С" are words as well, so something must close them.
+_TWINS: dict[str, str] = {"А": "A", "а": "a", "С": "C", "с": "c", "Α": "A", "Β": "B", "Ε": "E"}
+_TWIN = re.compile(r"(?<!\w)(?:[АСΑΒΕ]|[ас](?=[)\]]))(?=[)\].:!*\"'`]|\s*$)", re.M)
+_FOREIGN_LETTER = re.compile(r"(?<!\w)[А-ЯΑ-Ω](?!\w|\s+(?!(?:или|и|ή)\s)[а-яα-ω])")
+_BULLETS = re.compile(r"^[\s•·∙◦‣→⇒➜►▶=]+(?=[\s>]*\S)", re.M)
+# Their full stops end no sentence.
+_ABBREVIATION = re.compile(r"\b(?:vs\.|(e\.g\.))", re.I)
 _LATEX = re.compile(r"\\(?:text|math|bf|rm|it|sf|tt)[a-z]*\s*\{([^{}]{0,300})\}|\\[()\[\]]|\\(?=[*_])")
 
 
@@ -59,10 +68,15 @@ def _turn(text: str) -> str:
 
 
 def _without_decoration(text: str) -> str:
-    if "</" in text:
-        text = _HTML.sub("", text)
+    if "<" in text:
+        text = _HTML.sub("", _BREAK.sub("\n", text))
+    text = _ABBREVIATION.sub(lambda match: "for example" if match.group(1) else "vs", text)
     plain = "".join(
         each if each.isascii() or each in _KEPT_SIGNS or unicodedata.category(each) not in ("So", "Sk") else " "
         for each in text
     )
-    return _LATEX.sub(lambda match: match.group(1) or "", plain)
+    if not plain.isascii():
+        plain = _BULLETS.sub("", plain)
+        if len(set(_FOREIGN_LETTER.findall(plain))) <= 1:
+            plain = _TWIN.sub(lambda match: _TWINS[match.group()], plain)
+    return _LATEX.sub(lambda match: match.group(1) or "", plain.removeprefix("=>"))

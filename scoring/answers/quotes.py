@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from scoring.answers.claims import is_claimed, sentence
+from scoring.answers.claims import is_claimed, is_reported, sentence
 from scoring.answers.cues import beside
 from scoring.answers.mentions import CLOSE, QUOTED, bare, is_labelled
 from scoring.answers.refusals import is_refusal
@@ -24,15 +24,25 @@ _COPULA = re.compile(
     rf"(?:it|that|there|what|here|who|he|she)'s)\s+(?:{_ADVERBS}\s+)*[\"'*_]*",
     re.I | re.S,
 )
+# "The person who was not comfortable was …"
+_IDENTIFIED = re.compile(
+    r"[\W_]*(?:(?:so|thus|therefore|hence)\W+)?the (?:person|one|individual|man|woman|student|character|candidate|"
+    r"employee|suspect) (?:who|that|whose|with|to)\b[^.,;:!?]{1,150}\b(?:was|is|were|are|must be|must have been|"
+    r"has to be)"
+    r"\s+[\"'*_]*",
+    re.I,
+)
 _PAST_SELF = re.compile(r"\b(?:I|we|you|they)\s+(?:was|were|had|used)\b", re.I)
 _SPEAKER = re.compile(
-    rf"(?:[\W_]*|.*[,;:–—]\s*)(?:I|we)(?:'m|'ve)?(?:\s+(?:am|have|feel|do|would|tend to|trust(?:\s+\w+){{0,3}}|care|"
+    rf"(?:[\W_]*|.*[,;:–—]\s*)(?:I(?:'d| would)? (?:say|think|guess|believe|suppose)\s+(?:that\s+)?)?(?:I|we)(?:'m|"
+    rf"'ve|'d)?(?:\s+(?:am|have|feel|do|would|tend to|respectfully|mostly|have to|must|trust(?:\s+\w+){{0,3}}|care|"
     rf"worry|agree|"
     rf"(?:find|consider)\s+(?:it|this|that|them)|{_ADVERBS}))*\s+[\"'*_]*",
     re.I | re.S,
 )
 _ENDED = re.compile(
-    rf"{CLOSE}\s*(?:[.!,;:。、()\n–—-]|/\s*\d|$|(?:because|since|as|it|this|that|who|which|here|out of|to me|for me|"
+    rf"{CLOSE}\s*(?:[.!,;:。、()\n–—-]|/\s*\d|$|(?:because|since|as|it|this|that|who|which|here|out of|(?:from|"
+    rf"based on|given|by|with) (?:the|this|that|what)|without|to me|for me|"
     rf"in my|with|about|at|of|to "
     r"(?:tell|say|know|answer|decide|determine|conclude))\b)",
     re.I,
@@ -40,6 +50,11 @@ _ENDED = re.compile(
 _SUBJECT = re.compile(
     rf"{CLOSE}\s+(?:is|was|were|are|must be|must have been)\s+(?:the\s+(?:\w+\s+)?(?:one|person|individual|answer|man|"
     rf"woman)|correct|right)\b",
+    re.I,
+)
+_DESCRIBED = re.compile(
+    rf"{CLOSE}\s+(?:is|was|were|are|must be|must have been)\s+the\s+(?:one|person|individual|man|woman|student)\s+"
+    r"(?:who|that|whose|with)\b[^.!?;]{0,200}[.!]*\s*",
     re.I,
 )
 _ELLIPSIS = re.compile(rf"{CLOSE}\s+(?:is|was|were|are|did|does|do)\s*[.!]?\s*$", re.I)
@@ -55,12 +70,23 @@ def quoted_options(text: str, options: Sequence[str]) -> frozenset[int]:
         place = ord(match.group()) & 0xFF
         if bare(options[place]).isdigit() and match.start() > 0:
             continue
-        if is_claimed(text, match.start(), match.end(), strict=True):
+        if _is_identified(text, match.start(), match.end()) or is_claimed(
+            text, match.start(), match.end(), strict=True
+        ):
             found |= {(place, _answers(text, match.start(), match.end()))}
             found |= {(other, True) for other in beside(text[match.end() :], len(options))}
     # Another option that is claimed in passing leaves the answer open.
     places = frozenset(place for place, _ in found)
     return places if any(answers for _, answers in found) else frozenset()
+
+
+def _is_identified(text: str, start: int, end: int) -> bool:
+    """Whether a sentence says whom or what a description fits; a negation within that description denies nothing."""
+    first, last = sentence(text, start, end)
+    ends = re.fullmatch(rf"{CLOSE}\s*[.!]*\s*", text[end:last]) is not None
+    if _ALONE.fullmatch(text[first:start]) and _DESCRIBED.fullmatch(text[end:last]):
+        return not is_reported(text[end:last])
+    return ends and _IDENTIFIED.fullmatch(text[first:start]) is not None and not is_reported(text[first:start])
 
 
 def _answers(text: str, start: int, end: int) -> bool:
@@ -69,6 +95,8 @@ def _answers(text: str, start: int, end: int) -> bool:
     before, after = _CONTRASTED.sub("", text[first:start]), text[end:last]
     clause = re.split(r"[,;:–—]|\b(?:but|so|though|although|while|because|since|therefore|thus|hence)\b", before)[-1]
     alone = bool(_ALONE.fullmatch(clause))
+    if _is_identified(text, start, end):
+        return True
     if alone and (_SUBJECT.match(after) or (_ELLIPSIS.match(after) and _ALONE.fullmatch(text[:start]))):
         return True
     if _PAST_SELF.search(before):

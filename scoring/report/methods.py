@@ -73,6 +73,7 @@ def _paragraph(found: Findings) -> str:
         *_levels(found),
         _rounds(found),
         *_invalid(effects),
+        _prices(about),
         *_control(effects),
         f"mtpa {about.get('code', '')}, seed {found.slicing.seed}, {about.get('trials', 0):,} trials.",
     ]
@@ -135,6 +136,11 @@ def _invalid(effects: pd.DataFrame) -> Iterator[str]:
         )
     else:
         yield "Every answer was read."
+
+
+def _prices(about: Mapping[str, Any]) -> str:
+    """Where the costs in the file come from, for who asks what such a study costs."""
+    return f"Prices are those of {about['prices']}. " if about.get("prices") else ""
 
 
 def _control(effects: pd.DataFrame) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -15,7 +15,16 @@ from runner.backends.keys import Pairing, api_key, endpoints, unfamiliar
 from runner.study.sections import ModelSection
 
 SECONDS = 3.0
-SHUTDOWN_FIELDS = ("shutdown_date", "deprecation_date", "deprecation", "retired_at")
+MOST_MODELS = 1000  # the largest page of Gemini's list
+# openai.types.Model has the first; the others are routers' and Gemini's
+SHUTDOWN_FIELDS = (
+    "shutdown_date",
+    "deprecation_date",
+    "deprecation",
+    "retired_at",
+    "expiration_date",
+    "retirementTime",
+)
 
 
 async def catalogue_remarks(models: Sequence[ModelSection], agreed: Collection[Pairing] = ()) -> list[str]:
@@ -29,24 +38,37 @@ async def catalogue_remarks(models: Sequence[ModelSection], agreed: Collection[P
 
 
 async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | None:
-    if model.backend not in ("openai", "openai-compatible"):
+    if model.backend == "local":
         return None
     if asked := [each for each in unfamiliar(model) if each not in agreed]:
         return f"{model.name}: not looked up, for that sends {asked[0]}; a run asks whether it belongs there"
     try:
-        key = api_key(model)
-    except InputError:
-        return None
-    url = f"{endpoints(model)[0].rstrip('/')}/models"
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    try:
+        url, headers = _question(model)
         limit = aiohttp.ClientTimeout(total=SECONDS)
         async with open_session(url, limit, headers, guarded=True) as session, session.get(url) as reply:
             body = await read_body(reply)
-        listed: dict[str, Any] = {entry["id"]: entry for entry in json.loads(body)["data"]}
-    except (aiohttp.ClientError, BackendError, InputError, OSError, ValueError, KeyError, TypeError):
+        listed = _entries(json.loads(body))
+    except (aiohttp.ClientError, BackendError, InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if model.id not in listed:
-        return f"{model.name}: {url} does not list {model.id!r}: it is retired or misspelt"
-    dates = [f"{field} {listed[model.id][field]}" for field in SHUTDOWN_FIELDS if listed[model.id].get(field)]
-    return f"{model.name}: {url} gives {model.id!r} a {dates[0]}" if dates else None
+    where, entry = url.partition("?")[0], listed.get(model.id.removeprefix("models/"))
+    if entry is None:
+        return f"{model.name}: {where} does not list {model.id!r}: it is retired or misspelt"
+    dates = [f"{field} {entry[field]}" for field in SHUTDOWN_FIELDS if entry.get(field)]
+    return f"{model.name}: {where} gives {model.id!r} a {dates[0]}" if dates else None
+
+
+def _question(model: ModelSection) -> tuple[str, Mapping[str, str]]:
+    """Where an endpoint lists its models, and the headers to ask with. Raises InputError without a key."""
+    key, base = api_key(model), endpoints(model)[0].rstrip("/")
+    if model.backend == "gemini":
+        return f"{base}/v1beta/models?pageSize={MOST_MODELS}", {"x-goog-api-key": key} if key else {}
+    return f"{base}/models", {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _entries(listed: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+    """The models of a list by their ids. Raises KeyError for one that is no list of models, or not the whole of it."""
+    if "models" not in listed:
+        return {entry["id"]: entry for entry in listed["data"]}
+    if listed.get("nextPageToken"):
+        raise KeyError("nextPageToken")
+    return {entry["name"].removeprefix("models/"): entry for entry in listed["models"]}

@@ -1,4 +1,4 @@
-"""OpenAI's and Gemini's own SDKs against an endpoint on loopback, and the table of model families."""
+"""OpenAI's and Gemini's own SDKs against an endpoint on loopback."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,6 @@ from studies import load, model, rows
 
 from personas.errors import InputError
 from runner.backends.catalogue.model_list import catalogue_remarks
-from runner.backends.catalogue.parameters import adapted
 from runner.backends.chat_completions import read
 from runner.backends.errors import BrokenOff, Transient
 from runner.backends.gemini import GeminiBackend
@@ -84,38 +83,6 @@ async def test_letter_probabilities_and_text_are_both_kept(tmp_path: Path) -> No
     ]
     same = "SELECT count(*) FROM score WHERE chosen_by_text = chosen_by_probability AND expected > 0 AND expected < 1"
     assert rows(tmp_path, same) == [(50,)]
-
-
-@pytest.mark.parametrize(
-    ("backend", "name", "decoding", "sent"),
-    [
-        ("openai", "gpt-4o-mini", {"temperature": 0.7, "max_tokens": 3}, {"temperature": 0.7, "max_tokens": 3}),
-        ("openai", "gpt-5-mini", {"temperature": 0.7, "max_tokens": 3}, {"max_completion_tokens": 2048}),
-        ("openai", "o4-mini", {"max_tokens": 9000}, {"max_completion_tokens": 9000}),
-        (
-            "gemini",
-            "gemini-2.0-flash",
-            {"temperature": 0.7, "max_tokens": 3},
-            {"temperature": 0.7, "max_output_tokens": 3},
-        ),
-        ("gemini", "gemini-2.5-pro", {"max_tokens": 3}, {"max_output_tokens": 2048}),
-        ("openai-compatible", "gpt-5", {"temperature": 0.7, "max_tokens": 3}, {"temperature": 0.7, "max_tokens": 3}),
-    ],
-)
-def test_parameters_are_adapted_to_the_family(
-    backend: str, name: str, decoding: dict[str, object], sent: dict[str, object]
-) -> None:
-    section = ModelSection(
-        name="m",
-        backend=backend,
-        id=name,
-        decoding=decoding,
-        answer="text",
-        base_urls=("http://x",),  # type: ignore[arg-type]
-    )
-    parameters, remarks = adapted(section)
-    assert parameters == sent
-    assert bool(remarks) == (name.startswith(("gpt-5-", "gemini-2.5")))
 
 
 async def test_a_content_filter_is_a_refusal_not_a_failure(tmp_path: Path) -> None:

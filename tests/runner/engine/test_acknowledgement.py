@@ -13,6 +13,8 @@ from runner.study.config import Study
 from runner.study.sections import ModelSection
 from runner.study.sources import Say, load_personas
 
+FREE = {"input": 0.0, "output": 0.0}
+
 
 @pytest.fixture
 def restricted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,6 +47,24 @@ async def test_an_endpoint_on_this_machine_needs_none(tmp_path: Path) -> None:
     with FakeLLM() as server:
         await run(load(tmp_path, [model(server.url)]))
     assert server.requests == 50
+
+
+async def test_a_sampling_parameter_is_left_out_only_where_somebody_agreed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    with FakeLLM() as server:
+        decoding = {"top_p": 0.5, "max_tokens": 2048}
+        table = model(server.url, backend="openai", id="gpt-6-astra", price=FREE, decoding=decoding)
+        with pytest.raises(InputError, match="takes no top_p"):
+            await run(load(tmp_path, [table], n=1, groups=2))
+        assert server.requests == 0
+        await run(load(tmp_path, [{**table, "allow_dropped": ["top_p"]}], n=1, groups=2))
+        assert not any("top_p" in body for body in server.bodies)
+        sent = server.requests
+        assert sent > 0
+        await run(load(tmp_path, [table], n=1, groups=2))  # it has answers, and stays as it was asked
+        assert server.requests == sent
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,6 @@ from runner.serve.method import changed
 from runner.serve.model import ServedModel
 from runner.study.assets import assets
 
-pytestmark = pytest.mark.slow
-
 EVERY = {"text", "letters", "loglik"}
 
 

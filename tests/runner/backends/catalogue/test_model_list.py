@@ -1,0 +1,40 @@
+"""What providers' own lists say of models that end."""
+
+import pytest
+from aiohttp import web
+from fake_llm import FakeLLM
+
+from runner.backends.catalogue.model_list import catalogue_remarks
+from runner.study.sections import ModelSection
+
+
+class GeminiList(FakeLLM):
+    """Lists its models as Gemini does; `next_page` says that there are more."""
+
+    next_page = ""
+
+    def add_routes(self, app: web.Application) -> None:
+        """The list beside what else it answers to."""
+        app.router.add_get("/v1beta/models", self._gemini_models)
+        super().add_routes(app)
+
+    async def _gemini_models(self, request: web.Request) -> web.Response:
+        assert request.headers["x-goog-api-key"] == "k"
+        return web.json_response({"models": self.listed, "nextPageToken": self.next_page})
+
+
+async def test_geminis_list_tells_what_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+
+    def section(server: FakeLLM, name: str) -> ModelSection:
+        url = server.url.removesuffix("/v1")
+        return ModelSection(name=name, backend="gemini", id=name, base_urls=(url,))
+
+    with GeminiList() as server:
+        server.listed = [{"name": "models/gemini-3.5-flash-lite"}]
+        asked = [section(server, name) for name in ("gemini-3.5-flash-lite", "gemini-2.0-flash")]
+        (remark,) = await catalogue_remarks(asked)
+        assert "does not list 'gemini-2.0-flash'" in remark
+        assert "pageSize" not in remark
+        server.next_page = "2"
+        assert await catalogue_remarks(asked) == []  # half a list proves nothing
