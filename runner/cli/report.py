@@ -55,10 +55,12 @@ def print_study_report(
     for suffix in formats or []:
         written += write_tables(study.database, tables, suffix, found.incomplete)
     if html:
-        from runner.results.study_report import world_map
+        from runner.results.study_report import drawing_script, world_map
         from scoring.report.page import page
 
-        written.append(write_text(study.database.with_suffix(".html"), page(found, world_map(say))))
+        written.append(
+            write_text(study.database.with_suffix(".html"), page(found, world_map(say), drawing_script(say)))
+        )
     text = methods_text(found) if methods and not paper else ""
     if text:
         written.append(write_text(study.database.with_suffix(".methods.md"), text))

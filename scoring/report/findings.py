@@ -165,9 +165,10 @@ def _overall(effects: pd.DataFrame) -> Any:
 
 
 def title_of(benchmark: str) -> str:
-    """What a benchmark is called, its own name where it is not installed."""
-    known = measured(benchmark)
-    return known.title if known else benchmark
+    """What a benchmark is called, with its part where parts are measures of their own; its own name where it is not
+    installed."""
+    known, part = measured(benchmark), benchmark.partition(":")[2]
+    return benchmark if known is None else f"{known.title} ({part})" if part else known.title
 
 
 def direction_of(benchmark: str) -> str:
