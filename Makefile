@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export MTPA_DATA_DIR ?= $(abspath ../shared/data)
 endif
 
-.PHONY: run test browser clean
+.PHONY: run test browser dist clean
 
 run: $(VENV)/.local
 	@$(BIN)/mtpa-run
@@ -25,6 +25,16 @@ test: $(VENV)/.dev
 browser:
 	@test -x /usr/bin/chromium || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 
+# dist/ gets the sdist and the wheel that is built from it; the wheel is then installed where nothing else is, and tried.
+dist: $(VENV)/.dev
+	rm -rf dist build .dist-venv
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv .dist-venv
+	.dist-venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && rm -rf try && mkdir try && cd try && ../../.dist-venv/bin/mtpa-run --version \
+	  && ../../.dist-venv/bin/mtpa-run init api && ../../.dist-venv/bin/mtpa-run plan
+	rm -rf .dist-venv dist/try
+
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
@@ -38,4 +48,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .dist-venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

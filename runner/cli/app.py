@@ -1,5 +1,6 @@
 """`mtpa-run`: mounts the commands, and turns what goes wrong into a sentence and an exit code."""
 
+import importlib.metadata
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,8 @@ from runner.study.config import Study
 app = typer.Typer(
     name="mtpa-run",
     help="Ask whether a language model stays truthful, fair and well-mannered when it answers as somebody.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # Rich would take "[report]" for a style and ":wave:" for an emoji
     pretty_exceptions_enable=False,
 )
 for command in (
@@ -47,9 +49,18 @@ app.add_typer(benchmarks.app, name="benchmarks", help="Benchmarks: list them, sh
 app.add_typer(data.app, name="data", help="Pinned data and models: list them, fetch them.")
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"mtpa {importlib.metadata.version('mtpa')}\n")
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
 def run_study(
     context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
     study: Annotated[Path, typer.Option(metavar="FILE", help="The study.")] = Path("mtpa.toml"),
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Run the first N trials of each model.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Spend without asking.")] = False,

@@ -9,7 +9,6 @@ from rich.table import Table
 
 from personas.errors import InputError
 from runner.cli.console import out, say
-from runner.study.assets import assets, cache_directory, fetch, is_cached
 from runner.study.config import Study
 
 app = typer.Typer(no_args_is_help=True)
@@ -18,6 +17,8 @@ app = typer.Typer(no_args_is_help=True)
 @app.command("list")
 def list_assets() -> None:
     """Every asset: size, licence, and whether it is in the cache."""
+    from runner.study.assets import assets, cache_directory, is_cached
+
     table = Table("name", "what", "licence", "MB", "cached", caption=f"Cache: {escape(str(cache_directory()))}")
     for name, asset in assets().items():
         cached = "yes" if is_cached(name) else "no"
@@ -28,6 +29,8 @@ def list_assets() -> None:
 @app.command("fetch")
 def fetch_assets(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
     """Fetch assets into the cache; what is there and whole is not fetched again."""
+    from runner.study.assets import fetch
+
     for name in names:
         path = fetch(name, say)
         out.print(f"{name}: {escape(str(path))}", highlight=False, soft_wrap=True)

@@ -1,9 +1,9 @@
 """Study: what a mtpa.toml says; every error names the file, the key and the remedy."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -22,6 +22,7 @@ from runner.study.sections import (
     VariantSection,
 )
 from runner.study.shard import WHOLE, Shard
+from runner.study.toml_writer import toml_text
 
 
 class Study(Section):
@@ -82,6 +83,10 @@ class Study(Section):
             raise ValueError(f"[target] by = {attribute!r} is not in [report] by: add it there, so that it is declared")
         return self
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.benchmarks)} benchmarks, {len(self.asked_models)} models, n = {self.personas.n}"
+        return f"Study({self.study.name!r}: {counts}, {str(self.database)!r})"
+
     @property
     def trait_sets(self) -> tuple[str | tuple[str, ...], ...]:
         """What is shown of a persona; several sets are compared."""
@@ -107,6 +112,18 @@ class Study(Section):
             raise InputError(f"{path}: no such study file; name one with --study FILE") from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read ({error})") from None
+
+    @classmethod
+    def from_dict(cls, tables: Mapping[str, Any], path: str | Path = "mtpa.toml") -> "Study":
+        """A study from the tables that its file would have: {"study": {"name": …}, "personas": {…}, "benchmarks":
+        [{…}], "models": [{…}]}. No file is read or written; relative paths start in the folder of `path`. Raises
+        InputError."""
+        path = Path(path)
+        try:
+            text = toml_text(tables)
+        except TypeError as error:
+            raise InputError(f"{path}: {error}") from None
+        return cls.parse(text, path)
 
     @classmethod
     def parse(cls, text: str, path: Path) -> "Study":

@@ -9,8 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from personas.people.allocation import Allocation
-from personas.people.sample import Weights
+from personas.people.draws import Allocation, Weights
 from personas.prompt.render import Frame, Placement, Variant
 from scoring.answers.items import Ask
 
