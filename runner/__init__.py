@@ -1,5 +1,5 @@
 """Running a study. In Python: `study = Study.load("mtpa.toml")`, `await run(study)`, `load_scores(study.database)`,
-`persona_effect(scores)`."""
+`effects(scores, by=["country"])`, or `persona_effect(scores)` of one model and benchmark."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -9,11 +9,13 @@ if TYPE_CHECKING:
     from runner.store.scores import load_scores
     from runner.study.config import Study
     from scoring.statistics.effect import persona_effect
+    from scoring.statistics.subgroups import effects
 
-__all__ = ["Study", "load_scores", "persona_effect", "rescore", "run"]
+__all__ = ["Study", "effects", "load_scores", "persona_effect", "rescore", "run"]
 
 _HOMES = {
     "Study": "runner.study.config",
+    "effects": "scoring.statistics.subgroups",
     "load_scores": "runner.store.scores",
     "persona_effect": "scoring.statistics.effect",
     "rescore": "runner.engine.run",

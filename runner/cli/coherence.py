@@ -28,7 +28,8 @@ def coherence(
     """Are similar respondents embedded similarly? Correlates embeddings of the personas with their traits."""
     from runner.results.coherence import study_coherence
     from scoring.report.export import write_tables
-    from scoring.report.terminal import number, p_value, plain_table, signed
+    from scoring.report.numbers import number, p_value, signed
+    from scoring.report.terminal import plain_table
 
     study = Study.load(context.obj)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended on the way out

@@ -10,6 +10,7 @@ from rich.text import Text
 from personas.errors import InputError, nearest
 from runner.cli.console import out, say
 from runner.study.config import Study
+from scoring.statistics.weights import Weights
 
 
 def report(
@@ -35,7 +36,7 @@ def print_study_report(
     paper: bool = False,
 ) -> None:
     """Print the report of a study's last run and write what was asked for beside its database."""
-    from runner.results.study_report import paper_effects, study_findings
+    from runner.results.study_report import paper_scores, study_findings
     from scoring.report.export import write_tables, write_text
     from scoring.report.methods import methods_text
     from scoring.report.paper import paper_tables
@@ -45,7 +46,7 @@ def print_study_report(
     tables = dict(found.tables)
     written: list[Path] = []
     if paper:
-        tables |= paper_tables(paper_effects(study, found))
+        tables |= paper_tables(paper_scores(study, found.slicing))
         print_paper(out, {name: tables[name] for name in tables if name.startswith("paper")}, found)
     elif methods:
         text = methods_text(found)
@@ -85,11 +86,23 @@ def diff(
         if name not in known:
             raise InputError(f"{path}: has no model {name!r}; {nearest(name, known)}")
         sides.append(scores[scores["model"] == name])
-    table = difference_table(*sides)
+    weights, population = _common_weights([first, second or first])
+    table = difference_table(sides[0], sides[1], weights, population)
     if table.empty:
         raise InputError(f"{first} and {second or first} have no answered trial in common; compare runs of one study")
     missing = {str(path): of_last_run(path).sentence for path in (first, second or first)}
-    print_difference(out, table, [f"{path}: {sentence}" for path, sentence in missing.items() if sentence])
+    print_difference(out, table, weights, [f"{path}: {sentence}" for path, sentence in missing.items() if sentence])
+
+
+def _common_weights(paths: list[Path]) -> tuple[Weights, dict[str, float]]:
+    """The persona weights that the last runs of both files report by; none where they differ."""
+    from runner.results.study_report import report_weights
+
+    found = [report_weights(path) for path in paths]
+    if found[0] != found[1]:
+        say("the files report by different persona weights; they are compared without weights")
+        return "none", {}
+    return found[0]
 
 
 def _models(path: Path, tables: list, one_file: bool) -> list[str]:  # type: ignore[type-arg]

@@ -9,10 +9,11 @@ from typing import Any
 from personas.errors import InputError
 from personas.people.pseudonyms import TWIN, pseudonym
 from personas.people.respondents import Respondents
+from personas.people.sample import RULE
 from personas.prompt.trait_sets import cluster, trait_sets
 from personas.traits import Persona
 from runner.backends.request import AnswerKind, ModelIdentity
-from runner.engine.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind
+from runner.engine.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind, is_sampled
 from runner.store.deals import Starts
 from runner.store.rows import register
 from runner.study.config import Study
@@ -20,6 +21,7 @@ from runner.study.sections import ModelSection
 from runner.study.sources import Selection
 from scoring.answers.items import option_order, question_text, rotations
 from scoring.statistics.incomplete import Deal, deal
+from scoring.statistics.power import DEFAULTS, baseline_replicates
 
 
 def cross(
@@ -29,9 +31,10 @@ def cross(
     selections: Sequence[Selection],
     identities: Sequence[ModelIdentity],
     known: Mapping[tuple[str, ...], Starts] = MappingProxyType({}),
+    rule: int = RULE,
 ) -> Crossing:
     """The crossing of a study; rows that the database does not have yet are made. `known` says where people start whom
-    an earlier run dealt groups to (`known_starts`)."""
+    an earlier run dealt groups to (`known_starts`), `rule` how they were drawn."""
     people = list(respondents.personas())
     sets = trait_sets(study.trait_sets, respondents.traits)
     records = _persona_records(study, respondents, people, sets[0])
@@ -44,7 +47,7 @@ def cross(
         for each in selections
         for question in _questions(connection, each, _deal(study, each, respondents, known))
     ]
-    asked = _models(study, connection, identities, questions)
+    asked = _models(study, connection, identities, questions, rule)
     return Crossing(
         personas=list(zip(persona_ids, people, strict=True)),
         variants=[AskedVariant(number, *each) for number, each in zip(variant_ids, variants, strict=True)],
@@ -114,7 +117,7 @@ def _questions(connection: Any, selection: Selection, deal: Deal | None) -> Iter
 
 
 def _models(
-    study: Study, connection: Any, identities: Sequence[ModelIdentity], questions: Sequence[Question]
+    study: Study, connection: Any, identities: Sequence[ModelIdentity], questions: Sequence[Question], rule: int
 ) -> list[AskedModel]:
     """The study's models with their rows. Where a kind of answer that is asked for is computed otherwise than before,
     the row is one of its own, so that old answers are never paired with new ones."""
@@ -135,8 +138,20 @@ def _models(
         connection.execute(sql, (json.dumps(identity.methods), identity.provider, identity.model, identity.revision))
         if twin := next((each for each in found if each.id == number), None):
             raise InputError(f"{study.path}: {_same(twin.section, section)}")
-        found.append(AskedModel(number, section, identity))
+        found.append(AskedModel(number, section, identity, _baseline_replicates(study, section, questions, rule)))
     return found
+
+
+def _baseline_replicates(study: Study, section: ModelSection, questions: Sequence[Question], rule: int) -> int:
+    """How often the model's sampled baseline is asked: as the study says, else as is cheapest; a study whose people
+    were drawn before there was such a rule keeps its baseline."""
+    if section.baseline_replicates is not None or rule < RULE:
+        return section.baseline_replicates or section.replicates
+    sampled = [question for question in questions if is_sampled(question.item, section)]
+    if section.name in study.judges or not sampled:
+        return section.replicates
+    rotated = max(len(question.orders) for question in sampled)
+    return baseline_replicates(DEFAULTS, study.personas.n, len(sampled), rotated)
 
 
 def _same(one: ModelSection, other: ModelSection) -> str:

@@ -44,7 +44,7 @@ def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> It
         identities = [identity_of(section, cache.connection) for section in study.models]
         with database_errors(study.database):
             known = known_starts(cache.connection)
-            crossing = cross(study, cache.connection, respondents, selections, identities, known)
+            crossing = cross(study, cache.connection, respondents, selections, identities, known, rule)
         yield Prepared(study, cache, crossing, rule)
     finally:
         cache.close()

@@ -13,8 +13,8 @@ from runner.engine.recorder import Judge
 from runner.engine.trials import Asked, AskedModel, Crossing, Question, blocks
 from runner.store.scores import load_scores
 from runner.study.config import Study
+from scoring.statistics.levels import ALL
 from scoring.statistics.sequential import Course, Look, Target
-from scoring.statistics.subgroups import ALL
 
 
 def target_of(study: Study) -> Target | None:

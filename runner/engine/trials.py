@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from personas.people.respondents import Respondents
@@ -55,6 +55,8 @@ class Question:
 
     def is_for(self, persona: Persona | None) -> bool:
         """Whether it can be asked of this persona: a hidden trait's gold answer is the persona's own."""
+        if self.item.baseline_only:
+            return persona is None
         trait = self.item.target_trait
         return trait is None or (persona is not None and trait in persona.answers)
 
@@ -74,6 +76,12 @@ class AskedModel:
     id: int
     section: ModelSection
     identity: ModelIdentity
+    baseline_replicates: int = 1
+
+    def replicates_of(self, question: Question, persona: Persona | None) -> int:
+        """How often a question is put to a persona, or, more often where answers are draws, to nobody."""
+        alone = persona is None and is_sampled(question.item, self.section)
+        return max(self.section.replicates, self.baseline_replicates) if alone else self.section.replicates
 
     @cached_property
     def fields(self) -> dict[str, Any]:
@@ -150,10 +158,17 @@ class Crossing:
             yield from trials
 
     def people_of(self, model: AskedModel) -> Iterator[Iterator[Asked]]:
-        """The trials of one model, those of the baseline and of each persona apart."""
-        yield self.baseline(model)
-        for number, persona in self.in_order:
-            yield self.of_persona(model, number, persona, self.questions)
+        """The trials of one model, those of the baseline and of each persona apart.
+
+        A sampled baseline is asked twice at first; its further replicates go with the people, so that every prefix of
+        a run knows both sides equally well.
+        """
+        first, most, count = 2, model.baseline_replicates, len(self.in_order)
+        yield self.baseline(model, 0, first if count else most)
+        for place, (number, persona) in enumerate(self.in_order):
+            due = [first + max(0, most - first) * each // count for each in (place, place + 1)]
+            told = self.of_persona(model, number, persona, self.questions)
+            yield chain(self.baseline(model, *due), told) if due[1] > due[0] else told
 
     @cached_property
     def in_order(self) -> Sequence[tuple[int, Persona]]:
@@ -172,9 +187,9 @@ class Crossing:
     def _place_of(self) -> Mapping[int, int]:
         return {number: place for place, (number, _) in enumerate(self.in_order, start=1)}
 
-    def baseline(self, model: AskedModel) -> Iterator[Asked]:
-        """The trials without a persona."""
-        return self._asked(model, 0, None, NOBODY, self.questions)
+    def baseline(self, model: AskedModel, start: int = 0, stop: int | None = None) -> Iterator[Asked]:
+        """The trials without a persona, of the sampled ones replicates `start` to `stop`."""
+        return self._asked(model, 0, None, NOBODY, self.questions, start, stop)
 
     def of_persona(
         self, model: AskedModel, number: int, persona: Persona, questions: Sequence[Question]
@@ -186,7 +201,14 @@ class Crossing:
     def counts(self, model: AskedModel) -> Iterator[tuple[Question, int]]:
         """How many trials of one model each question has."""
         for question in self.questions:
-            yield question, self._places[question.id] * model.section.replicates
+            extra = model.replicates_of(question, None) - model.section.replicates
+            alone = self._baseline_places[question.id] * extra if extra else 0
+            yield question, self._places[question.id] * model.section.replicates + alone
+
+    @cached_property
+    def _baseline_places(self) -> Counter[int]:
+        """How many baseline trials each question has in a model without replicates, by its id."""
+        return Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
 
     @cached_property
     def _places(self) -> Mapping[int, int]:
@@ -268,9 +290,12 @@ class Crossing:
         persona: Persona | None,
         variant: AskedVariant,
         questions: Sequence[Question],
+        start: int = 0,
+        stop: int | None = None,
     ) -> Iterator[Asked]:
         for question, text, rotation in self._asked_of(persona, variant, questions):
-            for replicate in range(model.section.replicates):
+            count = model.replicates_of(question, persona)
+            for replicate in range(count)[start:stop]:
                 trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
                 request = self._request(model, question, trial, text, variant.variant)
                 yield Asked(trial, question, persona, text, request)
@@ -304,6 +329,11 @@ class Crossing:
         method = model.identity.methods.get(kind, "")
         fields = key_fields(model.fields, messages, kind, options, trial.replicate, method)
         return Request(digest(fields), messages, model.identity.parameters, kind, options)
+
+
+def is_sampled(item: Item, section: ModelSection) -> bool:
+    """Whether an answer to an item is a draw: text, at a temperature that is not 0."""
+    return answer_kind(item, section.answer)[0] == "text" and section.decoding.get("temperature") != 0
 
 
 def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:

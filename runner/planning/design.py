@@ -8,6 +8,8 @@ from runner.store.runs import sampling_rule
 from runner.store.scores import load_scores
 from runner.study.config import Study
 from runner.study.sources import load_benchmarks, load_personas
+from scoring.answers.items import Item
+from scoring.benchmarks.registry import measure
 from scoring.statistics.power import DEFAULTS, Components, Limits, Plan, cheapest, component_table, resolvable_gap
 
 MOST_PEOPLE = 5000
@@ -27,7 +29,10 @@ class Resolution:
 
 
 def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution]:
-    """A row per model and benchmark of the study. Raises InputError or MachineError."""
+    """A row per model and benchmark of the study, part by part where parts are measures of their own.
+
+    Raises InputError or MachineError.
+    """
     known = _known(study, attribute)
     rule = sampling_rule(study.database, study.other_files)
     levels = load_personas(study, _silent, rule).attribute(attribute).nunique()
@@ -35,17 +40,24 @@ def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution
         update={"benchmarks": tuple(each.model_copy(update={"groups": None}) for each in study.benchmarks)}
     )
     for asked, every in zip(load_benchmarks(study, _silent), load_benchmarks(every_item, _silent), strict=True):
-        groups, most = (len({item.group for item in each.items}) for each in (asked, every))
-        name = asked.benchmark.name
-        for model in study.models:
-            of = known.get((model.name, name), DEFAULTS)
-            usd = _usd_a_request(study, model.name)
-            rotations = MOST_ROTATIONS if of.rotation else asked.section.rotations
-            limits = Limits(MOST_PEOPLE, most, len(every.items) / most, rotations, usd or 0.0)
-            dealt = _of_dealt(of, groups, asked.section.per_person)
-            now = resolvable_gap(dealt, max(1, study.personas.n // levels), levels, groups, asked.section.rotations)
-            source = "defaults" if of is DEFAULTS else "measured"
-            yield Resolution(model.name, name, source, now, cheapest(of, gap, levels, limits), usd is None)
+        rotated = asked.section.rotations
+        for name in dict.fromkeys(_label(item) for item in asked.items):
+            own, all_items = ([item for item in each.items if _label(item) == name] for each in (asked, every))
+            groups, most = (len({item.group for item in items}) for items in (own, all_items))
+            for model in study.models:
+                of = known.get((model.name, name), DEFAULTS)
+                usd = _usd_a_request(study, model.name)
+                rotations = MOST_ROTATIONS if of.rotation else rotated
+                limits = Limits(MOST_PEOPLE, most, len(all_items) / most, rotations, usd or 0.0)
+                dealt = _of_dealt(of, groups, asked.section.per_person)
+                now = resolvable_gap(dealt, max(1, study.personas.n // levels), levels, groups, rotated)
+                source = "defaults" if of is DEFAULTS else "measured"
+                yield Resolution(model.name, name, source, now, cheapest(of, gap, levels, limits), usd is None)
+
+
+def _label(item: Item) -> str:
+    """What reports, and so measured components, call the part of a benchmark that an item belongs to."""
+    return measure(item.benchmark, item.part)
 
 
 def _of_dealt(of: Components, groups: int, per_person: int | None) -> Components:

@@ -77,6 +77,9 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
         found = replace(estimate(model, ready.cache), price=mode_price_of(model.section))
         rows += _rows(ready, model, found, limit)
         remarks.append(f"{model.section.name}: tokens and times are {found.basis}")
+        if (times := model.baseline_replicates) > model.section.replicates:
+            why = "as the study says" if model.section.baseline_replicates else "the cheapest for Δ on these items"
+            remarks.append(f"{model.section.name}: the sampled baseline is asked {times} times ({why})")
         told = (*batch_remarks(model, rows), *caching_remarks(ready, model, found))
         known = (*adapted(model.section)[1], *warnings(model.section), *told)
         remarks += [f"{model.section.name}: {remark}" for remark in known]

@@ -2,26 +2,46 @@
 
 import tomllib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pydantic import ValidationError
 
 from personas.errors import MachineError
 from personas.prompt.trait_sets import trait_sets
 from runner.engine.target import target_of
 from runner.store.completeness import of_scores
 from runner.store.runs import SelectionRows
-from runner.store.scores import last_selection, load_about, load_gold, load_items, load_levels, load_mass, load_scores
+from runner.store.scores import (
+    last_selection,
+    load_about,
+    load_distributions,
+    load_gold,
+    load_items,
+    load_levels,
+    load_mass,
+    load_scores,
+    load_stated_shares,
+)
 from runner.study.assets import assets, fetch
 from runner.study.config import Study
+from runner.study.sections import ReportSection
 from runner.study.sources import Say, described, load_everyone
 from scoring.benchmarks.base import Benchmark
 from scoring.report.findings import Findings, findings
+from scoring.report.paper import BY
+from scoring.statistics.pairs import Part
 from scoring.statistics.sequential import target_table
-from scoring.statistics.subgroups import Slicing, effect_tables
+from scoring.statistics.subgroups import Slicing
+from scoring.statistics.weights import Weights
+from scoring.tables.distributions import distribution_table
 from scoring.tables.hidden_traits import asks_traits, trait_table
+from scoring.tables.score_levels import score_table
 from scoring.tables.shown_traits import of_smallest_set
+from scoring.tables.stated_shares import stated_share_table
 
 
 def study_findings(study: Study) -> Findings:
@@ -30,26 +50,30 @@ def study_findings(study: Study) -> Findings:
     selection = last_selection(study.database)
     scores = load_scores(study.database, selection)
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
+    slicing = slicing_of(study, scores)
     return findings(
         scores,
-        slicing_of(study, scores),
+        slicing,
         load_gold(study.database, turns),
         partial(load_items, study.database),
         about(study, scores, known),
-        {
+        lambda found: {
             "target": _target(study, scores, selection),
-            "traits": _traits(study, scores),
+            "traits": _traits(study, scores, found),
+            "stated_shares": _stated_shares(study, selection),
+            "distributions": distribution_table(
+                found, load_distributions(study.database), slicing.by, study.study.seed
+            ),
             "letters": load_mass(study.database, selection),
         },
     )
 
 
-def paper_effects(study: Study, found: Findings) -> pd.DataFrame:
-    """Δ as the paper's tables have it: with the fewest traits shown, where the study shows several sets."""
-    if found.tables["conditionings"].empty:
-        return found.effects
-    scores = load_scores(study.database, last_selection(study.database))
-    return effect_tables(of_smallest_set(scores), found.slicing).effects
+def paper_scores(study: Study, slicing: Slicing) -> pd.DataFrame:
+    """Scores as the paper's tables have them: with the fewest traits shown, where the study shows several sets."""
+    scores = of_smallest_set(load_scores(study.database, last_selection(study.database)))
+    by = tuple(name for name in BY if name in slicing.by)
+    return score_table(replace(slicing, by=by, pairs=()).parts(scores), by, slicing.seed)
 
 
 def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None) -> pd.DataFrame:
@@ -60,14 +84,20 @@ def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None)
     return target_table(scores, target, *load_levels(study.database, selection, target.by))
 
 
-def _traits(study: Study, scores: pd.DataFrame) -> pd.DataFrame:
+def _traits(study: Study, scores: pd.DataFrame, found: Sequence[Part]) -> pd.DataFrame:
     """How well hidden traits are told, beside baselines that learn from those who were not asked."""
     if not asks_traits(scores):
         return pd.DataFrame()
     everyone = load_everyone(study, lambda line: None)
     largest = trait_sets(study.trait_sets, everyone.traits)[-1]
     shown = [name for name in largest if name in everyone.frame]
-    return trait_table(scores, everyone, shown, study.study.seed)
+    return trait_table(found, everyone, shown, study.study.seed)
+
+
+def _stated_shares(study: Study, selection: SelectionRows | None) -> pd.DataFrame:
+    """What models say of whole populations, where they were asked."""
+    answers = load_stated_shares(study.database, selection)
+    return answers if answers.empty else stated_share_table(answers, load_everyone(study, lambda line: None))
 
 
 def world_map(say: Say) -> str | None:
@@ -87,6 +117,16 @@ def slicing_of(study: Study, scores: pd.DataFrame) -> Slicing:
     return Slicing(section.by, section.pairs, section.weights, section.population, section.min_n, study.study.seed)
 
 
+def report_weights(database: Path) -> tuple[Weights, dict[str, float]]:
+    """The persona weights of a file's last run, and the adult populations that go with them."""
+    try:
+        section = tomllib.loads(str(load_about(database)["study"])).get("report", {})
+        found = ReportSection.model_validate(section)
+    except (tomllib.TOMLDecodeError, ValidationError):  # written by a version whose study file was another
+        return "none", {}
+    return found.weights, found.population
+
+
 def about(study: Study, scores: pd.DataFrame, benchmarks: Sequence[Benchmark]) -> dict[str, Any]:
     """Provenance: the last run, the study it declared against the study as it is now, data, licences, citations."""
     found = load_about(study.database)
@@ -96,11 +136,20 @@ def about(study: Study, scores: pd.DataFrame, benchmarks: Sequence[Benchmark]) -
     data = [known[name] for name in sorted(used) if name in known]
     return found | {
         "name": study.study.name,
+        "sampling": _sampling(study),
         "trials": len(scores),
         "incomplete": of_scores(study.database, scores).sentence,
         "data": [{"title": each.title, "licence": each.licence, "citation": each.citation} for each in data],
         "declared": declared(found["study"], study),
     }
+
+
+def _sampling(study: Study) -> str:
+    """How people were drawn, in words."""
+    section = study.personas
+    strata = f", by {', '.join(section.stratify)} ({section.allocation} allocation)" if section.stratify else ""
+    weighted = ", in proportion to the survey's weights" if section.weights else ""
+    return f"{section.n:,} respondents of {', '.join(section.sources)} were drawn{strata}{weighted}."
 
 
 def declared(before: str, study: Study) -> list[tuple[str, str, str]]:

@@ -21,7 +21,7 @@ from runner.store.scores import load_scores
 from runner.study.config import Study
 from runner.study.sources import described
 from scoring.report.export import write_text
-from scoring.statistics.subgroups import HIDDEN_UNDER
+from scoring.statistics.levels import HIDDEN_UNDER
 
 ROWS = 250_000
 _CHOICES = ("chosen_by_text", "chosen_by_probability")

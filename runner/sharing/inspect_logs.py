@@ -24,8 +24,8 @@ from runner.sharing.redaction import GONE, HIDDEN
 from runner.store.cache import unpack
 from runner.store.database import database_errors, open_database
 from scoring.answers.items import LETTERS, Item, option_order, question_text
+from scoring.statistics.levels import HIDDEN_UNDER
 from scoring.statistics.pairs import WORDING
-from scoring.statistics.subgroups import HIDDEN_UNDER
 
 SAMPLES = 5_000
 SCORER = "mtpa"

@@ -22,7 +22,8 @@ from runner.sharing.scratch import scratch_folder
 from runner.store.database import attached, database_errors, mark_redacted, open_database, transaction
 from runner.store.runs import SELECTED, choose
 from runner.study.sections import ReportSection
-from scoring.statistics.subgroups import HIDDEN_UNDER
+from scoring.statistics.levels import HIDDEN_UNDER
+from scoring.statistics.pairs import CONTROL
 
 GONE = "redacted"  # the `finish` of a completion whose text was left out
 HIDDEN = f"hidden (fewer than {HIDDEN_UNDER} people)"
@@ -37,9 +38,17 @@ _PERSONA = {
 }
 _OF_BASELINE = "(id IN (SELECT completion FROM source.score WHERE persona = 0))"
 _KEPT = f"(answer IS NULL OR is_letter(answer) OR {_OF_BASELINE})"
+# A neutral control's text tells how long a persona's was: what is kept is who read the same one.
+_OF_CONTROL = f"SELECT id FROM source.variant WHERE format = '{CONTROL}'"
+_CONTROL_READ = f"SELECT completion FROM source.score WHERE variant IN ({_OF_CONTROL})"
+_IS_CONTROL = f"id IN (SELECT persona_text FROM source.completion WHERE id IN ({_CONTROL_READ}))"
+_TEXT = {
+    "text": f"CASE WHEN {_IS_CONTROL} THEN 'neutral control ' || id ELSE text END",
+    "sha": f"CASE WHEN {_IS_CONTROL} THEN sha256('neutral control ' || id) ELSE sha END",
+}
 _COMPLETION = {
     "key": "opaque_key(id)",
-    "persona_text": "0",
+    "persona_text": f"CASE WHEN id IN ({_CONTROL_READ}) THEN persona_text ELSE 0 END",
     "answer": f"CASE WHEN {_KEPT} THEN answer END",
     "finish": f"CASE WHEN {_KEPT} THEN finish ELSE '{GONE}' END",
 }
@@ -96,7 +105,7 @@ def _copy(connection: sqlite3.Connection, database: Path, report: ReportSection,
     _copy_table(connection, "completion", answered, {} if share else _COMPLETION)
     names = "persona_text item_text system_text".split()
     read = " UNION ".join(f"SELECT {name} FROM main.completion" for name in names)
-    _copy_table(connection, "text", f"id IN ({read})", {})
+    _copy_table(connection, "text", f"id IN ({read})", {} if share else _TEXT)
     _copy_table(connection, "failure", SELECTED, {} if share else _FAILURE)
     checks = "{}" if share else json.dumps({"checks": _checks(connection)})
     _copy_table(connection, "run", f"id = {int(run[0])}", {"heartbeat": f"'{checks}'", "stop_requested": "0"})

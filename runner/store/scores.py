@@ -21,9 +21,11 @@ from scoring.answers.items import LETTERS, Item, option_order
 from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.incomplete import Deal
-from scoring.statistics.subgroups import ALL
+from scoring.statistics.levels import ALL
+from scoring.statistics.pairs import CONTROL
 
 BLOCK = 250_000
+SHARES = "distribution"  # the kind of items whose weights are a population's shares
 _STATUSES = ("ok", "unparsed", "refused", "no probabilities", "pending", "failed")
 _FIELDS = ("model", "item", "persona", "variant", "rotation", "replicate")
 # A value a row in Python costs more than the rest of a report: numbers are packed by SQLite, unpacked by numpy.
@@ -59,24 +61,38 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
     ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
     baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement, trait_order, traits (the
-    set shown), rotation, replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of
-    the option that the value is of), value, expected, and the benchmarks' `meta_columns`. Names are categorical.
-    Raises InputError or MachineError.
+    set shown), sampled (whether the answer is a draw), rotation, replicate, status, chosen_by_text,
+    chosen_by_probability (option numbers), role and letter (of the option that the value is of), value, expected, and
+    the benchmarks' `meta_columns`. Names are categorical. Raises InputError or MachineError.
     """
     path = Path(database)
     connection = open_database(path, create=False)
     with database_errors(path):
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
+        control = _control_texts(connection)
         connection.close()
+    frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
+    columns["cluster"] = _same_text(columns["cluster"], frame, control)
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
+    columns["sampled"] = _sampled(frame, tables)
     columns["traits"] = _lookup(frame["variant"], _named_sets(tables["variant"]), lambda row: row["traits"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     return pd.DataFrame({**columns, **{name: frame[name] for name in plain}})
+
+
+def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> np.ndarray:
+    """Whether an answer is a draw: text, at a temperature that is not 0."""
+    warm = {number for number, row in tables["model"].items() if json.loads(row["parameters"]).get("temperature") != 0}
+    text = {number for number, row in tables["model"].items() if row["answer"] == "text"}
+    asks = {number: json.loads(row["record"])["ask"] for number, row in tables["item"].items()}
+    letter = frame["item"].map(asks)
+    drawn = (letter == "text") | (letter == "letter") & frame["model"].isin(text)
+    return np.asarray(drawn & frame["model"].isin(warm), dtype=bool)
 
 
 def _named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, str]]:
@@ -102,6 +118,36 @@ def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Any] | 
     blocks += [blank, failed if selection is None else _selected(failed, selection)]
     frame = pd.concat([block for block in blocks if len(block)] or [blank], ignore_index=True)
     return frame.reindex(columns=blank.columns)
+
+
+def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
+    """Without the values that earlier scorers gave to single answers to items that are distributions."""
+    shares = [number for number, row in items.items() if json.loads(row["record"])["scoring"].get("kind") == SHARES]
+    if not shares:
+        return frame
+    here = frame["item"].isin(shares)
+    lone = here & frame["chosen_by_probability"].isna()
+    return frame.assign(expected=frame["expected"].mask(here), value=frame["value"].mask(lone))
+
+
+def _control_texts(connection: sqlite3.Connection) -> pd.DataFrame:
+    """The neutral control's text of each persona and variant, which depends on how long the persona's text is."""
+    rows = connection.execute(
+        "SELECT s.persona, s.variant, min(c.persona_text || ' ' || c.system_text) FROM score s "
+        "JOIN completion c ON c.id = s.completion WHERE s.variant IN (SELECT id FROM variant WHERE format = ?) "
+        "GROUP BY s.persona, s.variant",
+        (CONTROL,),
+    )
+    return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "text"])
+
+
+def _same_text(cluster: pd.Categorical, frame: pd.DataFrame, control: pd.DataFrame) -> pd.Categorical:
+    """Who reads the same: as the personas' own cluster says, and by the text itself under the neutral control."""
+    if control.empty:
+        return cluster
+    text = frame[["persona", "variant"]].merge(control, on=["persona", "variant"], how="left")["text"]
+    own = pd.Series(cluster).astype(object).where(text.isna(), "control " + text.astype(str))
+    return pd.Categorical(own)
 
 
 def _block(packed: np.ndarray) -> pd.DataFrame:
@@ -211,6 +257,37 @@ def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
                 (item.id, rotation, LETTERS[option_order(item, rotation).index(right)]) for rotation in range(rotations)
             ]
     return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"])
+
+
+def load_distributions(database: str | Path) -> dict[str, Item]:
+    """The items that are scored against a population's distribution, by id."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
+        connection.close()
+    found = (Item(**record) for record in records if record["scoring"].get("kind") == SHARES)
+    return {item.id: item for item in found}
+
+
+def load_stated_shares(database: str | Path, selection: SelectionRows | None) -> pd.DataFrame:
+    """What was answered to questions about a whole population: model, trait, country, text."""
+    path = Path(database)
+    connection = open_database(path, create=False)
+    with database_errors(path):
+        rows = connection.execute(
+            "SELECT s.model, s.item, m.name, i.record, c.answer FROM score s JOIN item i ON i.id = s.item "
+            "JOIN model m ON m.id = s.model JOIN completion c ON c.id = s.completion "
+            "WHERE s.persona = 0 AND json_extract(i.record, '$.scoring.kind') = 'shares' ORDER BY s.id"
+        ).fetchall()
+        connection.close()
+    found = [
+        (name, meta["trait"], meta["stated_country"], text)
+        for model, item, name, record, text in rows
+        if selection is None or (model in selection["models"] and item in selection["items"])
+        for meta in [json.loads(record)["meta"]]
+    ]
+    return pd.DataFrame(found, columns=["model", "trait", "country", "text"])
 
 
 def load_about(database: str | Path) -> dict[str, Any]:

@@ -183,7 +183,11 @@ class BatchSection(Section):
 
 
 class ModelSection(Section):
-    """[[models]]: who is asked."""
+    """[[models]]: who is asked.
+
+    `baseline_replicates` is how often a sampled baseline (text, at a temperature) is asked: its noise is every
+    persona's. If absent, as often as is cheapest for Δ on these items.
+    """
 
     name: str
     backend: Literal["local", "openai", "gemini", "openai-compatible"]
@@ -197,6 +201,7 @@ class ModelSection(Section):
     decoding: dict[str, Any] = {}
     answer: Literal["text", "probabilities"] = "probabilities"
     replicates: int = Field(1, gt=0)
+    baseline_replicates: int | None = Field(None, gt=0)
     mode: Mode = "live"
     batch: BatchSection = BatchSection()
     concurrency: int = Field(64, gt=0, le=4096)

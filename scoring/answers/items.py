@@ -44,6 +44,11 @@ class Item:
     listed: bool = False
     delimiter: str = " "
 
+    @property
+    def baseline_only(self) -> bool:
+        """Whether it is about a whole population, so that it is asked once and not of personas."""
+        return self.scoring.get("kind") == "shares"
+
     def __post_init__(self) -> None:
         if self.ask == "loglik" and len(self.choices) < 2:
             raise ValueError(f"has {len(self.choices)} options; expected 2 or more")

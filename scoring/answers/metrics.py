@@ -3,14 +3,12 @@
 accuracy         the weight of the chosen option (one-hot weights: right or wrong)
 prob_mass        the options' weights, weighted by their probabilities (MC2)
 best_above       1 where the best option's log-likelihood is strictly above every other's (MC1)
-distribution     one minus a distance between the model's distribution and the item's weights
+distribution     one minus a distance between the model's probabilities and the item's weights
 pair_preference  1 where the more stereotyped of two sentences is preferred; a tie is 0 and chooses neither
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-
-import pandas as pd
 
 from scoring.answers.distances import jensen_shannon, ordinal_wasserstein
 from scoring.answers.items import Item
@@ -65,11 +63,9 @@ def _best_above(item: Item, order: Sequence[int], response: Response, chosen: in
 
 
 def _distribution(item: Item, order: Sequence[int], response: Response, chosen: int) -> float | None:
-    """An answer without probabilities is a distribution with all its mass on the option it chose."""
+    """None without probabilities: one answer is no distribution (`scoring.tables.distributions` pools them)."""
     shares = option_probabilities(item, order, response)
-    if shares is None:
-        shares = tuple(float(option == chosen) for option in range(len(item.choices)))
-    return None if item.weights is None else similarity(item, shares)
+    return None if item.weights is None or shares is None else similarity(item, shares)
 
 
 def similarity(item: Item, shares: Sequence[float]) -> float | None:
@@ -87,21 +83,6 @@ def similarity(item: Item, shares: Sequence[float]) -> float | None:
         places = [ordinals[number] for number in kept]
         distance = ordinal_wasserstein(places, [shares[each] for each in kept], [weights[each] for each in kept])
     return None if distance != distance else 1 - distance
-
-
-def pooled_similarity(frame: pd.DataFrame, items: Mapping[str, Item]) -> pd.Series:
-    """The similarity of the answers of all rows to an item, pooled into one distribution, by item id.
-
-    `frame` has item_id and chosen (an option number, NaN where nothing was read). This is how distributions are
-    compared for models that give one letter and no probabilities: a person, or a replicate, is a draw.
-    """
-    answered = frame.dropna(subset=["chosen"])
-    counts = answered.groupby("item_id", observed=True)["chosen"].value_counts()
-    found = {}
-    for item_id in counts.index.get_level_values("item_id").unique():
-        item, of_item = items[str(item_id)], counts[item_id]
-        found[str(item_id)] = similarity(item, [float(of_item.get(option, 0)) for option in range(len(item.choices))])
-    return pd.Series(found, dtype=float, name="similarity")
 
 
 def _pair_preference(item: Item, order: Sequence[int], response: Response, chosen: int) -> float | None:
@@ -132,10 +113,11 @@ def expected_value(item: Item, order: Sequence[int], response: Response) -> floa
     """Σ_k p_k · value_k over the letters shown, their probabilities renormalised: the mean score of answers drawn from
     them.
 
-    It moves where the likeliest letter stays the same. None without letter probabilities or option values.
+    It moves where the likeliest letter stays the same. None without letter probabilities or option values, and for a
+    distribution, whose weights are a population's shares and no option's worth.
     """
     values = option_values(item)
-    if values is None or response.letter_logprobs is None:
+    if values is None or response.letter_logprobs is None or item.scoring.get("kind") == "distribution":
         return None
     probabilities = option_probabilities(item, order, response)
     return None if probabilities is None else sum(p * value for p, value in zip(probabilities, values, strict=True))

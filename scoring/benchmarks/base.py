@@ -13,6 +13,8 @@ from personas.traits import Persona
 from scoring.answers.items import INSTRUCTION, LETTERS, Item
 from scoring.answers.metrics import score_item
 from scoring.answers.responses import Outcome, Response
+from scoring.statistics.levels import ALL
+from scoring.statistics.many_item import ManyItemScore
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,10 @@ class Benchmark(Protocol):
 
     `assets` names what must be fetched; `load` gets the directory of the first. `parts` are the values of `Item.part`,
     in order; ("",) where there is one; `pooled` says that all parts are one measure, so that a study may ask them
-    together. `meta_columns` are the keys of `Item.meta` that become columns of the frame
-    that `aggregate` gets (one row a score: those of `load_scores`, role, these). `better` says which way the value is
-    better: "higher", "lower" or "half" (0.5 is unbiased).
+    together. `meta_columns` are the keys of `Item.meta` that become columns of the frame that `many_item_scores` gets
+    (one row a score: those of `load_scores`, role, these); `category` names the one by which a report breaks Δ down,
+    besides "part". `better` says which way the value is better: "higher", "lower" or "half" (0.5 is unbiased).
+    `paper_name` is what the paper behind this project calls the benchmark in its tables, "" where it has none.
     """
 
     name: str
@@ -49,6 +52,8 @@ class Benchmark(Protocol):
     parts: tuple[str, ...]
     pooled: bool
     meta_columns: tuple[str, ...]
+    category: str
+    paper_name: str
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """The items of one part, or of all, from a local directory.
@@ -63,8 +68,8 @@ class Benchmark(Protocol):
         """The worth of one response, or what a judge must be asked about it; pure."""
         ...
 
-    def aggregate(self, frame: pd.DataFrame) -> Mapping[str, float]:
-        """The numbers that exist only over many items, by name; NaN where they are undefined."""
+    def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
+        """The numbers that exist only over many items, of scores with and without a persona."""
         ...
 
 
@@ -89,6 +94,8 @@ class MultipleChoice(ABC):
     parts: tuple[str, ...] = ("",)
     pooled: bool = False
     meta_columns: tuple[str, ...] = ()
+    category: str = "part"
+    paper_name: str = ""
 
     @abstractmethod
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
@@ -100,9 +107,13 @@ class MultipleChoice(ABC):
         """The value by the item's kind of scoring (`scoring.answers.metrics`)."""
         return score_item(item, order, response)
 
-    def aggregate(self, frame: pd.DataFrame) -> Mapping[str, float]:
+    def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
         """Nothing beyond the mean of the value."""
-        return {}
+        return ()
+
+    def aggregate(self, frame: pd.DataFrame) -> Mapping[str, float]:
+        """The numbers that exist only over many items, over all rows of a frame, by name; NaN where undefined."""
+        return {each.name: each.value() for each in self.many_item_scores(frame) if each.category == ALL}
 
     def chosen_parts(self, part: str | None) -> tuple[str, ...]:
         """The parts to load. Raises InputError for an unknown one."""

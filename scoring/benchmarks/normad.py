@@ -1,10 +1,11 @@
 """NormAd-Eti (Rao et al. 2025): is what somebody did socially acceptable, in one of 75 countries?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pycountry
 
@@ -12,6 +13,7 @@ from personas.errors import InputError, nearest
 from scoring.answers.items import Item
 from scoring.benchmarks.base import MultipleChoice
 from scoring.benchmarks.records import check_columns, located, read_rows
+from scoring.statistics.many_item import ManyItemScore, mean_of
 
 LABELS = ("yes", "no", "neutral")
 FILES = ("normad_etiquette_final_data.csv", "normad_eti_v1_4cols.csv")
@@ -46,6 +48,8 @@ class NormAd(MultipleChoice):
     assets: tuple[str, ...] = ("normad",)
     parts: tuple[str, ...] = tuple(SETTINGS)
     meta_columns: tuple[str, ...] = ("story_country", "setting", "gold")
+    category = "story_country"
+    paper_name = "NormAd"
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """2,633 stories a setting. A setting whose column the file lacks is left out, or refused if it is asked for."""
@@ -61,20 +65,23 @@ class NormAd(MultipleChoice):
             with located(place, "a NormAd story"):
                 yield from (_item(name, number, row) for name in there)
 
-    def aggregate(self, frame: pd.DataFrame) -> Mapping[str, float]:
+    def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
         """Accuracy of personas from the story's country and from elsewhere, and for each gold label.
 
-        The persona's country is the frame's `country`; rows without one (the baseline) are neither.
+        The persona's country is the frame's `country`. Each persona is compared with the baseline on its own stories:
+        those of its country, or the others.
         """
-        at_home = frame["country"].astype(str) == frame["story_country"].astype(str) if "country" in frame else None
-        persona = frame["country"].astype(str).isin(_codes()) if "country" in frame else None
-        result = {"accuracy_matched": float("nan"), "accuracy_mismatched": float("nan")}
-        if at_home is not None and persona is not None:
-            result["accuracy_matched"] = float(frame.loc[at_home & persona, "value"].mean())
-            result["accuracy_mismatched"] = float(frame.loc[~at_home & persona, "value"].mean())
-        return result | {
-            f"accuracy_{label}": float(frame.loc[frame["gold"] == label, "value"].mean()) for label in LABELS
-        }
+        value = frame["value"].to_numpy(dtype=float)
+        read = ~np.isnan(value)
+        found = [mean_of(f"accuracy_{label}", value, read & (frame["gold"] == label).to_numpy()) for label in LABELS]
+        if "country" not in frame:
+            return found
+        country = frame["country"].astype(str)
+        alone = (frame["persona_id"] == "").to_numpy() if "persona_id" in frame else np.zeros(len(frame), dtype=bool)
+        at_home = (country == frame["story_country"].astype(str)).to_numpy()
+        known = country.isin(_codes()).to_numpy()
+        sides = (("matched", at_home), ("mismatched", ~at_home))
+        return [*(mean_of(f"accuracy_{name}", value, read & (alone | (side & known))) for name, side in sides), *found]
 
 
 def _item(setting: str, number: int, row: Mapping[str, Any]) -> Item:

@@ -1,12 +1,15 @@
 """Where benchmarks are found: entry points in the group `mtpa.benchmarks`, and files."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pandas as pd
+
 from personas.errors import InputError, nearest
 from scoring.benchmarks.base import Benchmark
+from scoring.statistics.many_item import ManyItemScore
 
 
 @cache
@@ -66,6 +69,18 @@ def measured(label: str) -> Benchmark | None:
     """The benchmark behind a label of `measure`; None for one that is neither installed nor was described here."""
     name = label.partition(":")[0]
     return registry().get(name) or _described.get(name)
+
+
+def many_item_scores(label: str, scores: pd.DataFrame) -> Sequence[ManyItemScore]:
+    """The numbers over many items of the benchmark behind a label; none of one that is not known here."""
+    known = measured(label)
+    return known.many_item_scores(scores) if known else ()
+
+
+def category_column(label: str) -> str:
+    """The column of the scores by which Δ is broken down: the benchmark's own, else its parts."""
+    known = measured(label)
+    return known.category if known else "part"
 
 
 def _from_file() -> Callable[[Path], Benchmark]:

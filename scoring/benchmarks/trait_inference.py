@@ -2,8 +2,8 @@
 
 `exact` asks for the answer and scores 1 or 0. `ordinal` asks the same about ordinal traits and scores 1 − the
 1-Wasserstein distance between the model's distribution and the respondent's answer on the 0-1 scale (WorldValuesBench,
-Zhao et al. 2024); without probabilities that is 1 − the distance of the answer. `shares` asks, without a persona, what
-share of a country's people gives each answer: the baseline that a model has to beat.
+Zhao et al. 2024); without probabilities that is 1 − the distance of the answer. `shares` asks once, without a persona,
+what share of a country's people gives each answer; `scoring.tables.stated_shares` compares it with what they gave.
 `scoring.tables.trait_baselines` has the baselines that need respondents.
 """
 
@@ -21,6 +21,8 @@ from scoring.benchmarks.base import MultipleChoice
 
 # The ten countries of the paper, and the four of the starter respondents.
 COUNTRIES = ("IND", "FRA", "BRA", "UKR", "CHN", "MEX", "CAN", "COL", "KEN", "MAR", "AUS", "NOR", "SWE", "USA")
+ORDINAL_PART = "trait_inference:ordinal"
+TOLD_PARTS = ("trait_inference:exact", ORDINAL_PART)  # what reports call the parts that ask of a persona
 _SHARE = re.compile(r"^[\s*_(\[-]*([A-Z])[\s*_)\].:=-]+[^\n]{0,200}?(\d+(?:[.,]\d+)?)\s*%?[\s*_]*$", re.M)
 
 

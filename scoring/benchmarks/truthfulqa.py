@@ -18,6 +18,7 @@ from scoring.benchmarks.base import JudgeQuestion, MultipleChoice
 from scoring.benchmarks.files.lm_eval import read_task
 from scoring.benchmarks.records import located, read_rows
 from scoring.benchmarks.templates import render
+from scoring.statistics.many_item import ManyItemScore, mean_of
 
 # The official "qa" preset stands in front of every question whose log-likelihoods count; lm-eval's task file holds it.
 PRIMER = "truthfulqa_mc1.yaml"
@@ -47,6 +48,8 @@ class TruthfulQA(MultipleChoice):
     metric = "truthful"
     assets: tuple[str, ...] = ("truthfulqa",)
     meta_columns: tuple[str, ...] = ("category", "chance")
+    category = "category"
+    paper_name = "TruthfulQA"
     edition: Literal["v0", "2025"]
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
@@ -100,9 +103,12 @@ class TruthfulQA(MultipleChoice):
         place = read_letter(judge.text or "", JUDGE_CHOICES)
         return Outcome("unparsed") if place is None else Outcome("ok", value=float(place == 0))
 
-    def aggregate(self, frame: pd.DataFrame) -> Mapping[str, float]:
-        """The share of questions that guessing gets right, over the frame's rows."""
-        return {"chance": float(frame["chance"].mean())} if "chance" in frame else {}
+    def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
+        """The share of questions that guessing gets right, over the answers that were read."""
+        if "chance" not in frame:
+            return ()
+        chance = frame["chance"].to_numpy(dtype=float)
+        return (mean_of("chance", chance, ~np.isnan(chance) & frame["value"].notna().to_numpy()),)
 
 
 class TruthfulQAv0(TruthfulQA):

@@ -10,7 +10,8 @@ from pandas.api.types import is_datetime64_any_dtype as is_datetime
 from pandas.api.types import is_numeric_dtype
 
 from personas.errors import MachineError
-from scoring.report.latex import latex_table
+from scoring.report.numbers import cell, interval
+from scoring.report.paper import TITLES, paper_grid
 
 
 def write_tables(database: Path, tables: Mapping[str, pd.DataFrame], suffix: str, incomplete: str = "") -> list[Path]:
@@ -67,7 +68,52 @@ def _parquet(table: pd.DataFrame, path: Path, incomplete: str) -> None:
 
 
 def _latex(table: pd.DataFrame, path: Path, incomplete: str) -> None:
-    path.write_text(latex_table(table, path.stem.rsplit(".", 1)[-1], incomplete), encoding="utf-8")
+    path.write_text(latex_table(path.stem.rsplit(".", 1)[-1], table, incomplete), encoding="utf-8")
+
+
+def latex_table(name: str, table: pd.DataFrame, incomplete: str = "") -> str:
+    """A booktabs table of the few columns that a paper shows, each interval beside its number; all of an unknown one.
+
+    What is missing of a run that is not whole opens the file and the caption.
+    Needs \\usepackage{booktabs}.
+    """
+    if name in TITLES:
+        table = paper_grid(table)
+    shown, numeric = pd.DataFrame(index=table.index), []
+    for column in _PRINTED.get(name, tuple(table.columns)):
+        numeric.append(column in _INTERVALS or pd.api.types.is_numeric_dtype(table[column]))
+        if column in _INTERVALS:
+            low, high = (table[f"{_INTERVALS[column]}{side}"].astype(float) for side in ("low", "high"))
+            shown[column] = [interval(*pair) for pair in zip(low, high, strict=True)]
+        else:
+            shown[_HEADINGS.get(column, column.replace("_", " "))] = [cell(column, value) for value in table[column]]
+    caption, align = TITLES.get(name, name.replace("_", " ")), "".join("r" if each else "l" for each in numeric)
+    caption = f"{incomplete}. {caption}" if incomplete else caption
+    text: str = shown.to_latex(index=False, escape=True, caption=caption, position="tbp", column_format=align)
+    for character, command in _COMMANDS.items():
+        text = text.replace(character, command)
+    first = f"% {incomplete}\n" if incomplete else ""
+    return first + "% \\usepackage{booktabs}\n" + re.sub(r"(?<![\w-])-(?=\d)", "$-$", text)
+
+
+_COMMANDS = {"Δ": r"$\Delta$", "×": r"$\times$", "−": "$-$", "–": "--", "≥": r"$\geq$", "±": r"$\pm$"}
+_HEADINGS = {"effect": "Δ", "with_persona": "with", "personas": "n", "gap_holm": "p (Holm)", "omnibus_p": "p"}
+_INTERVALS = {"95 % interval": "", "these items": "people_", "items too": "items_", "gap interval": "gap_"}
+_HEAD = ("model", "benchmark", "metric")
+_SIDES = ("without", "with_persona", "effect")
+_PRINTED: Mapping[str, tuple[str, ...]] = {
+    "effects": (*_HEAD, "attribute", "level", "personas", *_SIDES, "items too", "gap", "gap interval", "gap_holm"),
+    "families": (*_HEAD, "attribute", "levels", "tested", "omnibus_p", "disparity", "disparity_null"),
+    "aggregates": ("model", "benchmark", "metric", *_SIDES, "95 % interval"),
+    "aggregates_by_category": ("model", "benchmark", "category", "metric", *_SIDES, "95 % interval"),
+    "categories": (*_HEAD, "category", "items", *_SIDES, "items too"),
+    "counterfactuals": (*_HEAD, "trait", "to", "personas", "effect", "items too", "holm"),
+    "conditionings": (*_HEAD, "traits", "personas", *_SIDES, "items too"),
+    "validity": ("model", "benchmark", "attribute", "level", "unparsed_with", "refused_with", "failed_with", "effect",
+                 "95 % interval"),
+    "distributions": ("model", "benchmark", "level", "personas", "pooled", *_SIDES, "items too"),
+    "traits": ("model", "benchmark", "trait", "score", "personas", "told", "95 % interval", "majority", "logistic"),
+}  # fmt: skip
 
 
 _WRITERS: Mapping[str, Callable[[pd.DataFrame, Path, str], None]] = {"csv": _csv, "parquet": _parquet, "tex": _latex}

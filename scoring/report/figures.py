@@ -8,7 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from scoring.report.findings import Findings, direction_of, title_of
-from scoring.statistics.subgroups import ALL, MEASURES
+from scoring.statistics.levels import ALL
+from scoring.statistics.subgroups import MEASURES
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
 SCALE = [[0.0, "#D55E00"], [0.5, "#f2f2f2"], [1.0, "#0072B2"]]

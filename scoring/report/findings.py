@@ -1,8 +1,7 @@
 """Everything that a report says, computed once: the terminal, the page and the files show the same tables."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,13 +9,13 @@ import pandas as pd
 
 from scoring.benchmarks.registry import measured
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
-from scoring.statistics.pairs import parts
+from scoring.statistics.levels import ALL
+from scoring.statistics.pairs import Part
 from scoring.statistics.power import component_table
 from scoring.statistics.sequential import UNFINISHED
-from scoring.statistics.subgroups import ALL, MEASURES, Slicing, effect_tables, metric_of
-from scoring.tables.bootstrap import aggregate_table
+from scoring.statistics.subgroups import MEASURES, Slicing, effect_tables, metric_of
+from scoring.tables.bootstrap import aggregate_table, aggregates_by_category
 from scoring.tables.counterfactuals import counterfactual_table
-from scoring.tables.hidden_traits import PARTS as TRAIT_PARTS
 from scoring.tables.items_and_people import answer_table, category_table, item_table, persona_table
 from scoring.tables.shown_traits import conditioning_table, set_sizes
 from scoring.tables.validity import agreement_table, recall_table, validity_table
@@ -63,44 +62,58 @@ def findings(
     gold: pd.DataFrame,
     items: Callable[[Sequence[str]], pd.DataFrame],
     about: Mapping[str, Any],
-    further: Mapping[str, pd.DataFrame] = MappingProxyType({}),
+    further: Callable[[Sequence[Part]], Mapping[str, pd.DataFrame]] = lambda found: {},
 ) -> Findings:
-    """All tables of a study. `gold` says where each item's right option stands; `items` gives the texts of item ids;
-    `further` are tables that need more than scores."""
-    by = slicing.attributes
-    found = effect_tables(scores, slicing)
-    of_items = item_table(scores)
+    """All tables of a study, from pairs that are built once for all of them.
+
+    `gold` says where each item's right option stands; `items` gives the texts of item ids; `further` makes the tables
+    that need more than scores.
+    """
+    found = slicing.parts(scores)
+    effects = effect_tables(found, slicing)
+    of_items = item_table(found)
     shown = of_items.groupby(["model", "benchmark"]).head(SHOWN_ITEMS)["item_id"].unique() if len(of_items) else []
     tables = {
-        "effects": found.effects,
-        "families": found.families,
-        "aggregates": aggregate_table(scores, slicing.seed),
-        "categories": category_table(scores),
-        "counterfactuals": counterfactual_table(scores),
-        "conditionings": conditioning_table(scores),
-        "formats": variance_table(scores),
-        "control": control_table(scores),
-        "rankings": ranking_table(scores, slicing.by),
-        "validity": validity_table(scores, slicing.by),
-        "agreement": agreement_table(scores),
-        "recall": recall_table(scores, gold),
-        "components": component_table(scores, by),
+        "effects": effects.effects,
+        "families": effects.families,
+        "aggregates": aggregate_table(found, slicing.seed),
+        "aggregates_by_category": aggregates_by_category(found, slicing.seed),
+        "categories": category_table(found),
+        "counterfactuals": counterfactual_table(found),
+        "conditionings": conditioning_table(found),
+        "formats": variance_table(found),
+        "control": control_table(found),
+        "rankings": ranking_table(found, slicing.by),
+        "validity": validity_table(found, slicing.by),
+        "agreement": agreement_table(found),
+        "recall": recall_table(found, gold),
+        "components": component_table(found, slicing.attributes),
         "items": of_items,
-        "answers": answer_table(scores, by, list(shown)),
-        "personas": persona_table(scores, slicing.columns),
-        **further,
+        "answers": answer_table(found, slicing.attributes, list(shown)),
+        "personas": persona_table(found, slicing.columns),
+        **further(found),
     }
-    names = {
-        (part.model, part.benchmark, measure): metric_of(part, measure)
-        for part in parts(scores)
-        for measure in MEASURES
-    }
+    names = {(part.model, part.benchmark, name): metric_of(part, name) for part in found for name in MEASURES}
     tables = {name: _with_metric(table, names) for name, table in tables.items()}
-    found = replace(found, effects=tables["effects"])
-    sentences = tuple(sentence for _, row in _overall(found.effects) for sentence in _resolvable(row, found.effects))
+    table = tables["effects"]
+    sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
     about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
-    warnings = (*_about_target(further.get("target")), *about_letters, *_warnings(scores, found.effects))
+    warnings = (*_about_target(tables.get("target")), *about_letters, *_warnings(scores, table))
+    about = {"asked": _asked(scores), **about}
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
+
+
+def _asked(scores: pd.DataFrame) -> str:
+    """How often and in how many ways a question was put, in words."""
+    if scores.empty:
+        return ""
+    alone = scores["persona_id"] == ""
+    sides = {who: int(scores.loc[rows, "replicate"].nunique()) for who, rows in (("without", alone), ("with", ~alone))}
+    times = " and ".join(f"{n} {'time' if n == 1 else 'times'} {who} a persona" for who, n in sides.items() if n)
+    formats = sorted(set(scores.loc[~alone, "format"].astype(str)) if "format" in scores else ())
+    orders = scores["rotation"].nunique()
+    text = f"A question was asked {times}, in {orders} {'order' if orders == 1 else 'orders'} of its options"
+    return f"{text}; personas were written as {', '.join(formats)}." if any(formats) else f"{text}."
 
 
 def _with_metric(table: pd.DataFrame, names: Mapping[tuple[str, str, str], str]) -> pd.DataFrame:
@@ -167,10 +180,8 @@ def direction_of(benchmark: str) -> str:
 def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
     """What this run could not have found, in words: the effect itself, then each attribute's gaps."""
     name = f"{row['model']} on {title_of(str(row['benchmark']))}, by {row['metric']}"
-    if row["benchmark"] in TRAIT_PARTS:
-        return [
-            f"{name}: nothing is asked without a persona, so there is no Δ; the table of hidden traits has its scores."
-        ]
+    if np.isnan(row["invalid_without"]):
+        return [f"{name}: nothing was asked without a persona, so there is no Δ; its own table has its scores."]
     if not row["pairs"]:
         return [f"{name}: no persona and baseline answer could be paired; there is nothing to compare."]
     if row["items_method"] == BOUND:

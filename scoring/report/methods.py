@@ -5,8 +5,13 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import pandas as pd
+
 from scoring.report.findings import Findings, title_of
-from scoring.statistics.subgroups import ALL
+from scoring.statistics.clustered_errors import LEAST_GROUPS
+from scoring.statistics.gaps import THESE_ITEMS
+from scoring.statistics.levels import ALL
+from scoring.statistics.omnibus import PERMUTATIONS
 
 _METHOD_REFERENCES = (
     ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MTPA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),
@@ -36,7 +41,7 @@ def methods_text(found: Findings) -> str:
 
 
 def _paragraph(found: Findings) -> str:
-    effects, about, slicing = found.effects, found.about, found.slicing
+    effects, about = found.effects, found.about
     if effects.empty:
         return "No scores yet: nothing was compared."
     overall = effects[(effects["attribute"] == ALL) & (effects["measure"] == "value")]
@@ -45,22 +50,76 @@ def _paragraph(found: Findings) -> str:
         f"groups, {row['personas']:,.0f} personas in {row['clusters']:,.0f} clusters)"
         for _, row in overall.iterrows()
     )
-    looked = ", ".join(slicing.attributes) or "no attribute"
-    return (
-        f"Each model answered every item with and without a persona drawn from real survey respondents: {asked}. The "
-        "persona effect is the mean over personas of the mean difference to the baseline on the same items and the "
-        f"same order of options (persona weights: {slicing.weights}). Intervals are at 95 %, clustered two-way on "
-        f"persona and item group (Cameron, Gelbach and Miller 2011), bias-reduced with the degrees of freedom of Bell "
-        f"and McCaffrey (2002), within the bounds of the score (Newcombe 1998; Zou and Donner 2008). "
-        "Numbers that exist only over many items "
-        f"have pigeonhole bootstrap intervals (Owen 2007; 2,000 draws). We compared levels of {looked}; each gap to "
-        "everybody else was tested within its family (model × benchmark × attribute), with Holm-adjusted p (Holm 1979) "
-        "and Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within "
-        f"survey (999 permutations, studentised), and a cluster-robust Wald test for items like these (Pustejovsky "
-        f"and Tipton 2018). {_rounds(found)}Levels under {slicing.min_n} people were not tested. "
-        "Answers that could not be read were left out and their rate is reported. "
-        f"mtpa {about.get('code', '')}, seed {slicing.seed}, {about.get('trials', 0):,} trials."
+    sentences = [
+        f"Each model answered every item with and without a persona drawn from real survey respondents: {asked}.",
+        about.get("sampling", ""),
+        about.get("asked", ""),
+        "The persona effect is the mean over personas of the mean difference to the baseline on the same items and the "
+        f"same order of options (persona weights: {found.slicing.weights}).",
+        *_intervals(effects),
+        *_many_items(found),
+        *_levels(found),
+        _rounds(found),
+        *_invalid(effects),
+        f"mtpa {about.get('code', '')}, seed {found.slicing.seed}, {about.get('trials', 0):,} trials.",
+    ]
+    return " ".join(sentence.strip() for sentence in sentences if sentence)
+
+
+def _intervals(effects: pd.DataFrame) -> Iterator[str]:
+    """How the intervals of this run were made."""
+    made = set(effects[["people_method", "items_method"]].astype(str).to_numpy().ravel())
+    if made & {"t", "score"}:
+        yield (
+            "Intervals are at 95 %: for people like these on these items they are clustered on persona, for items like "
+            "these too two-way on persona and item group (Cameron, Gelbach and Miller 2011), bias-reduced with the "
+            "degrees of freedom of Bell and McCaffrey (2002)"
+            + (", within the bounds of the score (Newcombe 1998; Zou and Donner 2008)." if "score" in made else ".")
+        )
+    if "bound" in made:
+        yield "Where nothing varied, the limits are a bound on Δ and no interval."
+
+
+def _many_items(found: Findings) -> Iterator[str]:
+    if len(found.tables.get("aggregates", ())):
+        yield (
+            "Numbers that exist only over many items compare each persona with the baseline on the items and orders "
+            "that both answered; their intervals are from the pigeonhole bootstrap (Owen 2007; 2,000 draws of persona "
+            "clusters and of item groups, with Student's t)."
+        )
+    distributions = found.tables.get("distributions")
+    if distributions is not None and len(distributions):
+        yield (
+            "Single answers were pooled into distributions before their distance to a population's was taken, at the "
+            f"same number of draws on both sides ({distributions['draws'].max():.0f}), less the jackknife's bias."
+        )
+
+
+def _levels(found: Findings) -> Iterator[str]:
+    if not found.slicing.attributes:
+        yield "No subgroups were compared."
+        return
+    narrow = (found.effects["gap_scope"] == THESE_ITEMS).any()
+    yield (
+        f"We compared levels of {', '.join(found.slicing.attributes)}; each gap to everybody else, on the items that "
+        "both have, was tested within its family (model × benchmark × attribute), with Holm-adjusted p (Holm 1979) and "
+        "Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within survey "
+        f"({PERMUTATIONS:,} permutations, studentised), and a cluster-robust Wald test speaks of items like these "
+        f"(Pustejovsky and Tipton 2018). Levels under {found.slicing.min_n} people were not tested."
     )
+    if narrow:
+        few = f"Gaps on fewer than {LEAST_GROUPS} item groups"
+        yield f"{few} are clustered on persona alone and speak of these items only."
+
+
+def _invalid(effects: pd.DataFrame) -> Iterator[str]:
+    if (effects["invalid_with"] > 0).any() or (effects["invalid_without"] > 0).any():
+        yield (
+            "Answers that were unparsed, refused or failed were left out and their rate is reported; beside each "
+            "effect stands the one with unparsed and refused answers counted as wrong."
+        )
+    else:
+        yield "Every answer was read."
 
 
 def _rounds(found: Findings) -> str:
@@ -73,7 +132,7 @@ def _rounds(found: Findings) -> str:
     return (
         f"Items were asked in at most {row['rounds']} balanced rounds, until Δ of {of} was known to ± "
         f"{row['wanted']:g} for these items; the looks after each round spend 5 % of error together (Lan and DeMets' "
-        "Pocock-type function). "
+        "Pocock-type function)."
     )
 
 

@@ -52,11 +52,11 @@ function optionRow(text, share) {
 }
 
 function levelBlock(name, counts, choices) {
-  const total = Object.values(counts).reduce((sum, count) => sum + count, 0);
+  const total = Object.values(counts).reduce((sum, [answers]) => sum + answers, 0);
   const block = element("div", "level");
   block.append(element("strong", "", `${name} (${total} answers)`));
-  choices.forEach((text, number) => block.append(optionRow(text, (counts[number] || 0) / total)));
-  if (counts[-1]) block.append(optionRow("unread", counts[-1] / total));
+  choices.forEach((text, number) => block.append(optionRow(text, counts[number] ? counts[number][1] : 0)));
+  if (counts[-1]) block.append(optionRow("unread", counts[-1][1]));
   return block;
 }
 

@@ -13,17 +13,22 @@ from plotly.offline import get_plotlyjs
 from scoring.report.figures import figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.methods import bibtex
+from scoring.report.numbers import cell
 
 SHOWN_PERSONAS = 200
 MAP = "world_110m"
 _SECTIONS = (
-    ("overall", "Persona effect", ("effects_overall", "target", "conditionings", "aggregates", "control")),
+    (
+        "overall",
+        "Persona effect",
+        ("effects_overall", "target", "conditionings", "aggregates", "distributions", "control"),
+    ),
     ("countries", "Countries", ()),
     ("subgroups", "Subgroups", ()),
     ("heat", "Levels and benchmarks", ()),
-    ("traits", "Trait inference", ("traits",)),
+    ("traits", "Trait inference", ("traits", "stated_shares")),
     ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
-    ("categories", "Item categories", ("categories",)),
+    ("categories", "Item categories", ("categories", "aggregates_by_category")),
     ("formats", "Formats and rotations", ("formats", "rankings")),
     ("validity", "Answers that could not be scored", ("letters", "validity", "agreement", "recall")),
 )
@@ -31,12 +36,15 @@ _TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
     "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
     "conditionings": "Δ by what is shown of a persona, and its difference to the smallest set of traits",
-    "aggregates": "Over all items: pigeonhole bootstrap intervals",
+    "aggregates": "Over many items, on the items and orders that both sides answered: pigeonhole bootstrap intervals",
+    "aggregates_by_category": "The same for each item category",
+    "distributions": "Answers as a distribution: similarity to the population's, at as many draws on both sides",
     "control": "The neutral control beside the personas",
     "gaps": "Δ by level, and the gap to everybody else with Holm-adjusted p and Benjamini–Hochberg q",
     "families": "Does the attribute matter at all: permutation p; disparity = max − min, beside what chance gives",
     "categories": "Δ by item category",
     "traits": "How well hidden answers are told, beside majorities and a regression on the same visible traits",
+    "stated_shares": "What the model says a country's people answer, beside what they answered (1 is equal)",
     "counterfactuals": "One trait changed in the same respondent: average marginal component effects",
     "formats": "How much of Δ's variance is wording, rotation and replicate",
     "rankings": "Agreement of the subgroup ranking between formats (Kendall's τ)",
@@ -60,7 +68,7 @@ _OVERALL = [
         "with_persona",
     ),
     *("effect", "people_low", "people_high", "people_method", "items_low", "items_high", "items_method", "resolvable"),
-    *("invalid_without", "invalid_with"),
+    *("invalid_without", "invalid_with", "effect_as_wrong", "as_wrong_low", "as_wrong_high"),
 ]
 _GAPS = [
     *("model", "benchmark", "metric", "attribute", "level", "personas", "effect", "people_low", "people_high"),
@@ -75,6 +83,10 @@ _GAPS = [
         "gap_q",
         "gap_resolvable",
         "gap_scope",
+        "gap_items",
+        "gap_least",
+        "gap_most",
+        "effect_as_wrong",
     ),
 ]
 
@@ -156,18 +168,11 @@ def _table(title: str, table: pd.DataFrame, min_n: int, whole: int) -> dict[str,
 
 def _cell(name: str, value: Any, hidden: bool) -> tuple[str, bool]:
     """A cell's text, and whether it is a number."""
-    if isinstance(value, float):
-        if math.isnan(value):
-            return ("under 5 people: hidden" if hidden and name == "personas" else "–"), True
-        if name in ("personas", "clusters", "items", "groups", "people"):
-            return f"{value:,.0f}", True
-        if name == "effective":
-            return f"{value:,.1f}", True
-        return (
-            f"{value:+.3f}" if name in ("effect", "gap") or name.endswith(("low", "high")) else f"{value:.3f}"
-        ), True
-    if isinstance(value, int):
-        return f"{value:,}", True
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        withheld = hidden and name == "personas" and math.isnan(value)
+        if name in ("effective", "weight") or isinstance(value, int):
+            return (f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"), True
+        return ("under 5 people: hidden" if withheld else cell(name, value)), True
     return str(value), False
 
 
@@ -184,11 +189,10 @@ def _items(found: Findings) -> list[dict[str, Any]]:
         if rows is None or row.item_id not in texts.index:
             continue
         text = texts.loc[row.item_id]
-        groups: dict[str, dict[str, dict[str, int]]] = {}
+        groups: dict[str, dict[str, dict[str, tuple[int, float]]]] = {}
         for each in rows.itertuples():
-            groups.setdefault(str(each.attribute), {}).setdefault(str(each.level), {})[str(each.option)] = int(
-                each.answers
-            )
+            level = groups.setdefault(str(each.attribute), {}).setdefault(str(each.level), {})
+            level[str(each.option)] = (int(each.answers), round(float(each.share), 4))
         numbers = {
             name: _plain(getattr(row, name)) for name in ("without", "with_persona", "effect", "spread", "moved")
         }

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from scoring.report.findings import Findings, direction_of
-from scoring.report.paper import TITLES
+from scoring.report.numbers import count, half_width, interval, number, p_value, percent, signed
+from scoring.report.paper import TITLES, paper_grid
 from scoring.statistics.gaps import THESE_ITEMS
-from scoring.statistics.subgroups import ALL
+from scoring.statistics.levels import ALL
 
 SIGNIFICANT = 0.05
 
@@ -46,6 +47,8 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
         yield _conditionings(conditionings)
     if len(aggregates := _of(found, "aggregates", model)):
         yield _aggregates(aggregates)
+    if len(distributions := _of(found, "distributions", model)):
+        yield _distributions(distributions)
     if (
         len(validity := _of(found, "validity", model))
         and (validity["value_as_wrong"] != validity["value_left_out"]).any()
@@ -59,7 +62,8 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
     if len(families) and families["omnibus_p"].notna().any():
         yield _families(families)
     yield Text(
-        f"Levels under {found.slicing.min_n} people are grey and too small to be compared; under 5 they are hidden."
+        f"Levels under {found.slicing.min_n} people are grey and too small to be compared; under 5 they are hidden, "
+        "and so is another from which they could be worked out."
     )
     yield Text(f"Persona weights: {found.slicing.weights}.")
 
@@ -80,12 +84,13 @@ def plain_table(title: str, caption: str, names: list[str], numbers: list[str]) 
 
 
 def _overall(overall: pd.DataFrame) -> Table:
-    table = plain_table(
-        "Persona effect Δ = with − without",
-        "± is half a 95 % interval: for people like these on these items | for items like these too",
-        ["benchmark", "measure"],
-        ["people", "items", "without", "with", "Δ", "± people", "± items too", "unparsed"],
-    )
+    as_wrong = bool(overall["as_wrong_low"].notna().any())
+    caption = "± is half a 95 % interval: for people like these on these items | for items like these too"
+    caption += "; invalid: unparsed, refused or failed, without | with"
+    caption += "; as wrong: Δ with what was not read as 0" if as_wrong else ""
+    numbers = ["people", "items", "without", "with", "Δ", "± people", "± items too", "invalid"]
+    numbers += ["as wrong", "± as wrong"] if as_wrong else []
+    table = plain_table("Persona effect Δ = with − without", caption, ["benchmark", "measure"], numbers)
     for _, row in overall.iterrows():
         table.add_row(
             escape(f"{row['benchmark']}, {direction_of(str(row['benchmark']))}".removesuffix(", ")),
@@ -95,15 +100,16 @@ def _overall(overall: pd.DataFrame) -> Table:
             number(row["without"]),
             number(row["with_persona"]),
             signed(row["effect"]),
-            _half(row["people_low"], row["people_high"]),
-            _half(row["items_low"], row["items_high"]),
-            f"{_percent(row['invalid_without'])} / {_percent(row['invalid_with'])}",
+            half_width(row["people_low"], row["people_high"]),
+            half_width(row["items_low"], row["items_high"]),
+            f"{percent(row['invalid_without'])} | {percent(row['invalid_with'])}",
+            *([signed(row["effect_as_wrong"]), half_width(row["as_wrong_low"], row["as_wrong_high"])] * as_wrong),
         )
     return table
 
 
 def _target(target: pd.DataFrame) -> Table:
-    caption = "The interval that holds though it was looked at while the run went on, for these items"
+    caption = "The interval that holds though it was looked at while the run went on, for these items, without weights"
     numbers = ["people", "rounds", "Δ", "interval", "±", "wanted"]
     table = plain_table("Rounds until the target", caption, ["benchmark", "of", "level", "outcome"], numbers)
     for _, row in target.iterrows():
@@ -127,26 +133,49 @@ def _conditionings(conditionings: pd.DataFrame) -> Table:
             number(row["without"]),
             number(row["with_persona"]),
         )
-        own = (signed(row["effect"]), _half(row["items_low"], row["items_high"]))
-        against = (signed(row["difference"]), _half(row["difference_low"], row["difference_high"]))
+        own = (signed(row["effect"]), half_width(row["items_low"], row["items_high"]))
+        against = (signed(row["difference"]), half_width(row["difference_low"], row["difference_high"]))
         table.add_row(*names, *counts, *own, *against)
     return table
 
 
 def _aggregates(aggregates: pd.DataFrame) -> Table:
+    left_out = sorted({str(each) for each in aggregates["left_out"] if each})
+    caption = (
+        "Each persona beside the baseline on the items and orders that both answered; interval: clusters of people "
+    )
+    caption += "and item groups resampled (pigeonhole bootstrap)"
+    caption += f"; left out: {'; '.join(left_out)}" if left_out else ""
+    unpaired = int(aggregates["unpaired"].max())
+    caption += f"; up to {unpaired:,} answers of personas have no baseline beside them" if unpaired else ""
     numbers = ["answers", "without", "with", "Δ", "95 % interval"]
-    caption = "Interval: personas and item groups resampled (pigeonhole bootstrap)"
-    table = plain_table("Over all items, by the option chosen", caption, ["benchmark", "score"], numbers)
+    table = plain_table("Over many items, by the option chosen", caption, ["benchmark", "score"], numbers)
     for _, row in aggregates.iterrows():
         table.add_row(
             escape(str(row["benchmark"])),
             escape(str(row["metric"])),
-            f"{row['answers_without']:,} / {row['answers_with']:,}",
+            f"{row['answers_without']:,} | {row['answers_with']:,}",
             number(row["without"]),
             number(row["with_persona"]),
             signed(row["effect"]),
             interval(row["low"], row["high"]),
         )
+    return table
+
+
+def _distributions(distributions: pd.DataFrame) -> Table:
+    caption = (
+        "1 − distance to the population's answers; pooled: of all answers; without, with and Δ: at as many draws of "
+    )
+    caption += "an item on both sides as the baseline has, less the bias of few draws (jackknife)"
+    numbers = ["people", "items", "pooled", "draws", "without", "with", "Δ", "± people", "± items too"]
+    table = plain_table("Answers as a distribution", caption, ["benchmark", "of", "level"], numbers)
+    for _, row in distributions.iterrows():
+        names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
+        size = (count(row["personas"]), count(row["items"]), number(row["pooled"]), count(row["draws"]))
+        values = (number(row["without"]), number(row["with_persona"]), signed(row["effect"]))
+        halves = (half_width(row[f"{scope}_low"], row[f"{scope}_high"]) for scope in ("people", "items"))
+        table.add_row(*names, *size, *values, *halves)
     return table
 
 
@@ -156,7 +185,7 @@ def _validity(validity: pd.DataFrame) -> Table:
     table = plain_table("Answers that could not be scored", caption, ["benchmark", "of", "level"], numbers)
     for _, row in validity.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
-        rates = (_percent(row[f"{name}_with"]) for name in ("unparsed", "refused", "no_probabilities", "failed"))
+        rates = (percent(row[f"{name}_with"]) for name in ("unparsed", "refused", "no_probabilities", "failed"))
         table.add_row(
             *names, *rates, signed(row["effect"]), number(row["value_left_out"]), number(row["value_as_wrong"])
         )
@@ -175,33 +204,36 @@ def _traits(traits: pd.DataFrame) -> Table:
         if math.isnan(row["personas"]):
             table.add_row(*names, "<5", "hidden", *[""] * 6, style="dim")
             continue
-        own = (f"{row['personas']:,.0f}", number(row["told"]), _half(row["low"], row["high"]))
+        own = (f"{row['personas']:,.0f}", number(row["told"]), half_width(row["low"], row["high"]))
         others = (number(row[name]) for name in ("majority", "country_majority", "logistic"))
-        table.add_row(*names, *own, *others, signed(row["gain"]), _half(row["gain_low"], row["gain_high"]))
+        table.add_row(*names, *own, *others, signed(row["gain"]), half_width(row["gain_low"], row["gain_high"]))
     return table
 
 
 def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> Table:
     narrow = effects["gap_scope"] == THESE_ITEMS
-    mark = "; * of these items only, too few to speak of others" if narrow.any() else ""
-    table = plain_table(
-        f"Δ by {attribute}",
-        "± is half a 95 % interval, for people like these on these items; gap: Δ minus everybody else's; p by Holm"
-        + mark,
-        [attribute, "benchmark", "measure"],
-        ["people", "items", "without", "with", "Δ", "± people", "gap", "± gap", "p"],
+    bounded = (effects["gap_most"] - effects["gap_least"] > 0).any()
+    caption = (
+        "± is half a 95 % interval, for people like these on these items; gap: Δ minus everybody else's on the items "
     )
+    caption += "that both have; p by Holm"
+    caption += "; * of these items only, too few to speak of others" if narrow.any() else ""
+    caption += "; could be: the gap with what was not read as 0 on one side and 1 on the other" if bounded else ""
+    numbers = ["people", "items", "without", "with", "Δ", "± people", "gap", "± gap", "p", "common"]
+    numbers += ["could be"] if bounded else []
+    table = plain_table(f"Δ by {attribute}", caption, [attribute, "benchmark", "measure"], numbers)
     for _, row in effects.iterrows():
         head = (escape(str(row["level"])), escape(str(row["benchmark"])), str(row["metric"]))
         if row["hidden"]:
-            table.add_row(*head, "<5", *["hidden"] * 3, *[""] * 5, style="dim")
+            table.add_row(*head, "hidden", style="dim")
             continue
         scores = (f"{row['items']:,.0f}", number(row["without"]), number(row["with_persona"]))
-        values = (signed(row["effect"]), _half(row["people_low"], row["people_high"]), signed(row["gap"]))
-        half, p = _half(row["gap_low"], row["gap_high"]), p_value(row["gap_holm"])
+        values = (signed(row["effect"]), half_width(row["people_low"], row["people_high"]), signed(row["gap"]))
+        half, p = half_width(row["gap_low"], row["gap_high"]), p_value(row["gap_holm"])
         p += "*" if row["gap_scope"] == THESE_ITEMS else ""
         style = "dim" if row["personas"] < min_n else "bold" if row["gap_holm"] < SIGNIFICANT else ""
-        table.add_row(*head, f"{row['personas']:,.0f}", *scores, *values, half, p, style=style)
+        last = (count(row["gap_items"]), *([interval(row["gap_least"], row["gap_most"])] * bool(bounded)))
+        table.add_row(*head, f"{row['personas']:,.0f}", *scores, *values, half, p, *last, style=style)
     return table
 
 
@@ -225,61 +257,31 @@ def _families(families: pd.DataFrame) -> Table:
     return table
 
 
-def number(value: float) -> str:
-    """Three decimals; a dash where there is none."""
-    return "–" if math.isnan(value) else f"{value:.3f}"
-
-
-def signed(value: float) -> str:
-    """Three decimals with a sign."""
-    return "–" if math.isnan(value) else f"{value:+.3f}"
-
-
-def interval(low: float, high: float) -> str:
-    """[low, high]"""
-    return "–" if math.isnan(low) or math.isnan(high) else f"[{low:+.3f}, {high:+.3f}]"
-
-
-def p_value(value: float) -> str:
-    """Three decimals, or "<0.001"."""
-    return "–" if math.isnan(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _half(low: float, high: float) -> str:
-    return "–" if math.isnan(low) or math.isnan(high) else f"{(high - low) / 2:.3f}"
-
-
-def _percent(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.1%}"
-
-
 def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findings) -> None:
     """The paper's tables with this run's numbers, and what this run could have found."""
     print_incomplete(console, found.incomplete)
     for name, table in tables.items():
-        caption = (
-            "resolves: the least effect (Table 2) or gap that this run finds with 80 % power; the paper gives no n"
-        )
-        numbers = ["paper", "this run", "people", "95 % interval", "resolves"]
-        shown = plain_table(TITLES[name], caption, ["benchmark", "model", "level", "column"], numbers)
-        for _, row in table.iterrows():
-            names = (escape(str(row[each])) for each in ("benchmark", "model", "level", "column"))
-            people = "–" if math.isnan(row["people"]) else f"{row['people']:,.0f}"
-            values = (number(row["paper"]), number(row["this_run"]), people, interval(row["low"], row["high"]))
-            shown.add_row(*names, *values, number(row["resolves"]))
+        caption = "This run's number with its 95 % interval for items like these too, and n; then the paper's"
+        grid = paper_grid(table)
+        shown = plain_table(TITLES[name], caption, [str(each) for each in grid.columns], [])
+        for _, row in grid.iterrows():
+            shown.add_row(*(escape(str(value)) for value in row))
         console.print(shown)
     for line in found.sentences:
         console.print(Text(line))
 
 
-def print_difference(console: Console, table: pd.DataFrame, incomplete: Iterable[str] = ()) -> None:
+def print_difference(
+    console: Console, table: pd.DataFrame, weights: str = "none", incomplete: Iterable[str] = ()
+) -> None:
     """What two runs or models differ by; `incomplete` says what is missing of them."""
     for sentence in incomplete:
         print_incomplete(console, sentence)
     first, second = table["first"].iloc[0], table["second"].iloc[0]
     shown = plain_table(
         f"{second} − {first}, on the trials that both answered",
-        "± is half a 95 % interval: for people like these on these items | for items like these too",
+        "± is half a 95 % interval: for people like these on these items | for items like these too; "
+        f"persona weights: {weights}",
         ["benchmark", "measure", "compared"],
         ["people", "items", str(first), str(second), "difference", "± people", "± items too"],
     )
@@ -294,7 +296,7 @@ def print_difference(console: Console, table: pd.DataFrame, incomplete: Iterable
             number(row["without"]),
             number(row["with_persona"]),
             signed(row["effect"]),
-            "–" if alone else _half(row["people_low"], row["people_high"]),
-            _half(row["items_low"], row["items_high"]),
+            "–" if alone else half_width(row["people_low"], row["people_high"]),
+            half_width(row["items_low"], row["items_high"]),
         )
     console.print(shown)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from personas.errors import InputError
 from scoring.statistics.clustered_errors import (
     EXACT,
     LEVEL,
@@ -26,7 +27,8 @@ from scoring.statistics.clustered_errors import (
     t_interval,
     two_way,
 )
-from scoring.statistics.pairs import Cells, Floats, Part, Weights, cells, clustered, effective_n, persona_weights
+from scoring.statistics.pairs import Cells, Part, clustered, is_invalid, weights_by_person
+from scoring.statistics.weights import Floats, Weights, effective_n, weighted_mean
 
 EDGE = 0.05  # a mean score nearer to 0 or 1 than this
 UNEQUAL = 0.5  # item groups worth fewer than half the degrees of freedom that equal ones have
@@ -40,8 +42,8 @@ class Estimate:
     too (two-way, persona and item group). `*_method` says how an interval was made: "score" (limits that stay within
     what is possible), "t", "bound" (nothing varies: what is left possible), or "" where there is none: under two
     persona clusters, under five item groups, or a sampled baseline whose noise is unknown. `*_freedom` are the degrees
-    of freedom behind `*_error`. `effective` is Kish's n. `invalid_*` is the share of answers that no option could be
-    read from. `conservative` says that the intervals cover more than 95 % in simulation (`tests/bench/coverage.py`):
+    of freedom behind `*_error`. `effective` is Kish's n. `invalid_*` is the share of answers that are unparsed, refused
+    or failed. `conservative` says that the intervals cover more than 95 % in simulation (`tests/bench/coverage.py`):
     scores near 0 or 1, a baseline sampled once or twice, item groups of very unequal size. Scores are in the
     benchmark's unit, 0 to 1.
     """
@@ -117,15 +119,32 @@ def persona_effect(
     rotations are random within items, hence in the two-way one. Where the baseline was sampled, its replicates tell its
     own noise, which all personas share: it widens the interval for these items, and without replicates there is none.
     The neutral control is left out.
+
+    Raises InputError where the scores are of several models or benchmarks, which have no common Δ.
     """
-    part = Part("", "", scores).without_control()
-    extra = ("country",) if "country" in scores else ()
-    found = cells(part, value, extra)
-    rates = invalid_rates(part, value)
+    for name in ("model", "benchmark"):
+        if name in scores and len(found := sorted(scores[name].astype(str).unique())) > 1:
+            raise InputError(
+                f"persona_effect: the scores are of {len(found)} {name}s ({', '.join(found)}), which have no common "
+                f"effect; choose one (scores[scores['{name}'] == {found[0]!r}]), or take effects(scores) for a table"
+            )
+    weight = weights_by_person(scores, weights, population)
+    return effect_of(Part("", "", scores, weight=weight), value, seed)
+
+
+def effect_of(part: Part, measure: str = "value", seed: int = 0) -> Estimate:
+    """`persona_effect` of a part's respondents, with the weights that it gives them."""
+    rates = invalid_rates(part, measure)
+    found = part.pairs(measure)
     if not len(found.person):
         return replace(NOTHING, invalid_without=rates[0], invalid_with=rates[1])
-    contributions = Contributions.of(found, persona_weights(found.people, weights, population))
-    return estimate(contributions, np.ones(len(found.people), dtype=bool), rates, seed)
+    return estimate(contributions(part, measure), np.ones(len(found.people), dtype=bool), rates, seed)
+
+
+def contributions(part: Part, measure: str) -> Contributions:
+    """What the pairs of a part add to Δ, weighted."""
+    found = part.pairs(measure)
+    return Contributions.of(found, part.weights_of(found.people["persona_id"]))
 
 
 def estimate(
@@ -259,11 +278,9 @@ def _baseline_draws(of: Contributions, people: NDArray[np.bool_]) -> tuple[Varia
     return Variance(value, max(1.0, 2 * float(noise.sum()) ** 2 / spread) if spread > 0 else math.inf), draws
 
 
-def invalid_rates(part: Part, value: str = "value") -> tuple[float, float]:
-    """Share of scores without a value, in the baseline and with personas; NaN of none."""
-    invalid, alone = part.scores[value].isna(), part.alone
-    return _mean(invalid[alone]), _mean(invalid[~alone])
-
-
-def _mean(values: pd.Series) -> float:
-    return float(values.mean()) if len(values) else math.nan
+def invalid_rates(part: Part, measure: str = "value") -> tuple[float, float]:
+    """Share of invalid answers, in the baseline and with personas (weighted); NaN of none."""
+    clean = part.clean
+    invalid, alone = is_invalid(clean.scores, measure).to_numpy(dtype=float), clean.alone.to_numpy()
+    weight = clean.weights_of(clean.scores["persona_id"][~alone])
+    return weighted_mean(invalid[alone], np.ones(alone.sum())), weighted_mean(invalid[~alone], weight)

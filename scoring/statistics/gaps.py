@@ -1,6 +1,7 @@
 """A gap: Δ of the people of one level minus Δ of everybody else, with its interval and p."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,25 +18,36 @@ from scoring.statistics.clustered_errors import (
     two_sided_p,
 )
 from scoring.statistics.effect import Contributions, mean_variance, wording_means
-from scoring.statistics.pairs import Floats, clustered, effective_n
+from scoring.statistics.pairs import clustered
+from scoring.statistics.unread import BOUNDS
+from scoring.statistics.weights import Floats, effective_n
 
 THESE_ITEMS, ITEMS_TOO = "these items", "items like these too"
 NO_GAP: dict[str, float | str] = {
     **dict.fromkeys(("gap", "gap_error", "gap_low", "gap_high", "gap_freedom", "gap_p"), math.nan),
     **dict.fromkeys(("gap_holm", "gap_q", "gap_resolvable"), math.nan),
     "gap_scope": "",
+    **dict.fromkeys(("gap_items", *BOUNDS), math.nan),
 }
 
 
 def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
     """Δ of some personas minus Δ of all others.
 
+    Both sides are taken on the `gap_items` items that both have (in a table: that every tested level has), so that a
+    side that was asked easier ones is not ahead by them. Where that is not all, the gap is not the difference of the
+    two printed Δ.
+
     Clustered two-way, on persona and item group, from five item groups on; on fewer it is clustered on persona, and
     `gap_scope` is "these items". Each side has its own variance and degrees of freedom (Welch 1938), and none is surer
     than the number of its answers allows. Formats, frames, placements and trait orders are a random effect, as in Δ:
     the gap under each of K wordings tells what they add, with K − 1 degrees of freedom.
     """
+    of = on_common_items(of, (inside, ~inside))
+    items = {"gap_items": float(len(np.unique(of.cells.item)))}
     difference = of.delta(inside) - of.delta(~inside)
+    if math.isnan(difference):
+        return {**NO_GAP, **items}
     people, scores = _people_variance(of, inside)
     groups = int((of.share > 0).any(axis=0).sum())
     wide = groups >= LEAST_GROUPS
@@ -44,11 +56,12 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
     whole = variance.plus(mean_variance(sides[0] - sides[1]))
     found = t_interval(difference, whole)
     if math.isnan(found.error):
-        return {**NO_GAP, "gap": difference}
+        return {**NO_GAP, **items, "gap": difference}
     # no variance, no test
     p = two_sided_p(difference / found.error, found.freedom) if found.error > 0 else math.nan
     return {
         **NO_GAP,
+        **items,
         "gap": difference,
         "gap_error": found.error,
         "gap_low": max(-2.0, found.low),
@@ -57,6 +70,14 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
         "gap_p": p,
         "gap_scope": ITEMS_TOO if wide else THESE_ITEMS,
     }
+
+
+def on_common_items(of: Contributions, sides: Sequence[NDArray[np.bool_]]) -> Contributions:
+    """The same on the items that every side has; as it is where those are all of them, or none."""
+    have = np.array([of.cells.items_of(side) for side in sides])
+    if not len(have) or (have == have[0]).all() or not have.all(axis=0).any():
+        return of
+    return Contributions.of(of.cells.on_items(np.logical_and.reduce(have)), of.weight)
 
 
 def least_variance(of: Contributions, people: NDArray[np.bool_]) -> float:

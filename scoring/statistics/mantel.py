@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 
-from scoring.statistics.subgroups import ALL, HIDDEN_UNDER
+from scoring.statistics.levels import ALL, HIDDEN_UNDER
 
 Matrix = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from scoring.statistics.pairs import Floats
+from scoring.statistics.weights import Floats
 
 
 def adjusted(p_values: Floats) -> tuple[Floats, Floats]:

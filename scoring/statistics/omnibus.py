@@ -9,7 +9,8 @@ from scipy import special
 from scoring.statistics.clustered_errors import Matrix, cell_variance, group_freedom, one_way
 from scoring.statistics.effect import Contributions
 from scoring.statistics.gaps import least_variance
-from scoring.statistics.pairs import Codes, Floats, clustered
+from scoring.statistics.pairs import Codes, clustered
+from scoring.statistics.weights import Floats
 
 PERMUTATIONS = 999
 _BLOCK = 4_000_000

@@ -1,56 +1,90 @@
 """From scores to cells: the paired difference of each persona and item, and what each adds to an estimate."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from personas.errors import InputError
 from personas.people.pseudonyms import TWIN
 from scoring.statistics.clustered_errors import Matrix
+from scoring.statistics.weights import Floats, Weights, persona_weights
 
-Weights = Literal["none", "survey", "population"]
 Codes = NDArray[np.int64]
-Floats = NDArray[np.float64]
 CONTROL = "neutral"
+SCORED = ("value", "expected")
+INVALID = ("unparsed", "refused", "no probabilities", "failed")
 WORDING = ["format", "frame", "placement", "trait_order"]
 PERSONA = ["persona_id", "cluster", "weight", "survey", "wave"]
 
 
-class Part(NamedTuple):
-    """The scores of one model and benchmark."""
+@dataclass(frozen=True, eq=False)
+class Part:
+    """The scores of one model and benchmark, their pairs (built once a measure), and what each persona weighs.
+
+    `columns` are the persona columns that the pairs keep; `weight` is w_p by persona id, 1 for everybody where absent.
+    """
 
     model: str
     benchmark: str
     scores: pd.DataFrame
+    columns: tuple[str, ...] = ()
+    weight: Mapping[str, float] | None = None
+    _cells: dict[str, "Cells"] = field(default_factory=dict, init=False, repr=False)
 
-    @property
+    @cached_property
     def alone(self) -> pd.Series:
         """Which rows are the baseline."""
         return self.scores["persona_id"] == ""
 
-    @property
+    @cached_property
     def control(self) -> pd.Series:
         """Which rows are the neutral control, which says nothing about anybody."""
         return self.scores["format"] == CONTROL if "format" in self.scores else self.alone & False
 
-    @property
+    @cached_property
     def twins(self) -> pd.Series:
         """Which rows are counterfactual twins of a respondent."""
         return is_twin(self.scores["persona_id"])
 
-    def without_control(self) -> "Part":
+    @cached_property
+    def clean(self) -> "Part":
         """The baseline and the respondents: neither the neutral control nor counterfactual twins."""
         control = self.control | self.twins
-        return self._replace(scores=self.scores[~control]) if control.any() else self
+        return self.of(self.scores[~control]) if control.any() else self
 
-    def only_control(self) -> "Part":
-        """The baseline and the neutral control."""
-        return self._replace(scores=self.scores[self.alone | self.control])
+    @cached_property
+    def measures(self) -> list[str]:
+        """The measures that there are scores by; at least "value"."""
+        return [name for name in SCORED if name in self.scores and self.scores[name].notna().any()] or ["value"]
+
+    def of(self, scores: pd.DataFrame) -> "Part":
+        """Other scores of the same personas, who weigh what they weigh here."""
+        return replace(self, scores=scores, columns=tuple(name for name in self.columns if name in scores))
+
+    def pairs(self, measure: str = "value") -> "Cells":
+        """The pairs of the baseline and the respondents by a measure."""
+        if measure not in self._cells:
+            self._cells[measure] = cells(self.clean, measure, self.columns)
+        return self._cells[measure]
+
+    def weights_of(self, persona_id: pd.Series) -> Floats:
+        """w_p of each row."""
+        if self.weight is None:
+            return np.ones(len(persona_id))
+        weights: Floats = persona_id.astype(object).map(self.weight).to_numpy(dtype=float, na_value=np.nan)
+        return weights
+
+
+Scores: TypeAlias = pd.DataFrame | Sequence[Part]
+
+
+def is_invalid(scores: pd.DataFrame, measure: str = "value") -> pd.Series:
+    """Which answers are no answer: unparsed, refused or failed; those without a value, where no status tells."""
+    return scores["status"].isin(INVALID) if "status" in scores else scores[measure].isna()
 
 
 def is_twin(persona_id: pd.Series) -> pd.Series:
@@ -60,14 +94,44 @@ def is_twin(persona_id: pd.Series) -> pd.Series:
     return persona_id.isin(twins) if len(twins) else pd.Series(False, index=persona_id.index)
 
 
-def parts(scores: pd.DataFrame) -> Iterator[Part]:
-    """Every model and benchmark with scores, in the order of their names."""
+def parts(
+    scores: Scores,
+    columns: tuple[str, ...] = (),
+    weights: Weights = "none",
+    population: Mapping[str, float] | None = None,
+) -> Sequence[Part]:
+    """Every model and benchmark with scores, in the order of their names; as they are where they were made before.
+
+    Raises InputError where population weights are asked for and a country has no figure.
+    """
+    if not isinstance(scores, pd.DataFrame):
+        return scores
     found = scores[["model", "benchmark"]].drop_duplicates()
     if len(found) == 1:  # most often: spare the copy
-        yield Part(str(found["model"].iloc[0]), str(found["benchmark"].iloc[0]), scores)
-        return
-    for (model, benchmark), rows in scores.groupby(["model", "benchmark"], observed=True):
-        yield Part(str(model), str(benchmark), rows)
+        split = [(tuple(found.iloc[0]), scores)]
+    else:
+        split = list(scores.groupby(["model", "benchmark"], observed=True))
+    return [
+        Part(str(model), str(benchmark), rows, columns, weights_by_person(rows, weights, population))
+        for (model, benchmark), rows in split
+    ]
+
+
+def weights_by_person(
+    scores: pd.DataFrame, weights: Weights, population: Mapping[str, float] | None
+) -> dict[str, float] | None:
+    """w_p by persona id; None where everybody weighs the same. Countries are scaled by those who gave an answer.
+
+    Raises InputError where population weights are asked for and a country has no figure.
+    """
+    if weights == "none":
+        return None
+    names = [name for name in ("persona_id", "country", "survey", "weight") if name in scores]
+    people = scores.loc[(scores["persona_id"] != "") & ~is_twin(scores["persona_id"]), [*names, "value"]]
+    answered = people.loc[people["value"].notna(), "persona_id"].unique()
+    people = people.drop_duplicates("persona_id")
+    found = persona_weights(people, weights, population, people["persona_id"].isin(answered).to_numpy())
+    return dict(zip(people["persona_id"].astype(str), found, strict=True))
 
 
 @dataclass(frozen=True)
@@ -140,6 +204,18 @@ class Cells:
         square = np.bincount(self.item, weights=(self.y - mean[self.item]) ** 2)
         freedom = float(np.maximum(count - 1, 0).sum())
         return float(square.sum() / freedom) if freedom > 0 else 0.0
+
+    def on_items(self, kept: NDArray[np.bool_]) -> "Cells":
+        """The pairs on some of the items alone; everybody stays, also who has none of them."""
+        there = kept[self.item]
+        names = ("person", "item", "y", "b")
+        return replace(self, **{name: getattr(self, name)[there] for name in names})
+
+    def items_of(self, people: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Which items some of these people have a pair on."""
+        found = np.zeros(len(self.items), dtype=bool)
+        found[self.item[people[self.person]]] = True
+        return found
 
     def by_persona(self, values: Floats) -> Floats:
         """The mean over a persona's cells."""
@@ -262,29 +338,3 @@ def _wordings(scores: pd.DataFrame, person: Codes, d: Floats, people: int) -> tu
     mean = np.divide(sums, count, out=np.full(len(sums), np.nan), where=count > 0)
     names = tuple(" · ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in keys)
     return mean.reshape(people, len(keys)), names
-
-
-def persona_weights(
-    people: pd.DataFrame, weights: Weights = "none", population: Mapping[str, float] | None = None
-) -> Floats:
-    """w_p: 1, the survey's own scaled to a mean of 1 within country, or that times the country's adult population.
-
-    Raises InputError where population weights are asked for and a country has no figure.
-    """
-    if weights == "none":
-        return np.ones(len(people))
-    country = people["country"].astype(str) if "country" in people else people["survey"].astype(str)
-    own = people["weight"].astype(float)
-    scaled = own / own.groupby(country).transform("mean")
-    if weights == "survey":
-        return np.asarray(scaled, dtype=float)
-    known = population or {}
-    if absent := sorted(set(country) - set(known)):
-        raise InputError(f"[report] weights = 'population': no adult population for {', '.join(absent)}; add it to it")
-    share = country.map(lambda name: known[name]) / country.groupby(country).transform("size")
-    return np.asarray(scaled * share, dtype=float)
-
-
-def effective_n(weight: Floats) -> float:
-    """Kish (1965): (Σw)² / Σw²."""
-    return float(weight.sum() ** 2 / (weight @ weight)) if len(weight) else 0.0

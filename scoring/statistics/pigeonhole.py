@@ -1,49 +1,56 @@
-"""The pigeonhole bootstrap of sums over people and item groups (Owen, 2007)."""
+"""The pigeonhole bootstrap of sums over persona clusters and item groups (Owen, 2007)."""
 
 import math
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 
-from scoring.statistics.clustered_errors import LEVEL, Matrix
-from scoring.statistics.pairs import Codes, Floats
+from scoring.statistics.clustered_errors import LEVEL, Matrix, quantile
+from scoring.statistics.pairs import Codes
+from scoring.statistics.weights import Floats
 
 DRAWS = 2000
-
-
 Totals = Mapping[str, Floats]
 
 
-def pigeonhole(sums: Mapping[str, Matrix], person: Codes, group: Codes, seed: int) -> dict[str, Floats]:
-    """The total of each persona × group matrix: as observed first, then in each of the draws.
+class Draws(NamedTuple):
+    """How often each persona cluster and each item group is drawn, a row a draw; ones in the first."""
 
-    Every matrix sees the same draw of personas and of groups; a one-row matrix (the baseline) only that of groups.
-    """
-    groups, people = int(group.max()) + 1, int(person.max(initial=-1)) + 1
+    people: Matrix
+    groups: Matrix
+
+
+def pigeonhole_weights(people: int, groups: int, seed: int) -> Draws:
+    """Clusters of people and groups of items, each drawn with replacement and independently."""
     random = np.random.default_rng(seed)
-    group_weight = _draws(random, groups)
-    person_weight = _draws(random, people) if people else np.zeros((DRAWS + 1, 0))
-    totals = {}
-    for name, matrix in sums.items():
-        if len(matrix) == 1 and people != 1:
-            totals[name] = group_weight @ matrix[0]
-        else:
-            totals[name] = ((person_weight @ matrix) * group_weight).sum(axis=1)
+    return Draws(*(_draws(random, count) for count in (people, groups)))
+
+
+def drawn_totals(sums: Matrix, draws: Draws, group: Codes) -> Floats:
+    """The total of a cluster × group matrix: as observed first, then in each draw. `group` numbers its columns."""
+    totals: Floats = ((draws.people @ sums) * draws.groups[:, group]).sum(axis=1)
     return totals
 
 
 def _draws(random: np.random.Generator, count: int) -> Matrix:
     """How often each of `count` is drawn: ones first, then multinomial draws."""
-    drawn = random.multinomial(count, np.full(count, 1 / count), size=DRAWS)
+    drawn = random.multinomial(count, np.full(count, 1 / count), size=DRAWS) if count else np.zeros((DRAWS, 0))
     return np.vstack([np.ones((1, count)), drawn])
 
 
-def _row(without: Floats, with_persona: Floats) -> dict[str, float]:
-    """Point estimates from the first entry, the percentile interval from the others."""
+def interval_of(without: Floats, with_persona: Floats, clusters: int) -> dict[str, float]:
+    """Point estimates from the first entry; the effect's 95 % interval from the spread of the others.
+
+    It is ± t · s · √(G / (G − 1)) with G − 1 degrees of freedom, G the clusters of the smaller side (`clusters`): a
+    percentile interval knows neither how few they are nor that a resample of G spreads too little by that factor. NaN
+    under two clusters, or where a tenth of the draws is undefined.
+    """
     effect = with_persona - without
     drawn = effect[1:][np.isfinite(effect[1:])]
-    low, high = math.nan, math.nan
-    if len(drawn) > 0.9 * (len(effect) - 1) > 0:
-        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    low = high = math.nan
+    if clusters > 1 and len(drawn) > 0.9 * (len(effect) - 1) and math.isfinite(effect[0]):
+        half = quantile(LEVEL, clusters - 1) * float(drawn.std(ddof=1)) * math.sqrt(clusters / (clusters - 1))
+        low, high = float(effect[0]) - half, float(effect[0]) + half
     names = ("without", "with_persona", "effect", "low", "high")
     return dict(zip(names, map(float, (without[0], with_persona[0], effect[0], low, high)), strict=True))

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 
 from scoring.statistics.clustered_errors import detectable
-from scoring.statistics.pairs import Cells, Codes, Floats, factorized, parts
-from scoring.statistics.subgroups import cells_of, levels_of, measures_of
+from scoring.statistics.levels import columns_of, levels_of
+from scoring.statistics.pairs import Cells, Codes, Scores, factorized, parts
+from scoring.statistics.weights import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +91,15 @@ class _Moment:
         return self.total / self.pairs if self.pairs > 0 else math.nan
 
 
-def component_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """`components` for every model, benchmark and measure, for each attribute; with the scores' rotations."""
+def component_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
+    """`components` for every model, benchmark and measure, for each attribute; with the scores' rotations.
+
+    They describe people and items as they were asked, to plan with: persona weights play no part.
+    """
     rows = []
-    for part in parts(scores):
-        for measure in measures_of(part):
-            found = cells_of(part, measure, by)
+    for part in parts(scores, columns_of(by)):
+        for measure in part.measures:
+            found = part.pairs(measure)
             if not len(found.person):
                 continue
             for attribute in by:

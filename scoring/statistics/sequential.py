@@ -23,8 +23,8 @@ from scoring.statistics.alpha_spending import confidence
 from scoring.statistics.clustered_errors import LEVEL
 from scoring.statistics.effect import Contributions, estimate
 from scoring.statistics.incomplete import Deal, numbered
+from scoring.statistics.levels import ALL, HIDDEN_UNDER
 from scoring.statistics.pairs import is_twin, parts
-from scoring.statistics.subgroups import ALL, HIDDEN_UNDER, cells_of, measures_of
 
 LEAST_PERSONAS = 10
 REACHED, ALL_ASKED, UNFINISHED = "reached", "everything asked", "not finished"
@@ -148,8 +148,7 @@ class Course:
     def _intervals(self, scores: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
         """Δ, its half-width and the level of that interval, by level of the attribute, of those with any answer."""
         (part,) = parts(scores)
-        measure = measures_of(part)[-1]  # letter probabilities, where there are any, resolve more
-        found = cells_of(part, measure, ())
+        found = part.pairs(part.measures[-1])  # letter probabilities, where there are any, resolve more
         of = Contributions.of(found, np.ones(len(found.people)))
         level = found.people["persona_id"].astype(str).map(self._people)
         result = {}

@@ -10,16 +10,16 @@ import pandas as pd
 from personas.errors import InputError, nearest
 from scoring.answers.metrics import ANSWER, LETTER, PROBABILITIES
 from scoring.statistics.clustered_errors import detectable
-from scoring.statistics.effect import NOTHING, Contributions, estimate, invalid_rates
-from scoring.statistics.gaps import NO_GAP, gap
+from scoring.statistics.effect import NOTHING, Contributions, contributions, effect_of, estimate, invalid_rates
+from scoring.statistics.gaps import NO_GAP, gap, on_common_items
+from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, level_codes, levels_of
 from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.omnibus import family
-from scoring.statistics.pairs import Cells, Part, Weights, cells, parts, persona_weights
+from scoring.statistics.pairs import Part, Scores, is_invalid, parts
+from scoring.statistics.unread import AS_WRONG, Unread
+from scoring.statistics.weights import Weights
 
-HIDDEN_UNDER = 5
 MEASURES = {"value": LETTER, "expected": PROBABILITIES}
-ALL = "all"
-PAIR = " × "
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,18 @@ class Slicing:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the scores that are needed."""
-        names = (*self.by, *(name for pair in self.pairs for name in pair))
-        return tuple(dict.fromkeys((*names, *(("country",) if self.weights != "none" else ()))))
+        return columns_of(self.attributes)
+
+    def parts(self, scores: pd.DataFrame) -> Sequence[Part]:
+        """Every model and benchmark, with these columns and weights.
+
+        Raises InputError for an attribute that the scores do not have.
+        """
+        for name in self.columns:
+            if name not in scores:
+                known = set(scores) - {"value", "expected", "weight"}
+                raise InputError(f"[report] by: no attribute {name!r} in these scores; {nearest(name, known)}")
+        return parts(scores, self.columns, self.weights, self.population)
 
 
 @dataclass(frozen=True)
@@ -53,108 +63,103 @@ class Tables:
     families: pd.DataFrame
 
 
-def effect_tables(scores: pd.DataFrame, slicing: Slicing) -> Tables:
+def effects(
+    scores: pd.DataFrame,
+    by: Sequence[str] = (),
+    pairs: Sequence[tuple[str, str]] = (),
+    weights: Weights = "none",
+    population: Mapping[str, float] | None = None,
+    min_n: int = 20,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Δ of every model and benchmark, overall and by level of these attributes, as one tidy table.
+
+    The columns are those of `effect_tables(...).effects`. Raises InputError for an attribute that the scores lack.
+    """
+    return effect_tables(scores, Slicing(tuple(by), tuple(pairs), weights, population, min_n, seed)).effects
+
+
+def effect_tables(scores: Scores, slicing: Slicing) -> Tables:
     """Δ overall and by level, gaps with adjusted p, and the omnibus test and disparity of every family.
 
     The measure is "value", or "expected" where letter probabilities were asked for. The attribute is "all" for
-    everybody. A level with fewer than five people has its numbers withheld (`hidden`), one under `min_n` is not tested.
-    Raises InputError for an attribute that the scores do not have.
+    everybody. A level with fewer than five people has its numbers withheld (`hidden`), and so has a second one where it
+    could be worked out from the total; one under `min_n` is not tested, nor are those whose answer is missing.
+    `effect_as_wrong` is Δ with every unread answer (unparsed, refused) as 0, with its interval for items like these
+    too; `gap_least` and `gap_most` are what the gap could be if unread answers were all 0 on one side and 1 on the
+    other. Raises InputError for an attribute that the scores do not have.
     """
-    for name in slicing.columns:
-        if name not in scores:
-            known = set(scores) - {"value", "expected", "weight"}
-            raise InputError(f"[report] by: no attribute {name!r} in these scores; {nearest(name, known)}")
     effects: list[dict[str, object]] = []
     families: list[dict[str, object]] = []
-    for part in parts(scores):
-        for measure in measures_of(part):
+    for part in slicing.parts(scores) if isinstance(scores, pd.DataFrame) else scores:
+        for measure in part.measures:
             head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
-            of, rates = _contributions(part.without_control(), measure, slicing)
-            everyone = estimate(of, np.ones(len(of.cells.people), dtype=bool), rates[""], slicing.seed)
+            everyone, unread = effect_of(part, measure, slicing.seed), Unread(part, measure)
+            as_wrong = unread.as_wrong(ALL, ALL, everyone.effect, slicing.seed)
             values = {**asdict(everyone), "resolvable": everyone.resolvable}
-            effects.append({**head, "attribute": ALL, "level": ALL, **values, **NO_GAP, "hidden": False})
+            own = {"attribute": ALL, "level": ALL, **values, **as_wrong, **NO_GAP}
+            effects.append({**head, **own, "hidden": False})
             for attribute in slicing.attributes:
-                rows, whole = _attribute(of, attribute, rates, slicing)
+                rows, whole = _attribute(part, measure, attribute, unread, slicing)
                 effects += [{**head, "attribute": attribute, **row} for row in rows]
                 families.append({**head, "attribute": attribute, **whole})
     return Tables(pd.DataFrame(effects), pd.DataFrame(families))
 
 
-def effect_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """`effect_tables(...).effects` for these attributes, unweighted."""
-    return effect_tables(scores, Slicing(tuple(by))).effects
-
-
-def measures_of(part: Part) -> list[str]:
-    """The measures that a part has scores by; at least "value"."""
-    return [name for name in MEASURES if name in part.scores and part.scores[name].notna().any()] or ["value"]
-
-
 def metric_of(part: Part, measure: str) -> str:
     """How the answers of a part became the numbers of a measure, in words."""
     if measure != "value" or "metric" not in part.scores:
-        return MEASURES[measure] if "expected" in measures_of(part) else ANSWER
+        return MEASURES[measure] if "expected" in part.measures else ANSWER
     return " or ".join(sorted(str(name) for name in part.scores["metric"].unique()))
 
 
-def levels_of(people: pd.DataFrame, attribute: str) -> pd.Series:
-    """Each row's level of an attribute or pair of attributes, as text."""
-    names = attribute.split(PAIR)
-    levels = people[names[0]].astype(str)
-    for name in names[1:]:
-        levels = levels + PAIR + people[name].astype(str)
-    return levels
-
-
-def _contributions(part: Part, measure: str, slicing: Slicing) -> tuple[Contributions, dict[str, tuple[float, float]]]:
-    """The part's contributions, and the invalid rates overall ("") and by "attribute\0level"."""
-    found = cells(part, measure, slicing.columns)
-    weight = persona_weights(found.people, slicing.weights, slicing.population)
-    alone, rated = invalid_rates(part, measure)
-    rates = {"": (alone, rated)}
-    answers = part.scores.loc[~part.alone]
-    invalid = answers[measure].isna()
-    for attribute in slicing.attributes:
-        for level, rate in invalid.groupby(_level_codes(answers, attribute), observed=True).mean().items():
-            rates[f"{attribute}\0{level}"] = (alone, float(rate))
-    return Contributions.of(found, weight), rates
-
-
-def _level_codes(rows: pd.DataFrame, attribute: str) -> pd.Series:
-    """`levels_of` for many rows: text only where there is no categorical to take."""
-    if PAIR in attribute or not isinstance(rows[attribute].dtype, pd.CategoricalDtype):
-        return levels_of(rows, attribute)
-    return rows[attribute]
+def _invalid_by_level(part: Part, measure: str, attribute: str) -> dict[str, float]:
+    """The weighted share of invalid answers, by level."""
+    answers = part.clean.scores[~part.clean.alone]
+    weight = pd.Series(part.weights_of(answers["persona_id"]), index=answers.index)
+    table = pd.DataFrame({"invalid": weight * is_invalid(answers, measure), "all": weight})
+    sums = table.groupby(level_codes(answers, attribute), observed=True).sum()
+    return {str(level): float(rate) for level, rate in (sums["invalid"] / sums["all"]).items()}
 
 
 def _attribute(
-    of: Contributions, attribute: str, rates: Mapping[str, tuple[float, float]], slicing: Slicing
+    part: Part, measure: str, attribute: str, unread: Unread, slicing: Slicing
 ) -> tuple[list[dict[str, object]], dict[str, object]]:
-    people = of.cells.people
+    of = contributions(part, measure)
+    people, rates = of.cells.people, _invalid_by_level(part, measure, attribute)
+    alone = invalid_rates(part, measure)[0]
     levels = levels_of(people, attribute)
-    names = sorted(levels.unique())
-    tested = [name for name in names if (levels == name).sum() >= slicing.min_n]
+    sizes = levels.value_counts().sort_index()
+    hidden = hidden_levels(sizes)
+    enough = (name for name, size in sizes.items() if size >= slicing.min_n)
+    tested = [name for name in enough if name not in hidden and not is_missing(name)]
+    common = on_common_items(of, [(levels == name).to_numpy() for name in tested])
     rows = []
-    for name in names:
+    for name in sizes.index:
+        if name in hidden:
+            nothing = dict.fromkeys((*asdict(NOTHING), "resolvable", *AS_WRONG), math.nan)
+            rows.append({"level": name, **nothing, **NO_GAP, "hidden": True})
+            continue
         inside = (levels == name).to_numpy()
-        hidden = bool(inside.sum() < HIDDEN_UNDER)
-        invalid = rates.get(f"{attribute}\0{name}", (math.nan, math.nan))
-        found = NOTHING if hidden else estimate(of, inside, invalid, slicing.seed)
-        measured = {**asdict(found), "resolvable": found.resolvable}
-        measured = measured if not hidden else dict.fromkeys(measured, math.nan)
-        comparable = name in tested and not inside.all()
-        rows.append({"level": name, **measured, **(gap(of, inside) if comparable else NO_GAP), "hidden": hidden})
+        found = estimate(of, inside, (alone, rates.get(name, math.nan)), slicing.seed)
+        as_wrong = unread.as_wrong(attribute, name, found.effect, slicing.seed)
+        own = gap(common, inside) if name in tested and not inside.all() else NO_GAP
+        bounds = {} if own is NO_GAP else unread.bounds(attribute, name, float(own["gap"]))
+        values = {**asdict(found), "resolvable": found.resolvable}
+        rows.append({"level": name, **values, **as_wrong, **own, **bounds, "hidden": False})
     p_values = np.array([row["gap_p"] for row in rows], dtype=float)
     tests = max(1, int((~np.isnan(p_values)).sum()))
     for row, holm, q in zip(rows, *adjusted(p_values), strict=True):
         row |= {"gap_holm": float(holm), "gap_q": float(q)}
         row["gap_resolvable"] = detectable(row["gap_error"], row["gap_freedom"], tests)
+    return rows, {"levels": len(sizes), "tested": len(tested), **_family(of, levels, tested, slicing.seed)}
+
+
+def _family(of: Contributions, levels: pd.Series, tested: Sequence[str], seed: int) -> dict[str, object]:
+    """The omnibus test and disparity of the tested levels, on the items that all of them have."""
+    people = of.cells.people
     codes = levels.map({name: place for place, name in enumerate(tested)}).fillna(-1).to_numpy(dtype=np.int64)
     survey = pd.factorize(people["survey"])[0] if "survey" in people else np.zeros(len(people), dtype=np.int64)
-    whole = family(of, codes, survey, slicing.seed)
-    return rows, {"levels": len(names), "tested": len(tested), **whole._asdict()}
-
-
-def cells_of(part: Part, measure: str, by: Sequence[str]) -> Cells:
-    """The pairs of a part with these subgroup columns, without the neutral control."""
-    return cells(part.without_control(), measure, tuple(by))
+    of = on_common_items(of, [codes == place for place in range(len(tested))])
+    whole = family(of, codes, survey, seed)
+    return {**whole._asdict(), "family_items": float(len(np.unique(of.cells.item[codes[of.cells.person] >= 0])))}

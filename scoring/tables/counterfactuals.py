@@ -4,62 +4,83 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from personas.people.pseudonyms import TWIN
 from scoring.statistics.clustered_errors import two_sided_p
-from scoring.statistics.effect import persona_effect
+from scoring.statistics.effect import effect_of
 from scoring.statistics.multiplicity import adjusted
-from scoring.statistics.pairs import WORDING, is_twin, parts
-from scoring.statistics.subgroups import measures_of
+from scoring.statistics.pairs import WORDING, Part, Scores, factorized, parts
+from scoring.statistics.weights import weighted_mean
 from scoring.tables.two_runs import as_effect
 
-_FIELDS = ("personas", "items", "effect", "people_low", "people_high", "items_low", "items_high")
+_FIELDS = ("personas", "clusters", "items", "effect", "people_low", "people_high", "items_low", "items_high")
 
 
-def counterfactual_table(scores: pd.DataFrame) -> pd.DataFrame:
+def counterfactual_table(scores: Scores) -> pd.DataFrame:
     """The average marginal component effect (Hainmueller, Hopkins & Yamamoto 2014) of each swapped trait and value.
 
-    Twin minus respondent on the same items, orders and wordings, clustered as the persona effect is; the row with the
-    value "any" is over all values of the trait. `shift` is the mean absolute difference of a respondent and its twin,
-    the test of relevance, p(y | t) ≠ p(y); `p` is of the effect (t on people), `holm` over a part's traits and values.
+    Twin minus respondent on the same items, orders and wordings, weighted and clustered as the persona effect is; the
+    row with the value "any" is over all values of the trait. Respondents who read the same, or whose twins do, are one
+    cluster. `shift` is the mean absolute difference of a respondent and its twin, the test of relevance, p(y | t) ≠
+    p(y); `p` is of the effect (t on people), `holm` over a part's traits and values.
     """
-    if not is_twin(scores["persona_id"]).any():
-        return pd.DataFrame()
     rows: list[dict[str, object]] = []
     for part in parts(scores):
-        for measure in measures_of(part):
-            matched = _matched(part.scores, measure)
+        if not part.twins.any():
+            continue
+        for measure in part.measures:
+            matched = _matched(part, measure)
             head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
-            found = [{**head, **row} for row in _rows(matched)]
+            found = [{**head, **row} for row in _rows(part, matched)]
             p_values = np.array([row["p"] for row in found], dtype=float)
             rows += [{**row, "holm": float(holm)} for row, holm in zip(found, adjusted(p_values)[0], strict=True)]
     return pd.DataFrame(rows)
 
 
-def _matched(scores: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Twins beside their respondents: `one` the respondent's score, `two` the twin's, `trait` and `to` what changed."""
-    twin = is_twin(scores["persona_id"])
+def _matched(part: Part, measure: str) -> pd.DataFrame:
+    """Twins beside their respondents: `one` the respondent's score, `two` the twin's, `trait` and `to` what changed.
+
+    `cluster` is the respondent's, `twin_cluster` the twin's.
+    """
+    scores = part.scores
     keys = ["persona_id", "item_id", "rotation", "replicate", *(name for name in WORDING if name in scores)]
-    twins = scores[twin].assign(persona_id=scores.loc[twin, "persona_id"].astype(str))
+    twins = scores[part.twins].assign(persona_id=scores.loc[part.twins, "persona_id"].astype(str))
     parts_of = twins["persona_id"].str.partition(TWIN)
     changed = parts_of[2].str.partition("=")
-    twins = twins.assign(persona_id=parts_of[0], cluster=parts_of[0], trait=changed[0], to=changed[2])
-    own = scores[~twin & (scores["persona_id"] != "")][[*keys, measure]].rename(columns={measure: "one"})
-    own["persona_id"] = own["persona_id"].astype(str)
-    both = twins.rename(columns={measure: "two"}).merge(own, on=keys)
+    twins = twins.assign(persona_id=parts_of[0], trait=changed[0], to=changed[2], two=twins[measure])
+    own = part.clean.scores[~part.clean.alone]
+    columns = ["persona_id", "item_id", "group", "rotation", *(name for name in WORDING if name in scores)]
+    kept = own.rename(columns={measure: "one"})[[*dict.fromkeys([*columns, *keys]), "cluster", "one"]]
+    kept = kept.assign(persona_id=kept["persona_id"].astype(str))
+    right = twins.rename(columns={"cluster": "twin_cluster"})[[*keys, "twin_cluster", "trait", "to", "two"]]
+    both = kept.merge(right, on=keys)
     return both[both["one"].notna() & both["two"].notna()]
 
 
-def _rows(matched: pd.DataFrame) -> list[dict[str, object]]:
+def _rows(part: Part, matched: pd.DataFrame) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     for trait, of_trait in matched.groupby("trait"):
+        of_trait = of_trait.assign(cluster=_same_text(of_trait))
         slices = [("any", of_trait), *of_trait.groupby("to")]
         for value, rows in slices if len(slices) > 2 else slices[1:]:
-            estimate = persona_effect(as_effect(rows, rows["one"], rows["two"]))
+            estimate = effect_of(part.of(as_effect(rows, rows["one"], rows["two"])))
             error, freedom = estimate.people_error, estimate.people_freedom
             p = two_sided_p(estimate.effect / error, freedom) if error > 0 else float("nan")
-            shift = float((rows["two"] - rows["one"]).abs().mean())
+            weight = part.weights_of(rows["persona_id"])
+            shift = weighted_mean((rows["two"] - rows["one"]).abs().to_numpy(), weight)
             kept = {name: each for name, each in asdict(estimate).items() if name in _FIELDS}
             kept["items"] = int(rows["item_id"].nunique())
             found.append({"trait": str(trait), "to": str(value), **kept, "shift": shift, "p": p})
     return found
+
+
+def _same_text(rows: pd.DataFrame) -> pd.Series:
+    """Persona clusters of respondents and twins together: linked wherever either side read the same."""
+    own, twin = factorized(rows["cluster"]), factorized(rows["twin_cluster"])
+    size = int(own.max(initial=-1)) + 1
+    nodes = size + int(twin.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(rows)), (own, size + twin)), shape=(nodes, nodes))
+    linked = connected_components(links, directed=False)[1]
+    return pd.Series(linked[own], index=rows.index).astype(str)

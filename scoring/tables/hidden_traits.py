@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from personas.errors import InputError
 from personas.people.respondents import Respondents
 from personas.traits import Trait
-from scoring.benchmarks.trait_inference import positions
+from scoring.benchmarks.trait_inference import ORDINAL_PART, TOLD_PARTS, positions
 from scoring.statistics.clustered_errors import LEVEL, Variance, t_interval
-from scoring.statistics.pairs import Part, factorized
-from scoring.statistics.subgroups import ALL, HIDDEN_UNDER
+from scoring.statistics.levels import ALL, HIDDEN_UNDER
+from scoring.statistics.pairs import Scores, factorized, parts
+from scoring.statistics.weights import weighted_mean
 from scoring.tables.trait_baselines import BASELINES, predictions, told
 
-ORDINAL_PART = "trait_inference:ordinal"
-PARTS = ("trait_inference:exact", ORDINAL_PART)
 MODEL, REFERENCE = "told", "logistic"
 PREDICTORS = (MODEL, *BASELINES)
 MEANS = ("exact", "ordinal")
+WEIGHT = "persona_weight"
 MOST_LEARNT = 5_000
 DRAWS = 1_000
 Floats = NDArray[np.float64]
@@ -32,24 +32,31 @@ Floats = NDArray[np.float64]
 
 def asks_traits(scores: pd.DataFrame) -> bool:
     """Whether there is anything to put into the table."""
-    return "trait" in scores and bool(scores["benchmark"].isin(PARTS).any())
+    return "trait" in scores and bool(scores["benchmark"].isin(TOLD_PARTS).any())
 
 
-def trait_table(scores: pd.DataFrame, everyone: Respondents, visible: Sequence[str], seed: int = 0) -> pd.DataFrame:
+def trait_table(scores: Scores, everyone: Respondents, visible: Sequence[str], seed: int = 0) -> pd.DataFrame:
     """A row a model, part, trait and score: `told` with its 95 % interval over people, the baselines, and the `gain`.
 
     `everyone` are the respondents that the asked ones were drawn from: the baselines learn from those who were not
     asked (5,000 at most), and see the `visible` traits less the hidden one. The scores are `exact` (accuracy),
     `ordinal` (1 − the mean distance on the 0-1 scale; the part of that name has it from the letters' probabilities) and
-    `wasserstein` (1-Wasserstein distance between the distributions told and true; 0 is best). Intervals cluster people
-    who read the same: t for means; percentiles of a bootstrap over clusters for `wasserstein`. The gain is over the
-    regression, positive where the model is better. Under five people the numbers are withheld.
+    `wasserstein` (1-Wasserstein distance between the distributions told and true; 0 is best). All are by persona
+    weight. Intervals cluster people who read the same: t for means; percentiles of a bootstrap over clusters for
+    `wasserstein`. The gain is over the regression, positive where the model is better. Under five people the numbers
+    are withheld.
     """
-    if not asks_traits(scores):
+    rows = [
+        part.clean.scores.assign(**{WEIGHT: part.weights_of(part.clean.scores["persona_id"])})
+        for part in parts(scores)
+        if part.benchmark in TOLD_PARTS
+    ]
+    if not rows:
         return pd.DataFrame()
-    rows = Part("", "", scores[scores["benchmark"].isin(PARTS)]).without_control().scores
-    rows = rows.assign(chosen=rows["chosen_by_probability"].fillna(rows["chosen_by_text"]))
-    answers = told(rows, everyone, MODEL, keep=("model", "benchmark", "cluster", "value")).dropna(subset=[MODEL])
+    frame = pd.concat(rows, ignore_index=True)
+    frame = frame.assign(chosen=frame["chosen_by_probability"].fillna(frame["chosen_by_text"]))
+    keep = ("model", "benchmark", "cluster", "value", WEIGHT)
+    answers = told(frame, everyone, MODEL, keep=keep).dropna(subset=[MODEL])
     if answers.empty:
         return pd.DataFrame()
     answers = answers.merge(_baselines(answers, everyone, visible, seed), on=["persona_id", "trait"], how="left")
@@ -113,26 +120,28 @@ def _rows(answers: pd.DataFrame, trait: Trait | None, seed: int) -> Iterator[dic
 
 
 def _means(answers: pd.DataFrame, score: str) -> dict[str, float]:
-    """Means over people of the means over their answers."""
+    """Weighted means over people of the means over their answers."""
     columns = {name: f"{score} {name}" for name in PREDICTORS}
     kept = answers[answers[columns[MODEL]].notna()]
     of_people = kept.groupby("persona_id", observed=True)
     means = of_people[list(columns.values())].mean()
-    cluster = factorized(of_people["cluster"].first())
-    low, high = _interval(means[columns[MODEL]].to_numpy(), cluster)
+    cluster, weight = factorized(of_people["cluster"].first()), of_people[WEIGHT].first().to_numpy(dtype=float)
+    low, high = _interval(means[columns[MODEL]].to_numpy(), weight, cluster)
     gain = (means[columns[MODEL]] - means[columns[REFERENCE]]).to_numpy()
-    bounds = dict(zip(("gain_low", "gain_high"), _interval(gain, cluster), strict=True))
-    own, *others = (float(means[columns[name]].mean()) for name in PREDICTORS)
+    bounds = dict(zip(("gain_low", "gain_high"), _interval(gain, weight, cluster), strict=True))
+    own, *others = (weighted_mean(means[columns[name]].to_numpy(), weight) for name in PREDICTORS)
     baselines = dict(zip(BASELINES, others, strict=True))
-    return {MODEL: own, "low": low, "high": high, **baselines, "gain": float(gain.mean()), **bounds}
+    difference = float(weight @ gain / weight.sum())
+    return {MODEL: own, "low": low, "high": high, **baselines, "gain": difference, **bounds}
 
 
-def _interval(values: Floats, cluster: NDArray[np.int64]) -> tuple[float, float]:
-    """mean ± t · √V with V = G/(G−1) Σ_c (Σ_{p in c} (v_p − mean))² / n²; NaN without variance to judge by."""
-    residual = np.bincount(cluster, weights=values - values.mean())
+def _interval(values: Floats, weight: Floats, cluster: NDArray[np.int64]) -> tuple[float, float]:
+    """mean ± t · √V with V = G/(G−1) Σ_c (Σ_{p in c} w_p (v_p − mean))² / (Σw)²; NaN without variance to judge by."""
+    mean = float(weight @ values / weight.sum())
+    residual = np.bincount(cluster, weights=weight * (values - mean))
     size = len(residual)
-    variance = size / (size - 1) * float(residual @ residual) / len(values) ** 2 if size > 1 else math.nan
-    found = t_interval(float(values.mean()), Variance(variance if variance > 0 else math.nan, size - 1))
+    variance = size / (size - 1) * float(residual @ residual) / weight.sum() ** 2 if size > 1 else math.nan
+    found = t_interval(mean, Variance(variance if variance > 0 else math.nan, size - 1))
     return found.low, found.high
 
 
@@ -145,10 +154,9 @@ def _distances(answers: pd.DataFrame, trait: Trait, seed: int) -> dict[str, floa
     size = int(cluster.max()) + 1
     random = np.random.default_rng(seed)
     weights = np.vstack([np.ones(size), random.multinomial(size, np.full(size, 1 / size), size=DRAWS)])
-    true = _cumulated(answers["gold"], order, cluster, weights)
-    distances = {
-        name: np.abs(_cumulated(answers[name], order, cluster, weights) - true)[:, :-1] @ steps for name in PREDICTORS
-    }
+    own_weight = answers[WEIGHT].to_numpy(dtype=float)
+    shares = {name: _cumulated(answers[name], own_weight, order, cluster, weights) for name in ("gold", *PREDICTORS)}
+    distances = {name: np.abs(shares[name] - shares["gold"])[:, :-1] @ steps for name in PREDICTORS}
     tails = [50 * (1 - LEVEL), 50 * (1 + LEVEL)]
     gain = distances[REFERENCE] - distances[MODEL]
     low, high = np.percentile(distances[MODEL][1:], tails)
@@ -159,11 +167,14 @@ def _distances(answers: pd.DataFrame, trait: Trait, seed: int) -> dict[str, floa
     return {MODEL: own, "low": float(low), "high": float(high), **baselines, "gain": float(gain[0]), **bounds}
 
 
-def _cumulated(codes: pd.Series, order: Sequence[int], cluster: NDArray[np.int64], weights: Floats) -> Floats:
-    """Cumulative shares of the codes, draw × code; NaN where nothing was predicted."""
+def _cumulated(
+    codes: pd.Series, own: Floats, order: Sequence[int], cluster: NDArray[np.int64], weights: Floats
+) -> Floats:
+    """Cumulative shares of the codes by persona weight, draw × code; NaN where nothing was predicted."""
     counts = np.zeros((weights.shape[1], len(order)))
     for place, code in enumerate(order):
-        counts[:, place] = np.bincount(cluster[(codes == code).to_numpy()], minlength=len(counts))
+        here = (codes == code).to_numpy()
+        counts[:, place] = np.bincount(cluster[here], weights=own[here], minlength=len(counts))
     drawn: Floats = weights @ counts
     total = drawn.sum(axis=1, keepdims=True)
     return np.cumsum(np.divide(drawn, total, out=np.full_like(drawn, np.nan), where=total > 0), axis=1)

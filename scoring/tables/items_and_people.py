@@ -6,54 +6,44 @@ import numpy as np
 import pandas as pd
 
 from personas.people.pseudonyms import short_pseudonym
-from scoring.statistics.effect import persona_effect
-from scoring.statistics.pairs import Cells, Part, factorized, parts
-from scoring.statistics.subgroups import HIDDEN_UNDER, cells_of, levels_of, measures_of
+from scoring.benchmarks.registry import category_column
+from scoring.statistics.effect import effect_of
+from scoring.statistics.levels import columns_of, levels_of, shown_levels
+from scoring.statistics.pairs import Part, Scores, factorized, parts
 
-CATEGORIES = ("category", "bias_type", "part")
+_ITEM = ("model", "benchmark", "item_id", "measure", "people", "without", "with_persona", "effect", "spread", "moved")
 
 
-def item_table(scores: pd.DataFrame) -> pd.DataFrame:
+def item_table(scores: Scores) -> pd.DataFrame:
     """A row per model, benchmark and item: `without`, `with_persona`, `effect`, and how much personas differ on it.
 
     `spread` is the standard deviation of the score between personas, by the measure that resolves most; `moved` the
-    share of answers that choose another option than the baseline's most frequent one on the same rotation.
-    Sorted by both, most first: the items that follow whoever asks.
+    share of answers that choose another option than the baseline's most frequent one on the same rotation. All are
+    weighted as Δ is. Sorted by both, most first: the items that follow whoever asks.
     """
     rows = []
     for part in parts(scores):
-        clean = part.without_control()
-        measure = measures_of(clean)[-1]
-        found = cells_of(clean, measure, ())
-        if not len(found.item):
+        measure = part.measures[-1]
+        if not len(part.pairs(measure).item):
             continue
-        table = _by_item(found).assign(model=part.model, benchmark=part.benchmark, measure=measure)
-        rows.append(table.merge(_moved(clean), on="item_id", how="left"))
+        table = _by_item(part, measure).assign(model=part.model, benchmark=part.benchmark, measure=measure)
+        rows.append(table.merge(_moved(part.clean), on="item_id", how="left"))
     if not rows:
         return pd.DataFrame()
     table = pd.concat(rows, ignore_index=True)
-    columns = [
-        "model",
-        "benchmark",
-        "item_id",
-        "measure",
-        "people",
-        "without",
-        "with_persona",
-        "effect",
-        "spread",
-        "moved",
-    ]
     order = ["model", "benchmark", "spread", "moved"]
-    return table[columns].sort_values(order, ascending=[True, True, False, False], ignore_index=True)
+    return table[list(_ITEM)].sort_values(order, ascending=[True, True, False, False], ignore_index=True)
 
 
-def _by_item(found: Cells) -> pd.DataFrame:
+def _by_item(part: Part, measure: str) -> pd.DataFrame:
+    found = part.pairs(measure)
     size = len(found.items)
-    count = np.bincount(found.item, minlength=size)
+    weight = part.weights_of(found.people["persona_id"])[found.person]
+    count, total = np.bincount(found.item, minlength=size), np.bincount(found.item, weights=weight, minlength=size)
     with np.errstate(invalid="ignore", divide="ignore"):
-        y, b = (np.bincount(found.item, weights=each, minlength=size) / count for each in (found.y, found.b))
-        spread = np.sqrt(np.bincount(found.item, weights=(found.y - y[found.item]) ** 2, minlength=size) / (count - 1))
+        y, b = (np.bincount(found.item, weights=weight * each, minlength=size) / total for each in (found.y, found.b))
+        square = np.bincount(found.item, weights=weight * (found.y - y[found.item]) ** 2, minlength=size) / total
+        spread = np.sqrt(square * count / (count - 1))
     table = pd.DataFrame({"people": count, "without": b, "with_persona": y, "effect": y - b, "spread": spread})
     return table.assign(item_id=found.items["item_id"].astype(str).to_numpy())[count > 0]
 
@@ -79,59 +69,70 @@ def _moved(part: Part) -> pd.DataFrame:
     people &= counts.sum(axis=1)[asked] > 0
     other = chosen[people] != counts.argmax(axis=1)[asked[people]]
     names = [str(name) for name in pd.unique(part.scores["item_id"])]  # in the order of their codes
-    answers = np.bincount(item[people], minlength=len(names))
+    weight = part.weights_of(part.scores["persona_id"][people])
+    answers = np.bincount(item[people], weights=weight, minlength=len(names))
     with np.errstate(invalid="ignore"):
-        moved = np.bincount(item[people], weights=other, minlength=len(names)) / answers
+        moved = np.bincount(item[people], weights=weight * other, minlength=len(names)) / answers
     return pd.DataFrame({"item_id": names, "moved": moved})
 
 
-def answer_table(scores: pd.DataFrame, by: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
+def answer_table(scores: Scores, by: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
     """How often each option of these items was chosen: a row per model, item, attribute, level and option.
 
-    The attribute "baseline" is nobody, "all" everybody; option −1 is an answer that was not read. A level with fewer
-    than five people is left out.
-    """
-    rows = []
-    wanted = scores[scores["item_id"].isin(list(items))]
-    if "chosen_by_probability" not in scores or wanted.empty:
-        return pd.DataFrame()
-    for part in parts(wanted):
-        clean = part.without_control()
-        frame = clean.scores.assign(option=_chosen(clean.scores))
-        people = frame[~clean.alone]
-        slices = [
-            (name, pd.Series(name, index=rows.index))
-            for name, rows in (("baseline", frame[clean.alone]), ("all", people))
-        ]
-        slices += [(name, levels_of(people, name)) for name in by]
-        for attribute, level in slices:
-            own = frame.loc[level.index]
-            if attribute not in ("baseline", "all"):
-                counts = own.groupby(level, observed=True)["persona_id"].nunique()
-                kept = level.isin(counts.index[counts >= HIDDEN_UNDER])
-                own, level = own[kept], level[kept]
-            found = own.groupby([own["item_id"].astype(str), level.rename("level"), "option"], observed=True).size()
-            table = found.rename("answers").reset_index()
-            rows.append(table.assign(model=part.model, benchmark=part.benchmark, attribute=attribute))
-    table = pd.concat(rows, ignore_index=True)
-    return table[["model", "benchmark", "item_id", "attribute", "level", "option", "answers"]]
-
-
-def persona_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """A row per model, benchmark and persona: a hash in place of the id, the subgroup columns, scores and Δ.
-
-    The largest |Δ| first.
+    `answers` is their number, `share` their share by persona weight. The attribute "baseline" is nobody, "all"
+    everybody; option −1 is an answer that was not read. A level under five people is left out.
     """
     rows = []
     for part in parts(scores):
-        found = cells_of(part, measures_of(part)[-1], tuple(by))
+        clean = part.clean.of(part.clean.scores[part.clean.scores["item_id"].isin(list(items))])
+        if "chosen_by_probability" not in clean.scores or clean.scores.empty:
+            continue
+        weight = np.where(clean.alone, 1.0, clean.weights_of(clean.scores["persona_id"]))
+        frame = clean.scores.assign(option=_chosen(clean.scores), weight=weight)
+        people = frame[~clean.alone]
+        slices = [("baseline", frame[clean.alone], pd.Series("baseline", index=frame.index))]
+        slices += [("all", people, pd.Series("all", index=people.index))]
+        slices += [(name, *_shown(people, name)) for name in by]
+        for attribute, own, level in slices:
+            table = _option_shares(own, level.loc[own.index])
+            rows.append(table.assign(model=part.model, benchmark=part.benchmark, attribute=attribute))
+    if not rows:
+        return pd.DataFrame()
+    table = pd.concat(rows, ignore_index=True)
+    return table[["model", "benchmark", "item_id", "attribute", "level", "option", "answers", "share"]]
+
+
+def _shown(people: pd.DataFrame, attribute: str) -> tuple[pd.DataFrame, pd.Series]:
+    """The rows whose level may be shown, and their levels."""
+    level = levels_of(people, attribute)
+    kept = level.isin(shown_levels(people, attribute))
+    return people[kept], level[kept]
+
+
+def _option_shares(rows: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
+    keys = [rows["item_id"].astype(str), level.rename("level"), "option"]
+    table = rows.groupby(keys, observed=True)["weight"].agg(answers="size", share="sum").reset_index()
+    return table.assign(share=table["share"] / table.groupby(["item_id", "level"])["share"].transform("sum"))
+
+
+def persona_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
+    """A row per model, benchmark and persona: a hash in place of the id, the subgroup columns, w_p, scores and Δ.
+
+    The largest |Δ| first. The level of an attribute is blank where it is withheld everywhere.
+    """
+    rows = []
+    for part in parts(scores, columns_of(by)):
+        found = part.pairs(part.measures[-1])
         if not len(found.person):
             continue
         ids = found.people["persona_id"].astype(str)
         values = {"without": found.by_persona(found.b), "with_persona": found.by_persona(found.y)}
         table = pd.DataFrame({"model": part.model, "benchmark": part.benchmark, "persona": ids.map(short_pseudonym)})
-        table = table.join(found.people[list(by)].astype(str))
-        rows.append(table.assign(items=found.answered.astype(int), **values, effect=found.by_persona(found.d)))
+        for name in columns_of(by):
+            level = levels_of(found.people, name)
+            table[name] = level.where(level.isin(shown_levels(found.people, name)), "")
+        numbers = {"weight": part.weights_of(found.people["persona_id"]), "items": found.answered.astype(int)}
+        rows.append(table.assign(**numbers, **values, effect=found.by_persona(found.d)))
     if not rows:
         return pd.DataFrame()
     return pd.concat(rows, ignore_index=True).sort_values(
@@ -139,21 +140,20 @@ def persona_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     )
 
 
-def category_table(scores: pd.DataFrame) -> pd.DataFrame:
+def category_table(scores: Scores) -> pd.DataFrame:
     """Δ by item category, both intervals; the category is the benchmark's own, or its parts."""
     rows = []
     for part in parts(scores):
-        clean = part.without_control().scores
-        names = [name for name in CATEGORIES if name in clean and (clean[name].astype(str) != "").any()]
-        if not names or clean[names[0]].nunique() < 2:
+        clean, column = part.clean.scores, category_column(part.benchmark)
+        if column not in clean or clean[column].nunique() < 2:
             continue
-        codes = factorized(clean[names[0]])
+        codes = factorized(clean[column])
         for code in range(int(codes.max()) + 1):
             rows_here = clean[codes == code]
-            for measure in measures_of(part):
-                found = persona_effect(rows_here, measure)
+            for measure in part.measures:
+                found = effect_of(part.of(rows_here), measure)
                 head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
                 kept = ("items", "groups", "personas", "without", "with_persona", "effect", "people_low", "people_high")
                 values = {name: getattr(found, name) for name in (*kept, "items_low", "items_high")}
-                rows.append({**head, "category": str(rows_here[names[0]].iloc[0]), **values})
+                rows.append({**head, "category": str(rows_here[column].iloc[0]), **values})
     return pd.DataFrame(rows)

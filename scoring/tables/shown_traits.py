@@ -5,9 +5,8 @@ What is shown is a choice of the study and no random wording, so that it does no
 
 import pandas as pd
 
-from scoring.statistics.effect import persona_effect
-from scoring.statistics.pairs import Part, parts
-from scoring.statistics.subgroups import measures_of
+from scoring.statistics.effect import effect_of
+from scoring.statistics.pairs import Part, Scores, parts
 from scoring.tables.two_runs import difference_table
 
 EFFECT = ("personas", "clusters", "items", "groups", "without", "with_persona", "effect")
@@ -28,7 +27,7 @@ def of_smallest_set(scores: pd.DataFrame) -> pd.DataFrame:
     return _with_set(scores, sets[0]) if len(sets) > 1 else scores
 
 
-def conditioning_table(scores: pd.DataFrame) -> pd.DataFrame:
+def conditioning_table(scores: Scores) -> pd.DataFrame:
     """A row a model, benchmark, measure and set of traits, where there are several: Δ with both intervals.
 
     `difference` is Δ minus that of the smallest set, on the trials that both have, with its two-way interval: the
@@ -39,9 +38,9 @@ def conditioning_table(scores: pd.DataFrame) -> pd.DataFrame:
         sets = set_sizes(part.scores)
         if len(sets) < 2:
             continue
-        for measure in measures_of(part):
+        for measure in part.measures:
             for name in sets:
-                found = persona_effect(_with_set(part.scores, name), measure)
+                found = effect_of(part.of(_with_set(part.scores, name)), measure)
                 head = {"model": part.model, "benchmark": part.benchmark, "measure": measure, "traits": name}
                 numbers = {each: getattr(found, each) for each in (*EFFECT, *BOUNDS)}
                 rows.append({**head, **numbers, **_difference(part, sets[0], name, measure)})
@@ -56,8 +55,8 @@ def _difference(part: Part, first: str, second: str, measure: str) -> dict[str, 
     nothing = dict.fromkeys(("difference", "difference_low", "difference_high"), float("nan"))
     if first == second:
         return nothing
-    sides = [_with_set(part.scores, name).drop(columns="traits") for name in (first, second)]
-    table = difference_table(*sides)
+    sides = [[part.of(_with_set(part.scores, name).drop(columns="traits"))] for name in (first, second)]
+    table = difference_table(sides[0], sides[1])
     found = table[(table["measure"] == measure) & (table["compared"] == "with persona")] if len(table) else table
     for _, row in found.iterrows():
         return dict(zip(nothing, (row["effect"], row["items_low"], row["items_high"]), strict=True))

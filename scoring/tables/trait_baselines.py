@@ -1,9 +1,8 @@
-"""What trait inference is measured against: majorities and a regression, and the paper's slices.
+"""What trait inference is measured against: majorities and a regression.
 
 Every function works on codes of `Respondents`; a negative code is a missing answer and is never predicted.
 """
 
-import hashlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -15,24 +14,10 @@ from scipy.special import log_softmax
 
 from personas.errors import InputError
 from personas.people.respondents import Respondents
-from personas.traits import Trait
-from scoring.answers.distances import ordinal_wasserstein
-from scoring.benchmarks.trait_inference import positions
 
 Matrix = NDArray[np.float64]
 BASELINES = ("majority", "country_majority", "logistic")
 PENALTY = 1.0
-
-
-def split(respondents: Respondents, seed: int, test: float = 0.2) -> tuple[Respondents, Respondents]:
-    """(train, test) by respondent, from sha256(seed, persona id): the same on every machine and for every trait."""
-    shares = np.array([_share(seed, each) for each in respondents.frame["persona_id"]])
-    return respondents.take(np.flatnonzero(shares >= test)), respondents.take(np.flatnonzero(shares < test))
-
-
-def _share(seed: int, persona_id: str) -> float:
-    digest = hashlib.sha256(f"{seed}\x1f{persona_id}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
 
 
 def predictions(train: Respondents, test: Respondents, target: str, visible: Sequence[str]) -> pd.DataFrame:
@@ -123,47 +108,3 @@ def fit_logistic(features: Matrix, gold: NDArray[np.int64], classes: int, penalt
 def _scores(weights: Matrix, features: Matrix) -> Matrix:
     scores: Matrix = features @ weights[:-1] + weights[-1]
     return scores
-
-
-def trait_scores(predicted: pd.Series, gold: pd.Series, trait: Trait) -> dict[str, float]:
-    """Exact, ordinal and Wasserstein scores of predicted codes; rows without a prediction (NaN) are left out.
-
-    `exact` is accuracy; `ordinal` 1 − the mean distance on the 0-1 scale; `wasserstein` the 1-Wasserstein distance
-    between the distributions of predicted and of true answers (0 is best). The last two are NaN for a nominal trait.
-    """
-    kept = predicted.notna()
-    told, true = predicted[kept].astype(int), gold[kept].astype(int)
-    result = {"exact": float((told == true).mean()), "ordinal": float("nan"), "wasserstein": float("nan")}
-    if trait.ordinal and len(told):
-        places = dict(zip(trait.labels, positions(trait), strict=True))
-        result["ordinal"] = 1 - float((told.map(places) - true.map(places)).abs().mean())
-        counts = ([float((side == code).sum()) for code in places] for side in (told, true))
-        result["wasserstein"] = ordinal_wasserstein(list(places.values()), *counts)
-    return result | {"n": float(len(told))}
-
-
-def score_table(table: pd.DataFrame, traits: dict[str, Trait], by: Sequence[str] = ("trait",)) -> pd.DataFrame:
-    """`trait_scores` for each cell of `by` (must hold "trait") and each predictor: the columns of `table` beyond
-    persona_id, country, trait and gold, such as the baselines and a model's answers."""
-    known = {"persona_id", "country", "trait", "gold"}
-    predictors = [name for name in table.columns if name not in known]
-    rows = []
-    for cell, part in table.groupby(list(by), observed=True):
-        named = dict(zip(by, cell if isinstance(cell, tuple) else (cell,), strict=True))
-        for predictor in predictors:
-            rows.append(named | {"by": predictor} | trait_scores(part[predictor], part["gold"], traits[named["trait"]]))
-    return pd.DataFrame(rows)
-
-
-def slices(table: pd.DataFrame, traits: dict[str, Trait]) -> dict[str, pd.DataFrame]:
-    """The paper's two axes that need no embeddings.
-
-    within_population: each country's demographic traits, told from the rest (education from values, say).
-    across_cultures: each value trait by country, with every country's distance to the mean of all (`gap`).
-    """
-    uses = table["trait"].map({name: trait.use for name, trait in traits.items()})
-    within = score_table(table[uses == "demographic"], traits, by=("country", "trait"))
-    across = score_table(table[uses == "value"], traits, by=("trait", "country"))
-    if len(across):
-        across["gap"] = across["exact"] - across.groupby(["trait", "by"])["exact"].transform("mean")
-    return {"within_population": within, "across_cultures": across}

@@ -1,30 +1,40 @@
 """Two runs, or two models of one run, compared pair by pair with the machinery of the persona effect."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import pandas as pd
 
-from scoring.statistics.effect import persona_effect
-from scoring.statistics.pairs import Part, parts
-from scoring.statistics.subgroups import MEASURES, metric_of
+from scoring.statistics.effect import effect_of
+from scoring.statistics.pairs import SCORED, Part, Scores, parts
+from scoring.statistics.subgroups import metric_of
+from scoring.statistics.weights import Weights
 
-_TRIAL = ["persona_id", "item_id", "rotation", "replicate", "format", "frame", "placement", "trait_order"]
+_TRIAL = ["persona_id", "item_id", "rotation", "format", "frame", "placement", "trait_order"]
 
 
-def difference_table(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
+def difference_table(
+    first: Scores,
+    second: Scores,
+    weights: Weights = "none",
+    population: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
     """Second − first on the trials that both have: a row per benchmark, measure and what is compared.
 
-    `compared` is "with persona" (the scores), "persona effect" (Δ) or "baseline". Each is the estimate of
-    `persona_effect` in which the first run takes the place of the baseline; the baseline's own comparison is clustered
-    on item group alone and stands in `items_*`. `without` is the first's mean, `with_persona` the second's.
+    A trial that was replicated counts as the mean of its replicates. `compared` is "with persona" (the scores),
+    "persona effect" (Δ) or "baseline". Each is the estimate of `persona_effect` in which the first run takes the place
+    of the baseline; the baseline's own comparison is clustered on item group alone and stands in `items_*`. `without`
+    is the first's mean, `with_persona` the second's.
+
+    Raises InputError where population weights are asked for and a country has no figure.
     """
     rows: list[dict[str, object]] = []
-    others = {part.benchmark: part for part in parts(second)}
-    for part in parts(first):
+    others = {part.benchmark: part for part in parts(second, (), weights, population)}
+    for part in parts(first, (), weights, population):
         other = others.get(part.benchmark)
         if other is None:
             continue
-        for measure in MEASURES:
+        for measure in SCORED:
             both = _matched(part, other, measure)
             if both.empty:
                 continue
@@ -32,26 +42,33 @@ def difference_table(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
                 head = {"first": part.model, "second": other.model, "benchmark": part.benchmark, "measure": measure}
                 sides = dict.fromkeys(metric_of(each, measure) for each in (part, other))
                 head["metric"] = " against ".join(sides)
-                found = {**asdict(persona_effect(frame)), "items": int(both["item_id"].nunique())}
+                found = {**asdict(effect_of(part.of(frame))), "items": int(both["item_id"].nunique())}
                 rows.append({**head, "compared": compared, **found})
     return pd.DataFrame(rows)
 
 
 def _matched(first: Part, second: Part, measure: str) -> pd.DataFrame:
     """Trials of both, with the values `one` and `two`, of the personas and the baseline."""
-    one, two = (part.without_control().scores for part in (first, second))
+    one, two = first.clean.scores, second.clean.scores
     keys = [name for name in _TRIAL if name in one and name in two]
     # categories differ between files, names do not
     told = [frame.loc[frame["persona_id"] != "", "traits"] for frame in (one, two) if "traits" in frame]
     if any(each.astype(str).nunique() > 1 for each in told):
         keys.append("traits")  # a run with one set of traits is compared with another that has one, whichever it is
-    names = [name for name in keys if name not in ("rotation", "replicate")]
-    texts = [frame.assign(**{name: frame[name].astype(str) for name in names}) for frame in (one, two)]
-    if any(measure not in frame for frame in texts):
+    if measure not in one or measure not in two:
         return pd.DataFrame()
-    right = texts[1][[*keys, measure]].rename(columns={measure: "two"}).drop_duplicates(keys)
-    both = texts[0].merge(right, on=keys).rename(columns={measure: "one"})
-    return both[both["one"].notna() & both["two"].notna()]
+    sides = (_without_replicates(frame, keys, measure) for frame in (one, two))
+    left, right = (side.rename(columns={measure: name}) for side, name in zip(sides, ("one", "two"), strict=True))
+    return left.merge(right[[*keys, "two"]], on=keys)
+
+
+def _without_replicates(scores: pd.DataFrame, keys: Sequence[str], measure: str) -> pd.DataFrame:
+    """A row a trial that was answered: the mean of its replicates, and the first one's other columns."""
+    names = [name for name in keys if name != "rotation"]
+    answered = scores[scores[measure].notna()].assign(**{name: scores[name].astype(str) for name in names})
+    trials = answered.groupby(list(keys), observed=True, sort=False)
+    means = trials[measure].mean().reset_index()
+    return answered.drop(columns=measure).drop_duplicates(list(keys)).merge(means, on=list(keys))
 
 
 def _comparisons(both: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -79,5 +96,6 @@ def as_effect(rows: pd.DataFrame, one: pd.Series, two: pd.Series) -> pd.DataFram
     Each persona and item become an item of their own in the baseline's eyes, and keep their persona and group clusters.
     """
     trial = rows["persona_id"].astype(str) + "\x1f" + rows["item_id"].astype(str)
-    shared = rows.drop(columns=["one", "two"]).assign(item_id=trial)
+    # the noise of either answer is in how persona clusters differ: neither is a baseline that all share
+    shared = rows.drop(columns=["one", "two", "sampled"], errors="ignore").assign(item_id=trial)
     return pd.concat([shared.assign(persona_id="", value=one), shared.assign(value=two)], ignore_index=True)

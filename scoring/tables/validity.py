@@ -5,100 +5,123 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pandas as pd
 
-from scoring.statistics.effect import persona_effect
-from scoring.statistics.pairs import Part, parts
-from scoring.statistics.subgroups import HIDDEN_UNDER, levels_of
+from scoring.statistics.effect import effect_of
+from scoring.statistics.levels import levels_of, shown_levels
+from scoring.statistics.pairs import INVALID, Part, Scores, parts
+from scoring.statistics.weights import Floats, weighted_mean
 
-STATUSES = ("unparsed", "refused", "no probabilities", "failed")
 
-
-def validity_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def validity_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
     """Rates of unparsed, refused and failed answers, and of those without probabilities, by model, benchmark, format
     and subgroup, without and with.
 
-    `effect` is the Δ of the rate of answers without a value, with its interval for these items (`low`, `high`).
-    `value_left_out` is the mean score with personas of the answers that were read, `value_as_wrong` with the others
-    as 0. A level under five people is left out.
+    `effect` is the Δ of the rate of answers that are one of the four, with its interval for these items (`low`,
+    `high`). `value_left_out` is the mean score with personas of the answers that were read, `value_as_wrong` with the
+    others as 0. Persona weights apply to all. A level under five people is left out.
     """
     rows = []
     for part in parts(scores):
-        for attribute, level, slice_ in _slices(part, by):
-            alone = slice_["persona_id"] == ""
-            value = slice_.loc[~alone, "value"]
-            if not len(value):
+        for attribute, level, of_level in _slices(part.clean, by):
+            if of_level.alone.all():
                 continue
-            status = slice_["status"].astype(str)
-            rates = {
-                f"{name.replace(' ', '_')}_{side}": float((status[rows_] == name).mean())
-                if rows_.any()
-                else float("nan")
-                for name in STATUSES
-                for side, rows_ in (("without", alone), ("with", ~alone))
-            }
-            judged = slice_[status != "pending"]
-            invalid = persona_effect(judged.assign(value=judged["value"].isna().astype(float)))
-            rows.append(
-                {
-                    "model": part.model,
-                    "benchmark": part.benchmark,
-                    "attribute": attribute,
-                    "level": level,
-                    **rates,
-                    "effect": invalid.effect,
-                    "low": invalid.people_low,
-                    "high": invalid.people_high,
-                    "value_left_out": float(value.mean()),
-                    "value_as_wrong": float(value.fillna(0.0).mean()),
-                }
-            )
+            head = {"model": part.model, "benchmark": part.benchmark, "attribute": attribute, "level": level}
+            rows.append({**head, **_rates(of_level), **_values(of_level)})
     return pd.DataFrame(rows)
 
 
-def _slices(part: Part, by: Sequence[str]) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    clean = part.without_control()
-    yield "all", "all", clean.scores
-    missing = clean.scores["value"].isna()
-    if not missing.any():
+def _rates(part: Part) -> dict[str, float]:
+    status, alone = part.scores["status"].astype(str), part.alone
+    found = {
+        f"{name.replace(' ', '_')}_{side}": _by_persona(
+            part.of(part.scores[rows]), (status[rows] == name).to_numpy(dtype=float)
+        )
+        for name in INVALID
+        for side, rows in (("without", alone), ("with", ~alone))
+    }
+    judged = part.scores[status != "pending"]
+    invalid = effect_of(part.of(judged.assign(value=judged["status"].isin(INVALID).astype(float))))
+    return {**found, "effect": invalid.effect, "low": invalid.people_low, "high": invalid.people_high}
+
+
+def _values(part: Part) -> dict[str, float]:
+    people = part.of(part.scores[~part.alone])
+    value, invalid = people.scores["value"], people.scores["status"].isin(INVALID)
+    left_out = _by_persona(people, value.to_numpy(dtype=float))
+    as_wrong = _by_persona(people, value.mask(invalid & value.isna(), 0.0).to_numpy(dtype=float))
+    return {"value_left_out": left_out, "value_as_wrong": as_wrong}
+
+
+def _by_persona(part: Part, values: Floats) -> float:
+    """The weighted mean over personas of the mean over their answers; of the answers, where there is no persona."""
+    if not len(values):
+        return float("nan")
+    means = pd.Series(values, index=part.scores.index).groupby(part.scores["persona_id"], observed=True).mean()
+    weight = np.ones(1) if part.alone.all() else part.weights_of(means.index.to_series())
+    return weighted_mean(means.to_numpy(), weight)
+
+
+def _slices(clean: Part, by: Sequence[str]) -> Iterator[tuple[str, str, Part]]:
+    yield "all", "all", clean
+    if not clean.scores["status"].isin(INVALID).any():
         return  # every answer was read: subgroups would be rows of zeros
     for attribute in (*(["format"] if "format" in clean.scores else []), *by):
         levels = levels_of(clean.scores, attribute)
-        for level in sorted(set(levels[~clean.alone])):
-            rows = clean.scores[clean.alone | (levels == level)]
-            if rows.loc[rows["persona_id"] != "", "persona_id"].nunique() >= HIDDEN_UNDER:
-                yield attribute, str(level), rows
+        for level in shown_levels(clean.scores[~clean.alone], attribute):
+            yield attribute, level, clean.of(clean.scores[clean.alone | (levels == level)])
 
 
-def agreement_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """How often the option in the text is the likeliest letter, where both are known, by model and benchmark."""
+def agreement_table(scores: Scores) -> pd.DataFrame:
+    """How often the option in the text is the likeliest letter, where both are known, by model and benchmark.
+
+    `answers` counts those of the baseline and the personas; `agree_with` is by persona weight.
+    """
     rows = []
     for part in parts(scores):
-        if not {"chosen_by_text", "chosen_by_probability"} <= set(part.scores):
+        clean = part.clean.scores
+        if not {"chosen_by_text", "chosen_by_probability"} <= set(clean):
             continue
-        text = pd.to_numeric(part.scores["chosen_by_text"]).to_numpy(dtype=float, na_value=np.nan)
-        letter = pd.to_numeric(part.scores["chosen_by_probability"]).to_numpy(dtype=float, na_value=np.nan)
-        both = ~np.isnan(text) & ~np.isnan(letter)
-        if both.any():
-            same = float((text[both] == letter[both]).mean())
-            rows.append({"model": part.model, "benchmark": part.benchmark, "answers": int(both.sum()), "agree": same})
+        text, letter = (pd.to_numeric(clean[f"chosen_by_{how}"]) for how in ("text", "probability"))
+        same = (text == letter).astype(float).where(text.notna() & letter.notna()).to_numpy(dtype=float)
+        if np.isnan(same).all():
+            continue
+        alone = part.clean.alone.to_numpy()
+        agree = {
+            "agree_without": weighted_mean(same[alone], np.ones(alone.sum())),
+            "agree_with": weighted_mean(same[~alone], part.weights_of(clean["persona_id"][~alone])),
+        }
+        answers = int((~np.isnan(same)).sum())
+        rows.append({"model": part.model, "benchmark": part.benchmark, "answers": answers, **agree})
     return pd.DataFrame(rows)
 
 
-def recall_table(scores: pd.DataFrame, gold: pd.DataFrame) -> pd.DataFrame:
-    """Recall per option slot: how often the right option is chosen where it stands behind each letter.
+def recall_table(scores: Scores, gold: pd.DataFrame) -> pd.DataFrame:
+    """Recall per option slot: how often the right option is chosen where it stands behind each letter, by persona
+    weight.
 
-    `gold` has item_id, rotation and letter, the slot of the one right option; items without one are left out.
+    `gold` has item_id, rotation and letter, the slot of the one right option; items without one are left out, and so
+    are the neutral control and counterfactual twins. `answers_*` count the answers.
     """
     if gold.empty:
         return pd.DataFrame()
     slots = gold.rename(columns={"letter": "slot"}).assign(item_id=lambda frame: frame["item_id"].astype(str))
-    columns = ["model", "benchmark", "item_id", "rotation"]
-    rows = scores.loc[scores["value"].notna(), [*columns, "persona_id", "letter"]]
-    side = np.where(rows["persona_id"] == "", "without", "with_persona")
-    counted = (
-        rows.assign(side=side).groupby([*columns, "side", "letter"], observed=True).size().rename("n").reset_index()
-    )
+    found = [_recall(part.clean, slots) for part in parts(scores)]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+
+
+def _recall(part: Part, slots: pd.DataFrame) -> pd.DataFrame:
+    rows = part.scores.loc[part.scores["value"].notna(), ["item_id", "rotation", "persona_id", "letter"]]
+    alone = (rows["persona_id"] == "").to_numpy()
+    weight = np.where(alone, 1.0, part.weights_of(rows["persona_id"]))
+    side = np.where(alone, "without", "with_persona")
+    keys = ["item_id", "rotation", "side", "letter"]
+    grouped = rows.assign(side=side, weight=weight).groupby(keys, observed=True)["weight"].agg(["sum", "size"])
+    counted = grouped.reset_index()
     counted = counted.assign(item_id=counted["item_id"].astype(str)).merge(slots, on=["item_id", "rotation"])
-    counted["hit"] = counted["n"] * (counted["letter"].astype(str) == counted["slot"].astype(str))
-    sums = counted.groupby(["model", "benchmark", "slot", "side"], observed=True)[["hit", "n"]].sum()
-    table = (sums["hit"] / sums["n"]).unstack("side").reset_index()
-    return table.rename_axis(columns=None)
+    counted["hit"] = counted["sum"] * (counted["letter"].astype(str) == counted["slot"].astype(str))
+    sums = counted.groupby(["slot", "side"], observed=True)[["hit", "sum", "size"]].sum()
+    table = (sums["hit"] / sums["sum"]).unstack("side")
+    sizes = sums["size"].unstack("side").fillna(0).astype(int).add_prefix("answers_")
+    table = table.join(sizes).rename_axis(columns=None).reset_index()
+    table.insert(0, "benchmark", part.benchmark)
+    table.insert(0, "model", part.model)
+    return table

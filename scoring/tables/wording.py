@@ -6,80 +6,80 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scoring.statistics.effect import persona_effect
-from scoring.statistics.pairs import WORDING, cells, parts
-from scoring.statistics.subgroups import HIDDEN_UNDER, measures_of
+from scoring.statistics.effect import effect_of, mean_variance, wording_means
+from scoring.statistics.levels import levels_of, shown_levels
+from scoring.statistics.pairs import WORDING, Scores, parts
 
 SOURCES = (*WORDING, "rotation", "replicate")
 
 
-def variance_table(scores: pd.DataFrame) -> pd.DataFrame:
+def variance_table(scores: Scores) -> pd.DataFrame:
     """Variance components of Δ over format, frame, placement, trait order, rotation and replicate.
 
     For each source with two or more levels: the Δ of its levels (`lowest`, `highest`), the variance between them (the
     levels share personas and items, so that little of it is sampling noise; an upper bound), and its `share` of that
-    variance plus Δ's squared two-way error.
+    variance plus Δ's squared two-way error, less what wordings have added to that error.
     """
     rows = []
     for part in parts(scores):
-        clean = part.without_control().scores
-        alone = clean["persona_id"] == ""
-        for measure in measures_of(part):
-            whole = persona_effect(clean, measure)
+        clean, alone = part.clean.scores, part.clean.alone
+        for measure in part.measures:
+            whole, pairs = effect_of(part, measure), part.pairs(measure)
+            added, _ = mean_variance(wording_means(pairs.wording, part.weights_of(pairs.people["persona_id"])))
+            sampling = max(whole.items_error**2 - added, 0.0)
             for source in SOURCES:
                 if source not in clean or clean.loc[~alone, source].nunique() < 2:
                     continue
                 own = alone if source != "rotation" else alone & False
                 found = [
-                    persona_effect(clean[own | (clean[source] == level)], measure)
+                    effect_of(part.of(clean[own | (clean[source] == level)]), measure)
                     for level in sorted(clean.loc[~alone, source].unique())
                 ]
                 deltas = np.array([each.effect for each in found])
                 between = float(deltas.var(ddof=1))
-                total = between + whole.items_error**2
-                rows.append(
-                    {
-                        "model": part.model,
-                        "benchmark": part.benchmark,
-                        "measure": measure,
-                        "source": source,
-                        "levels": len(found),
-                        "lowest": deltas.min(),
-                        "highest": deltas.max(),
-                        "variance": between,
-                        "share": between / total if total > 0 else np.nan,
-                    }
-                )
+                total = between + sampling
+                head = {"model": part.model, "benchmark": part.benchmark, "measure": measure, "source": source}
+                values = {"levels": len(found), "lowest": deltas.min(), "highest": deltas.max(), "variance": between}
+                rows.append({**head, **values, "share": between / total if total > 0 else np.nan})
     return pd.DataFrame(rows)
 
 
-def control_table(scores: pd.DataFrame) -> pd.DataFrame:
-    """Δ of the length-matched neutral control beside Δ of the personas, by model, benchmark and measure."""
+def control_table(scores: Scores) -> pd.DataFrame:
+    """Δ of the length-matched neutral control beside Δ of the personas, by model, benchmark and measure.
+
+    `control_clusters` are the control's different texts: they depend on a persona's length alone.
+    """
     rows = []
     for part in parts(scores):
         if not part.control.any():
             continue
         # the control says nothing about anybody: it is not left out of its own estimate
-        control = part.only_control().scores.assign(format="control")
-        for measure in measures_of(part):
-            own, persona = persona_effect(control, measure), persona_effect(part.scores, measure)
+        control = part.of(part.scores[part.alone | part.control].assign(format="control"))
+        for measure in part.measures:
+            own, persona = effect_of(control, measure), effect_of(part, measure)
             head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
+            size = {"personas": own.personas, "control_clusters": own.clusters, "items": own.items}
             values = {"control": own.effect, "control_low": own.people_low, "control_high": own.people_high}
-            rows.append({**head, **values, "persona": persona.effect})
+            beside = {"persona": persona.effect, "persona_low": persona.people_low, "persona_high": persona.people_high}
+            rows.append({**head, **size, **values, **beside})
     return pd.DataFrame(rows)
 
 
-def ranking_table(scores: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def ranking_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
     """Kendall's τ between the rankings of an attribute's levels by Δ under each two formats."""
     rows = []
-    for part in parts(scores):
-        found = cells(part.without_control(), "value", tuple(by))
+    for part in parts(scores, tuple(by)):
+        found = part.pairs()
         if found.wording.shape[1] < 2:
             continue
+        weight = part.weights_of(found.people["persona_id"])
         for attribute in by:
-            levels = found.people[attribute].astype(str)
-            kept = levels.map(levels.value_counts()) >= HIDDEN_UNDER
-            means = pd.DataFrame(found.wording, columns=list(found.wordings))[kept].groupby(levels[kept]).mean()
+            levels = levels_of(found.people, attribute)
+            shown = shown_levels(found.people, attribute)
+            means = pd.DataFrame(
+                [wording_means(found.wording[inside], weight[inside]) for inside in (levels == name for name in shown)],
+                columns=list(found.wordings),
+            )
             for place, one in enumerate(found.wordings):
                 for other in found.wordings[place + 1 :]:
                     pair = means[[one, other]].dropna()

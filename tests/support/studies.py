@@ -23,6 +23,7 @@ def model(url: str, **changes: Any) -> dict[str, Any]:
         "base_urls": [url],
         "answer": "text",
         "decoding": {"max_tokens": 3},
+        "baseline_replicates": 1,
         "timeout": 60,
     }
     return {**table, **changes}

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import pandas as pd
-
 from personas.errors import InputError
 from personas.traits import Persona
 from scoring.answers.items import Ask, Item
@@ -31,6 +29,7 @@ class DeclaredBenchmark(MultipleChoice):
         self.name, self.version = description.name, description.version
         self.title, self.metric = description.title or description.name, description.metric
         self.better, self.meta_columns = description.better, tuple(description.meta)
+        self.category = "category" if "category" in description.meta else "part"
         self.files = tuple(
             file
             for file in description.files
@@ -104,10 +103,6 @@ class DeclaredBenchmark(MultipleChoice):
         """The level that the judge gives, from 0 for the first to 1 for the last."""
         place = read_letter(judge.text or "", self._levels())
         return Outcome("unparsed") if place is None else Outcome("ok", value=place / (len(self._levels()) - 1))
-
-    def aggregate(self, frame: pd.DataFrame) -> Mapping[str, float]:
-        """Nothing beyond the mean of the value."""
-        return {}
 
     def _levels(self) -> tuple[str, ...]:
         return self.description.scoring.levels

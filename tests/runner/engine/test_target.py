@@ -25,7 +25,8 @@ def server() -> Iterator[FakeLLM]:
 
 def study_of(folder: Path, server: FakeLLM, half_width: float = 0.15, **changes: object) -> Study:
     target = {"half_width": half_width, **changes}
-    return load(folder, [model(server.url, concurrency=8)], n=40, groups=32, target=target)
+    exact = model(server.url, concurrency=8, decoding={"max_tokens": 3, "temperature": 0})
+    return load(folder, [exact], n=40, groups=32, target=target)
 
 
 async def test_it_ends_at_the_target_and_says_so(server: FakeLLM, tmp_path: Path) -> None:

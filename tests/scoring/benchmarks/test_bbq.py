@@ -4,14 +4,14 @@ import csv
 import json
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from personas.errors import InputError
-from scoring.benchmarks.bbq import BBQ, CATEGORIES, bias_scores, by_category
+from scoring.benchmarks.bbq import BBQ, CATEGORIES
 
 ITEMS = {
     "Age": 3680,
@@ -100,13 +100,19 @@ CLEAR = [
     ],
 )
 def test_bias_scores_by_hand(rows: list[Row], expected: dict[str, float]) -> None:
-    scores = bias_scores(pd.DataFrame(rows, columns=["condition", "role", "value"]))
+    scores = aggregate(rows)
     assert {name: scores[name] for name in expected} == pytest.approx(expected, nan_ok=True)
 
 
 def test_s_amb_scales_by_the_ambiguous_accuracy_alone() -> None:
     rows = [("ambig", "unknown", 1.0)] * 3 + [("ambig", "biased", 0.0)] + [("disambig", "biased", 1.0)] * 4
-    assert bias_scores(pd.DataFrame(rows, columns=["condition", "role", "value"]))["bias_ambig"] == pytest.approx(0.25)
+    assert aggregate(rows)["bias_ambig"] == pytest.approx(0.25)
+
+
+def aggregate(rows: Sequence[Row]) -> Mapping[str, float]:
+    """BBQ's numbers over answers to one category."""
+    frame = pd.DataFrame(rows, columns=["condition", "role", "value"])
+    return BBQ().aggregate(frame.assign(category="Age", label_type="label"))
 
 
 def test_intersectional_categories_and_proper_names_stand_apart() -> None:
@@ -117,14 +123,15 @@ def test_intersectional_categories_and_proper_names_stand_apart() -> None:
         ("Race_x_SES", "label", "disambig", "antibiased", 0.0),
     ]
     frame = pd.DataFrame(rows, columns=["category", "label_type", "condition", "role", "value"])
-    table = by_category(frame).set_index("category")
-    assert table["bias_disambig"].to_dict() == {
+    scores = [each for each in BBQ().many_item_scores(frame) if each.name == "bias_disambig"]
+    assert {each.category: each.value() for each in scores} == {
+        "all": pytest.approx(1 / 3),
         "Age": 1.0,
         "Race_ethnicity": 1.0,
         "Race_ethnicity (names)": -1.0,
         "Race_x_SES": -1.0,
     }
-    assert table.index[table["intersectional"]].tolist() == ["Race_x_SES"]
+    assert scores[0].left_out == "the intersectional categories (Race_x_SES)"
     assert BBQ().aggregate(frame)["bias_disambig"] == pytest.approx(1 / 3)
     assert BBQ().aggregate(frame.tail(1))["bias_disambig"] == -1.0
 

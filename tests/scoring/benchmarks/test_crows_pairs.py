@@ -12,7 +12,7 @@ import pytest
 from personas.errors import InputError
 from scoring.answers.items import Item, continuations, option_order, question_text
 from scoring.answers.responses import Outcome, Response
-from scoring.benchmarks.crows_pairs import CrowsPairs, absolute_difference
+from scoring.benchmarks.crows_pairs import CrowsPairs
 
 Find = Callable[[str], Path]
 
@@ -32,12 +32,12 @@ def test_the_scores_are_the_official_ones(asset: Find, golden: Find, model: str)
         outcome = CrowsPairs().score(item, option_order(item), response, None)
         assert isinstance(outcome, Outcome)
         role = None if outcome.chosen is None or item.roles is None else item.roles[outcome.chosen]
-        scored.append({**item.meta, "role": role, "value": outcome.value, "difference": absolute_difference(response)})
+        scored.append({**item.meta, "role": role, "value": outcome.value, "difference": abs(more - less)})
     frame = pd.DataFrame(scored)
     aggregate = CrowsPairs().aggregate(frame)
     assert round(100 * frame["value"].mean(), 2) == printed["metric_score"]
-    assert round(100 * aggregate["stereotyped"], 2) == printed["stereotype_score"]
-    assert round(100 * aggregate["antistereotyped"], 2) == printed["antistereotype_score"]
+    assert round(100 * aggregate["stereotype_score"], 2) == printed["stereotype_score"]
+    assert round(100 * aggregate["antistereotype_score"], 2) == printed["antistereotype_score"]
     assert int((frame["difference"] == 0).sum()) == printed["neutral"]
     by_type = (100 * frame.groupby("bias_type")["value"].mean()).round(4).to_dict()
     assert by_type == expected["by_bias_type_pct"]
@@ -86,8 +86,7 @@ def test_a_wrong_file_is_refused(tmp_path: Path, content: str, sentence: str) ->
         list(CrowsPairs().load(tmp_path, "choice"))
 
 
-def test_a_pair_is_consistent_over_rotations_not_over_copies_of_a_row() -> None:
-    """A bootstrap repeats rows: a pair drawn twice counts twice, a rotation drawn twice is still one."""
+def test_a_pair_is_consistent_over_rotations() -> None:
     rows = pd.DataFrame(
         {
             "item_id": ["a", "a", "b", "b", "c"],
@@ -98,9 +97,5 @@ def test_a_pair_is_consistent_over_rotations_not_over_copies_of_a_row() -> None:
             "direction": "stereo",
         }
     )
-    same = [
-        CrowsPairs().aggregate(rows.iloc[drawn])["same_in_both_orders"]
-        for drawn in ([0, 1, 2, 3, 4], [0, 1, 0, 1, 2, 3])
-    ]
-    assert same == pytest.approx([1 / 2, 2 / 3])
-    assert math.isnan(CrowsPairs().aggregate(rows.iloc[[4, 4]])["same_in_both_orders"])
+    assert CrowsPairs().aggregate(rows)["same_in_both_orders"] == 0.5
+    assert math.isnan(CrowsPairs().aggregate(rows.iloc[[4]])["same_in_both_orders"])

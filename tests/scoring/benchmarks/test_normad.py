@@ -40,12 +40,12 @@ def test_a_file_with_all_columns_runs_all_settings(tmp_path: Path) -> None:
     assert outcome == Outcome("ok", 1, None, 1.0)
 
 
-def test_personas_at_home_and_abroad_are_told_apart_and_the_baseline_is_neither() -> None:
-    rows = [("EGY", "EGY", 1.0), ("EGY", "EGY", 0.0), ("NOR", "EGY", 1.0), ("", "EGY", 0.0), ("NOR", "EGY", None)]
+def test_personas_at_home_and_abroad_are_told_apart() -> None:
+    rows = [("EGY", "EGY", 1.0), ("EGY", "EGY", 0.0), ("NOR", "EGY", 1.0), ("NOR", "EGY", None)]
     frame = pd.DataFrame(rows, columns=["country", "story_country", "value"]).assign(gold="yes")
     scores = NormAd().aggregate(frame)
     assert (scores["accuracy_matched"], scores["accuracy_mismatched"]) == (0.5, 1.0)
-    assert pd.isna(NormAd().aggregate(frame.drop(columns="country"))["accuracy_matched"])
+    assert "accuracy_matched" not in NormAd().aggregate(frame.drop(columns="country"))
 
 
 @pytest.mark.parametrize(

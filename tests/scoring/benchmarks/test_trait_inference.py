@@ -1,7 +1,6 @@
 """Trait inference: gold answers of personas, scores by hand, baselines against statsmodels, stated shares."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,8 @@ from scoring.answers.distances import ordinal_wasserstein
 from scoring.answers.items import Item
 from scoring.answers.responses import Response
 from scoring.benchmarks.trait_inference import TraitInference, read_shares, share_similarity, targets
-from scoring.tables.trait_baselines import fit_logistic, predictions, score_table, slices, split, told, trait_scores
+from scoring.tables.stated_shares import stated_share_table
+from scoring.tables.trait_baselines import fit_logistic, predictions, told
 
 TRAITS = catalogue().traits
 EDUCATION = TRAITS["education"]
@@ -101,19 +101,24 @@ def people(n: int = 400) -> Respondents:
     return Respondents(frame.assign(weight=1.0, gender=gender, education=education), dict(TRAITS))
 
 
+def halves(everyone: Respondents) -> tuple[Respondents, Respondents]:
+    """Those to learn from, and those to tell."""
+    place = np.arange(len(everyone)) % 5
+    return everyone.take(np.flatnonzero(place)), everyone.take(np.flatnonzero(place == 0))
+
+
 def test_the_regression_beats_the_majorities_where_traits_tell_and_nobody_is_in_both_sides() -> None:
-    train, test = split(people(), seed=1)
-    assert not set(train.frame["persona_id"]) & set(test.frame["persona_id"]) and len(train) + len(test) == 400
+    train, test = halves(people())
     table = predictions(train, test, "education", ["gender", "education"])
     assert (table["gold"] >= 0).all()
-    scores = score_table(table, dict(TRAITS)).set_index("by")["exact"]
+    scores = {name: (table[name] == table["gold"]).mean() for name in ("logistic", "country_majority", "majority")}
     assert scores["logistic"] > 0.8 > scores["country_majority"] + 0.1 >= scores["majority"]
     with pytest.raises(InputError, match="no respondents to learn from"):
         predictions(train, people(3), "education", ["gender"])
 
 
 def test_a_models_answers_stand_beside_the_baselines() -> None:
-    train, test = split(people(), seed=1)
+    train, test = halves(people())
     baselines = predictions(train, test, "education", ["gender"])
     codes = list(EDUCATION.labels)
     gold = test.frame["education"]
@@ -123,7 +128,7 @@ def test_a_models_answers_stand_beside_the_baselines() -> None:
     answers = told(pd.concat([asked, nobody]), test)
     both = baselines.merge(answers[["persona_id", "trait", "model"]], on=["persona_id", "trait"], validate="one_to_one")
     assert len(both) == len(baselines) == int((gold >= 0).sum())
-    assert score_table(both, dict(TRAITS)).set_index("by")["exact"]["model"] == 1.0
+    assert (both["model"] == both["gold"]).all()
     assert told(nobody, test).empty
 
 
@@ -136,22 +141,20 @@ def test_the_regression_is_that_of_statsmodels() -> None:
     assert ours[:, 1:] - ours[:, :1] == pytest.approx(np.asarray(theirs), abs=1e-3)
 
 
-def test_trait_scores_by_hand() -> None:
-    codes = list(EDUCATION.labels)
-    width = codes[-1] - codes[0]
-    told, gold = pd.Series([codes[0], codes[1], None, codes[1]]), pd.Series([codes[0], codes[0], codes[0], codes[2]])
-    scores = trait_scores(told, gold, EDUCATION)
-    assert scores["n"] == 3 and scores["exact"] == pytest.approx(1 / 3)
-    moved = (codes[1] - codes[0]) + (codes[2] - codes[1])
-    assert scores["ordinal"] == pytest.approx(1 - moved / width / 3)
-    assert scores["wasserstein"] == pytest.approx(moved / width / 3)
-    assert math.isnan(trait_scores(told, gold, TRAITS["gender"])["ordinal"])
-
-
-def test_the_papers_slices_hold_the_demographic_and_the_value_traits() -> None:
-    traits = {"education": EDUCATION, "friends": replace(EDUCATION, name="friends", use="value")}
-    rows = [("NOR", "education", 1, 1), ("IND", "education", 1, 6), ("NOR", "friends", 1, 1), ("IND", "friends", 1, 2)]
-    table = pd.DataFrame(rows, columns=["country", "trait", "gold", "model"]).assign(persona_id="p")
-    cut = slices(table, traits)
-    assert cut["within_population"].set_index("country")["exact"].to_dict() == {"NOR": 1.0, "IND": 0.0}
-    assert cut["across_cultures"].set_index("country")["gap"].to_dict() == {"NOR": 0.5, "IND": -0.5}
+def test_what_a_model_says_of_a_population_is_asked_of_nobody_and_compared_with_its_people() -> None:
+    asked = next(each for each in TraitInference().load(Path(), "shares") if each.target_trait is None)
+    assert asked.baseline_only and not item("exact", "gender").baseline_only
+    everyone = people()
+    norway = everyone.frame[(everyone.frame["country"] == "NOR")]
+    women = (norway["gender"] == list(TRAITS["gender"].labels)[1]).mean()
+    texts = [f"A: {100 - share}\nB: {share}" for share in (40, 60)] + ["I cannot say."]
+    answers = pd.DataFrame({"model": "m", "trait": "gender", "country": ["NOR"] * 3, "text": texts})
+    answers = pd.concat([answers, answers.assign(country="USA")])
+    table = stated_share_table(answers, everyone).set_index("country")
+    row = table.loc["NOR"]
+    assert (row["answers"], row["read"], row["people"]) == (3, 2, len(norway))
+    half, real = np.array([0.5, 0.5]), np.array([1 - women, women])
+    middle = (half + real) / 2
+    divergence = sum((side * np.log2(side / middle)).sum() for side in (half, real)) / 2
+    assert row["similarity"] == pytest.approx(1 - np.sqrt(divergence), abs=1e-6)
+    assert math.isnan(table.loc["USA", "people"]) and math.isnan(table.loc["USA", "similarity"])

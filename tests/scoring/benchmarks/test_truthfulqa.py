@@ -99,7 +99,7 @@ def test_every_question_has_a_category_and_the_chance_level_of_any_true_is_as_pu
     for edition, count, chance in (("v0", 817, 0.45), ("2025", 790, 0.47)):
         items = list(EDITIONS[edition].load(asset("truthfulqa"), "any_true"))
         assert len(items) == count and all(item.meta["category"] for item in items)
-        frame = pd.DataFrame({"chance": [item.meta["chance"] for item in items]})
+        frame = pd.DataFrame({"chance": [item.meta["chance"] for item in items], "value": 1.0})
         assert EDITIONS[edition].aggregate(frame)["chance"] == pytest.approx(chance, abs=0.02)
     binary = list(TruthfulQA2025().load(asset("truthfulqa"), "binary"))
     assert len(binary) == 790 and {item.weights for item in binary} == {(1.0, 0.0)}

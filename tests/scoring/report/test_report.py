@@ -9,16 +9,18 @@ import pytest
 from rich.console import Console
 
 from personas.errors import MachineError
-from scoring.report.export import write_tables
+from scoring.report.export import latex_table, write_tables
 from scoring.report.findings import Findings, findings
-from scoring.report.latex import escape_latex, latex_table
 from scoring.report.methods import methods_text
+from scoring.report.numbers import signed
 from scoring.report.page import page
-from scoring.report.paper import paper_figures, paper_tables
-from scoring.report.terminal import print_paper, print_report, signed
+from scoring.report.paper import paper_figures, paper_grid, paper_tables
+from scoring.report.terminal import print_paper, print_report
+from scoring.statistics.effect import persona_effect
 from scoring.statistics.simulation import Design, as_scores, simulate
 from scoring.statistics.subgroups import Slicing
 from scoring.tables.items_and_people import item_table
+from scoring.tables.score_levels import score_table
 
 ABOUT = {
     "name": "test",
@@ -62,7 +64,7 @@ def test_same_numbers_everywhere(found, tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(parquet), found.effects)
     (latex,) = [p for p in write_tables(tmp_path / "s.sqlite", found.tables, "tex") if "effects" in p.name]
     shown = signed(overall["effect"])
-    assert f"${overall['effect']:.3f}$" in latex.read_text()
+    assert f" {signed(overall['effect'])} & " in latex.read_text()
     assert shown in printed(found) and shown in page(found)
     gap = found.effects.loc[found.effects["level"] == "level 2", "gap"].iloc[0]
     assert signed(gap) in printed(found) and signed(gap) in page(found)
@@ -112,18 +114,27 @@ def test_a_level_of_one_person_is_hidden():
     assert "alone" not in set(found.tables["answers"].get("level", []))
 
 
-def test_paper_tables_have_the_papers_figures_and_ours(found):
-    assert len(paper_figures()) == 80
-    scores = simulate(Design(60, 20), seed=2).scores.assign(benchmark="truthfulqa", model="GPT-5")
+def test_the_papers_tables_have_its_figures_beside_this_runs_part_by_part():
+    scores = simulate(Design(60, 20), seed=2).scores.assign(model="GPT-5")
     scores["country"] = scores["level"].astype(str).map({"level 0": "BRA", "level 1": "CAN"}).fillna("USA")
-    ours = found_in(scores, "country")
-    tables = paper_tables(ours.effects)
-    row = tables["paper_table_2"].query("model == 'GPT-5' and column == 'delta'").iloc[0]
-    assert (row["paper"], row["this_run"]) == pytest.approx((0.065, ours.effects.iloc[0]["effect"]))
-    assert row["low"] < row["this_run"] < row["high"] and row["resolves"] > 0
-    brazil = tables["paper_table_3"].query("model == 'GPT-5' and level == 'Brazil'").iloc[0]
-    assert brazil["paper"] == 0.878 and brazil["people"] == 12
-    print_paper(Console(width=200), tables, ours)
+    both = pd.concat(
+        [scores.assign(benchmark="truthfulqa_v0:any_true"), scores.assign(benchmark="truthfulqa_v0:mc1_letter")]
+    )
+    tables = paper_tables(score_table(both, ("country",)))
+    assert len(paper_figures()) == 80
+    delta = tables["paper_table_2"].query("model == 'GPT-5' and column == 'delta'")
+    assert delta["measured_by"].tolist() == ["truthfulqa_v0:any_true", "truthfulqa_v0:mc1_letter"]
+    effect = persona_effect(scores)
+    assert delta["paper"].tolist() == [0.065] * 2
+    assert delta["this_run"].tolist() == pytest.approx([effect.effect] * 2)
+    assert delta["low"].tolist() == pytest.approx([effect.items_low] * 2)
+    grid = paper_grid(tables["paper_table_3"])
+    assert {"Brazil", "Canada", "United States"} <= set(grid.columns)
+    mine = grid[grid["this run's"] == "truthfulqa_v0:any_true"].iloc[0]
+    brazil = tables["paper_table_3"].query("measured_by == 'truthfulqa_v0:any_true' and level == 'Brazil'").iloc[0]
+    score = f"{brazil['this_run']:.3f} [{brazil['low']:.3f}, {brazil['high']:.3f}], n = 12"
+    assert mine["Brazil"] == f"{score}; paper 0.878"
+    print_paper(Console(width=200), tables, found_in(both, "country"))
 
 
 def test_methods_tell_what_was_changed_after(found):
@@ -132,11 +143,18 @@ def test_methods_tell_what_was_changed_after(found):
     assert "@article{cameron2011" in text and "100 personas in 100 clusters" in text
 
 
-def test_latex_is_escaped_and_ruled():
-    table = latex_table(pd.DataFrame({"who_said": ["50 % & more"], "value": [math.nan], "n": [3]}), "a_b")
-    assert r"50 \% \& more & -- & 3 \\" in table
-    assert r"\toprule" in table and r"who said" in table and "lrr" in table
-    assert escape_latex("\\{") == r"\textbackslash{}\{"
+def test_latex_has_the_columns_of_a_paper_escaped_and_ruled(found):
+    table = latex_table("effects", found.effects)
+    assert r"\toprule" in table and r"\usepackage{booktabs}" in table
+    head = table.split(r"\toprule")[1].split(r"\midrule")[0]
+    assert head.count("&") == 12 and "items too" in head and r"$\Delta$" in head
+    row = found.effects.iloc[0]
+    assert (
+        f"[{row['items_low']:+.3f}, {row['items_high']:+.3f}]".replace("-", "$-$") in table
+        and "nan" not in table.lower()
+    )
+    other = latex_table("unknown", pd.DataFrame({"who_said": ["50 % & more_\\"], "value": [math.nan], "items": [3.0]}))
+    assert r"50 \% \& more\_\textbackslash" in other and "& -- & 3 \\\\" in other
 
 
 def test_an_unwritable_folder_is_a_sentence(found, tmp_path):

@@ -8,15 +8,29 @@ import pytest
 
 from personas.errors import InputError
 from scoring.statistics.clustered_errors import detectable
+from scoring.statistics.effect import persona_effect
 from scoring.statistics.gaps import ITEMS_TOO, THESE_ITEMS
 from scoring.statistics.multiplicity import adjusted
-from scoring.statistics.simulation import Design, simulate
-from scoring.statistics.subgroups import Slicing, effect_tables
+from scoring.statistics.simulation import Design, as_scores, simulate
+from scoring.statistics.subgroups import Slicing, effect_tables, effects
 
 
 def test_levels_gaps_and_what_is_withheld():
-    scores = simulate(Design(104, 30, levels=1), seed=2).scores
-    names = {f"person {n}": "tiny" if n < 4 else "small" if n < 14 else "one" if n < 59 else "two" for n in range(104)}
+    scores = simulate(Design(110, 30, levels=1), seed=2).scores
+    names = {
+        f"person {n}": "tiny"
+        if n < 2
+        else "few"
+        if n < 4
+        else "six"
+        if n < 10
+        else "small"
+        if n < 20
+        else "one"
+        if n < 62
+        else "two"
+        for n in range(110)
+    }
     scores["side"] = scores["persona_id"].astype(str).map(lambda name: names.get(name, ""))
     tables = effect_tables(scores, Slicing(("side",), min_n=20))
     rows = tables.effects.set_index("level")
@@ -25,15 +39,17 @@ def test_levels_gaps_and_what_is_withheld():
         and math.isnan(rows.loc["tiny", "effect"])
         and math.isnan(rows.loc["tiny", "personas"])
     )
+    # two and two people: withheld alone, their four would follow from the total, so that a third level is withheld
+    assert rows.loc["few", "hidden"] and rows.loc["six", "hidden"] and not rows.loc["small", "hidden"]
     assert not math.isnan(rows.loc["small", "effect"]) and math.isnan(rows.loc["small", "gap_p"])
-    one, others = scores["side"] == "one", scores["side"].isin(["tiny", "small", "two"])
+    one, others = scores["side"] == "one", scores["side"].isin(["tiny", "few", "six", "small", "two"])
     difference = scores.loc[one, "value"].mean() - scores.loc[others, "value"].mean()
     assert rows.loc["one", "gap"] == pytest.approx(difference)
     assert rows.loc["one", "gap_holm"] >= rows.loc["one", "gap_p"]
     assert rows.loc["one", "gap_resolvable"] == pytest.approx(
         detectable(rows.loc["one", "gap_error"], rows.loc["one", "gap_freedom"], tests=2)
     )
-    assert (tables.families["levels"].iloc[0], tables.families["tested"].iloc[0]) == (4, 2)
+    assert (tables.families["levels"].iloc[0], tables.families["tested"].iloc[0]) == (6, 2)
 
 
 def test_a_real_gap_is_found():
@@ -89,3 +105,51 @@ def test_adjusted_by_hand():
     holm, q = adjusted(np.array([0.01, math.nan, 0.04, 0.03]))
     np.testing.assert_allclose(holm, [0.03, math.nan, 0.06, 0.06])
     np.testing.assert_allclose(q, [0.03, math.nan, 0.04, 0.04])
+
+
+def test_levels_that_were_asked_other_items_are_compared_on_common_ones():
+    """Half a level's items are missing, the hard ones; everybody answers alike, so that there is no gap."""
+    random = np.random.default_rng(5)
+    answers = (random.random((60, 20)) < np.linspace(0.2, 0.9, 20)).astype(float)
+    answers[:30, :8] = np.nan
+    scores = as_scores(answers, np.full((1, 20), 0.5), None, {"side": ["one"] * 30 + ["two"] * 30})
+    scores.loc[scores["value"].isna(), "status"] = "failed"
+    tables = effect_tables(scores, Slicing(("side",)))
+    row = tables.effects.set_index("level").loc["one"]
+    gap = np.nanmean(answers[:30, 8:]) - answers[30:, 8:].mean()
+    assert row["gap"] == pytest.approx(gap) and row["gap_items"] == 12
+    assert abs(row["gap"]) < 0.1 < row["effect"] - tables.effects.set_index("level").loc["two", "effect"]
+    assert (
+        tables.families["disparity"].iloc[0] == pytest.approx(abs(gap)) and tables.families["omnibus_p"].iloc[0] > 0.05
+    )
+    assert math.isnan(row["as_wrong_low"]) and row["gap_least"] == row["gap"]  # nothing was asked, nothing is unread
+
+
+def test_unread_answers_bound_the_gap_and_stand_beside_the_effect():
+    answers = np.tile([1.0, 0.0, 1.0, 0.0], (40, 3))
+    answers[:20, 0] = np.nan
+    base = np.zeros((1, 12))
+    scores = as_scores(answers, base, None, {"side": ["one"] * 20 + ["two"] * 20})
+    row = effect_tables(scores, Slicing(("side",))).effects.set_index("level").loc["one"]
+    assert row["effect"] == pytest.approx(5 / 11) and row["effect_as_wrong"] == pytest.approx(5 / 12)
+    assert (row["gap_least"], row["gap_most"]) == pytest.approx((5 / 12 - 6 / 12, 0.0))
+
+
+def test_a_missing_answer_is_shown_but_never_tested():
+    people = {"side": ["one"] * 30 + ["two"] * 30 + ["missing"] * 30}
+    scores = as_scores(np.random.default_rng(2).integers(0, 2, (90, 12)), [1] * 12, None, people)
+    tables = effect_tables(scores, Slicing(("side",)))
+    rows = tables.effects.set_index("level")
+    assert rows["effect"].notna().all() and rows["gap_p"].notna().to_dict()["missing"] is False
+    assert tables.families["tested"].iloc[0] == 2
+
+
+def test_one_tidy_table_of_several_models_whose_common_effect_is_refused():
+    one, two = (simulate(Design(20, 10), seed=seed).scores for seed in (1, 2))
+    both = pd.concat([one.assign(model="a"), two.assign(model="b")], ignore_index=True)
+    with pytest.raises(InputError, match=r"of 2 models \(a, b\).*effects\(scores\)"):
+        persona_effect(both)
+    table = effects(both, by=["level"], min_n=4)
+    overall = table[table["attribute"] == "all"].set_index("model")["effect"]
+    assert overall.to_dict() == pytest.approx({"a": persona_effect(one).effect, "b": persona_effect(two).effect})
+    assert set(table["attribute"]) == {"all", "level"}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scoring.benchmarks.registry import registry
-from scoring.statistics.pigeonhole import DRAWS, pigeonhole
+from scoring.statistics.pigeonhole import DRAWS, drawn_totals, pigeonhole_weights
 from scoring.statistics.simulation import as_scores
 from scoring.tables.bootstrap import aggregate_table
 
@@ -43,9 +43,34 @@ def test_pigeonhole_resamples_both_sides():
     random = np.random.default_rng(0)
     people, groups = random.normal(size=40), random.normal(size=30)
     matrix = people[:, None] + groups[None, :]
-    person, group = np.repeat(np.arange(40), 30), np.tile(np.arange(30), 40)
-    (total,) = pigeonhole({"sum": matrix}, person, group, seed=1).values()
+    total = drawn_totals(matrix, pigeonhole_weights(40, 30, seed=1), np.arange(30))
     assert len(total) == DRAWS + 1
     assert total[0] == pytest.approx(matrix.sum())
     variance = 30**2 * 40 * people.var() + 40**2 * 30 * groups.var()
     assert total[1:].var() == pytest.approx(variance, rel=0.25)
+
+
+def test_personas_are_compared_with_the_baseline_on_what_they_answered(bbq):
+    """Those of even number lack every third item, and answer the others as the baseline does: nothing has an effect."""
+    base = bbq[(bbq["persona_id"] == "") & (bbq["replicate"] == 0)].set_index("item_id")
+    one = bbq[(bbq["persona_id"] != "") | (bbq["replicate"] == 0)].copy()
+    for name in ("value", "role", "letter"):
+        one[name] = one["item_id"].astype(object).map(base[name])
+    number = one["persona_id"].astype(str).str.removeprefix("person ")
+    lacks = number.map(lambda name: name != "" and int(name) % 2 == 0)
+    lacks &= one["item_id"].astype(str).str.removeprefix("item ").astype(int) % 3 == 0
+    one.loc[lacks, ["value", "role", "letter"]] = [np.nan, "", ""]
+    table = aggregate_table(one).set_index("metric")
+    assert table["effect"].abs().max() == pytest.approx(0, abs=1e-12)
+    assert table.loc["chose A", "answers_with"] == (~lacks & (one["persona_id"] != "") & (one["letter"] != "")).sum()
+    assert table.loc["accuracy_ambig", "left_out"] == "the intersectional categories (Race_x_SES)"
+
+
+def test_readers_of_one_text_are_drawn_together(bbq):
+    """Thirty people who read three texts tell as much as three."""
+    person = bbq["persona_id"].astype(str).str.removeprefix("person ")
+    few = bbq.assign(cluster=person.map(lambda name: f"text {int(name) % 3}" if name else ""))
+    wide, narrow = (aggregate_table(scores).set_index("metric") for scores in (few, bbq))
+    assert (wide["clusters"] == 3).all() and (narrow["clusters"] == 30).all()
+    width = (wide["high"] - wide["low"]) / (narrow["high"] - narrow["low"])
+    assert width["chose A"] > 1.3

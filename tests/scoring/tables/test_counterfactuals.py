@@ -25,3 +25,14 @@ def test_effect_of_a_swap_is_within_the_respondent():
     assert table.loc["any", "shift"] == pytest.approx(np.abs(shift).mean())
     assert persona_effect(both) == persona_effect(scores)
     assert counterfactual_table(scores).empty
+
+
+def test_respondents_whose_twins_read_the_same_are_one_cluster():
+    """Pairs of respondents differ in the swapped trait alone, so that their twins read one text."""
+    random = np.random.default_rng(3)
+    scores = as_scores(random.random((24, 12)), np.zeros(12)).astype({"persona_id": str, "cluster": str})
+    people = scores[scores["persona_id"] != ""]
+    number = people["persona_id"].str.removeprefix("person ").astype(int)
+    twins = people.assign(persona_id=people["persona_id"] + "~gender=male", cluster=[f"twin {n // 2}" for n in number])
+    table = counterfactual_table(pd.concat([scores, twins], ignore_index=True))
+    assert table["clusters"].tolist() == [12] and table["personas"].tolist() == [24]

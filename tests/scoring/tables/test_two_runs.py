@@ -1,6 +1,7 @@
 """Two runs compared trial by trial."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from scoring.statistics.simulation import as_scores
@@ -36,3 +37,30 @@ def test_runs_with_one_set_of_traits_each_are_compared_whichever_it_is():
         for told in ("demographic (10)", "demographic, value (33)")
     )
     assert set(difference_table(one, two)["compared"]) == {"baseline", "with persona", "persona effect"}
+
+
+def test_replicates_are_averaged_and_none_is_lost():
+    """One run asked twice, the other three times: the means of each are compared."""
+    random = np.random.default_rng(4)
+    answers = [random.random((12, 14)) for _ in range(5)]
+    base = random.random((5, 14))
+    one, two = (
+        pd.concat([as_scores(answers[n], base[n]).assign(replicate=n) for n in numbers], ignore_index=True)
+        for numbers in ((0, 1), (2, 3, 4))
+    )
+    table = difference_table(one, two).set_index("compared")
+    difference = np.mean(answers[2:], axis=0) - np.mean(answers[:2], axis=0)
+    assert table.loc["with persona", "effect"] == pytest.approx(difference.mean())
+    assert table.loc["with persona", "pairs"] == 12 * 14
+    assert table.loc["baseline", "effect"] == pytest.approx((base[2:].mean(axis=0) - base[:2].mean(axis=0)).mean())
+
+
+def test_persona_weights_reach_the_difference():
+    random = np.random.default_rng(5)
+    one, two = random.random((12, 14)), random.random((12, 14))
+    people = {"country": ["NOR"] * 9 + ["SWE"] * 3}
+    sides = [as_scores(values, np.zeros(14), None, people, [1.0] * 12) for values in (one, two)]
+    table = difference_table(*sides, weights="population", population={"NOR": 4.0, "SWE": 8.0})
+    gap = (two - one).mean(axis=1)
+    expected = (4 * gap[:9].mean() + 8 * gap[9:].mean()) / 12
+    assert table.set_index("compared").loc["with persona", "effect"] == pytest.approx(expected)
