@@ -9,7 +9,7 @@ ifneq ($(wildcard ../shared/data),)
 export MTPA_DATA_DIR ?= $(abspath ../shared/data)
 endif
 
-.PHONY: run test browser dist clean
+.PHONY: run test browser dist docs clean
 
 run: $(VENV)/.local
 	@$(BIN)/mtpa-run
@@ -24,6 +24,10 @@ test: $(VENV)/.dev
 # The tests of the HTML report drive Debian's Chromium.
 browser:
 	@test -x /usr/bin/chromium || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
+
+# The pages and files that are made from the code; a test fails where they are not as it is.
+docs: $(VENV)/.dev
+	$(BIN)/python -m runner.study.reference .
 
 # dist/ gets the sdist and the wheel that is built from it; the wheel is then installed where nothing else is, and tried.
 dist: $(VENV)/.dev

@@ -5,6 +5,7 @@
     study = mtpa.Study.load("mtpa.toml")          # or mtpa.Study.from_dict({...})
     await mtpa.run(study)                         # in a script: asyncio.run(mtpa.run(study))
     scores = mtpa.load_scores(study.database)     # one row a trial
+    mtpa.effects(scores, by=["country"])          # Δ of each model and benchmark, overall and by level
     mtpa.persona_effect(scores[scores["benchmark"] == "bbq"])
     mtpa.findings(study).tables["effects"]        # what `mtpa-run report` shows
 
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
     from runner.store.scores import load_scores
     from runner.study.config import Study
     from scoring.statistics.effect import persona_effect
+    from scoring.statistics.subgroups import effects
 
 __all__ = [
     "InputError",
     "MachineError",
     "MtpaError",
     "Study",
+    "effects",
     "findings",
     "load_scores",
     "persona_effect",
@@ -39,6 +42,7 @@ _HOMES = {
     "MachineError": "personas.errors:MachineError",
     "MtpaError": "personas.errors:MtpaError",
     "Study": "runner.study.config:Study",
+    "effects": "scoring.statistics.subgroups:effects",
     "findings": "runner.results.study_report:study_findings",
     "load_scores": "runner.store.scores:load_scores",
     "persona_effect": "scoring.statistics.effect:persona_effect",

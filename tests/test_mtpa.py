@@ -12,6 +12,7 @@ NAMES = {
     "MachineError",
     "MtpaError",
     "Study",
+    "effects",
     "findings",
     "load_scores",
     "persona_effect",

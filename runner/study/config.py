@@ -2,6 +2,7 @@
 
 import glob
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,13 +30,21 @@ class Study(Section):
     """A study file."""
 
     study: StudySection
+    """What the study is called and where its results are."""
     personas: PersonaSection
+    """Who answers."""
     variants: VariantSection = VariantSection()
+    """How a persona is written; the lists are crossed."""
     benchmarks: tuple[BenchmarkSection, ...] = Field(min_length=1)
+    """What is asked; one table for each benchmark or part."""
     models: tuple[ModelSection, ...] = Field(min_length=1)
+    """Who is asked; one table for each model."""
     budget: BudgetSection = BudgetSection()
+    """What may be spent."""
     target: TargetSection | None = None
+    """Ask no more than the wanted precision needs."""
     report: ReportSection = ReportSection()
+    """What the report tells apart."""
     path: Path = Path("mtpa.toml")
     text: str = ""
     shard: Shard = WHOLE
@@ -138,9 +147,10 @@ class Study(Section):
         try:
             return cls.model_validate({**tables, "path": path, "text": text})
         except ValidationError as error:
-            # a misspelt key is also a missing one: the misspelling is what to say
-            details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
-            raise InputError(f"{path}, {_sentence(details[0])}") from None
+            faults = [_sentence(detail) for detail in _distinct_faults(error.errors())]
+            if len(faults) == 1:
+                raise InputError(f"{path}, {faults[0]}") from None
+            raise InputError("\n  ".join([f"{path}: {len(faults)} faults", *faults])) from None
 
     @property
     def database(self) -> Path:
@@ -187,14 +197,37 @@ def _tables(section: type[BaseModel]) -> list[str]:
     return [name for name in section.model_fields if name not in NOT_IN_FILE]
 
 
+MEMBERS = {"str": "a text", "tuple[str, ...]": "a list of texts"}  # what pydantic calls the members of a union
+
+
+def _distinct_faults(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Every fault once: a misspelt key is also a missing one, a value that may be of two kinds is wrong for both, and a
+    list of tables none of which is right is not an empty one."""
+    misspelt = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
+    found: dict[tuple[int | str, ...], ErrorDetails] = {}
+    for detail in details:
+        hidden = detail["type"] == "missing" and detail["loc"][:-1] in misspelt
+        if not hidden and not (detail["type"] == "too_short" and detail["input"]):
+            found.setdefault(_written(detail["loc"]), detail)
+    return list(found.values())
+
+
+def _written(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A location as far as it stands in the file."""
+    return tuple(takewhile(lambda part: part not in MEMBERS, location))
+
+
 def _sentence(detail: ErrorDetails) -> str:
     """One validation error as "key 'models.0.dtype': ..." with the nearest right key or the values allowed."""
-    place = ".".join(str(part) for part in detail["loc"])
+    written = _written(detail["loc"])
+    place = ".".join(str(part) for part in written)
     if detail["type"] == "extra_forbidden":
         known = _tables(_section_at(detail["loc"][:-1]))
         return f"key {place!r}: unknown key; {nearest(str(detail['loc'][-1]), known)}"
     if detail["type"] == "missing":
         return f"key {place!r} is missing"
+    if len(written) < len(detail["loc"]):
+        return f"key {place!r}: should be {' or '.join(MEMBERS.values())} (it holds {detail['input']!r:.60})"
     message = detail["msg"].removeprefix("Value error, ")
     return f"key {place!r}: {message[0].lower()}{message[1:]} (it is {detail['input']!r:.60})"
 

@@ -101,3 +101,15 @@ def test_a_dict_that_no_file_could_hold_is_refused_with_the_key() -> None:
         Study.from_dict({"study": {"name": {"a"}}})
     with pytest.raises(InputError, match="did you mean 'personas'"):
         Study.from_dict({"study": {"name": "s"}, "persona": {"n": 3}})
+
+
+def test_all_faults_of_a_file_are_named_at_once_and_each_once(tmp_path: Path) -> None:
+    text = GOOD.replace("n = 3", "n = 0\ntraits = [3]").replace('name = "bbq"', 'nam = "bbq"')
+    text += MODEL.replace('"local"', '"locl"') + "concurency = 3\n"
+    with pytest.raises(InputError) as caught:
+        Study.parse(text, tmp_path / "s.toml")
+    first, *faults = str(caught.value).split("\n  ")
+    assert first == f"{tmp_path / 's.toml'}: 5 faults"
+    keys = [re.match(r"key '([^']+)'", fault)[1] for fault in faults]  # type: ignore[index]
+    expected = {"personas.n", "personas.traits", "benchmarks.0.nam", "models.0.backend", "models.0.concurency"}
+    assert set(keys) == expected
