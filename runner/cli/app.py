@@ -13,14 +13,17 @@ from runner.cli import benchmarks, data, files, init, personas, report
 from runner.cli import study as commands
 from runner.cli.coherence import coherence
 from runner.cli.console import err, replace_what_cannot_be_encoded
+from runner.cli.help import WholeHelp
 from runner.cli.plan import explain, plan
 from runner.cli.serve import serve
+from runner.cli.show import show
 from runner.cli.status import status
 from runner.cli.view import view
 from runner.study.config import Study
 
 app = typer.Typer(
     name="mtpa-run",
+    cls=WholeHelp,
     help="Ask whether a language model stays truthful, fair and well-mannered when it answers as somebody.",
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # Rich would take "[report]" for a style and ":wave:" for an emoji
@@ -32,6 +35,7 @@ for command in (
     report.report,
     report.diff,
     explain,
+    show,
     commands.rescore,
     coherence,
     files.merge,

@@ -8,8 +8,9 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
@@ -60,6 +61,9 @@ def replace_what_cannot_be_encoded() -> None:
 
 out = SafeConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH, emoji=False)
 err = SafeConsole(stderr=True, emoji=False)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")]
 
 
 def print_json(document: Any) -> None:

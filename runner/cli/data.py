@@ -9,9 +9,10 @@ from rich.table import Table
 
 from personas.errors import InputError
 from runner.cli.console import out, say
+from runner.cli.help import WholeHelp
 from runner.study.config import Study
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=WholeHelp, no_args_is_help=True)
 
 
 @app.command("list")

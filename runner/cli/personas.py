@@ -15,14 +15,15 @@ from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
 from personas.people.draws import Allocation
 from personas.prompt.render import Format, Frame, Variant, render
+from runner.cli.console import AsJson, print_json, say
 from runner.cli.console import out as console
-from runner.cli.console import say
+from runner.cli.help import WholeHelp
 
 if TYPE_CHECKING:
     from personas.people.respondents import Respondents
     from personas.surveys.build import Request
 
-app = typer.Typer(no_args_is_help=True, help="Turn survey files into personas, and look at them.")
+app = typer.Typer(cls=WholeHelp, no_args_is_help=True, help="Turn survey files into personas, and look at them.")
 
 Personas = Annotated[Path, typer.Option("--personas", help="personas.parquet, MTPA.jsonl or mpta.json")]
 Source = Annotated[str, typer.Option("--personas", help="a file of personas, or the name of a built-in survey")]
@@ -208,6 +209,7 @@ def show_command(
     frame: Annotated[Frame, typer.Option(help="whose it is")] = "role",
     traits: Annotated[str, typer.Option(help="core, demographic, all, all-but:NAME, or names")] = "core",
     trait_order: Annotated[int, typer.Option(min=0, help="0, or another permutation")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Print one persona as a model gets it."""
     from personas.prompt.trait_sets import chosen_traits
@@ -222,7 +224,12 @@ def show_command(
     shown = chosen_traits(traits if named else [name.strip() for name in traits.split(",")], respondents.traits)
     persona = next(respondents.take(rows).personas())
     variant = Variant(format, frame, "prompt", trait_order)
-    console.print(Text(render(persona, respondents.traits, shown, variant)), soft_wrap=True)
+    text = render(persona, respondents.traits, shown, variant)
+    if as_json:
+        answers = {name: respondents.traits[name].label(code) for name, code in persona.answers.items()}
+        print_json({"persona_id": persona_id, "text": text, "answers": answers})
+        return
+    console.print(Text(text), soft_wrap=True)
 
 
 def _respondents(source: str) -> "Respondents":
@@ -241,22 +248,27 @@ def _respondents(source: str) -> "Respondents":
 
 
 @app.command("summary")
-def summary_command(personas: Source = str(_DEFAULT)) -> None:
+def summary_command(personas: Source = str(_DEFAULT), as_json: AsJson = False) -> None:
     """Count countries, ages and genders, and say how well each trait is filled."""
     from personas.surveys.clean import fill_rates
 
     respondents = _respondents(personas)
-    console.print(f"[bold]{len(respondents):,} personas[/bold] in {escape(personas)}")
     known = {"age_band": "age", "gender": "gender"}
-    for name in ("survey", "country", *(name for name, trait in known.items() if trait in respondents.frame)):
-        counts = respondents.attribute(name).value_counts().sort_index()
-        levels = ", ".join(f"{level} {count:,}" for level, count in counts.items())
-        console.print(Text(f"{name.replace('_', ' ')} ({len(counts)}): {levels}"))
-    table = Table("trait", "answered", "proxy in", title="core traits")
+    names = ("survey", "country", *(name for name, trait in known.items() if trait in respondents.frame))
+    levels = {name: respondents.attribute(name).value_counts().sort_index().to_dict() for name in names}
     rates = fill_rates(respondents)
+    proxies = {name: [each.survey for each in respondents.sources.values() if name in each.proxies] for name in rates}
+    if as_json:
+        traits = {name: {"answered": rate, "proxy_in": proxies[name]} for name, rate in rates.items()}
+        print_json({"personas": len(respondents), "levels": levels, "traits": traits})
+        return
+    console.print(f"[bold]{len(respondents):,} personas[/bold] in {escape(personas)}")
+    for name, counts in levels.items():
+        shown = ", ".join(f"{level} {count:,}" for level, count in counts.items())
+        console.print(Text(f"{name.replace('_', ' ')} ({len(counts)}): {shown}"))
+    table = Table("trait", "answered", "proxy in", title="core traits")
     for name in (name for name in rates if respondents.traits[name].use != "extended"):
-        proxies = [each.survey for each in respondents.sources.values() if name in each.proxies]
-        table.add_row(Text(name), f"{rates[name]:.0%}", Text(", ".join(proxies)))
+        table.add_row(Text(name), f"{rates[name]:.0%}", Text(", ".join(proxies[name])))
     console.print(table)
     extended = [rate for name, rate in rates.items() if respondents.traits[name].use == "extended"]
     if extended:

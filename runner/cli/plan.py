@@ -3,13 +3,14 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from runner.cli.console import out, print_json, say
+from runner.cli.console import AsJson, out, print_json, say
 from runner.cli.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.cli.study import ShardOption
 from runner.study.config import Study
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def plan(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
     show: Annotated[int, typer.Option(metavar="N", help="Print N requests of each model as they would be sent.")] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Only the first N trials of each model.")] = None,
     shard: ShardOption = "1/1",
@@ -120,6 +121,7 @@ def _span(low: float, high: float, form: str) -> str:
 def explain(
     context: typer.Context,
     trial: Annotated[str, typer.Argument(metavar="TRIAL|KEY", help="ITEM, ITEM@PERSONA, or the beginning of a key.")],
+    as_json: AsJson = False,
 ) -> None:
     """The fields behind a trial's key, and how the nearest answered request differs."""
     from runner.engine.prepare import prepared
@@ -127,6 +129,9 @@ def explain(
 
     with prepared(Study.load(context.obj), say) as ready:
         found = explanation(ready, trial)
+    if as_json:
+        print_json(asdict(found))
+        return
     answered = "answered" if found.cached else "not answered yet"
     out.print(f"key {found.key}: {answered}", highlight=False, soft_wrap=True)
     out.print_json(json.dumps(dict(found.fields), ensure_ascii=False))

@@ -1,5 +1,6 @@
 """`mtpa-run report` and `mtpa-run diff`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,7 +9,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from personas.errors import InputError, nearest
-from runner.cli.console import out, say
+from runner.cli.console import AsJson, out, print_json, say
 from runner.study.config import Study
 from scoring.statistics.weights import Weights
 
@@ -21,11 +22,27 @@ def report(
     latex: Annotated[bool, typer.Option("--latex", help="Every table for LaTeX (booktabs).")] = False,
     methods: Annotated[bool, typer.Option("--methods", help="A methods paragraph, the prompts, BibTeX.")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="The paper's Tables 2 to 5 beside this run's.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """The finding of the study's last run, in the terminal, as one HTML page and as data files."""
     study = Study.load(context.obj)
+    if as_json:
+        print_findings_as_json(study)
+        return
     formats = [name for name, wanted in (("csv", csv), ("parquet", parquet), ("tex", latex)) if wanted]
     print_study_report(study, formats=formats, html=html, methods=methods, paper=paper)
+
+
+def print_findings_as_json(study: Study) -> None:
+    """The sentences, the warnings and every table that has rows."""
+    from runner.results.study_report import study_findings
+
+    found = study_findings(study)
+    tables = {
+        name: json.loads(table.to_json(orient="records", double_precision=15)) for name, table in found.tables.items()
+    }
+    words = {"incomplete": found.incomplete, "sentences": found.sentences, "warnings": found.warnings}
+    print_json({"study": study.study.name, **words, "tables": {name: rows for name, rows in tables.items() if rows}})
 
 
 def print_study_report(

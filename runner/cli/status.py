@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.console import out
+from runner.cli.console import AsJson, out, print_json
 from runner.cli.study import ShardOption
 from runner.study.config import Study
 
@@ -23,11 +24,16 @@ def status(
     context: typer.Context,
     watch: Annotated[bool, typer.Option(help="Go on showing it, until interrupted.")] = False,
     shard: ShardOption = "1/1",
+    as_json: AsJson = False,
 ) -> None:
     """How far the study is, from its database; a running one may be watched from another terminal."""
     from runner.progress.status import read_status
 
     path = Study.load(context.obj).part(shard).database
+    if as_json:
+        found = read_status(path)
+        print_json({**asdict(found), "database": path, "lines": found.lines()})
+        return
     if not watch:
         out.print(_status(read_status(path), str(path)))
         return

@@ -20,15 +20,20 @@ from runner.store.rows import insert, select_many
 _LIVE_HERE: set[tuple[str, int]] = set()  # a process never sees its own locks as taken
 
 
-def refuse_running(connection: sqlite3.Connection, database: Path) -> None:
-    """Raises MachineError while a run is on that writes to the file."""
+def is_running(connection: sqlite3.Connection, database: Path) -> bool:
+    """Whether a run is on that writes to the file."""
     path = database.with_name(f"{database.name}.lock")
     going = any(name == str(path) for name, _ in _LIVE_HERE)  # its locks would be dropped by opening the file again
     runs = connection.execute("SELECT id FROM run WHERE ended IS NULL").fetchall()
     if not going and runs and path.exists():
         with path.open("r+b") as file:
             going = any(_is_locked(file.fileno(), number) for (number,) in runs)
-    if going:
+    return going
+
+
+def refuse_running(connection: sqlite3.Connection, database: Path) -> None:
+    """Raises MachineError while a run is on that writes to the file."""
+    if is_running(connection, database):
         raise MachineError(f"{database}: a run is on; wait for it to end, or stop it")
 
 
