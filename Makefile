@@ -27,7 +27,7 @@ browser:
 
 # The pages and files that are made from the code; a test fails where they are not as it is.
 docs: $(VENV)/.dev
-	$(BIN)/python -m runner.study.reference .
+	$(BIN)/python -m runner.cli.pages .
 
 # dist/ gets the sdist and the wheel that is built from it; the wheel is then installed where nothing else is, and tried.
 dist: $(VENV)/.dev

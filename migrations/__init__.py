@@ -6,6 +6,8 @@ in a UNIQUE.
 
 from sqlite_utils import Database, Migrations
 
+from migrations.views import ANSWERS, PEOPLE, TRIALS
+
 schema = Migrations("mtpa")
 
 
@@ -91,6 +93,13 @@ def add_mass_and_method(database: Database) -> None:
             AND model IN (SELECT id FROM model WHERE answer = 'probabilities')
             AND item IN (SELECT id FROM item WHERE record ->> '$.ask' = 'letter')""",
     ):
+        database.execute(statement)
+
+
+@schema(name="named_views")
+def create_views(database: Database) -> None:
+    """The views trials, answers and people: a study with names instead of numbers."""
+    for statement in (TRIALS, ANSWERS, PEOPLE):
         database.execute(statement)
 
 

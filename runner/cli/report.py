@@ -17,7 +17,9 @@ from scoring.statistics.weights import Weights
 def report(
     context: typer.Context,
     html: Annotated[bool, typer.Option("--html", help="One self-contained page beside the database.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Every table as CSV.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Every table and every trial as CSV, with a dictionary of the columns.")
+    ] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Every table as Parquet.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Every table for LaTeX (booktabs).")] = False,
     methods: Annotated[bool, typer.Option("--methods", help="A methods paragraph, the prompts, BibTeX.")] = False,
@@ -31,6 +33,8 @@ def report(
         return
     formats = [name for name, wanted in (("csv", csv), ("parquet", parquet), ("tex", latex)) if wanted]
     print_study_report(study, formats=formats, html=html, methods=methods, paper=paper)
+    if csv:
+        print_raw_files(study)
 
 
 def print_findings_as_json(study: Study) -> None:
@@ -43,6 +47,14 @@ def print_findings_as_json(study: Study) -> None:
     }
     words = {"incomplete": found.incomplete, "sentences": found.sentences, "warnings": found.warnings}
     print_json({"study": study.study.name, **words, "tables": {name: rows for name, rows in tables.items() if rows}})
+
+
+def print_raw_files(study: Study) -> None:
+    """Write trials.csv and the data dictionary beside the tables, and say so."""
+    from runner.sharing.raw_files import write_raw_files
+
+    for path in write_raw_files(study, say):
+        out.print(f"Written: {escape(str(path))}", highlight=False, soft_wrap=True)
 
 
 def print_study_report(

