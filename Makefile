@@ -9,7 +9,9 @@ ifneq ($(wildcard ../shared/data),)
 export MTPA_DATA_DIR ?= $(abspath ../shared/data)
 endif
 
-.PHONY: run test browser dist docs clean
+PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+
+.PHONY: run test quick coverage browser dist docs clean
 
 run: $(VENV)/.local
 	@$(BIN)/mtpa-run
@@ -19,7 +21,14 @@ test: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(PYTEST)
+
+# The tests that take no local model, kill or browser.
+quick: $(VENV)/.dev
+	$(PYTEST) -m "not slow"
+
+coverage: $(VENV)/.dev
+	$(PYTEST) --cov --cov-report=term
 
 # The tests of the HTML report drive Debian's Chromium.
 browser:

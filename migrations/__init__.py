@@ -96,6 +96,52 @@ def add_mass_and_method(database: Database) -> None:
         database.execute(statement)
 
 
+@schema(name="whole_ledger")
+def complete_ledger(database: Database) -> None:
+    """What a person let go of that killed runs had reserved; and what runs without a cap spent, which no ledger had."""
+    for statement in _WHOLE_LEDGER:
+        database.execute(statement)
+
+
+_WHOLE_LEDGER = (
+    """CREATE TABLE released (
+        process INTEGER NOT NULL, model INTEGER NOT NULL, at TEXT NOT NULL, micro_usd INTEGER NOT NULL,
+        PRIMARY KEY (process, model, at))""",
+    """INSERT INTO spend (process, model, reserved_micro_usd, settled_micro_usd)
+        SELECT coalesce((SELECT max(id) FROM run
+                WHERE id NOT IN (SELECT process FROM spend WHERE model = cost.model)), 0),
+            cost.model, 0, cost.usd - coalesce(known.usd, 0)
+        FROM (SELECT model, sum(micro_usd) AS usd FROM completion
+            WHERE key NOT IN (SELECT key FROM job_trial) GROUP BY model) AS cost
+        LEFT JOIN (SELECT model, sum(usd) AS usd FROM (SELECT model, settled_micro_usd AS usd FROM spend
+            UNION ALL SELECT model, settled_micro_usd FROM job) GROUP BY model) AS known ON known.model = cost.model
+        WHERE cost.usd > coalesce(known.usd, 0)""",
+)
+
+
+@schema(name="estimated_costs")
+def add_estimated_costs(database: Database) -> None:
+    """Which costs are not the provider's own but what was reserved, tokens written to its cache, and whether a model's
+    endpoint says how its answers end."""
+    for statement in _ESTIMATED:
+        database.execute(statement)
+
+
+_ESTIMATED = (
+    "ALTER TABLE completion ADD COLUMN estimated INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE completion ADD COLUMN written_tokens INTEGER",
+    "ALTER TABLE spend ADD COLUMN estimated_micro_usd INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE job ADD COLUMN estimated_micro_usd INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE model ADD COLUMN unnamed_ends TEXT NOT NULL DEFAULT ''",
+)
+
+
+@schema(name="run_prices")
+def add_price_source(database: Database) -> None:
+    """Where the prices of a run came from, and how new they were; "" where nothing was paid for."""
+    database.execute("ALTER TABLE run ADD COLUMN prices TEXT NOT NULL DEFAULT ''")
+
+
 @schema(name="named_views")
 def create_views(database: Database) -> None:
     """The views trials, answers and people: a study with names instead of numbers."""

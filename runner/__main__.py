@@ -5,6 +5,9 @@ import sys
 
 def main() -> None:
     """The console script. Whoever interrupts it while its modules load sees no traceback."""
+    from runner.cli.streams import guard
+
+    guard()
     try:
         from runner.cli.app import main as run
     except KeyboardInterrupt:

@@ -1,10 +1,18 @@
 """What every test shares."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
+# A busy machine is slow, and that is no failure.
+settings.register_profile("mtpa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mtpa")
+
+# Threads of one computation wait for each other on a machine that has other work; servers inherit this.
+os.environ["OMP_NUM_THREADS"] = "1"
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 

@@ -33,7 +33,7 @@ def write_jsonl(path: Path, respondents: Respondents, core_only: bool) -> int:
     traits = respondents.traits
     names = [name for name in respondents.columns() if not (core_only and traits[name].use == "extended")]
     fragments: dict[tuple[str, int], str] = {}
-    with replaced(path) as raw:
+    with replaced(path, bool(respondents.restricted())) as raw:
         file = gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) if path.suffix == ".gz" else raw
         for head, row in _rows(respondents, names):
             answers = []

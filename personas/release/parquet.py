@@ -6,9 +6,9 @@ the survey does not have the variable. Labels, scales, sources and the build rep
 
 import json
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
@@ -46,7 +46,8 @@ def write_personas(path: Path, parts: Sequence[Respondents], report: Mapping[str
     fields = [pa.field(name, pa.float64() if name == "weight" else text) for name in (*META, *OPTIONAL)]
     fields += [pa.field(name, pa.int16()) for name in columns]
     schema = pa.schema(fields, metadata={_KEY: json.dumps(about, ensure_ascii=False).encode()})
-    with replaced(path) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
+    private = any(part.restricted() for part in parts)
+    with replaced(path, private) as file, pq.ParquetWriter(file, schema, compression="zstd") as writer:
         for part in parts:
             writer.write_table(_table(part, schema), row_group_size=max(1, len(part)))
 
@@ -109,20 +110,29 @@ def _wording(wording: Wording) -> Wording:
 
 
 @contextmanager
-def replaced(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that takes its place only when it is complete. Raises MachineError where the disk refuses."""
+def replaced(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
+    """A file to write that takes its place only when it is complete; readable as the umask says, or by its owner alone.
+
+    Raises MachineError where the disk refuses.
+    """
     temporary = None
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, temporary = new_beside(path, private)
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise MachineError(f"{path} cannot be written ({error.strerror or error}): choose another place") from None
     finally:
         if temporary:
-            with suppress(FileNotFoundError):
-                Path(temporary).unlink()
+            temporary.unlink(missing_ok=True)
+
+
+def new_beside(path: Path, private: bool = False) -> tuple[int, Path]:
+    """A new file in the same folder, open to write; its permissions are never wider than the umask."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    return os.open(
+        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666
+    ), temporary

@@ -7,37 +7,47 @@ from typing import Any
 
 from runner.backends.alternatives import MOST, Alternatives, first_token
 from runner.backends.base import Answer
-from runner.backends.errors import Transient
+from runner.backends.errors import ModelUnavailable, Transient
+from runner.backends.replies.endings import ending
+from runner.backends.replies.provider_errors import error_in
+from runner.backends.replies.usage import chat_usage
 from runner.backends.request import Request, Usage, without_surrogates
 from scoring.answers.responses import Response
 
-MOST_TOKENS = 1 << 31
+TEXT_PARTS = ("text", "output_text")
 
 
 def body(model: str, request: Request, top: int = MOST) -> dict[str, Any]:
-    """The JSON body of a request; `top` alternatives are asked for, unless the study says how many."""
-    found = {"model": model, "messages": list(request.messages), **request.parameters}
+    """The JSON body of a request; `top` alternatives are asked for, unless the study says how many. Some servers stream
+    unless they are told not to."""
+    found = {"model": model, "messages": list(request.messages), "stream": False, **request.parameters}
     if request.kind == "letters":
         found = {"top_logprobs": top} | found | {"logprobs": True}
     return found
 
 
 def read(reply: Mapping[str, Any], request: Request, latency_ms: int) -> Answer:
-    """The answer in a reply. Raises Transient where it has none."""
+    """The answer in a reply. Raises BackendError where it has none."""
+    if (error := error_in(reply)) is not None:
+        raise error
+    usage = Usage(latency_ms=latency_ms)
     try:
         choice = reply["choices"][0]
-        message = choice["message"]
-        text, refusal = message.get("content"), message.get("refusal")
-        finish = str(choice.get("finish_reason") or "stop")
+        usage = chat_usage(reply.get("usage"), True, latency_ms)
+        finish = ending(_reason(choice), usage, _said(choice.get("error")))
+        text, refusal = spoken(choice["message"])
+        usage = chat_usage(reply.get("usage"), bool(text or refusal), latency_ms)
         served = without_surrogates(str(reply.get("model") or ""))
-        usage = _usage(reply.get("usage") or {}, latency_ms)
         shown = first_token(choice.get("logprobs")) if request.kind == "letters" else None
+    except ModelUnavailable as unreadable:
+        unreadable.usage = usage if usage.known else None
+        raise
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        raise Transient("no answer", f"200, but no answer in it ({error!r})", charged=True) from None
+        found = Transient("no answer", f"200, but no answer in it ({error!r})", charged=True)
+        found.usage = usage if usage.known else None
+        raise found from None
     if refusal:
-        text, finish = str(refusal), "content_filter"
-    if text is not None and not isinstance(text, str):
-        raise Transient("no answer", "200, but the content is not text", charged=True)
+        text, finish = refusal, "content_filter"
     response = Response(text=text, finish=finish)
     return Answer(with_letters(response, shown, request) if request.kind == "letters" else response, usage, served)
 
@@ -51,20 +61,33 @@ def with_letters(response: Response, shown: Alternatives | None, request: Reques
     return replace(response, letter_logprobs=letters, ceiling=ceiling, likeliest=shown.likeliest)
 
 
-def _usage(usage: Mapping[str, Any], latency_ms: int) -> Usage:
-    prompt, completion = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
-    return Usage(
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
-        reasoning_tokens=_count(completion.get("reasoning_tokens")),
-        cached_tokens=_count(prompt.get("cached_tokens")),
-        latency_ms=latency_ms,
-    )
+def spoken(message: Mapping[str, Any]) -> tuple[str | None, str]:
+    """What a message says, and what it says instead of an answer.
+
+    The content is a text, or a list of parts of which some are thoughts. What a model thought, there or beside the
+    content, is no answer. Raises ValueError for a content that is neither.
+    """
+    content, refusal = message.get("content"), message.get("refusal") or ""
+    if content is None or isinstance(content, str):
+        return content, str(refusal)
+    parts = content if isinstance(content, list) else [content]
+    said, declined = [], [str(refusal)]
+    for part in parts:
+        kind, text = ("text", part) if isinstance(part, str) else (part.get("type", "text"), part.get("text"))
+        if kind in TEXT_PARTS:
+            if not isinstance(text, str):
+                raise ValueError("a part of the content is not text")
+            said.append(text)
+        elif kind == "refusal":
+            declined.append(str(part.get("refusal") or ""))
+    return "".join(said) if said else None, "".join(declined)
 
 
-def _count(value: Any) -> int:
-    """A count of tokens. Raises ValueError for one that no answer has."""
-    count = int(value or 0)
-    if not 0 <= count < MOST_TOKENS:
-        raise ValueError(f"{count} tokens")
-    return count
+def _reason(choice: Mapping[str, Any]) -> str:
+    """Why a choice ended, as the endpoint names it; "" where it does not."""
+    return "error" if choice.get("error") else str(choice.get("finish_reason") or "")
+
+
+def _said(error: Any) -> str:
+    """What a choice says of what went wrong with it."""
+    return str((error.get("message") if isinstance(error, Mapping) else error) or "")

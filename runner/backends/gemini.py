@@ -2,27 +2,49 @@
 
 import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
 from google import genai
 from google.genai import errors, types
+from pydantic import ValidationError
 
+from personas.errors import InputError
 from runner.backends.alternatives import MOST, Alternatives, TopLogprobs, checked, spelling
 from runner.backends.base import Answer, Learn
+from runner.backends.catalogue.parameters import adapted
 from runner.backends.chat_completions import with_letters
 from runner.backends.connection import open_session
-from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import failure, not_connected, timeout
+from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
+from runner.backends.http import failure, json_object, not_connected, timeout, was_sent
 from runner.backends.keys import api_key, endpoints
+from runner.backends.replies.endings import ending
+from runner.backends.replies.provider_errors import error_in
+from runner.backends.replies.usage import counted_usage
 from runner.backends.request import Request, Usage
 from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
 MOST_CONFIGS = 1000
 SDK_ERRORS = (errors.APIError, aiohttp.ClientError, TimeoutError, ValueError, TypeError, AttributeError, KeyError)
-_BLOCKED = {"SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "RECITATION", "SPII", "IMAGE_SAFETY"}
-_FINISH = {"STOP": "stop", "MAX_TOKENS": "length"} | dict.fromkeys(_BLOCKED, "content_filter")
+# what is read of a response: the SDK's types refuse a field that is newer than they are
+_WHOLE: Mapping[str, Any] = {}
+_TOKENS = (
+    "promptTokenCount",
+    "candidatesTokenCount",
+    "thoughtsTokenCount",
+    "cachedContentTokenCount",
+    "totalTokenCount",
+)
+_TOP = {"topCandidates": {"candidates": {"token": _WHOLE, "logProbability": _WHOLE}}}
+_PARTS = {"parts": {"text": _WHOLE, "thought": _WHOLE}}
+_READ: Mapping[str, Any] = {
+    "candidates": {"content": _PARTS, "finishReason": _WHOLE, "finishMessage": _WHOLE, "logprobsResult": _TOP},
+    "promptFeedback": {"blockReason": _WHOLE},
+    "usageMetadata": dict.fromkeys(_TOKENS, _WHOLE),
+    "modelVersion": _WHOLE,
+}
 
 
 class GeminiBackend:
@@ -33,6 +55,7 @@ class GeminiBackend:
         self._key = api_key(section)
         self._client: genai.Client | None = None
         self._session: aiohttp.ClientSession | None = None
+        self._check()
         self._configs: dict[tuple[str, str, int], types.GenerateContentConfig] = {}
         self._top = TopLogprobs()
 
@@ -52,7 +75,18 @@ class GeminiBackend:
                 raise as_backend_error(error, endpoints(self._section)[0]) from None
 
         reply = await self._top.asked(request, ask)
-        return read(reply, request, round(1000 * (time.monotonic() - began)))
+        body = (reply.sdk_http_response.body if reply.sdk_http_response else None) or ""
+        found = json_object(self._section.id, body.encode("utf-8", "surrogatepass"))
+        return read(found, request, round(1000 * (time.monotonic() - began)))
+
+    def _check(self) -> None:
+        """Raises InputError for a parameter that the SDK does not take as it is written."""
+        try:
+            types.GenerateContentConfig(**adapted(self._section)[0])
+        except ValidationError as error:
+            detail = error.errors()[0]
+            place = ".".join(map(str, detail["loc"]))
+            raise InputError(f"model {self._section.name!r}: decoding.{place}: {detail['msg']}") from None
 
     async def close(self) -> None:
         """Close the connections."""
@@ -68,7 +102,7 @@ class GeminiBackend:
         system = "\n".join(message["content"] for message in request.messages if message["role"] == "system")
         if (known := self._configs.get((system, request.kind, top))) is not None:
             return known
-        settings: dict[str, Any] = dict(request.parameters)
+        settings: dict[str, Any] = {**request.parameters, "should_return_http_response": True}
         if system:
             settings["system_instruction"] = system
         if request.kind == "letters":
@@ -87,6 +121,7 @@ class GeminiBackend:
                 base_url=base_url,
                 aiohttp_client=self._session,
                 retry_options=types.HttpRetryOptions(attempts=1),  # else a lost connection is sent again unseen
+                timeout=round(1000 * self._section.timeout),  # the SDK overrides the session's
             )
             # not what GOOGLE_GENAI_USE_VERTEXAI says: the key and the prompt go to the endpoint that is named
             self._client = genai.Client(api_key=self._key, vertexai=False, http_options=options)
@@ -101,7 +136,7 @@ def as_backend_error(error: Exception, url: str = "") -> BackendError:
     if isinstance(error, aiohttp.ClientConnectionError):
         return not_connected(url or "Gemini", error)
     if isinstance(error, (aiohttp.ClientError, TimeoutError)):
-        return Transient("connection", f"{type(error).__name__}: {error}", charged=True)
+        return Transient("connection", f"{type(error).__name__}: {error}", charged=was_sent(error))
     return Transient("no answer", f"200, but no answer in it ({type(error).__name__})", charged=True)
 
 
@@ -116,21 +151,42 @@ def contents_of(request: Request) -> str | list[types.Content]:
     ]
 
 
-def read(reply: types.GenerateContentResponse, request: Request, latency_ms: int) -> Answer:
-    """The answer in a reply. Raises Transient where it has none."""
-    usage, served = _usage(reply.usage_metadata, latency_ms), reply.model_version or ""
+def read(body: Mapping[str, Any], request: Request, latency_ms: int) -> Answer:
+    """The answer in a body. Raises BackendError where it has none."""
+    if (error := error_in(body)) is not None:
+        raise error
+    try:
+        reply = types.GenerateContentResponse.model_validate(_only(body, _READ))
+    except (ValueError, TypeError, AttributeError) as wrong:
+        raise Transient("no answer", f"200, but no answer in it ({type(wrong).__name__})", charged=True) from None
+    candidate = reply.candidates[0] if reply.candidates else types.Candidate()
+    parts = (candidate.content.parts or []) if candidate.content else []
+    text = "".join(part.text for part in parts if part.text and not part.thought)
+    usage, served = _usage(reply.usage_metadata, bool(text), latency_ms), reply.model_version or ""
     if not reply.candidates:
         if reply.prompt_feedback and reply.prompt_feedback.block_reason:
             return Answer(Response(finish="content_filter"), usage, served)
-        raise Transient("no answer", "200, but no candidate in it", charged=True)
-    candidate = reply.candidates[0]
-    finish = _FINISH.get(candidate.finish_reason.name if candidate.finish_reason else "STOP", "stop")
-    parts = (candidate.content.parts or []) if candidate.content else []
-    text = "".join(part.text for part in parts if part.text and not part.thought)
-    response = Response(text=text, finish=finish)
+        none = Transient("no answer", "200, but no candidate in it", charged=True)
+        none.usage = usage if usage.known else None
+        raise none
+    reason = candidate.finish_reason.name if candidate.finish_reason else ""
+    response = Response(text=text, finish=ending(reason, usage, candidate.finish_message or ""))
     if request.kind == "letters":
-        response = with_letters(response, _shown(candidate), request)
+        try:
+            response = with_letters(response, _shown(candidate), request)
+        except ModelUnavailable as wrong:
+            wrong.usage = usage if usage.known else None
+            raise
     return Answer(response, usage, served)
+
+
+def _only(value: Any, names: Mapping[str, Any]) -> Any:
+    """The named parts of a JSON value, and of theirs the parts named there; the whole where none are named."""
+    if isinstance(value, list):
+        return [_only(each, names) for each in value]
+    if names and isinstance(value, Mapping):
+        return {name: _only(value[name], inner) for name, inner in names.items() if name in value}
+    return value
 
 
 def _shown(candidate: types.Candidate) -> Alternatives | None:
@@ -143,14 +199,17 @@ def _shown(candidate: types.Candidate) -> Alternatives | None:
     return checked([(spelling(each.token or ""), number) for each, number in pairs if number is not None])
 
 
-def _usage(usage: types.GenerateContentResponseUsageMetadata | None, latency_ms: int) -> Usage:
+def _usage(usage: types.GenerateContentResponseUsageMetadata | None, said: bool, latency_ms: int) -> Usage:
+    """The counts; one that is 0 is left out by the provider, so what nothing was said for has no output tokens."""
     if usage is None:
         return Usage(latency_ms=latency_ms)
     thoughts = usage.thoughts_token_count or 0
-    return Usage(
-        prompt_tokens=usage.prompt_token_count or 0,
-        completion_tokens=(usage.candidates_token_count or 0) + thoughts,
-        reasoning_tokens=thoughts,
-        cached_tokens=usage.cached_content_token_count or 0,
+    return counted_usage(
+        prompt=usage.prompt_token_count,
+        output=(usage.candidates_token_count or 0) + thoughts,
+        total=usage.total_token_count,
+        reasoning=thoughts,
+        cache=(usage.cached_content_token_count or 0, 0),
+        said=said,
         latency_ms=latency_ms,
     )

@@ -7,14 +7,13 @@ from typing import Any
 import aiohttp
 
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
+from runner.backends.replies.provider_errors import EXCERPT, refusal
 from runner.backends.waiting import delay
 from runner.study.masking import scrub
 
-EXCERPT = 300  # characters of what an endpoint says that a message quotes
 MAX_BODY = 4_000_000  # bytes of an answer, unpacked
 MAX_FILE = 500_000_000  # bytes of what a batch of them comes in
-RETRIED = frozenset({408, 409, 425, 429})
-UNMENDABLE = ("insufficient_quota", "unsupported_parameter", "unsupported_value", "model_not_found", "API_KEY_INVALID")
+END_OF_STREAM = b"[DONE]"
 
 
 async def post_json(
@@ -30,8 +29,8 @@ async def post_json(
                 raise failure(response.status, response.headers, body, url)
     except aiohttp.ClientConnectionError as error:
         raise not_connected(url, error) from None
-    except TimeoutError:
-        raise Transient("timeout", f"{url}: no answer in time", charged=True) from None
+    except TimeoutError as error:
+        raise Transient("timeout", f"{url}: no answer in time", charged=was_sent(error)) from None
     except (aiohttp.ClientError, OSError) as error:
         raise Transient("connection", f"{url}: {type(error).__name__}: {error}", charged=True) from None
     return json_object(url, body)
@@ -85,25 +84,44 @@ def json_object(url: str, body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
-        raise Transient("not JSON", f"{url}: 200, but not JSON: {_excerpt(body)}", charged=True) from None
+        try:
+            value = json.loads(_without_stream_marks(body))
+        except (ValueError, RecursionError):
+            raise Transient("not JSON", f"{url}: 200, but not JSON: {_excerpt(body)}", charged=True) from None
     if not isinstance(value, dict):
         raise Transient("not JSON", f"{url}: 200, but not a JSON object: {_excerpt(body)}", charged=True)
     return value
 
 
+def was_sent(error: BaseException) -> bool:
+    """Whether a request may have reached the server before this error, which may stand for another: what was sent
+    may cost what an answer costs. The names of an SDK's errors do not tell: a reset may be called a time-out there."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
+            return False
+        cause = cause.__cause__ or cause.__context__
+    return True
+
+
+def _without_stream_marks(body: bytes) -> bytes:
+    """A body without the marks of an event stream, which some servers put around an answer that is none."""
+    lines = (line.removeprefix(b"data:").strip() for line in body.splitlines() if not line.startswith(b":"))
+    return b"\n".join(line for line in lines if line != END_OF_STREAM)
+
+
 def failure(status: int, headers: Mapping[str, str], body: bytes, url: str = "") -> BackendError:
-    """The error that an HTTP status means; `url` is what was asked, where that is known."""
+    """The error that an HTTP status means, with the delay that the server asks for; `url` is what was asked, where that
+    is known."""
     if 300 <= status < 400:
         return redirected(url or "the endpoint", headers.get("Location") or "an address that it does not name")
-    text = body.decode("utf-8", "replace")
-    message = f"HTTP {status}: {said(text)}"
+    hint = ""
     if status == 404 and url:
-        message += f" ({url}; {'check id' if '/v1' in url else 'base_urls usually ends in /v1'})"
-    if status in (401, 403, 404) or any(word in text for word in UNMENDABLE):
-        return ModelUnavailable(str(status), message)
-    if status in RETRIED or status >= 500:
-        return Transient(str(status), message, retry_after=delay(headers, text))
-    return BadRequest(str(status), message)
+        hint = f" ({url}; {'check id' if '/v1' in url else 'base_urls usually ends in /v1'})"
+    found = refusal(status, body, hint)
+    if isinstance(found, Transient):
+        found.retry_after = delay(headers, body.decode("utf-8", "replace"))
+    return found
 
 
 def redirected(url: str, target: str) -> BadRequest:
@@ -126,22 +144,9 @@ def not_connected(url: str, error: aiohttp.ClientConnectionError) -> BackendErro
     if isinstance(error, aiohttp.ClientConnectorError):
         return Transient("connection", f"{url}: {error.strerror}")
     if isinstance(error, TimeoutError):
-        unsent = isinstance(error, aiohttp.ConnectionTimeoutError)
-        return Transient("timeout", f"{url}: {'no connection' if unsent else 'no answer'} in time", charged=not unsent)
-    return Transient("connection", f"{url}: {type(error).__name__}: {error}", charged=True)
-
-
-def said(text: str) -> str:
-    """What the body of a refusal says: its message where it has one, else its beginning."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        value = None
-    value = value[0] if isinstance(value, list) and value else value
-    for name in ("error", "message", "detail"):
-        if isinstance(value, Mapping) and value.get(name):
-            value = value[name]
-    return scrub(value if isinstance(value, str) else text).strip()[:EXCERPT]
+        sent = was_sent(error)
+        return Transient("timeout", f"{url}: {'no answer' if sent else 'no connection'} in time", charged=sent)
+    return Transient("connection", f"{url}: {type(error).__name__}: {error}", charged=was_sent(error))
 
 
 def _excerpt(body: bytes) -> str:

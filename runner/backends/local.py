@@ -105,7 +105,7 @@ class LocalBackend:
         letters = request.kind == "letters"
         likeliest = body.get("likeliest", "")
         response = Response(letter_logprobs=numbers, likeliest=likeliest) if letters else Response(logliks=numbers)
-        usage = Usage(prompt_tokens=int(body["usage"]["prompt_tokens"]), latency_ms=latency_ms)
+        usage = Usage(int(body["usage"]["prompt_tokens"]), 0, latency_ms=latency_ms)
         return Answer(response, usage, self._identity.model)
 
     async def running(self) -> aiohttp.ClientSession:

@@ -15,7 +15,7 @@ from runner.backends.base import Answer, Learn
 from runner.backends.chat_completions import body, read
 from runner.backends.connection import proxy_for
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import failure, json_object, most_bytes, not_connected, too_large
+from runner.backends.http import failure, json_object, most_bytes, not_connected, too_large, was_sent
 from runner.backends.keys import ENDPOINTS, api_key, endpoints, origin
 from runner.backends.request import Request
 from runner.study.sections import ModelSection
@@ -124,8 +124,8 @@ def as_backend_error(error: openai.APIError) -> BackendError:
         return failure(error.status_code, response.headers, response.content, str(response.url))
     cause: BaseException | None = error
     while cause is not None and not isinstance(cause, aiohttp.ClientConnectionError):
-        cause = cause.__cause__
+        cause = cause.__cause__ or cause.__context__
     if isinstance(cause, aiohttp.ClientConnectionError) and isinstance(error, openai.APIConnectionError):
         return not_connected(str(error.request.url), cause)
     kind = "timeout" if isinstance(error, openai.APITimeoutError) else "connection"
-    return Transient(kind, f"{type(error).__name__}: {error.message}", charged=True)
+    return Transient(kind, f"{type(error).__name__}: {error.message}", charged=was_sent(error))

@@ -14,13 +14,33 @@ Message = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost: tokens, and the milliseconds it took."""
+    """What an answer used: tokens, and the milliseconds it took. A count that nobody named is None: absent is not zero.
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    Reasoning tokens are among the completion's; tokens read from the provider's cache, and those written to it, are
+    among the prompt's.
+    """
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
     reasoning_tokens: int = 0
     cached_tokens: int = 0
     latency_ms: int = 0
+    written_tokens: int = 0
+
+    @property
+    def known(self) -> bool:
+        """Whether a cost can be computed from it."""
+        return self.prompt_tokens is not None and self.completion_tokens is not None
+
+    @property
+    def total(self) -> int | None:
+        """Tokens of prompt and answer; None where either is not known."""
+        if self.prompt_tokens is None or self.completion_tokens is None:
+            return None
+        return self.prompt_tokens + self.completion_tokens
+
+
+NOTHING_USED = Usage(0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,10 +30,12 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _stop(state: RetryCallState) -> bool:
-    """After eight attempts, those against a rate limit not before two windows of a minute are over."""
+    """After eight attempts, or as many as the last failure is worth; those against a rate limit not before two windows
+    of a minute are over."""
     error = state.outcome.exception() if state.outcome else None
+    tries = error.tries if isinstance(error, Transient) else None
     patient = isinstance(error, Transient) and error.kind in BUSY and state.idle_for < TWO_WINDOWS
-    return state.attempt_number >= (MOST_ATTEMPTS if patient else ATTEMPTS)
+    return state.attempt_number >= (tries or (MOST_ATTEMPTS if patient else ATTEMPTS))
 
 
 async def retrying(

@@ -1,6 +1,7 @@
 """`mtpa-run`: mounts the commands, and turns what goes wrong into a sentence and an exit code."""
 
 import importlib.metadata
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from personas.errors import MtpaError
+from personas.errors import MachineError, MtpaError
 from runner.cli import benchmarks, data, files, init, personas, report
 from runner.cli import study as commands
 from runner.cli.coherence import coherence
@@ -18,6 +19,7 @@ from runner.cli.plan import explain, plan
 from runner.cli.serve import serve
 from runner.cli.show import show
 from runner.cli.status import status
+from runner.cli.streams import finished
 from runner.cli.view import view
 from runner.study.config import Study
 
@@ -89,6 +91,28 @@ def main() -> None:
     replace_what_cannot_be_encoded()
     try:
         app()
-    except MtpaError as error:
-        err.print(f"mtpa-run: {escape(str(error))}", highlight=False, soft_wrap=True)
-        sys.exit(error.exit_code)
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except Exception as error:
+        failure = _failure(error)
+        err.print(f"mtpa-run: {escape(str(failure))}", highlight=False, soft_wrap=True)
+        code = failure.exit_code
+    else:
+        code = 0
+    sys.exit(finished(code))
+
+
+def _failure(error: Exception) -> MtpaError:
+    """What this machine refused, as a sentence. Raises what is nobody's but a fault of ours."""
+    if isinstance(error, MtpaError):
+        return error
+    if isinstance(error, MemoryError):
+        return MachineError("the memory is used up: take fewer people or items at once, or a larger machine")
+    if isinstance(error, sqlite3.Error):
+        from runner.store.database import database_sentence  # takes pandas with it
+
+        return MachineError(f"the study's database: {database_sentence(str(error))}")
+    if isinstance(error, OSError) and error.strerror:
+        place = f"{error.filename}: " if error.filename else ""
+        return MachineError(f"{place}{error.strerror}; check the path, its permissions and the disk, and run again")
+    raise error

@@ -15,6 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 
+from runner.cli.streams import Stream
 from runner.study.masking import scrub
 
 PLAIN_WIDTH = 120
@@ -55,7 +56,7 @@ def replace_what_cannot_be_encoded() -> None:
     """Let a terminal or a log that is not in UTF-8 get `?` for a character that it lacks, instead of an error after
     everything was paid for."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper | Stream) and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
 

@@ -29,11 +29,12 @@ def list_assets() -> None:
 
 @app.command("fetch")
 def fetch_assets(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
-    """Fetch assets into the cache; what is there and whole is not fetched again."""
+    """Fetch assets into the cache; what is there and whole is not fetched again. `prices` is the present price list."""
+    from runner.backends.catalogue.price_list import fetch_price_list
     from runner.study.assets import fetch
 
     for name in names:
-        path = fetch(name, say)
+        path = fetch_price_list() if name == "prices" else fetch(name, say)
         out.print(f"{name}: {escape(str(path))}", highlight=False, soft_wrap=True)
 
 
@@ -68,6 +69,35 @@ def prune_database(
         typer.confirm("Delete it?", abort=True)
     gone = prune(path, delete=True)
     out.print(f"{gone.total:,} rows deleted; `mtpa-run data vacuum` gives their space back.", highlight=False)
+
+
+@app.command("release")
+def release_reserved(
+    context: typer.Context,
+    yes: Annotated[bool, typer.Option("--yes", help="Release without asking.")] = False,
+) -> None:
+    """What killed runs still hold of the budget, because nobody knows what their last requests cost: let go of it."""
+    from runner.store.database import open_database
+    from runner.store.ledger import held, release
+
+    path = Study.load(context.obj).database
+    connection = open_database(path, create=False)
+    found = held(connection)
+    connection.close()
+    if not found:
+        out.print(f"{escape(str(path))}: nothing is held.", highlight=False, soft_wrap=True)
+        return
+    table = Table("run", "started", "model", "up to, USD")
+    for each in found:
+        table.add_row(str(each.run), escape(each.started), escape(each.model), f"{each.micro_usd / 1e6:.4f}")
+    out.print(table)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise InputError(f"{path}: compare this with the provider's bill, then release it with --yes")
+        typer.confirm("Have you compared this with the provider's bill? Release it?", abort=True)
+    total = sum(each.micro_usd for each in release(path))
+    line = f"${total / 1e6:.4f} released; `mtpa-run status` goes on to show it as unknown, accepted today."
+    out.print(line, highlight=False, soft_wrap=True)
 
 
 @app.command("vacuum")

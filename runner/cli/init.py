@@ -11,15 +11,17 @@ from personas.errors import InputError, MachineError
 from runner.cli.console import out
 
 SCHEMA = "mtpa.schema.json"
+Kind = Literal["paper", "api", "openrouter", "vllm", "local"]
 
 
 def init(
     kind: Annotated[
-        Literal["paper", "api", "local"], typer.Argument(help="The paper's protocol, an API, or a local model.")
+        Kind, typer.Argument(help="The paper's protocol, an API, OpenRouter, a vLLM server, or a local model.")
     ],
     path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),
 ) -> None:
-    """Write a commented study file: the paper's protocol, an API study with a budget, or a local one."""
+    """Write a commented study file: the paper's protocol, a study of an API or of OpenRouter with a budget, one of a
+    vLLM server of your own, or a local one."""
     if path.exists():
         raise InputError(f"{path}: exists already; name another file with --to FILE")
     shipped = files("runner.study")

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -11,7 +11,9 @@ from rich.text import Text
 from personas.errors import InputError, nearest
 from runner.cli.console import AsJson, out, print_json, say
 from runner.study.config import Study
-from scoring.statistics.weights import Weights
+
+if TYPE_CHECKING:
+    from scoring.statistics.weights import Weights
 
 
 def report(
@@ -123,7 +125,7 @@ def diff(
     print_difference(out, table, weights, [f"{path}: {sentence}" for path, sentence in missing.items() if sentence])
 
 
-def _common_weights(paths: list[Path]) -> tuple[Weights, dict[str, float]]:
+def _common_weights(paths: list[Path]) -> "tuple[Weights, dict[str, float]]":
     """The persona weights that the last runs of both files report by; none where they differ."""
     from runner.results.study_report import report_weights
 

@@ -2,16 +2,20 @@
 
 import asyncio
 import os
+import signal
+import threading
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from personas.errors import InputError, MachineError
 from runner.cli.console import say
-from runner.study.sections import is_loopback
+from runner.study.addresses import is_loopback
 
 TOKEN = "MTPA_SERVE_TOKEN"
+LAST_SECONDS = 4.5  # between a signal and the end
 Precision = Literal["auto", "float16", "bfloat16", "float32"]
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
@@ -58,4 +62,22 @@ def serve(
     where = str(socket) if socket else f"http://{host}:{port}/v1"
     app = application(loaded, model, budget, token)
     ready = f"{model} in {precision} on {chosen}: {where}"
-    asyncio.run(serve_application(app, socket, host, port, lambda: say(ready)))
+    asyncio.run(_until_interrupted(serve_application(app, socket, host, port, lambda: say(ready))))
+
+
+async def _until_interrupted(serving: Coroutine[Any, Any, None]) -> None:
+    """Serve until a signal; a pass of the model that goes on, which nothing can interrupt, is not waited for long."""
+    task = asyncio.create_task(serving)
+
+    def end() -> None:
+        timer = threading.Timer(LAST_SECONDS, os._exit, (130,))
+        timer.daemon = True
+        timer.start()
+        task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, end)
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise typer.Exit(130) from None

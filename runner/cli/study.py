@@ -23,14 +23,14 @@ ShardOption = Annotated[
 
 def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
     """Run, report, and say how it ended; returns the exit code."""
-    from runner.engine.state import State
+    from runner.engine.state import State, dollars_spent
 
     _confirm(study, limit, yes)
     state = State()
     asyncio.run(_watched(study, state, limit, pilot, acknowledge))
     if state.interrupted:
         _offer_to_cancel(study)
-    spent = f", ${state.micro_usd / 1e6:.4f} spent" if state.micro_usd else ""
+    spent = f", {dollars_spent(state.micro_usd, state.estimated_micro_usd)}" if state.micro_usd else ""
     counts = (state.total("planned"), state.total("hits"), state.sent, state.total("failed"))
     line = "{:,} trials: {:,} answered before, {:,} requests sent, {:,} failed".format(*counts)
     spared = f" The target spared {state.total('spared'):,} of the trials." if state.total("spared") else ""
@@ -142,7 +142,7 @@ def _offer_to_cancel(study: Study) -> None:
         return
     try:
         cancelled = typer.confirm(f"{told} at the provider. Cancel, and pay only for what is answered?", default=False)
-    except typer.Abort:
+    except (typer.Abort, OSError):  # a terminal that is gone answers nothing
         cancelled = False
     if not cancelled:
         say(kept)
@@ -163,15 +163,16 @@ async def _watched(study: Study, state: "State", limit: int | None, pilot: bool,
     task = asyncio.create_task(run(study, state, stop, say, limit=limit, pilot=pilot, acknowledge=acknowledge))
     loop = asyncio.get_running_loop()
 
-    def interrupt() -> None:
-        if stop.is_set():
-            task.cancel()
-        else:
+    def interrupt(number: int) -> None:
+        if not stop.is_set():
             say("Stopping after what is in flight; once more to leave at once.")
+        elif number != signal.SIGHUP:  # a terminal that closes sends it more than once
+            task.cancel()
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup leaves it
+            loop.add_signal_handler(number, interrupt, number)
     watcher = asyncio.create_task(watch(state, err))
     try:
         await task

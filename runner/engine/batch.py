@@ -14,14 +14,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from runner.backends.batches.base import QUEUE_FULL, Batches, JobView, Result, make_batches
-from runner.backends.catalogue.prices import batch_price_of, cost, worst_cost
-from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
+from runner.backends.catalogue.prices import batch_price_of, worst_cost
+from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, PromptRefused, Transient
 from runner.backends.request import AnswerKind, Request
 from runner.backends.retry import ATTEMPTS
-from runner.engine.budget import BudgetReached
+from runner.engine.budget import BudgetReached, charge
 from runner.engine.context import Context
+from runner.engine.limits import REFUSALS
 from runner.engine.live import LONGEST_POLL_SECONDS, POLL_SECONDS
-from runner.engine.recorder import Judge, Recorder
+from runner.engine.recorder import Judge, Recorder, declined
 from runner.engine.trials import Asked, AskedModel, blocks
 from runner.store.database import when_free
 from runner.store.jobs import Entry, Job, Jobs, Waiting
@@ -81,6 +82,7 @@ class BatchRun(Recorder):
             for task in (looking_after, feeding):
                 task.cancel()
             await asyncio.gather(looking_after, feeding, return_exceptions=True)
+            self._remark_on_ends()
             await self.close()
 
     async def close(self) -> None:
@@ -166,7 +168,8 @@ class BatchRun(Recorder):
 
     def _entry(self, asked: Asked, attempt: int) -> Entry:
         request = asked.request
-        worst = worst_cost(self._price, self._model.identity, request) if self._jobs.capped else 0
+        capped = self._jobs.capped
+        worst = worst_cost(self._price, self._model.identity, request) if capped else self._worst(request)
         line = self._batches.line(request)
         return Entry(request.key, line, worst, attempt, request.options, self._texts(asked), [asked.trial])
 
@@ -347,32 +350,48 @@ class BatchRun(Recorder):
                 if isinstance(found, BackendError):
                     raise found
                 kind: AnswerKind = "letters" if first.options else "text"
-                answer = self._batches.read(found, Request(key, (), {}, kind, first.options))
+                read = self._batches.read(found, Request(key, (), {}, kind, first.options))
+                answer = self._ends.admit(read, first.attempt > 1)
+            except PromptRefused as error:
+                answer = declined(error)
             except BackendError as error:
                 errors[key] = error
                 continue
-            price = cost(self._price, answer.usage)
+            price = charge(self._price, answer.usage, first.worst)
             self._store(key, self._jobs.texts(first.texts), self._met(waiting[key]), answer, price)
-            self._state.micro_usd += price
+            self._state.spend(*price)
 
     def _close(self, job: Job, state: str, errors: Mapping[bytes, BackendError], missing: BackendError) -> None:
         """Let go of a job; what it did not answer fails, or is asked again."""
         waiting = self._jobs.waiting(job.id, self._jobs.keys(job.id))
-        charged = 0
-        for key in set(waiting) - set(self._cache.find(waiting)):
+        charged = estimated = 0
+        unanswered = set(waiting) - set(self._cache.find(waiting))
+        if len(unanswered) == len(waiting):
+            self._halt_if_alike([errors.get(key, missing) for key in unanswered])
+        for key in unanswered:
             error, first = errors.get(key, missing), waiting[key][0]
-            charged += first.worst if error.charged else 0
+            if error.charged:
+                price = charge(self._price, error.usage, first.worst)
+                charged += price.micro_usd
+                estimated += price.micro_usd * price.estimated
+                self._state.spend(*price)
             met = self._met(waiting[key])
             if isinstance(error, ModelUnavailable):
                 self._halt(str(error))
-            elif met and isinstance(error, Transient) and first.attempt < ATTEMPTS:
+            elif met and isinstance(error, Transient) and first.attempt < (error.tries or ATTEMPTS):
                 self._again[key] = self._entry(met[0], first.attempt + 1)
                 self._again[key].trials.extend(asked.trial for asked in met[1:])
             elif met:
                 self._note(error)
                 self._record_failure(key, met, first.attempt, error)
-        self._jobs.close(job, state, charged)
+        self._jobs.close(job, state, charged, estimated)
         self._let_go(job)
+
+    def _halt_if_alike(self, errors: Sequence[BackendError]) -> None:
+        """Stop where a whole job is refused for one reason: so would the next be."""
+        refused = isinstance(errors[0], BadRequest) and errors[0].kind.isdecimal() if errors else False
+        if refused and len(errors) >= REFUSALS and len({error.kind for error in errors}) == 1:
+            self._halt(f"it refuses every request alike: {errors[0]}")
 
     def _ask_again(self) -> None:
         """Gather what failed and is worth another try; what somebody else took meanwhile is theirs."""

@@ -2,17 +2,45 @@
 
 The ledger is the table `spend`, a row per process and model, and for batches the table `job`. A process reserves in
 blocks, in a transaction that adds up all rows, so that several processes and restarts share one cap. What a killed
-process had reserved stays counted: nobody knows what its last requests cost.
+process had reserved stays counted: nobody knows what its last requests cost. What a provider does not say was used
+costs what was reserved.
 """
 
 import asyncio
+import math
 from functools import partial
+from typing import NamedTuple
 
+from runner.backends.catalogue.prices import FREE, cost
+from runner.backends.request import Usage
 from runner.store.cache import ResultCache
 from runner.store.database import when_free
 from runner.store.ledger import room_left
+from runner.study.sections import Price
 
 BLOCK_REQUESTS = 32
+BLOCK_SHARE = 8  # of what is in flight, a block is one in so many: it is held for good where the process is killed
+
+
+class Charge(NamedTuple):
+    """What a request cost, in millionths of a dollar; `estimated` where the provider did not say what was used."""
+
+    micro_usd: int = 0
+    estimated: bool = False
+
+
+class Reservation(NamedTuple):
+    """What is set aside for a request, and what it can cost, in millionths of a dollar."""
+
+    amount: int = 0
+    worst: int = 0
+
+
+def charge(price: Price, usage: Usage | None, worst: int) -> Charge:
+    """What a request cost; where its usage is not known, the most that it can have."""
+    if usage is not None and usage.known:
+        return Charge(cost(price, usage))
+    return Charge() if price == FREE else Charge(worst, True)
 
 
 class BudgetReached(Exception):
@@ -31,39 +59,60 @@ class Budget:
         self._held = 0  # reserved in the file
         self._outstanding = 0  # of it, promised to requests in flight
         self._settled = asyncio.Event()
-        if self.capped:
-            columns = "process, model, reserved_micro_usd, settled_micro_usd"
-            cache.connection.execute(f"INSERT INTO spend ({columns}) VALUES (?, ?, 0, 0)", self._row)
+        self._tried = False  # whether a request has shown what requests cost
+        self._overrun = 1.0  # the most that one has cost, in multiples of what it can cost
+        columns = "process, model, reserved_micro_usd, settled_micro_usd"  # also without a cap: a later one counts it
+        cache.connection.execute(f"INSERT INTO spend ({columns}) VALUES (?, ?, 0, 0)", self._row)
 
     @property
     def capped(self) -> bool:
         """Whether there is a cap at all."""
         return self._caps != (None, None)
 
-    async def reserve(self, amount: int) -> None:
-        """Set the amount aside, waiting for settlements where that can make room. Raises BudgetReached."""
+    async def reserve(self, worst: int) -> Reservation:
+        """Set aside what a request can cost, waiting for settlements where that can make room.
+
+        The first request goes alone: an endpoint that counts tokens which no bound holds for would pass the cap with
+        many in flight. Where one has cost more than it can, more is reserved for the others. Raises BudgetReached.
+        """
+        amount = 0
         while self.capped:
-            if self._held - self._outstanding < amount:
-                await when_free(self._cache.connection, partial(self._extend, amount))
+            amount = math.ceil(worst * self._overrun)
+            if amount and self._outstanding and not self._tried:
+                await self._next_settled()
+                continue
             if self._held - self._outstanding >= amount:
                 break
+            await when_free(self._cache.connection, partial(self._extend, amount))
+            if self._held - self._outstanding >= amount:
+                continue  # another may have been let through, or have cost more, while the file was held
             if not self._outstanding:
                 raise BudgetReached
-            self._settled.clear()
-            await self._settled.wait()
+            await self._next_settled()
         self._outstanding += amount
+        return Reservation(amount, worst)
 
-    def settle(self, reserved: int, actual: int) -> None:
-        """Replace a reservation by what it came to: 0 where the request never cost anything."""
-        self._outstanding -= reserved
-        if self.capped:
-            self._held -= actual
+    async def _next_settled(self) -> None:
+        self._settled.clear()
+        await self._settled.wait()
+
+    def settle(self, reserved: Reservation, actual: Charge) -> None:
+        """Replace a reservation by what it came to: nothing where the request never cost anything."""
+        amount, estimated = actual
+        self._outstanding -= reserved.amount
+        if amount:
+            self._tried = True
             sql = (
                 "UPDATE spend SET reserved_micro_usd = reserved_micro_usd - ?, "
-                "settled_micro_usd = settled_micro_usd + ? WHERE process = ? AND model = ?"
+                "settled_micro_usd = settled_micro_usd + ?, estimated_micro_usd = estimated_micro_usd + ? "
+                "WHERE process = ? AND model = ?"
             )
-            if actual:
-                self._cache.execute(sql, (actual, actual, *self._row))
+            held = amount if self.capped else 0
+            self._cache.execute(sql, (held, amount, amount * estimated, *self._row))
+        if reserved.worst:
+            self._overrun = max(self._overrun, amount / reserved.worst)
+        if self.capped:
+            self._held -= amount
             self._settled.set()
 
     def close(self) -> None:
@@ -80,7 +129,7 @@ class Budget:
         try:
             room = room_left(connection, self._row[1], *self._caps)
             short = amount - (self._held - self._outstanding)
-            block = min(room, max(short, amount * BLOCK_REQUESTS))
+            block = min(room, max(short, min(amount * BLOCK_REQUESTS, self._outstanding // BLOCK_SHARE)))
             if block >= short:
                 sql = "UPDATE spend SET reserved_micro_usd = reserved_micro_usd + ? WHERE process = ? AND model = ?"
                 connection.execute(sql, (block, *self._row))

@@ -1,8 +1,8 @@
 """What the models of a run share."""
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from runner.backends.base import Backend, Learn
 from runner.backends.request import ModelIdentity
@@ -31,7 +31,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Context:
-    """What the models of a run share."""
+    """What the models of a run share; `slots` are how many requests each may have in flight on this machine."""
 
     cache: ResultCache
     crossing: Crossing
@@ -43,3 +43,4 @@ class Context:
     make_backend: BackendFactory
     options: Options
     pace: Pace
+    slots: Mapping[str, int] = field(default_factory=dict)

@@ -62,7 +62,7 @@ def estimate(model: AskedModel, cache: ResultCache) -> Estimate:
     letter, or with text up to their bound."""
     measured, tokens, size, output, latency, cached = cache.connection.execute(_SQL, (model.id,)).fetchone()
     bound = float(most_output_tokens(model.identity) or TEXT_TOKENS)
-    thinks = family(model.section.backend, model.section.id).thinks
+    thinks = family(model.section).thinks
     low, high = (1.0, bound) if thinks or model.section.answer == "text" else (1.0, 1.0)
     guess = None if model.section.backend == "local" else SECONDS_A_REQUEST
     if measured < LEAST_MEASURED or not size:

@@ -1,14 +1,17 @@
 """How much may be sent at once: concurrency that adapts, requests and tokens a minute, and a breaker."""
 
 import asyncio
+import resource
 import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from asyncio_throttle.throttler import Throttler
 
+from runner.backends.errors import BadRequest
 from runner.backends.waiting import retry_after
 
 WINDOW_SECONDS = 60.0
@@ -16,15 +19,44 @@ MINUTE_SEEN = (40.0, 80.0)  # seconds: what a window of a minute looks like in h
 LEAST_CALLS = 40
 OPEN_SECONDS = 20.0
 OPENINGS = 3
+SPARE_FILES = 64  # beside the connections: the database, its log, look-ups of names, what a report opens
+MOST_FILES = 1 << 16
+REFUSALS = 10  # alike and in a row: together with those in flight, fewer than 20 requests
+FIRST_SLOTS = 8
+_OF_REQUEST = ("400", "413", "422")  # what may be wrong with one prompt alone
+_OF_ENDPOINT = ("redirect", "packed", "too large")  # what it is up to the endpoint to do otherwise
+
+
+def connections() -> int:
+    """How many connections this process may have open: its limit of open files, raised as far as that is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < highest:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+            soft = highest
+    allowed = MOST_FILES if soft == resource.RLIM_INFINITY else soft
+    return max(1, allowed - len(list(Path("/dev/fd").iterdir())) - SPARE_FILES)
+
+
+def fitted(wanted: Mapping[str, int]) -> dict[str, int]:
+    """How many requests each model may have in flight, so that all their connections fit: an even share at most."""
+    left, found = connections(), {}
+    for place, name in enumerate(sorted(wanted, key=wanted.__getitem__)):
+        found[name] = max(1, min(wanted[name], left // (len(wanted) - place)))
+        left -= found[name]
+    return found
 
 
 class Gate:
     """Slots for requests in flight: halved by a rate limit, one more after as many successes as there are slots
-    (additive increase, multiplicative decrease), never over `most`."""
+    (additive increase, multiplicative decrease), never over `most`. Until the first success there are `first`: what
+    refuses everything is asked little."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, first: int | None = None) -> None:
         self.most = most
-        self.limit = float(most)
+        self.limit = float(min(most, first or most))
+        self._opens = self.limit < most
         self.active = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._shrunk_at = 0.0
@@ -47,13 +79,18 @@ class Gate:
 
     def grow(self) -> None:
         """A request succeeded."""
-        if self.limit < self.most:
+        if self._opens:
+            self._opens = False
+            self.limit = float(self.most)
+            self._wake()
+        elif self.limit < self.most:
             self.limit = min(self.most, self.limit + 1 / self.limit)
             self._wake()
 
     def shrink(self) -> None:
         """A request was turned away; what was sent before the last halving does not halve again."""
         now = time.monotonic()
+        self._opens = False
         if now - self._shrunk_at > 1.0:
             self._shrunk_at = now
             self.limit = max(1.0, self.limit / 2)
@@ -250,3 +287,31 @@ class Breaker:
         self._failures += failed
         while self._calls and self._calls[0][0] < now - WINDOW_SECONDS:
             self._failures -= self._calls.popleft()[1]
+
+
+class Refusals:
+    """Counts refusals for good: as many as REFUSALS alike, with no answer between, are for all that a model is asked.
+
+    Once the model has answered anything, what may be wrong with a prompt must befall more than one persona's.
+    """
+
+    def __init__(self, answered: bool) -> None:
+        self._answered = answered
+        self._kind, self._count = "", 0
+        self._personas: set[str] = set()
+
+    def answered(self) -> None:
+        """There is an answer."""
+        self._answered, self._kind = True, ""
+
+    def refused(self, error: BadRequest, persona: str) -> bool:
+        """Count a refusal of a request with this persona's text; true where the model should be given up."""
+        if not error.kind.isdecimal() and error.kind not in _OF_ENDPOINT:  # ours, not the provider's
+            return False
+        if error.kind != self._kind:
+            self._kind, self._count = error.kind, 0
+            self._personas.clear()
+        self._count += 1
+        self._personas.add(persona)
+        one = self._answered and error.kind in _OF_REQUEST and len(self._personas) == 1
+        return self._count >= REFUSALS and not one

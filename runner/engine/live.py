@@ -8,16 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from runner.backends.base import Batching, Remarking, combined
-from runner.backends.catalogue.prices import cost, most_output_tokens, worst_cost, worst_prompt_tokens
-from runner.backends.errors import BackendError, ModelUnavailable, Transient
-from runner.backends.request import Request
+from runner.backends.catalogue.prices import most_output_tokens, worst_cost, worst_prompt_tokens
+from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUnavailable, PromptRefused, Transient
+from runner.backends.request import Request, Usage
 from runner.backends.retry import LONGEST_WAIT, retrying
 from runner.backends.waiting import in_words
-from runner.engine.budget import Budget, BudgetReached
+from runner.engine.budget import Budget, BudgetReached, Charge, Reservation, charge
 from runner.engine.context import Context
-from runner.engine.limits import Admission, Breaker, Gate, Rates
+from runner.engine.limits import FIRST_SLOTS, Admission, Breaker, Gate, Rates, Refusals
 from runner.engine.pilot import REQUESTS, letters_verdict, verdict
-from runner.engine.recorder import Judge, Recorder
+from runner.engine.recorder import Judge, Recorder, declined
 from runner.engine.trials import Asked, AskedModel, blocks
 from runner.store.database import when_free
 
@@ -57,9 +57,11 @@ class ModelRun(Recorder):
     def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
         super().__init__(context, model, judges)
         section = model.section
-        self._gate = Gate(section.concurrency)
+        first = None if section.backend == "local" else FIRST_SLOTS
+        self._gate = Gate(context.slots.get(section.name, section.concurrency), first)
         self._rates = Rates(section.requests_per_minute, section.tokens_per_minute)
         self._breaker = Breaker(self._gate)
+        self._refusals = Refusals(answered=not self._is_new())
         self._backend = context.make_backend(section, model.identity, self._rates.learn)
         self._budget = Budget(context.cache, context.process, model.id, context.study_cap, section.cap)
         self._deferred: list[Asked] = []
@@ -100,6 +102,7 @@ class ModelRun(Recorder):
                 self._halt(reason)
             await self._note_exactness()
         finally:
+            self._remark_on_ends()
             letting_go.cancel()
             for task in (*self._workers, *(flight.retries for flight in self._flights.values() if flight.retries)):
                 task.cancel()
@@ -249,37 +252,48 @@ class ModelRun(Recorder):
         self._state.in_flight += 1
         flight.attempts += 1
         try:
-            answer = await self._backend.answer(request)
+            answer = self._ends.admit(await self._backend.answer(request), isinstance(flight.failure, BrokenOff))
+        except PromptRefused as error:
+            answer = declined(error)
         except BackendError as error:
-            self._budget.settle(reserved, reserved if error.charged else 0)
-            self._count_failure(error)
+            self._settle_costs(request, reserved, error.usage, error.charged)
+            self._count_failure(error, flight.first.persona_text)
             raise
         finally:
             self._state.in_flight -= 1
             self._gate.leave()
         self._gate.grow()
         self._breaker.succeeded()
-        self._rates.settle(admission, answer.usage.prompt_tokens + answer.usage.completion_tokens)
-        price = cost(self._price, answer.usage)
-        self._state.micro_usd += price
-        self._budget.settle(reserved, price)
+        self._refusals.answered()
+        if used := answer.usage.total:
+            self._rates.settle(admission, used)
+        price = self._settle_costs(request, reserved, answer.usage)
         self._store(flight.key, self._texts(flight.first), flight.waiting, answer, price)
 
-    async def _admit(self, request: Request) -> tuple[int, Admission]:
+    def _settle_costs(
+        self, request: Request, reserved: Reservation, usage: Usage | None, charged: bool = True
+    ) -> Charge:
+        """Book what an attempt cost, if it was `charged`: what was used, else what was reserved."""
+        unknown = charged and not (usage and usage.known)
+        worst = reserved.amount or (self._worst(request) if unknown else 0)
+        price = charge(self._price, usage, worst) if charged else Charge()
+        self._state.spend(*price)
+        self._budget.settle(reserved, price)
+        return price
+
+    async def _admit(self, request: Request) -> tuple[Reservation, Admission]:
         """Wait until the budget, a slot and the rates, in this order, allow a request: what is let through is sent at
         once. Returns what was reserved for it, in money and tokens. Raises Stopped."""
-        worker, reserved, inside = asyncio.current_task(), 0, False
+        worker, reserved, inside = asyncio.current_task(), Reservation(), False
         self._admitting.add(worker)
         try:
             if self._budget.capped:
-                worst = worst_cost(self._price, self._model.identity, request)
-                await self._budget.reserve(worst)
-                reserved = worst
+                reserved = await self._budget.reserve(worst_cost(self._price, self._model.identity, request))
             await self._gate.enter()
             inside = True
             admission = await self._rates.admit(self._most_tokens(request)) if self._rates.limited else NO_LIMIT
         except asyncio.CancelledError:
-            self._budget.settle(reserved, 0)
+            self._budget.settle(reserved, Charge())
             if inside:
                 self._gate.leave()
             if worker in self._admitting:
@@ -287,6 +301,10 @@ class ModelRun(Recorder):
             raise Stopped from None
         finally:
             self._admitting.discard(worker)
+        if self._stopping:  # while it waited
+            self._gate.leave()
+            self._budget.settle(reserved, Charge())
+            raise Stopped
         return reserved, admission
 
     def _most_tokens(self, request: Request) -> float:
@@ -305,7 +323,7 @@ class ModelRun(Recorder):
             self._state.notices.append(f"{name} waits {in_words(seconds)}, as its endpoint asks: {error}")
         return True
 
-    def _count_failure(self, error: BackendError) -> None:
+    def _count_failure(self, error: BackendError, persona: str) -> None:
         name = self._model.section.name
         self._state.failed(name, error)
         if isinstance(error, Transient):
@@ -313,6 +331,8 @@ class ModelRun(Recorder):
                 self._gate.shrink()
             elif self._breaker.failed():
                 self._halt(f"most calls fail, the last with {error}")
+        elif isinstance(error, BadRequest) and self._refusals.refused(error, persona):
+            self._halt(f"it refuses every request alike: {error}")
 
     async def _pause(self, seconds: float) -> None:
         """Wait for another try, but not once the model is to stop."""

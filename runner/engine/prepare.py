@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from personas.errors import MtpaError
 from runner.backends.catalogue.parameters import adapted
@@ -14,7 +14,7 @@ from runner.backends.request import METHOD, AnswerKind, ModelIdentity
 from runner.engine.cross import cross
 from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
-from runner.store.database import database_errors, refuse_redacted
+from runner.store.database import database_errors, make_private, refuse_redacted
 from runner.store.deals import known_starts
 from runner.store.runs import sampling_rule
 from runner.study.assets import assets
@@ -38,6 +38,8 @@ def prepared(study: Study, say: Callable[[str], None] = lambda line: None) -> It
     selections = load_benchmarks(study, say)
     rule = sampling_rule(study.database, study.other_files)
     respondents = load_personas(study, say, rule)
+    if respondents.restricted():
+        make_private(study.database)
     cache = ResultCache(study.database)
     try:
         refuse_redacted(cache.connection, study.database)
@@ -57,7 +59,17 @@ def identity_of(section: ModelSection, connection: sqlite3.Connection) -> ModelI
         row = connection.execute(sql, (section.id,)).fetchone()
         identity = local_identity(section, row[0] if row else None)
         return replace(identity, methods=_methods(identity, connection))
-    return ModelIdentity(section.backend, section.id, section.revision, "", adapted(section)[0])
+    return ModelIdentity(section.backend, section.id, section.revision, "", _parameters(section, connection))
+
+
+def _parameters(section: ModelSection, connection: sqlite3.Connection) -> dict[str, Any]:
+    """The decoding parameters as they are sent: those that a file from before has answers to stay as they were."""
+    now, before = adapted(section)[0], adapted(section, before=True)[0]
+    if now == before:
+        return now
+    sql = "SELECT parameters FROM model WHERE provider = ? AND model = ? AND revision = ? AND answer = ?"
+    known = connection.execute(sql, (section.backend, section.id, section.revision, section.answer))
+    return before if any(json.loads(row[0]) == before for row in known) else now
 
 
 def _methods(identity: ModelIdentity, connection: sqlite3.Connection) -> Mapping[AnswerKind, str]:

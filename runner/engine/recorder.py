@@ -7,14 +7,23 @@ from dataclasses import replace
 from typing import Protocol, cast
 
 from runner.backends.base import Answer
-from runner.backends.catalogue.prices import price_of, saved_by_caching
-from runner.backends.errors import BackendError, ModelUnavailable
-from runner.backends.request import Request
+from runner.backends.catalogue.price_list import is_another
+from runner.backends.catalogue.prices import (
+    most_output_tokens,
+    price_of,
+    saved_by_caching,
+    worst_cost,
+    worst_prompt_tokens,
+)
+from runner.backends.errors import BackendError, ModelUnavailable, PromptRefused
+from runner.backends.request import NOTHING_USED, Request
+from runner.engine.budget import Charge
 from runner.engine.context import Context
 from runner.engine.estimate import estimate
 from runner.engine.pilot import LEAST_MASS, Piloted
 from runner.engine.state import Tally
 from runner.engine.trials import Asked, AskedModel, Judged
+from runner.engine.unnamed import UnnamedEnds
 from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, as_stored
 from runner.study.masking import scrub
 from scoring.answers.metrics import expected_value
@@ -52,6 +61,7 @@ class Recorder:
         self._halted = False
         self._pilot: list[Piloted] | None = None
         self._served = context.cache.served(model.id)
+        self._ends = UnnamedEnds(context.cache, model.id)
 
     @property
     def _stopping(self) -> bool:
@@ -134,7 +144,13 @@ class Recorder:
             return Texts("", asked.request.messages[-1]["content"], "")
         return Texts(asked.persona_text, asked.text, self._context.crossing.system)
 
-    def _store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: int) -> None:
+    def _worst(self, request: Request) -> int:
+        """The most that a request can cost; where nothing bounds its answer, the most that the plan reckons with."""
+        if most_output_tokens(self._model.identity) is None:
+            return self._estimate.cost(worst_prompt_tokens(request), self._estimate.high)
+        return worst_cost(self._price, self._model.identity, request)
+
+    def _store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: Charge) -> None:
         """Record an answer with the scores of the trials that wait for it."""
         if answer.served and (served := scrub(answer.served)) != self._served:
             self._note_served(served)
@@ -147,7 +163,8 @@ class Recorder:
             system_text=texts.system,
             response=response,
             usage=answer.usage,
-            micro_usd=price,
+            micro_usd=price.micro_usd,
+            estimated=price.estimated,
             saved_micro_usd=saved_by_caching(self._price, answer.usage),
         )
         self._state.caching.add(answer.usage, completion.saved_micro_usd)
@@ -162,6 +179,13 @@ class Recorder:
                 "version",
                 f"the endpoint now serves {served!r}, but the answers in {self._cache.path} are from {self._served!r}: "
                 "name that version in `id`, or use a new database",
+                charged=True,
+            )
+        if is_another(self._model.section, served):
+            raise ModelUnavailable(
+                "version",
+                f"{self._model.section.id!r} was asked for, but the endpoint answers with {served!r}, another model: "
+                "name in `id` the one that you want",
                 charged=True,
             )
         self._served = served
@@ -183,6 +207,9 @@ class Recorder:
     def _score(self, key: bytes, asked: Asked, response: Response) -> Score:
         """A trial's score; it is pending where a judge must be asked, who is asked now."""
         question, judged = asked.question, asked.judged
+        if judged is not None and not response.ended:
+            self._tally(asked).add(asked, None)
+            return Score(asked.trial, Outcome("unparsed"), None, question.scorer, judged.key)
         if judged is not None:
             outcome = cast(JudgedBenchmark, question.benchmark).settle(question.item, judged.response, response)
             self._tally(asked).add(asked, outcome.value)
@@ -195,6 +222,11 @@ class Recorder:
             return Score(asked.trial, Outcome("pending"), None, question.scorer)
         self._tally(asked).add(asked, found.value)
         return Score(asked.trial, found, expected_value(question.item, asked.order, response), question.scorer)
+
+    def _remark_on_ends(self) -> None:
+        """Say what has to be said of how the answers ended."""
+        if remark := self._ends.remark(self._model.section.name):
+            self._state.remarks.append(remark)
 
     def _record_failure(self, key: bytes, trials: Sequence[Asked], attempts: int, error: BackendError) -> None:
         self._state.failures[self._model.section.name, error.kind] += len(trials)
@@ -210,3 +242,8 @@ class Recorder:
 
     def _tally(self, asked: Asked) -> Tally:
         return self._state.tallies[self._model.section.name, asked.question.measure]
+
+
+def declined(error: PromptRefused) -> Answer:
+    """The answer that a refused prompt has: none, for nothing, in the provider's own words."""
+    return Answer(Response(text=error.message, finish="content_filter"), NOTHING_USED)

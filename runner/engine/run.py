@@ -4,14 +4,17 @@ import asyncio
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from importlib.metadata import distributions, version
+from typing import Any
 
 from personas.errors import MachineError
 from runner.backends import make_backend
+from runner.backends.catalogue.prices import price_source
 from runner.engine.acknowledgement import require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
+from runner.engine.limits import fitted
 from runner.engine.modes import ask
 from runner.engine.pace import Pace
 from runner.engine.prepare import Prepared, prepared
@@ -19,10 +22,14 @@ from runner.engine.state import State
 from runner.engine.target import target_of
 from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
-from runner.store.database import database_errors, now
+from runner.store.database import checkpoint, database_errors, now
+from runner.store.identity import Watch
 from runner.store.leases import Leases
+from runner.store.ledger import beside_the_cap
 from runner.store.runs import NAMED
 from runner.study.config import Study
+
+WATCH_SECONDS = 0.25
 
 
 async def run(
@@ -63,19 +70,25 @@ async def _run(
 ) -> State:
     manager = prepared(study, say)
     ready = await asyncio.to_thread(manager.__enter__)
+    watch = Watch(study.database)
     try:
         if options.send:
             people = ready.crossing.respondents
             require_acknowledgement(ready.cache.connection, people, study.models, acknowledge)
         number = _begin(ready, state)
+        checkpoint(ready.cache.connection)
         cap = None if study.budget.usd is None else round(study.budget.usd * 1e6)
         with Leases(ready.cache.connection, study.database, number) as leases:
             pace = _pace(ready.crossing, stop, options, bool(cap))
-            context = Context(ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options, pace)
+            shared = (ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options, pace)
+            context = Context(*shared, _slots(ready.crossing, state))
             beat = asyncio.create_task(_heartbeat(ready.cache, number, state, stop))
+            watch.add(leases.path)
             try:
                 _refuse_pruned(ready)
-                await _run_models(context)
+                await _unless_lost(watch, _run_models(context), ready.cache)
+                if state.over_budget:
+                    state.remarks += [f"{each}." for each in beside_the_cap(ready.cache.connection)]
             finally:
                 beat.cancel()
                 state.interrupted = stop.is_set()
@@ -88,9 +101,39 @@ async def _run(
         with database_errors(study.database):
             raise error from None
     finally:
-        await asyncio.to_thread(manager.__exit__, None, None, None)
+        try:
+            await asyncio.to_thread(manager.__exit__, None, None, None)
+        finally:
+            watch.set_aside()
     state.interrupted = stop.is_set()
     return state
+
+
+def _slots(crossing: Crossing, state: State) -> Mapping[str, int]:
+    """How many requests each model may have in flight: as its section says, where this machine's limits allow it."""
+    wanted = {each.section.name: each.section.concurrency for each in (*crossing.models, *crossing.judges.values())}
+    slots = fitted(wanted)
+    state.notices += [
+        f"{name}: {slots[name]} requests at once, not {count}: this machine limits open files (`ulimit -n`)"
+        for name, count in wanted.items()
+        if slots[name] < count
+    ]
+    return slots
+
+
+async def _unless_lost(watch: Watch, models: Coroutine[Any, Any, None], cache: ResultCache) -> None:
+    """Run the models; a file that is lost ends them at once. What was answered until then still goes into its log."""
+    running = asyncio.create_task(models)
+    try:
+        while not (await asyncio.wait((running,), timeout=WATCH_SECONDS))[0]:
+            watch.check()
+    except MachineError as error:
+        cache.error = cache.error or error
+        raise
+    finally:
+        running.cancel()
+        await asyncio.wait((running,))
+    await running
 
 
 async def _run_models(context: Context) -> None:
@@ -142,9 +185,10 @@ def _begin(ready: Prepared, state: State) -> int:
         now(),
         ready.rule,
         _planned(ready.crossing, state),
+        price_source(ready.study.models),
     )
-    sql = "INSERT INTO run (study, selection, code, packages, seed, started, sampling, planned) VALUES "
-    sql += "(?, ?, ?, ?, ?, ?, ?, ?)"
+    sql = "INSERT INTO run (study, selection, code, packages, seed, started, sampling, planned, prices) VALUES "
+    sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
     return int(ready.cache.connection.execute(sql, row).lastrowid or 0)
 
 

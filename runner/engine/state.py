@@ -59,6 +59,8 @@ class Caching:
 
     def add(self, usage: Usage, saved: int) -> None:
         """Count an answer."""
+        if usage.prompt_tokens is None:
+            return
         self.prompt_tokens += usage.prompt_tokens
         self.cached_tokens += usage.cached_tokens
         self.saved_micro_usd += saved
@@ -74,6 +76,12 @@ class Caching:
 def counted(number: int, noun: str) -> str:
     """A number with its noun, in the plural where that is due."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def dollars_spent(micro_usd: int, estimated: int) -> str:
+    """What was spent, in words, and how much of it nobody has confirmed."""
+    spent = f"${micro_usd / 1e6:.4f} spent"
+    return f"{spent}, ${estimated / 1e6:.4f} of it estimated because usage was not reported" if estimated else spent
 
 
 def caching(connection: sqlite3.Connection, model: int | None = None) -> Caching:
@@ -96,6 +104,7 @@ class State:
     sent: int = 0
     in_flight: int = 0
     micro_usd: int = 0
+    estimated_micro_usd: int = 0
     caching: Caching = field(default_factory=Caching)
     jobs: dict[str, tuple[int, int, int]] = field(default_factory=dict)
     limits: dict[str, Callable[[], dict[str, float | None]]] = field(default_factory=dict)
@@ -123,6 +132,11 @@ class State:
     def total(self, name: str) -> int:
         """A count summed over models and benchmarks."""
         return sum(getattr(tally, name) for tally in self.tallies.values())
+
+    def spend(self, micro_usd: int, estimated: bool) -> None:
+        """Count a cost; `estimated` where it is not the provider's own figure."""
+        self.micro_usd += micro_usd
+        self.estimated_micro_usd += micro_usd if estimated else 0
 
     @property
     def left_over(self) -> int:
@@ -154,7 +168,7 @@ class State:
         ]
         failures = [{"model": model, "kind": kind, "count": count} for (model, kind), count in self.failures.items()]
         beat: dict[str, Any] = {"at": now(), "sent": self.sent, "in_flight": self.in_flight}
-        beat |= {"micro_usd": self.micro_usd, "failures": failures}
+        beat |= {"micro_usd": self.micro_usd, "estimated_micro_usd": self.estimated_micro_usd, "failures": failures}
         beat |= {"limits": {model: limits() for model, limits in self.limits.items()}}
         beat |= {"last_failure": self.last_failure, "stopped": self.stopped, "targets": self.targets, "rows": rows}
         return json.dumps(beat | {"remarks": self.remarks})

@@ -7,7 +7,8 @@ from statistics import fmean
 from typing import Any
 
 from runner.backends.catalogue.parameters import adapted
-from runner.backends.catalogue.prices import batch_price_of, mode_price_of, terms_of, warnings
+from runner.backends.catalogue.price_list import batch_factor, listed
+from runner.backends.catalogue.prices import CACHED_FROM, batch_price_of, mode_price_of, most_output_tokens, warnings
 from runner.engine.estimate import Estimate, estimate
 from runner.engine.pilot import REQUESTS
 from runner.engine.prepare import Prepared
@@ -26,7 +27,7 @@ PREFIXES = 20
 class PlanRow:
     """One model and benchmark: trials, the distinct requests behind them, those that are answered, and what the rest
     will take. Dollars run from the fewest to the most output tokens; `usd_batch` is the most that batches would cost,
-    where the provider takes them. `minutes` is None where nobody can know yet."""
+    where the provider takes them. `longest_prompt` is in tokens. `minutes` is None where nobody can know yet."""
 
     model: str
     benchmark: str
@@ -39,6 +40,7 @@ class PlanRow:
     usd_low: float = 0.0
     usd_high: float = 0.0
     usd_batch: float = 0.0
+    longest_prompt: int = 0
     minutes: float | None = None
 
     @property
@@ -80,7 +82,7 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
         if (times := model.baseline_replicates) > model.section.replicates:
             why = "as the study says" if model.section.baseline_replicates else "the cheapest for Δ on these items"
             remarks.append(f"{model.section.name}: the sampled baseline is asked {times} times ({why})")
-        told = (*batch_remarks(model, rows), *caching_remarks(ready, model, found))
+        told = (*window_remarks(model, rows), *batch_remarks(model, rows), *caching_remarks(ready, model, found))
         known = (*adapted(model.section)[1], *warnings(model.section), *told)
         remarks += [f"{model.section.name}: {remark}" for remark in known]
     if target := target_of(ready.study):
@@ -117,7 +119,9 @@ def _rows(ready: Prepared, model: AskedModel, found: Estimate, limit: int | None
             if asked.request.key in known:
                 row.answered += 1
             else:
-                row.prompt_tokens += found.prompt_tokens(asked.request)
+                tokens = found.prompt_tokens(asked.request)
+                row.prompt_tokens += tokens
+                row.longest_prompt = max(row.longest_prompt, tokens)
     for row in rows.values():
         _price(row, model, found)
     return list(rows.values())
@@ -143,6 +147,18 @@ def _price(row: PlanRow, model: AskedModel, found: Estimate) -> None:
     row.minutes = max(minutes)
 
 
+def window_remarks(model: AskedModel, rows: list[PlanRow]) -> Iterator[str]:
+    """Whether the longest request fits into what the model can read, where that is known."""
+    known = listed(model.section)
+    longest = max((row.longest_prompt for row in rows if row.model == model.section.name), default=0)
+    tokens = longest + (most_output_tokens(model.identity) or 0)
+    if known and known.context_window and tokens > known.context_window:
+        yield (
+            f"the longest request takes about {tokens:,} tokens with its answer, but {model.section.id} has room for "
+            f"{known.context_window:,}; show fewer traits, or lower decoding.max_tokens"
+        )
+
+
 def batch_remarks(model: AskedModel, rows: list[PlanRow]) -> Iterator[str]:
     """How a model's requests go up in jobs."""
     section = model.section
@@ -151,7 +167,7 @@ def batch_remarks(model: AskedModel, rows: list[PlanRow]) -> Iterator[str]:
     to_send = sum(row.to_send for row in rows if row.model == section.name)
     least = -(-to_send // section.batch.requests)
     pilot = f", after a pilot of {REQUESTS} live ones if the model is new" if section.mode == "auto" else ""
-    factor = terms_of(section.backend).batch
+    factor = batch_factor(section)
     yield (
         f"{to_send:,} requests in {counted(least, 'job')} or more at {factor:.0%} of the live price{pilot}; "
         "a provider may take up to 24 hours for a job, and usually takes much less"
@@ -162,7 +178,7 @@ def caching_remarks(ready: Prepared, model: AskedModel, found: Estimate) -> Iter
     """What the provider's cache of prompts did so far, and whether the requests share enough for it."""
     if known := caching(ready.cache.connection, model.id).sentence():
         yield f"so far {known}"
-    least = terms_of(model.section.backend).cached_from
+    least = CACHED_FROM.get(model.section.backend)
     shared = shared_prefix(ready, model)
     if least is None or not shared:
         return

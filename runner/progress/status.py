@@ -7,10 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runner.engine.state import Caching, caching, counted
+from runner.engine.state import Caching, caching, counted, dollars_spent
 from runner.store.completeness import of_last_run
 from runner.store.database import database_errors, file_size, open_database
 from runner.store.leases import is_running
+from runner.store.ledger import accepted
+
+FEWEST = 1000  # scores, under which what they take says nothing on a million
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,13 @@ class Status:
     rows: list[StatusRow] = field(default_factory=list)
     settled_micro_usd: int = 0
     reserved_micro_usd: int = 0
+    estimated_micro_usd: int = 0
     completions: int = 0
     scores: int = 0
     bytes: int = 0
     jobs: list[str] = field(default_factory=list)
     caching: Caching = field(default_factory=Caching)
+    accepted: list[str] = field(default_factory=list)
     incomplete: str = ""
     ending: str = ""
     is_on: bool = True
@@ -78,7 +83,7 @@ class Status:
     def lines(self) -> list[str]:
         """The account in words."""
         size = f"{self.bytes / 1e6:,.1f} MB on the disk"
-        if self.scores:
+        if self.scores >= FEWEST:
             size += f", {self.bytes / self.scores:,.0f} MB a million trials"
         found = [self.incomplete] if self.incomplete else []
         found += [f"{self.completions:,} completions, {self.scores:,} scores, {size}"]
@@ -98,7 +103,9 @@ class Status:
         if self.settled_micro_usd or self.reserved_micro_usd or self.beat.get("micro_usd"):
             held = f", ${self.reserved_micro_usd / 1e6:.4f} held for requests whose cost is not known"
             spent = max(self.settled_micro_usd, self.beat.get("micro_usd", 0))
-            found.append(f"${spent / 1e6:.4f} spent{held if self.reserved_micro_usd else ''}")
+            estimated = max(self.estimated_micro_usd, self.beat.get("estimated_micro_usd", 0))
+            found.append(f"{dollars_spent(spent, estimated)}{held if self.reserved_micro_usd else ''}")
+        found += self.accepted
         if cached := self.caching.sentence():
             found.append(cached)
         found += self.jobs
@@ -118,7 +125,7 @@ def read_status(path: Path) -> Status:
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
-        found = replace(found, is_on=is_running(connection, path))
+        found = replace(found, accepted=accepted(connection), is_on=is_running(connection, path))
         connection.close()
     return replace(found, incomplete=of_last_run(path).sentence)
 
@@ -130,13 +137,14 @@ def last_run(connection: sqlite3.Connection) -> Status:
     ).fetchone()
     if row is None:
         return Status()
-    amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved FROM"
-    sums = "coalesce(sum(settled), 0), coalesce(sum(reserved), 0)"
+    amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved, "
+    amounts += "estimated_micro_usd AS estimated FROM"
+    sums = "coalesce(sum(settled), 0), coalesce(sum(reserved), 0), coalesce(sum(estimated), 0)"
     sql = f"SELECT {sums} FROM ({amounts} spend UNION ALL {amounts} job)"
-    settled, reserved = connection.execute(sql).fetchone()
+    amounts = connection.execute(sql).fetchone()
     beat = json.loads(row[3])
     rows = [StatusRow(**each) for each in beat.get("rows", [])]
-    return Status(row[0], row[1], row[2] or "", beat, rows, settled, reserved, ending=row[4])
+    return replace(Status(row[0], row[1], row[2] or "", beat, rows, *amounts), ending=row[4])
 
 
 def _jobs(connection: sqlite3.Connection) -> list[str]:

@@ -114,7 +114,8 @@ def slicing_of(study: Study, scores: pd.DataFrame) -> Slicing:
     section = study.report
     if (scores["persona_id"] == "").all():
         return Slicing(min_n=section.min_n, seed=study.study.seed)
-    return Slicing(section.by, section.pairs, section.weights, section.population, section.min_n, study.study.seed)
+    least, seed, adjust = section.min_n, study.study.seed, section.adjust
+    return Slicing(section.by, section.pairs, section.weights, section.population, least, seed, adjust)
 
 
 def report_weights(database: Path) -> tuple[Weights, dict[str, float]]:

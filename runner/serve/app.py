@@ -4,14 +4,16 @@ import asyncio
 import hmac
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from personas.errors import MachineError
 from runner.serve.batcher import Batcher, TooLarge
+from runner.serve.bounds import TooMuch, refuse_too_much
 from runner.serve.chat_api import ChatRequest, first_token, reply
 from runner.serve.generation import ends
 from runner.serve.model import ServedModel
@@ -21,8 +23,12 @@ from runner.serve.token_budget import TokenBudget
 MODEL = web.AppKey("model", ServedModel)
 NAME = web.AppKey("name", str)
 BATCHER = web.AppKey("batcher", Batcher)
-SHUTDOWN_SECONDS = 5.0
+TOKENISER = web.AppKey("tokeniser", ThreadPoolExecutor)
+SHORT_BYTES = 8192  # of texts that are tokenised sooner than another thread takes them over
+SHUTDOWN_SECONDS = 3.0
+BODY_SECONDS = 60.0
 OVERFLOW = "the model's numbers overflow in this dtype; name dtype = 'bfloat16' or 'float32'"
+T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -31,6 +37,7 @@ def application(model: ServedModel, name: str, budget: TokenBudget, token: str |
     app = web.Application(client_max_size=8_000_000, middlewares=[_authorised(token)] if token else [])
     app[MODEL], app[NAME] = model, name
     app[BATCHER] = Batcher(model, budget)
+    app[TOKENISER] = ThreadPoolExecutor(1, thread_name_prefix="mtpa-tokeniser")
     app.cleanup_ctx.append(_batching)
     app.router.add_get("/health", _health)
     app.router.add_get("/stats", _stats)
@@ -52,25 +59,35 @@ def _authorised(token: str) -> Any:
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         sent = request.headers.get("Authorization", "")
-        if not hmac.compare_digest(sent.encode(), f"Bearer {token}".encode()):
+        if not hmac.compare_digest(sent.encode("utf-8", "replace"), f"Bearer {token}".encode()):
             return _refusal(401, "send the server's token as 'Authorization: Bearer …'")
         return await handler(request)
 
     return check
 
 
-def _answering(answer: Callable[[web.Application, dict[str, Any]], Awaitable[dict[str, Any]]]) -> Handler:
+def _answering(answer: Callable[[web.Application, dict[str, Any], int], Awaitable[dict[str, Any]]]) -> Handler:
     """A handler around a function from body to body: what is wrong with a request is said in a sentence."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
-            body = await request.json()
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.json()
             if not isinstance(body, dict):
                 raise TypeError("the body must be a JSON object")
-            return web.json_response(await answer(request.app, body))
+            size = refuse_too_much(body, request.app[MODEL].prompter.limit)
+            return web.json_response(await answer(request.app, body, size))
+        except web.HTTPException as error:
+            return _refusal(error.status, error.reason)
+        except (RecursionError, UnicodeError, web.RequestPayloadError) as error:
+            return _refusal(400, f"the body is no JSON of a request ({type(error).__name__})")
+        except TooMuch as error:
+            return _refusal(413, str(error))
+        except TimeoutError:
+            return _refusal(408, f"the body did not come within {BODY_SECONDS:g} seconds")
         except KeyError as error:
             return _refusal(400, f"the key {error} is missing")
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, LookupError) as error:  # LookupError: an unknown charset in a header
             return _refusal(400, f"bad request: {error}")
         except TooLarge as error:
             return _refusal(413, str(error))
@@ -89,6 +106,13 @@ def _numbers(logprobs: list[float]) -> list[float]:
     if any(map(math.isnan, logprobs)):
         raise ValueError(OVERFLOW)
     return logprobs
+
+
+async def _tokenised(app: web.Application, size: int, job: Callable[[], T]) -> T:
+    """What a job makes of texts of so many bytes: long ones beside the event loop, one request's after another's."""
+    if size < SHORT_BYTES:
+        return job()
+    return await asyncio.get_running_loop().run_in_executor(app[TOKENISER], job)
 
 
 async def _batching(app: web.Application) -> AsyncIterator[None]:
@@ -116,10 +140,12 @@ async def _models(request: web.Request) -> web.Response:
     return web.json_response({"object": "list", "data": [{"id": request.app[NAME], "object": "model"}]})
 
 
-async def _choices(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
+async def _choices(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
     """{messages, choices} → {logprobs, mass, likeliest, usage}; logprobs are natural logs in the order of the choices,
     mass is what they hold together, likeliest the text of the likeliest token."""
-    row, counts = app[MODEL].prompter.letters(body["messages"], _texts(body["choices"]))
+    row, counts = await _tokenised(
+        app, size, lambda: app[MODEL].prompter.letters(body["messages"], _texts(body["choices"]))
+    )
     (told,) = await app[BATCHER].tell([row])
     logprobs = spelt(_numbers(told.logprobs), counts)
     mass = min(1.0, math.exp(log_sum(logprobs)))
@@ -128,35 +154,37 @@ async def _choices(app: web.Application, body: dict[str, Any]) -> dict[str, Any]
     return {"logprobs": logprobs, "mass": mass, "likeliest": likeliest, "usage": usage}
 
 
-async def _loglikelihood(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
+async def _loglikelihood(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
     """{messages, continuations} → {logprobs, tokens, usage}: the summed natural log of each continuation's tokens."""
-    rows = app[MODEL].prompter.continuations(body["messages"], _texts(body["continuations"]))
+    rows = await _tokenised(
+        app, size, lambda: app[MODEL].prompter.continuations(body["messages"], _texts(body["continuations"]))
+    )
     told = await app[BATCHER].tell(rows)
     counts = [len(row.asked) for row in rows]
     usage = {"prompt_tokens": len(rows[0].tokens) + 1 - counts[0] + sum(counts)}
     return {"logprobs": [sum(_numbers(each.logprobs)) for each in told], "tokens": counts, "usage": usage}
 
 
-async def _chat(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
+async def _chat(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
     """OpenAI's chat completion, one choice, not streamed. One token at temperature 0 takes one pass, as choices do."""
     request, model = ChatRequest.read(body), app[MODEL]
-    if row := request.row(model.prompter):
+    if row := await _tokenised(app, size, lambda: request.row(model.prompter)):
         (told,) = await app[BATCHER].tell([row])
         _numbers([logprob for _, logprob in told.top])
         written = first_token(told, ends(model.model, model.tokenizer), model.tokenizer)
         return reply(app[NAME], request, len(row.tokens), written, model.tokenizer)
-    wish = request.wish(model.prompter)
+    wish = await _tokenised(app, size, lambda: request.wish(model.prompter))
     written = await app[BATCHER].write(wish)
     if written.overflow:
         raise ValueError(OVERFLOW)
     return reply(app[NAME], request, len(wish.tokens), written, model.tokenizer)
 
 
-async def _embeddings(app: web.Application, body: dict[str, Any]) -> dict[str, Any]:
+async def _embeddings(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
     """{input: text or texts} → OpenAI's list of embeddings: the mean of the last layer over each text's tokens."""
     model = app[MODEL]
     texts = [body["input"]] if isinstance(body["input"], str) else _texts(body["input"])
-    rows = [model.prompter.text(each) for each in texts]
+    rows = await _tokenised(app, size, lambda: [model.prompter.text(each) for each in texts])
     found = await app[BATCHER].alone(lambda: model.passes.embeddings(rows))
     data = [{"object": "embedding", "index": number, "embedding": each} for number, each in enumerate(found)]
     usage = {"prompt_tokens": sum(map(len, rows)), "total_tokens": sum(map(len, rows))}
@@ -171,7 +199,9 @@ def _texts(value: Any) -> Sequence[str]:
 
 async def serve(app: web.Application, socket: Path | None, host: str, port: int, ready: Callable[[], None]) -> None:
     """Serve until cancelled."""
-    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS)
+    runner = web.AppRunner(
+        app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS, keepalive_timeout=60
+    )
     await runner.setup()
     site = web.UnixSite(runner, str(socket)) if socket else web.TCPSite(runner, host, port)
     try:

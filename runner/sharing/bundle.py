@@ -24,8 +24,9 @@ from personas.errors import InputError, MachineError
 from personas.release.parquet import replaced
 from runner.sharing.redaction import temporary_copy
 from runner.sharing.scratch import scratch_folder
-from runner.store.database import database_errors, open_database
+from runner.store.database import database_errors, is_redacted, keep_private, open_database
 from runner.store.foreign import in_time, refuse_code
+from runner.store.ledger import forget_agreements, refuse_false_amounts
 from runner.study.config import Study
 from runner.study.sources import DESCRIPTIONS, described
 
@@ -59,7 +60,7 @@ def write_bundle(study: Study, path: Path, share: bool = False) -> Path:
         about = {"format": FORMAT, "mtpa": version("mtpa"), "redacted": not share, "files": files, **_versions(copy)}
         texts[MANIFEST] = json.dumps(about, indent=1, sort_keys=True).encode()
         packed = copy.with_name("bundle.zip")
-        with replaced(packed) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with replaced(packed, private=share) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for member in sorted(texts):
                 archive.writestr(_entry(member), texts[member])
             with copy.open("rb") as source, archive.open(_entry(name), "w", force_zip64=True) as target:
@@ -265,6 +266,10 @@ def _checked_study(path: Path, target: Path) -> Study:
             sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
             if not sound or not _is_plain(connection, target.with_name("fresh.sqlite")):
                 raise InputError(f"{path}: its database has not the tables that mtpa makes; ask for a new bundle")
+            refuse_false_amounts(connection, path)
+            forget_agreements(connection)
+            if not is_redacted(connection):
+                keep_private(study.database)
     finally:
         connection.close()
     return study

@@ -61,7 +61,7 @@ def write_dataset(study: Study, copy: Path, folder: Path, share: bool) -> list[P
     except OSError as error:
         raise MachineError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
     trials, items = folder / "trials.parquet", folder / "items.parquet"
-    _write_trials(trials, scores)
+    _write_trials(trials, scores, private=share)
     _write_items(items, copy)
     return [trials, items, write_text(folder / "README.md", _card(study, scores, (trials, items), share))]
 
@@ -90,10 +90,10 @@ def _without_rare(scores: pd.DataFrame, name: str) -> pd.Categorical:
     return pd.Categorical.from_codes(places[codes], categories=names)
 
 
-def _write_trials(path: Path, scores: pd.DataFrame) -> None:
+def _write_trials(path: Path, scores: pd.DataFrame, private: bool) -> None:
     """One row a trial; names as plain strings, a slice of the table at a time."""
     writer: pq.ParquetWriter | None = None
-    with replaced(path) as file:
+    with replaced(path, private) as file:
         for start in range(0, max(1, len(scores)), ROWS):
             part = scores.iloc[start : start + ROWS]
             part = part.astype({name: str for name in part if isinstance(part[name].dtype, pd.CategoricalDtype)})

@@ -22,7 +22,7 @@ from personas.prompt.render import Variant
 from personas.prompt.trait_sets import set_name
 from runner.sharing.redaction import GONE, HIDDEN
 from runner.store.cache import unpack
-from runner.store.database import database_errors, open_database
+from runner.store.database import database_errors, keep_private, open_database
 from scoring.answers.items import LETTERS, Item, option_order, question_text
 from scoring.statistics.levels import HIDDEN_UNDER
 from scoring.statistics.pairs import WORDING
@@ -108,6 +108,8 @@ def write_inspect_logs(
                     path = folder / _file_name(run[0], log, number)
                     document = _document(inspect_ai, log, samples, run, (study, path.stem))
                     inspect_ai.log.write_eval_log(document, path, format="eval")
+                    if share:
+                        keep_private(path)
                     written.append(path)
                     say(f"{path.name}: {len(samples):,} samples")
     except OSError as error:

@@ -18,9 +18,18 @@ from runner.engine.prepare import identity_of
 from runner.engine.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, together
 from runner.sharing.scratch import scratch_folder
-from runner.store.database import attached, database_errors, is_redacted, mark_redacted, open_database, transaction
+from runner.store.database import (
+    attached,
+    database_errors,
+    is_redacted,
+    keep_private,
+    mark_redacted,
+    open_database,
+    transaction,
+)
 from runner.store.deals import known_starts
 from runner.store.leases import refuse_running
+from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run
 from runner.study.config import Study
 from runner.study.sources import load_benchmarks, load_personas
@@ -52,6 +61,8 @@ def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> R
             crossing = _cross_anew(study, connection, path, say)
             with attached(connection, path, "crossed"), transaction(connection):
                 found = _put_back(study, connection, crossing)
+        if crossing.respondents.restricted():
+            keep_private(study.database)
         return found
     finally:
         connection.close()
@@ -88,6 +99,7 @@ def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) 
             f"study as it was bundled, and mtpa {code}"
         )
     mark_redacted(connection, False)
+    forget_agreements(connection)
     sql = "SELECT count(*), coalesce(sum(finish = ?), 0) FROM main.completion"
     answers, gone = connection.execute(sql, (GONE,)).fetchone()
     return Rehydrated(len(set(numbers["persona"].values()) - {0}), answers - gone, gone)

@@ -57,6 +57,7 @@ class Completion:
     usage: Usage
     micro_usd: int = 0
     saved_micro_usd: int = 0
+    estimated: bool = False  # the cost: the provider did not say what was used
 
 
 class Score(NamedTuple):
@@ -93,7 +94,8 @@ class Known(NamedTuple):
 
 _COMPLETION = (
     "id key model persona_text item_text system_text answer letters mass ceiling finish "
-    "prompt_tokens completion_tokens reasoning_tokens cached_tokens micro_usd saved_micro_usd latency_ms"
+    "prompt_tokens completion_tokens reasoning_tokens cached_tokens micro_usd saved_micro_usd latency_ms "
+    "written_tokens estimated"
 ).split()
 _SCORE = (
     "model persona variant item rotation replicate completion "
@@ -322,6 +324,8 @@ def _completion_row(number: int, each: Completion, texts: dict[str, int]) -> tup
         each.micro_usd,
         each.saved_micro_usd,
         usage.latency_ms,
+        usage.written_tokens,
+        each.estimated,
     )
 
 

@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -14,8 +15,24 @@ import sqlite_utils
 
 from migrations import schema
 from personas.errors import InputError, MachineError
+from runner.store.identity import LOG, real, refuse_odd_file
 
 REDACTED = int.from_bytes(b"mtpr", "big")
+NO_LOCKS = "files are not locked there, as on some network disks: name a database on a disk of this machine"
+_REMEDIES = {
+    "full": "the disk is full: free some space and run again, nothing that was answered is lost",
+    "readonly": "the file is read-only: make it writable, or name another in [study] database",
+    "locking protocol": NO_LOCKS,
+    "locked": "another process holds it: wait for that one to end",
+    "malformed": "the file is damaged: restore it from a copy (sqlite3 FILE .recover may save most of it)",
+    "unable to open": "it cannot be opened: check the folder and its permissions",
+    "disk I/O": "the disk fails, or a network disk is gone: check it, and run again",
+    "large file": "the disk takes no file of this size: name a database on another disk",
+    "schema has changed": "another version of mtpa changed the file meanwhile: run again",
+    "interrupted": "the work on it was interrupted: run again",
+    "no such": "the file lacks what mtpa keeps there, as a damaged or changed one does: restore it from a copy",
+    "overflow": "the file holds a number that cannot be: restore it from a copy",
+}
 WAIT_MS, SHORT_WAIT_MS = 60_000, 250  # how long a statement waits for another program's lock
 T = TypeVar("T")
 
@@ -28,14 +45,16 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
     """
     if not create and not path.exists():
         raise InputError(f"{path}: no such database; run the study first, or name another file")
+    refuse_odd_file(path)
+    place = real(path)
     with database_errors(path):
-        if not create and not os.access(path.parent, os.W_OK):
+        if not create and not os.access(place.parent, os.W_OK):
             connection = read_only(path)
-            _migrate(connection, path)
+            _migrate(connection, path, create)
             return connection
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(path.parent):
-            connection = sqlite3.connect(path, timeout=60, check_same_thread=False, isolation_level=None)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(place.parent):
+            connection = sqlite3.connect(place, timeout=60, check_same_thread=False, isolation_level=None)
             for pragma in (
                 "journal_mode = WAL",
                 "synchronous = FULL",
@@ -43,8 +62,21 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
                 "cache_size = -65536",
             ):
                 connection.execute(f"PRAGMA {pragma}")
-            _migrate(connection, path)
+            _migrate(connection, path, create)
     return connection
+
+
+def make_private(path: Path) -> None:
+    """Make the file for its owner alone, if there is none yet; whoever shares it with others says so by `chmod`."""
+    place = real(path)
+    with database_errors(path), suppress(FileExistsError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.close(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def keep_private(path: Path) -> None:
+    """Take every right to the file from all but its owner."""
+    path.chmod(stat.S_IMODE(path.stat().st_mode) & 0o700)
 
 
 @contextmanager
@@ -62,13 +94,15 @@ def _alone(folder: Path) -> Iterator[None]:
 def read_only(path: Path) -> sqlite3.Connection:
     """A connection that cannot write. A finished file in a folder where nothing can be written has no place for
     SQLite's shared memory, and needs none."""
-    has_log = path.with_name(f"{path.name}-wal").exists()
-    mode = "mode=ro" if has_log or os.access(path.parent, os.W_OK) else "mode=ro&immutable=1"
-    uri = f"{path.resolve().as_uri()}?{mode}"
+    refuse_odd_file(path)
+    place = real(path)
+    has_log = place.with_name(f"{place.name}{LOG}").exists()
+    mode = "mode=ro" if has_log or os.access(place.parent, os.W_OK) else "mode=ro&immutable=1"
+    uri = f"{place.as_uri()}?{mode}"
     return sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False, isolation_level=None)
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def _migrate(connection: sqlite3.Connection, path: Path, create: bool) -> None:
     database = sqlite_utils.Database(connection)
     known = {step.name for step in schema.pending(database)} | {step.name for step in schema.applied(database)}
     applied = {step.name for step in schema.applied(database)}
@@ -76,8 +110,19 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise MachineError(f"{path}: made by a newer version of mtpa ({min(newer)}); upgrade mtpa to open it")
     if not applied and database.table_names():
         raise InputError(f"{path}: an SQLite file, but not one of mtpa's; name another database in [study] database")
+    if not applied and not create:
+        raise InputError(
+            f"{path}: nothing is in it: no study has run into it yet, or it was copied during a run without "
+            f"{path.name}{LOG}"
+        )
     if known - applied:
         schema.apply(database)
+        checkpoint(connection)
+
+
+def checkpoint(connection: sqlite3.Connection) -> None:
+    """Bring what stands in the log into the file itself, so that a copy of the file alone is of some use."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _step_names() -> set[str]:
@@ -93,24 +138,22 @@ def database_errors(path: Path) -> Iterator[None]:
         text = str(error)
         if "not a database" in text:
             raise InputError(f"{path}: not an SQLite database; name another file in [study] database") from None
-        remedy = {
-            "full": "the disk is full: free some space and run again, nothing that was answered is lost",
-            "readonly": "the file is read-only: make it writable, or name another in [study] database",
-            "locked": "another process holds it: wait for that one to end",
-            "malformed": "the file is damaged: restore it from a copy (sqlite3 FILE .recover may save most of it)",
-            "unable to open": "it cannot be opened: check the folder and its permissions",
-        }
-        reason = next((remedy[word] for word in remedy if word in text), text)
-        raise MachineError(f"{path}: {reason}") from None
+        raise MachineError(f"{path}: {database_sentence(text)}") from None
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror}); name another in [study] database") from None
+
+
+def database_sentence(text: str) -> str:
+    """What to do about SQLite's message."""
+    unknown = f"SQLite says {text!r}: check the disk and run again, or restore the file from a copy"
+    return next((_REMEDIES[word] for word in _REMEDIES if word in text), unknown)
 
 
 @contextmanager
 def attached(connection: sqlite3.Connection, path: Path, name: str) -> Iterator[None]:
     """Another file's tables beside those of the connection, as NAME.table."""
     connection.execute("PRAGMA trusted_schema = OFF")  # what a file from elsewhere calls a table may be a view
-    connection.execute(f"ATTACH ? AS {name}", (str(path.resolve()),))
+    connection.execute(f"ATTACH ? AS {name}", (str(real(path)),))
     try:
         yield
     finally:
@@ -119,7 +162,8 @@ def attached(connection: sqlite3.Connection, path: Path, name: str) -> Iterator[
 
 def file_size(path: Path) -> int:
     """Bytes on the disk: the file and what is written beside it until SQLite brings it in."""
-    return sum(each.stat().st_size for each in (path, path.with_name(f"{path.name}-wal")) if each.exists())
+    place = real(path)
+    return sum(each.stat().st_size for each in (place, place.with_name(f"{place.name}{LOG}")) if each.exists())
 
 
 @contextmanager

@@ -188,18 +188,20 @@ class Jobs:
         self._connection.execute(f"UPDATE job SET {changes} WHERE id = ?", (*columns.values(), job.id))
         return replace(job, **columns)
 
-    def close(self, job: Job, provider_state: str, charged: int = 0) -> None:
+    def close(self, job: Job, provider_state: str, charged: int = 0, estimated: int = 0) -> None:
         """Let go of a job: its keys are free, and what it cost replaces what was reserved, all at once.
 
-        `charged` is the worst cost of requests that were answered, but not so that the answer can be read.
+        `charged` is what requests cost that were answered, but not so that the answer can be read; `estimated` is how
+        much of it is not the provider's own figure.
         """
         cost = (
-            "SELECT coalesce(sum(micro_usd), 0) FROM completion WHERE key IN (SELECT key FROM job_trial WHERE job = ?)"
+            "SELECT coalesce(sum(micro_usd), 0), coalesce(sum(micro_usd * estimated), 0) FROM completion "
+            "WHERE key IN (SELECT key FROM job_trial WHERE job = ?)"
         )
         with transaction(self._connection):
-            (settled,) = self._connection.execute(cost, (job.id,)).fetchone()
+            settled, unsure = self._connection.execute(cost, (job.id,)).fetchone()
             columns = {"settled_micro_usd": settled + charged, "reserved_micro_usd": 0, "changed": now()}
-            columns |= {"state": "closed", "provider_state": provider_state}
+            columns |= {"estimated_micro_usd": unsure + estimated, "state": "closed", "provider_state": provider_state}
             changes = ", ".join(f"{name} = ?" for name in columns)
             self._connection.execute(f"UPDATE job SET {changes} WHERE id = ?", (*columns.values(), job.id))
             self._connection.execute("DELETE FROM job_trial WHERE job = ?", (job.id,))

@@ -2,12 +2,13 @@
 
 A lease is a row of `lease`, taken before a key is sent and dropped with its completion. It holds as long as its process
 lives: each process locks a byte of its own in FILE.lock, and the system drops that lock when the process ends, however
-it ends.
+it ends. FILE is the file itself, whatever links lead to it.
 """
 
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,19 +16,30 @@ from types import TracebackType
 from typing import Self
 
 from personas.errors import InputError, MachineError
+from runner.store.database import NO_LOCKS
+from runner.store.identity import Identity, identity, real
 from runner.store.rows import insert, select_many
 
-_LIVE_HERE: set[tuple[str, int]] = set()  # a process never sees its own locks as taken
+_LIVE_HERE: set[tuple[Identity | None, int]] = set()  # a process never sees its own locks as taken
+
+
+def lock_path(database: Path) -> Path:
+    """The file that runs lock, beside the database itself."""
+    place = real(database)
+    return place.with_name(f"{place.name}.lock")
 
 
 def is_running(connection: sqlite3.Connection, database: Path) -> bool:
     """Whether a run is on that writes to the file."""
-    path = database.with_name(f"{database.name}.lock")
-    going = any(name == str(path) for name, _ in _LIVE_HERE)  # its locks would be dropped by opening the file again
+    path, file = lock_path(database), identity(database)
+    going = any(live == file for live, _ in _LIVE_HERE)  # its locks would be dropped by opening the file again
     runs = connection.execute("SELECT id FROM run WHERE ended IS NULL").fetchall()
     if not going and runs and path.exists():
-        with path.open("r+b") as file:
-            going = any(_is_locked(file.fileno(), number) for (number,) in runs)
+        descriptor = _open_lock(database)
+        try:
+            going = any(_is_locked(descriptor, number) for (number,) in runs)
+        finally:
+            os.close(descriptor)
     return going
 
 
@@ -35,6 +47,22 @@ def refuse_running(connection: sqlite3.Connection, database: Path) -> None:
     """Raises MachineError while a run is on that writes to the file."""
     if is_running(connection, database):
         raise MachineError(f"{database}: a run is on; wait for it to end, or stop it")
+
+
+def _open_lock(database: Path) -> int:
+    """A descriptor of the lock, which whoever may write the database may open. Raises MachineError."""
+    path = lock_path(database)
+    try:
+        mode = stat.S_IMODE(database.stat().st_mode) & 0o666
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+    except OSError as error:
+        raise MachineError(
+            f"{path}: the lock cannot be opened ({error.strerror}); if no run is on, remove it and run again"
+        ) from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise MachineError(f"{path}: not a regular file; remove it and run again")
+    return descriptor
 
 
 def refuse_open_jobs(connection: sqlite3.Connection, database: Path) -> None:
@@ -59,12 +87,16 @@ class Leases:
     def __init__(self, connection: sqlite3.Connection, database: Path, process: int) -> None:
         self._connection = connection
         self._process = process
-        self._path = database.with_name(f"{database.name}.lock")
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        self.path = lock_path(database)
+        self._database = identity(database)
+        self._file = _open_lock(database)
 
     def __enter__(self) -> Self:
-        fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self._process)
-        _LIVE_HERE.add((str(self._path), self._process))
+        try:  # waits for whoever looks, for a moment, whether it is locked
+            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, self._process)
+        except OSError as error:
+            raise MachineError(f"{self.path}: {error.strerror}; {NO_LOCKS}") from None
+        _LIVE_HERE.add((self._database, self._process))
         for (process,) in self._connection.execute("SELECT DISTINCT process FROM lease").fetchall():
             if process != self._process and not self.lives(process):
                 self._connection.execute("DELETE FROM lease WHERE process = ?", (process,))
@@ -73,10 +105,10 @@ class Leases:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with suppress(sqlite3.OperationalError):  # a locked file: the next run drops what is left
+        with suppress(sqlite3.Error):  # a file that is lost has said so already
             self._connection.execute("DELETE FROM lease WHERE process = ?", (self._process,))
-        _LIVE_HERE.discard((str(self._path), self._process))
-        if not any(path == str(self._path) for path, _ in _LIVE_HERE):
+        _LIVE_HERE.discard((self._database, self._process))
+        if not any(live == self._database for live, _ in _LIVE_HERE):
             os.close(self._file)  # closing drops every lock of this process on the file
 
     def take(self, keys: Sequence[bytes]) -> set[bytes]:
@@ -99,6 +131,6 @@ class Leases:
 
     def lives(self, process: int) -> bool:
         """Whether a run, by its number, is still going."""
-        if (str(self._path), process) in _LIVE_HERE:
+        if (self._database, process) in _LIVE_HERE:
             return True
         return _is_locked(self._file, process)

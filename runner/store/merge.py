@@ -6,15 +6,18 @@ killed has brought in whole files or nothing, and merging again adds what is mis
 
 import json
 import sqlite3
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from personas.errors import InputError
-from runner.store.database import attached, database_errors, open_database, refuse_redacted, transaction
+from runner.store.database import attached, database_errors, make_private, open_database, refuse_redacted, transaction
 from runner.store.deals import in_other_numbers
 from runner.store.foreign import in_time, refuse_code
+from runner.store.identity import identity
 from runner.store.leases import refuse_open_jobs, refuse_running
+from runner.store.ledger import refuse_false_amounts
 from runner.store.runs import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
 
 SHOWN_CONFLICTS = 20
@@ -44,11 +47,13 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
     of ours, is redacted or is being run on, or where two files have answers of other versions of a model; MachineError
     for one that is damaged or from a newer version.
     """
-    if any(source.resolve() == into.resolve() for source in sources):
+    if into.exists() and any(identity(source) == identity(into) for source in sources):
         raise InputError(f"{into}: cannot be merged into itself; name another file with --into")
     found = Merged()
     for source in sources:
         _check(source)
+    if not all(stat.S_IMODE(source.stat().st_mode) & 0o077 for source in sources):
+        make_private(into)
     connection = open_database(into)
     try:
         refuse_redacted(connection, into)
@@ -76,6 +81,7 @@ def _check(source: Path) -> None:
         refuse_redacted(connection, source)
         with database_errors(source), in_time(connection, source):
             refuse_open_jobs(connection, source)
+            refuse_false_amounts(connection, source)
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError("malformed")
@@ -96,7 +102,6 @@ def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[
         _count(found, "failure", _bring_failures(connection))
         _bring_spend(connection)
         _bring_jobs(connection)
-        connection.execute("INSERT OR IGNORE INTO main.acknowledgement SELECT * FROM source.acknowledgement")
     return last
 
 
@@ -259,17 +264,26 @@ def _bring_failures(connection: sqlite3.Connection) -> int:
 
 
 def _bring_spend(connection: sqlite3.Connection) -> None:
-    """The ledger of each run; of one that was going on, that of the later state."""
+    """The ledger of each run; of one that was going on, that of the later state.
+
+    What was released counts again, unless it was released here: that is for whoever owns this file to accept.
+    """
     later = "CASE WHEN excluded.settled_micro_usd > settled_micro_usd THEN excluded.reserved_micro_usd "
     later += "WHEN excluded.settled_micro_usd < settled_micro_usd THEN reserved_micro_usd "
     later += "ELSE max(reserved_micro_usd, excluded.reserved_micro_usd) END"
     connection.execute(
-        "INSERT INTO main.spend (process, model, reserved_micro_usd, settled_micro_usd) "
-        "SELECT r.ours, m.ours, s.reserved_micro_usd, s.settled_micro_usd FROM source.spend AS s "
+        "INSERT INTO main.spend (process, model, reserved_micro_usd, settled_micro_usd, estimated_micro_usd) "
+        f"SELECT r.ours, m.ours, max(0, s.reserved_micro_usd + {_released('source', 's.process', 's.model')} - "
+        f"{_released('main', 'r.ours', 'm.ours')}), s.settled_micro_usd, s.estimated_micro_usd FROM source.spend AS s "
         "JOIN temp.map_run AS r ON r.theirs = s.process JOIN temp.map_model AS m ON m.theirs = s.model WHERE true "
         f"ON CONFLICT (process, model) DO UPDATE SET reserved_micro_usd = {later}, "
-        "settled_micro_usd = max(settled_micro_usd, excluded.settled_micro_usd)"
+        "settled_micro_usd = max(settled_micro_usd, excluded.settled_micro_usd), "
+        "estimated_micro_usd = max(estimated_micro_usd, excluded.estimated_micro_usd)"
     )
+
+
+def _released(schema: str, run: str, model: str) -> str:
+    return f"(SELECT coalesce(sum(micro_usd), 0) FROM {schema}.released WHERE process = {run} AND model = {model})"
 
 
 def _bring_jobs(connection: sqlite3.Connection) -> None:

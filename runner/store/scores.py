@@ -296,14 +296,14 @@ def load_about(database: str | Path) -> dict[str, Any]:
     connection = open_database(path, create=False)
     with database_errors(path):
         run = connection.execute(
-            "SELECT study, code, seed, started, ended, packages FROM run ORDER BY id DESC LIMIT 1"
+            "SELECT study, code, seed, started, ended, packages, prices FROM run ORDER BY id DESC LIMIT 1"
         ).fetchone()
         models = connection.execute(
             "SELECT name, provider, model, revision, dtype, answer, served, exactness FROM model"
         ).fetchall()
         connection.close()
-    names = ("study", "code", "seed", "started", "ended", "packages")
-    about = dict(zip(names, run or ("", "", 0, "", "", "{}"), strict=True))
+    names = ("study", "code", "seed", "started", "ended", "packages", "prices")
+    about = dict(zip(names, run or ("", "", 0, "", "", "{}", ""), strict=True))
     fields = ("name", "provider", "model", "revision", "dtype", "answer", "served", "exactness")
     served = [dict(zip(fields, row, strict=True)) for row in models]
     return about | {

@@ -15,6 +15,7 @@ from pathlib import Path
 import platformdirs
 
 from personas.errors import InputError, MachineError, nearest
+from personas.release.parquet import new_beside
 from runner.study.downloads import Asset, AssetFile, SourceError, _download, _sources
 from runner.study.pickles import unpickle_frame
 from scoring.benchmarks.base import Benchmark
@@ -91,7 +92,7 @@ def fetch_files(
             if content is None:
                 content = _from_hub(name, file, local, scratch, say)
             if _if_pinned(directory / file.path, file) != content:
-                _write(directory / file.path, content)
+                write_file(directory / file.path, content)
     return directory
 
 
@@ -141,7 +142,7 @@ def _fetch_missing(
                     reasons.append(f"{title}: {error}")
                     say(f"{name}: {title}: {error}")
                     break
-                _write(directory / file, _normal(content, asset.text))
+                write_file(directory / file, _normal(content, asset.text))
                 del missing[file]
         if not missing:
             return
@@ -173,18 +174,18 @@ def _whole(path: Path, entry: AssetFile) -> bool:
         return False
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Write in one step: a reader sees the old file or the whole new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, temporary = new_beside(path)  # a cache that several people share is readable by them
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
@@ -220,5 +221,5 @@ def _keep_parquet(source: Path, target: Path) -> None:
         return
     buffer = BytesIO()
     unpickle_frame(source.read_bytes()).to_parquet(buffer, index=False)
-    _write(target, buffer.getvalue())
-    _write(seal, hashlib.sha256(buffer.getvalue()).hexdigest().encode())
+    write_file(target, buffer.getvalue())
+    write_file(seal, hashlib.sha256(buffer.getvalue()).hexdigest().encode())

@@ -229,7 +229,8 @@ def _sentence(detail: ErrorDetails) -> str:
     if len(written) < len(detail["loc"]):
         return f"key {place!r}: should be {' or '.join(MEMBERS.values())} (it holds {detail['input']!r:.60})"
     message = detail["msg"].removeprefix("Value error, ")
-    return f"key {place!r}: {message[0].lower()}{message[1:]} (it is {detail['input']!r:.60})"
+    shown = "" if isinstance(detail["input"], dict) else f" (it is {detail['input']!r:.60})"
+    return f"key {place!r}: {message[0].lower()}{message[1:]}{shown}"
 
 
 def _section_at(location: Sequence[int | str]) -> type[BaseModel]:

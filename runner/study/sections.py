@@ -1,16 +1,17 @@
 """The tables of a study file."""
 
-import ipaddress
 import os
 import re
 from itertools import product
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from personas.people.draws import Allocation, Weights
 from personas.prompt.render import Frame, Placement, Variant
+from runner.study.addresses import base_url, is_loopback
+from runner.study.decoding import check_decoding
 from scoring.answers.items import Ask
 
 LOCAL_CONCURRENCY = 128
@@ -130,8 +131,9 @@ class BenchmarkSection(Section):
         return self
 
 
-class Price(Section):
-    """US dollars per million tokens; cached input costs as much as input if absent."""
+class Rates(Section):
+    """US dollars per million tokens; input read from the provider's cache, and input written to it, costs as much as
+    other input if absent."""
 
     input: float = Field(ge=0)
     """US dollars per million input tokens."""
@@ -139,38 +141,31 @@ class Price(Section):
     """US dollars per million output tokens."""
     cached: float | None = Field(None, ge=0)
     """US dollars per million input tokens from the provider's cache; as `input` if absent."""
+    cache_write: float | None = Field(None, ge=0)
+    """US dollars per million input tokens that are written to the provider's cache; as `input` if absent."""
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+class Tier(Rates):
+    """The rates of a request whose prompt has more than `over` tokens: all of its tokens cost this."""
+
+    over: int = Field(gt=0)
+    """These rates are of requests whose prompt has more tokens than this."""
 
 
-def base_url(url: str) -> str:
-    """A base URL without white space around it. Raises ValueError where it is none."""
-    url = url.strip()
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(f"{url!r} is not a URL; write one such as 'http://127.0.0.1:8000/v1'") from None
-    if parts.scheme not in ("http", "https") or not host:
-        meant = url.rpartition("//")[2]
-        scheme = "http" if is_loopback(meant.partition("/")[0].partition(":")[0]) else "https"
-        raise ValueError(f"{url!r} does not begin with http:// or https://; write '{scheme}://{meant}'")
-    if re.search(r"[\s\x00-\x1f\x7f]", url):
-        raise ValueError(f"{url!r} has a space or a control character in it; write the address alone")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"the address of {host} holds a user name or password; put it into the variable of key_env")
-    if parts.query or parts.fragment:
-        raise ValueError(f"the address of {host} goes on after its path; leave out what follows '?' or '#'")
-    for end in ("/chat/completions", "/completions", "/embeddings", "/models"):
-        if parts.path.rstrip("/").endswith(end):
-            raise ValueError(f"{url!r} names one service; leave {end!r} out, it is added")
-    return url
+class Price(Rates):
+    """What a model's tokens cost; the rates of longer prompts stand in `tiers`, shortest first."""
+
+    tiers: tuple[Tier, ...] = ()
+    """The rates of longer prompts, where the provider has such."""
+
+    def at(self, prompt_tokens: int) -> Rates:
+        """The rates of a request with a prompt of so many tokens."""
+        return next((tier for tier in reversed(self.tiers) if prompt_tokens > tier.over), self)
+
+    @field_validator("tiers")
+    @classmethod
+    def _ascend(cls, tiers: tuple[Tier, ...]) -> tuple[Tier, ...]:
+        return tuple(sorted(tiers, key=lambda tier: tier.over))
 
 
 class RaySection(Section):
@@ -272,6 +267,13 @@ class ModelSection(Section):
     unpriced: Literal["refuse", "allow"] = "refuse"
     """What becomes of a paid model whose price is not known: `allow` asks it and counts no cost."""
 
+    @field_validator("decoding")
+    @classmethod
+    def _can_be_sent(cls, decoding: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "backend" in info.data:
+            check_decoding(info.data["backend"], decoding)
+        return decoding
+
     @model_validator(mode="before")
     @classmethod
     def _fills_batches(cls, given: Any) -> Any:
@@ -349,6 +351,7 @@ class TargetSection(Section):
 class ReportSection(Section):
     """[report]: which subgroups are told apart, and how people are weighted.
 
+    `adjust` says over which gaps p-values are adjusted: those of a "family" (model, benchmark, attribute), or "all".
     `population` gives adults by ISO 3166-1 alpha-3 country; weights = "population" needs it.
     """
 
@@ -362,6 +365,8 @@ class ReportSection(Section):
     """Adults by ISO 3166-1 alpha-3 country, such as `{ NOR = 4300000 }`; needed by weights = "population"."""
     min_n: int = Field(20, ge=2)
     """Gaps between levels of fewer people than this are shown, and not tested."""
+    adjust: Literal["family", "all"] = "family"
+    """Holm's adjustment over the levels of each attribute (`family`), or over all gaps of the report (`all`)."""
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ from urllib.parse import quote, urlencode, urlsplit
 from flask import Flask, Response, request
 from markupsafe import escape
 
-LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "SAMEORIGIN",
@@ -30,21 +29,22 @@ REPORT_POLICY = (
 class Guard:
     """Checks every request of a server before anything else sees it, and sets the headers of every answer.
 
-    The token comes once in the URL and then in a cookie that only this port's page gets: no other page can have it
-    sent along (SameSite=Strict), and no script can read it (HttpOnly). The Host header must name loopback, so that no
-    name which somebody else's DNS points here is served.
+    The token comes once in the URL and then in a cookie: no other site can have it sent along (SameSite=Strict), and no
+    script can read it (HttpOnly). A cookie is for a host, whatever the port: so the page has a host's name of its own,
+    which only this run uses, and answers to no other. Where that is the machine's own address, other servers of this
+    machine that the browser opens get the cookie too.
     """
 
-    def __init__(self, server: Flask, token: str, port: int, scripts: str) -> None:
-        self._token, self._cookie = token, f"mtpa_view_{port}"
+    def __init__(self, server: Flask, token: str, host: str, port: int, scripts: str) -> None:
+        self._token, self._host, self._cookie = token, host, f"mtpa_view_{port}"
         self._policy = POLICY.format(scripts=scripts)
         server.before_request(self._check)
         server.after_request(self._headed)
 
     def _check(self) -> Response | None:
         """None lets the request through."""
-        if _hostname() not in LOOPBACK:
-            return _refused("This page answers to the name of this machine only (127.0.0.1 or localhost).")
+        if _hostname() != self._host:
+            return _refused("This page answers to its own name only: open the address that mtpa-run view printed.")
         if request.headers.get("Origin", _origin()) != _origin():
             return _refused("This page answers to itself only.")
         if "token" in request.args:
@@ -56,7 +56,7 @@ class Guard:
         return None
 
     def _is(self, token: str) -> bool:
-        return secrets.compare_digest(token.encode(), self._token.encode())
+        return secrets.compare_digest(token.encode("utf-8", "replace"), self._token.encode())
 
     def _welcome(self, token: str) -> Response:
         """Take the token over into the cookie, and go on without it in the address."""

@@ -52,8 +52,8 @@ _DOCUMENT = """<!doctype html>
 </html>"""
 
 
-def application(source: Source, token: str, port: int) -> Dash:
-    """The page over one file, for whoever has the token. `port` names the cookie."""
+def application(source: Source, token: str, host: str, port: int) -> Dash:
+    """The page over one file, for whoever has the token and names the host. `port` names the cookie."""
     app = Dash(
         "runner.view",
         assets_folder=str(Path(__file__).parent / "assets"),
@@ -78,7 +78,7 @@ def application(source: Source, token: str, port: int) -> Dash:
     for page in PAGES.values():
         page.register(app, source)
     _download(app.server, source)
-    Guard(app.server, token, port, " ".join(app.csp_hashes()))
+    Guard(app.server, token, host, port, " ".join(app.csp_hashes()))
     return app
 
 

@@ -1,11 +1,15 @@
 """Serves the page on loopback until interrupted."""
 
+import os
 import secrets
 import socket
-from contextlib import closing
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+from markupsafe import escape
 from waitress.server import create_server
 
 from personas.errors import MachineError
@@ -16,33 +20,53 @@ from runner.view.source import Source
 ADDRESS = "127.0.0.1"
 THREADS = 8
 LARGEST_REQUEST = 1_000_000
+MOST_CONNECTIONS = 400
+SILENT_SECONDS = 15  # after which a connection that has not sent a whole request is closed
 
 
 class View:
-    """The page over one file, at an address that only this process knows.
+    """The page over one file, at an address that only this process knows; `plain`: under the machine's own address.
 
     Raises InputError where the file cannot be shown, MachineError where the port is taken.
     """
 
-    def __init__(self, path: Path, study: Path | None = None, port: int = 0) -> None:
+    def __init__(self, path: Path, study: Path | None = None, port: int = 0, plain: bool = False) -> None:
         self.source = Source(checked(path), study)
         token = secrets.token_urlsafe(32)
         listening = _listening(port)
         number = listening.getsockname()[1]
-        self.address = f"http://{ADDRESS}:{number}/?token={token}"
-        app = application(self.source, token, number)
+        host = ADDRESS if plain else f"mtpa-{secrets.token_hex(8)}.localhost"  # which browsers know to be this machine
+        self.address = f"http://{host}:{number}/?token={token}"
+        app = application(self.source, token, host, number)
         self._server: Any = create_server(
             app.server,
             sockets=[listening],
             threads=THREADS,
             ident=None,
             max_request_body_size=LARGEST_REQUEST,
+            connection_limit=MOST_CONNECTIONS,
+            channel_timeout=SILENT_SECONDS,
+            cleanup_interval=SILENT_SECONDS // 3,
         )
 
     def serve(self) -> None:
         """Until interrupted."""
         with closing(self.source):
             self._server.run()
+
+
+@contextmanager
+def opener(address: str) -> Iterator[str]:
+    """The address of a file for this user alone that leads to the page: on a command line all could read the token."""
+    handle, name = tempfile.mkstemp(prefix="mtpa-view-", suffix=".html")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(
+                f'<!doctype html><meta http-equiv="refresh" content="0;url={escape(address)}"><title>mtpa</title>'
+            )
+        yield Path(name).as_uri()
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def _listening(port: int) -> socket.socket:

@@ -14,6 +14,9 @@ MOST_MASS = 1.05  # what rounded logs make of probabilities that sum to 1; more 
 ROUNDING = 0.999  # numbers are kept in float32
 
 
+_ENDS = frozenset({"stop", "length", "", "redacted"})  # "": the endpoint never says; "redacted": left out when shared
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An answer: text, or the log-probability of each letter shown (natural log, in the order shown), or the summed
@@ -35,6 +38,11 @@ class Response:
     def mass(self) -> float | None:
         """The probability that the letters hold together; None without letter probabilities."""
         return _mass(self.letter_logprobs) if self.letter_logprobs else None
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is all of an answer, or as much as there was room for; of any other, nothing is scored."""
+        return self.finish in _ENDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +113,8 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
     Where probabilities were asked for, they decide or nothing does: the text never stands in for them. The first of
     several equally likely options is taken, as numpy's argmax and the usual harnesses do.
     """
-    if response.finish == "content_filter":
-        return Outcome("refused")
+    if not response.ended:
+        return no_answer(response)
     by_text = by_probability = None
     if response.text is not None:
         place = read_letter(response.text, [item.choices[option] for option in order])
@@ -135,7 +143,8 @@ def _known_letters(response: Response) -> LetterProbabilities | None:
 
 def no_answer(response: Response) -> Outcome:
     """The outcome of a response that chooses nothing: refused, or unparsed."""
-    refused = response.finish == "content_filter" or (response.text is not None and is_refusal(response.text))
+    says_so = response.ended and response.text is not None and is_refusal(response.text)
+    refused = response.finish == "content_filter" or says_so
     return Outcome("refused" if refused else "unparsed")
 
 

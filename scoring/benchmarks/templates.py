@@ -2,7 +2,7 @@
 
 The sandbox keeps a template away from Python, but not from the processor: nested loops or a long multiplication would
 hang or fill this process. So all rows are rendered in one child process with a bound on its time, its memory and each
-text's length (`render_child.py`); starting it costs about 0.2 s a task.
+text's length (`template_worker.py`); starting it costs about 0.2 s a task.
 """
 
 import json

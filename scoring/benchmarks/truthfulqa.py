@@ -94,7 +94,7 @@ class TruthfulQA(MultipleChoice):
         """By the part's kind; a generated answer goes to a judge."""
         if item.ask != "text":
             return score_item(item, order, response)
-        if not (response.text or "").strip() or response.finish == "content_filter":
+        if not (response.text or "").strip() or not response.ended:
             return no_answer(response)
         return JudgeQuestion(_judge_text(item, response.text or ""), JUDGE_CHOICES)
 

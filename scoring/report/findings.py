@@ -13,7 +13,7 @@ from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
 from scoring.statistics.power import component_table
 from scoring.statistics.sequential import UNFINISHED
-from scoring.statistics.subgroups import MEASURES, Slicing, effect_tables, metric_of
+from scoring.statistics.subgroups import MEASURES, Adjust, Slicing, effect_tables, metric_of
 from scoring.tables.bootstrap import aggregate_table, aggregates_by_category
 from scoring.tables.counterfactuals import counterfactual_table
 from scoring.tables.items_and_people import answer_table, category_table, item_table, persona_table
@@ -98,7 +98,7 @@ def findings(
     table = tables["effects"]
     sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
     about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
-    warnings = (*_about_target(tables.get("target")), *about_letters, *_warnings(scores, table))
+    warnings = (*_about_target(tables.get("target")), *about_letters, *_warnings(scores, table, slicing.adjust))
     about = {"asked": _asked(scores), **about}
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
 
@@ -208,7 +208,7 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
     return lines
 
 
-def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
+def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> list[str]:
     """What a reader must know before trusting an interval."""
     lines = []
     for _, row in _overall(effects):
@@ -225,12 +225,31 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame) -> list[str]:
                 f"{name}: {int(row['personas']):,} respondents, but {int(row['clusters']):,} different descriptions: "
                 "those who read the same count as one cluster."
             )
+        if row["conservative"] and row["people_method"] != NONE:
+            lines.append(
+                f"{name}: its 95 % intervals are conservative: scores near 0 or 1, a baseline drawn only once or "
+                "twice, or item groups of very unequal size."
+            )
+    if families := _looked_at(effects, adjust):
+        lines.append(families)
     if len(sets := set_sizes(scores)) > 1:
         lines.append(
             f"{len(sets)} sets of traits were shown ({'; '.join(sets)}): Δ is the mean over them; the table of what is "
             "shown of a persona has each."
         )
     return lines
+
+
+def _looked_at(effects: pd.DataFrame, adjust: Adjust) -> str:
+    """How many families of gaps were tested, and over what their p-values are adjusted; "" where only one was."""
+    tested = effects[effects["gap_p"].notna()] if len(effects) else effects
+    families = len(tested[["model", "benchmark", "measure", "attribute"]].drop_duplicates()) if len(tested) else 0
+    if families < 2:
+        return ""
+    looked = f"{len(tested):,} gaps in {families:,} families (model × benchmark × attribute) were tested"
+    if adjust == "all":
+        return f"{looked}; p is adjusted over all of them (Holm)."
+    return f'{looked}; p is adjusted within each family (Holm). [report] adjust = "all" adjusts it over all of them.'
 
 
 def table_names(tables: Mapping[str, pd.DataFrame]) -> Sequence[str]:

@@ -14,7 +14,7 @@ from scoring.statistics.levels import ALL
 from scoring.statistics.omnibus import PERMUTATIONS
 
 _METHOD_REFERENCES = (
-    ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MTPA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),
+    ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MPTA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),
     ("cameron2011", "Cameron, Gelbach and Miller", "Robust Inference With Multiway Clustering", "JBES 29", 2011),
     ("bell2002", "Bell and McCaffrey", "Bias reduction in standard errors for linear regression with multi-stage "
      "samples", "Survey Methodology 28", 2002),
@@ -61,6 +61,7 @@ def _paragraph(found: Findings) -> str:
         *_levels(found),
         _rounds(found),
         *_invalid(effects),
+        _prices(about),
         f"mtpa {about.get('code', '')}, seed {found.slicing.seed}, {about.get('trials', 0):,} trials.",
     ]
     return " ".join(sentence.strip() for sentence in sentences if sentence)
@@ -100,9 +101,11 @@ def _levels(found: Findings) -> Iterator[str]:
         yield "No subgroups were compared."
         return
     narrow = (found.effects["gap_scope"] == THESE_ITEMS).any()
+    whole = found.slicing.adjust == "all"
+    over = "over all gaps of this report" if whole else "within its family (model × benchmark × attribute)"
     yield (
         f"We compared levels of {', '.join(found.slicing.attributes)}; each gap to everybody else, on the items that "
-        "both have, was tested within its family (model × benchmark × attribute), with Holm-adjusted p (Holm 1979) and "
+        f"both have, was tested, with p adjusted {over} (Holm 1979) and "
         "Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within survey "
         f"({PERMUTATIONS:,} permutations, studentised), and a cluster-robust Wald test speaks of items like these "
         f"(Pustejovsky and Tipton 2018). Levels under {found.slicing.min_n} people were not tested."
@@ -120,6 +123,11 @@ def _invalid(effects: pd.DataFrame) -> Iterator[str]:
         )
     else:
         yield "Every answer was read."
+
+
+def _prices(about: Mapping[str, Any]) -> str:
+    """Where the costs in the file come from, for who asks what such a study costs."""
+    return f"Prices are those of {about['prices']}. " if about.get("prices") else ""
 
 
 def _rounds(found: Findings) -> str:

@@ -50,7 +50,9 @@ def interval_of(without: Floats, with_persona: Floats, clusters: int) -> dict[st
     drawn = effect[1:][np.isfinite(effect[1:])]
     low = high = math.nan
     if clusters > 1 and len(drawn) > 0.9 * (len(effect) - 1) and math.isfinite(effect[0]):
-        half = quantile(LEVEL, clusters - 1) * float(drawn.std(ddof=1)) * math.sqrt(clusters / (clusters - 1))
-        low, high = float(effect[0]) - half, float(effect[0]) + half
+        spread = float(drawn.std(ddof=1))
+        half = quantile(LEVEL, clusters - 1) * spread * math.sqrt(clusters / (clusters - 1))
+        if spread > 0:  # where no draw differs from another there is nothing to judge by
+            low, high = float(effect[0]) - half, float(effect[0]) + half
     names = ("without", "with_persona", "effect", "low", "high")
     return dict(zip(names, map(float, (without[0], with_persona[0], effect[0], low, high)), strict=True))

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,15 @@ from scoring.statistics.weights import Weights
 MEASURES = {"value": LETTER, "expected": PROBABILITIES}
 
 
+Adjust = Literal["family", "all"]
+
+
 @dataclass(frozen=True)
 class Slicing:
-    """How the table is made: attributes, pairs of attributes, persona weights, the least level to test, the seed."""
+    """How the table is made: attributes, pairs of attributes, persona weights, the least level to test, the seed.
+
+    `adjust` says over what p-values are adjusted: each "family" (model × benchmark × attribute), or "all" gaps.
+    """
 
     by: tuple[str, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
@@ -32,6 +39,7 @@ class Slicing:
     population: Mapping[str, float] | None = None
     min_n: int = 20
     seed: int = 0
+    adjust: Adjust = "family"
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -103,7 +111,21 @@ def effect_tables(scores: Scores, slicing: Slicing) -> Tables:
                 rows, whole = _attribute(part, measure, attribute, unread, slicing)
                 effects += [{**head, "attribute": attribute, **row} for row in rows]
                 families.append({**head, "attribute": attribute, **whole})
-    return Tables(pd.DataFrame(effects), pd.DataFrame(families))
+    table = pd.DataFrame(effects)
+    return Tables(_over_all(table) if slicing.adjust == "all" else table, pd.DataFrame(families))
+
+
+def _over_all(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with every gap in it adjusted for all of them, whatever their family."""
+    if table.empty:
+        return table
+    holm, q = adjusted(table["gap_p"].to_numpy(dtype=float))
+    tests = max(1, int(table["gap_p"].notna().sum()))
+    least = [
+        detectable(error, freedom, tests)
+        for error, freedom in zip(table["gap_error"], table["gap_freedom"], strict=True)
+    ]
+    return table.assign(gap_holm=holm, gap_q=q, gap_resolvable=least)
 
 
 def metric_of(part: Part, measure: str) -> str:

@@ -32,7 +32,7 @@ SCORE = "model persona variant item rotation replicate completion chosen_by_text
 def fill(path: Path, people: range) -> None:
     """A file in which these people answered every item with a letter."""
     connection = open_database(path)
-    connection.execute("INSERT INTO model VALUES (1, x'01', 'm', 'p', 'm', '', '', '{}', 'text', 'm')")
+    connection.execute("INSERT INTO model VALUES (1, x'01', 'm', 'p', 'm', '', '', '{}', 'text', 'm', '{}', '')")
     connection.execute("INSERT INTO variant VALUES (1, x'01', 'prose', 'role', 'prompt', 0, '[]')")
     connection.executemany(ITEM, [(n, f"i{n}", sha(f"i{n}"), f"g{n}") for n in range(1, ITEMS + 1)])
     connection.execute("BEGIN")

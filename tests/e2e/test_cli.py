@@ -93,6 +93,7 @@ def test_help_and_lists(arguments: list[str]) -> None:
     assert ended.stdout.strip()
 
 
+@pytest.mark.slow
 def test_a_real_model_answers_and_a_second_run_needs_none(tmp_path: Path) -> None:
     """The default study, smaller: SmolLM2 on its own server, BBQ and CrowS-Pairs by letter and by log-likelihood."""
     pytest.importorskip("torch")
@@ -115,6 +116,7 @@ def test_a_real_model_answers_and_a_second_run_needs_none(tmp_path: Path) -> Non
     assert (tmp_path / "study.effects.csv").read_text().startswith("model,benchmark,")
 
 
+@pytest.mark.slow
 def test_it_runs_inside_a_running_loop(tmp_path: Path) -> None:
     """As in a notebook: the README's four lines."""
     from fake_llm import FakeLLM

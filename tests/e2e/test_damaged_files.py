@@ -14,6 +14,7 @@ SUPPORT = Path(__file__).parents[1] / "support" / "fuzzing.py"
 COUNT = 8
 
 
+@pytest.mark.slow
 def test_every_reader_reads_a_damaged_file_or_says_a_sentence(tmp_path: Path) -> None:
     command = [sys.executable, str(SUPPORT), ",".join(READERS), str(COUNT), "7", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)

@@ -13,6 +13,8 @@ from scoring.report.page import page
 from scoring.statistics.simulation import as_scores
 from scoring.statistics.subgroups import Slicing
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = "</script><script>window.stolen = 1</script><img src=x onerror='window.stolen = 2'>"
 SQUARE = {
     "type": "Topology",

@@ -18,6 +18,8 @@ from runner.view.pages.live import account
 from runner.view.source import Source
 from scoring.report.page import page
 
+pytestmark = pytest.mark.slow
+
 TRIALS = 61 * 6
 
 

@@ -12,6 +12,8 @@ from fake_llm import FakeLLM
 from studies import ROOT, model, rows, start, write_study
 from waiting import HUNG, wait_until
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = "<img src=x onerror='window.stolen = 1'><script>window.stolen = 2</script>**bold** [link](http://evil.example)"
 TURNED = "\u202eA\u202c שלום \x1b[31m\x00 \u200b"
 LONG = "x" * 1_000_000 + "the end"

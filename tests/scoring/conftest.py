@@ -9,15 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from runner.study.assets import cache_directory, fetch
 
 LM_EVAL = "lm_eval==0.4.13"
-
-# A busy machine is no reason to fail.
-settings.register_profile("mtpa", deadline=None)
-settings.load_profile("mtpa")
 
 
 def absent(reason: str) -> None:

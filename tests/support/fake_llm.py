@@ -27,6 +27,7 @@ class FakeLLM:
         self.answered: Counter[str] = Counter()
         self.in_flight = self.most_in_flight = 0
         self.completion_tokens: Callable[[str], int] = lambda body: 1
+        self.reports_usage: Callable[[str], bool] = lambda body: True
         self.random = random.Random(0)
         self.listed: list[dict[str, str]] = []
         self.looks = 0
@@ -117,7 +118,9 @@ class FakeLLM:
                     "logprobs": logprobs,
                 }
             ],
-            "usage": {"prompt_tokens": 100, "completion_tokens": tokens, "total_tokens": 100 + tokens},
+            "usage": {"prompt_tokens": 100, "completion_tokens": tokens, "total_tokens": 100 + tokens}
+            if self.reports_usage(body)
+            else None,
         }
 
     def _gemini(self, body: str) -> dict[str, Any]:

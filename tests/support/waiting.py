@@ -1,8 +1,10 @@
 """Waiting for something to become true, however slow the machine is."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 HUNG = 300.0  # seconds after which a test calls something hung; what is slow takes as long as it takes
@@ -23,3 +25,9 @@ async def until(condition: Callable[[], Any], task: "asyncio.Task[Any] | None" =
             if task is not None and task.done():
                 task.result()
             await asyncio.sleep(0.01)
+
+
+def listens(path: Path) -> bool:
+    """Whether a server takes connections at a Unix socket, whose file is there a moment before it does."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0

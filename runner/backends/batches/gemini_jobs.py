@@ -9,7 +9,7 @@ from google.genai import types
 
 from runner.backends.base import Answer
 from runner.backends.batches.base import CANCELLED, EXPIRED, UNANSWERED, JobView, Limits, Result, objects
-from runner.backends.errors import BackendError, BadRequest, Transient
+from runner.backends.errors import BackendError, BadRequest
 from runner.backends.gemini import SDK_ERRORS, GeminiBackend, as_backend_error, contents_of, read
 from runner.backends.http import failure
 from runner.backends.request import Request, canonical
@@ -24,17 +24,6 @@ _ENDED = {
     "JOB_STATE_FAILED": _FAILED,
     "JOB_STATE_CANCELLED": CANCELLED,
     "JOB_STATE_EXPIRED": EXPIRED,
-}
-# what is read of a response: the SDK's types refuse a field that is newer than they are
-_WHOLE: Mapping[str, Any] = {}
-_TOKENS = ("promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "cachedContentTokenCount")
-_TOP = {"topCandidates": {"candidates": {"token": _WHOLE, "logProbability": _WHOLE}}}
-_PARTS = {"parts": {"text": _WHOLE, "thought": _WHOLE}}
-_READ: Mapping[str, Any] = {
-    "candidates": {"content": _PARTS, "finishReason": _WHOLE, "logprobsResult": _TOP},
-    "promptFeedback": {"blockReason": _WHOLE},
-    "usageMetadata": dict.fromkeys(_TOKENS, _WHOLE),
-    "modelVersion": _WHOLE,
 }
 # google.rpc.Code → HTTP status (googleapis/googleapis, google/rpc/code.proto)
 _HTTP = {1: 499, 3: 400, 4: 504, 5: 404, 7: 403, 8: 429, 9: 400, 10: 409, 13: 500, 14: 503, 16: 401}
@@ -52,7 +41,10 @@ class GeminiBatches:
 
     def line(self, request: Request) -> bytes:
         """One JSON object: its `key` is the request's."""
-        settings = self._live.config(request).model_dump(mode="json", exclude_none=True, by_alias=True)
+        config = self._live.config(request)
+        settings = config.model_dump(
+            mode="json", exclude={"should_return_http_response"}, exclude_none=True, by_alias=True
+        )
         beside = {name: settings.pop(name) for name in _BESIDE if name in settings}
         if isinstance(system := beside.get("systemInstruction"), str):
             beside["systemInstruction"] = {"parts": [{"text": system}]}
@@ -111,10 +103,7 @@ class GeminiBatches:
 
     def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
         """A generateContent response."""
-        try:
-            return read(types.GenerateContentResponse.model_validate(_only(reply, _READ)), request, 0)
-        except (ValueError, TypeError, AttributeError) as error:
-            raise Transient("no answer", f"no answer in the line ({type(error).__name__})", charged=True) from None
+        return read(reply, request, 0)
 
     async def cancel(self, job_id: str) -> None:
         """batches.cancel."""
@@ -135,16 +124,9 @@ def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
         return UNANSWERED
     code = error.get("code")
     status = _HTTP.get(code, code) if isinstance(code, int) else 500
-    return failure(status, {}, str(error.get("message") or error).encode())
-
-
-def _only(value: Any, names: Mapping[str, Any]) -> Any:
-    """The named parts of a JSON value, and of theirs the parts named there; the whole where none are named."""
-    if isinstance(value, list):
-        return [_only(each, names) for each in value]
-    if names and isinstance(value, Mapping):
-        return {name: _only(value[name], inner) for name, inner in names.items() if name in value}
-    return value
+    found = failure(status, {}, canonical({"error": {**error, "code": status}}))
+    found.charged = False  # of a job, what was answered is paid for
+    return found
 
 
 def _named(name: str | None) -> str:

@@ -34,7 +34,9 @@ class OpenAIBatches:
     def line(self, request: Request) -> bytes:
         """One JSON object: its `custom_id` is the request's key."""
         named = {"custom_id": request.key.hex(), "method": "POST", "url": ENDPOINT}
-        return canonical({**named, "body": body(self._model, request)}) + b"\n"
+        sent = body(self._model, request)
+        sent = {name: value for name, value in sent.items() if name != "stream"} | sent.pop("extra_body", {})
+        return canonical({**named, "body": sent}) + b"\n"
 
     async def upload(self, marker: str, content: bytes) -> str:
         """files.create, as MARKER.jsonl."""
@@ -111,7 +113,8 @@ def _refusal(job: Batch) -> BackendError:
     message = "; ".join(f"{each.code}: {each.message}" for each in told[:3]) or "the job failed, and no reason is given"
     if any(each.code == "token_limit_exceeded" for each in told):
         return Transient(QUEUE_FULL, message)
-    return failure(400, {}, message.encode())
+    codes = " ".join(str(each.code) for each in told)
+    return failure(400, {}, canonical({"error": {"code": codes, "message": message}}))
 
 
 def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
@@ -121,13 +124,15 @@ def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
         code = str(error.get("code") or "error")
         if code in ("batch_expired", "batch_cancelled"):
             return EXPIRED if code == "batch_expired" else CANCELLED
-        return failure(400, {}, f"{code}: {error.get('message')}".encode())
+        return failure(400, {}, canonical({"error": dict(error)}))
     if not isinstance(response, Mapping) or not isinstance(response.get("body"), Mapping):
         return UNANSWERED
     status, reply = response.get("status_code"), response["body"]
     if status == 200:
         return reply if isinstance(reply, dict) else UNANSWERED
-    return failure(status if isinstance(status, int) else 500, {}, canonical(reply))
+    found = failure(status if isinstance(status, int) else 500, {}, canonical(reply))
+    found.charged = False  # of a job, what was answered is paid for
+    return found
 
 
 @contextmanager

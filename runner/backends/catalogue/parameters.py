@@ -13,45 +13,61 @@ THINKING_ROOM = 2048
 @dataclass(frozen=True)
 class Family:
     """`drops` are refused by the endpoint, `renames` are called otherwise, `thinks` needs room for reasoning tokens,
-    `logprobs` says whether letter probabilities can be had."""
+    `logprobs` says whether letter probabilities can be had. `still` is the family that a model belongs to while its
+    thinking is turned off, where it can be."""
 
     drops: tuple[str, ...] = ()
     renames: Mapping[str, str] | None = None
     thinks: bool = False
     logprobs: bool = True
+    still: "Family | None" = None
 
 
 PLAIN = Family()
-_REASONING = Family(
-    drops=("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias"),
-    renames={"max_tokens": "max_completion_tokens"},
-    thinks=True,
-    logprobs=False,
-)
+_LENGTH = {"max_tokens": "max_completion_tokens"}
 _GEMINI = {"max_tokens": "max_output_tokens", "top_logprobs": "logprobs"}
+_SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias")
+
+_REASONING = Family(drops=_SAMPLING, renames=_LENGTH, thinks=True, logprobs=False)
+# since 5.1 an effort of "none" gives temperature, top_p and logprobs back
+_STILLED = Family(drops=_SAMPLING, renames=_LENGTH, thinks=True, logprobs=False, still=Family(renames=_LENGTH))
+_GPT_6 = Family((*_SAMPLING, "stop"), _LENGTH, thinks=True, logprobs=False, still=Family(renames=_LENGTH))
+# of Gemini's own API; Vertex shows log-probabilities
+_GEMINI_3 = Family(renames=_GEMINI, thinks=True, logprobs=False)
+_GEMINI_2_5 = Family(renames=_GEMINI, thinks=True, logprobs=False, still=Family(renames=_GEMINI, logprobs=False))
 
 FAMILIES: tuple[tuple[str, str, Family], ...] = (
-    ("openai", r"gpt-5.*-chat", Family(renames={"max_tokens": "max_completion_tokens"}, logprobs=False)),
+    ("openai", r"gpt-5.*-chat", Family(renames=_LENGTH, logprobs=False)),
+    ("openai", r"gpt-5\.[1-9]", _STILLED),
     ("openai", r"gpt-5|o[1-9]", _REASONING),
+    ("openai", r"gpt-([6-9]|[1-9]\d)", _GPT_6),
     ("openai", r"", PLAIN),
-    ("gemini", r"gemini-(2\.5|[3-9])", Family(renames=_GEMINI, thinks=True, logprobs=False)),
+    ("gemini", r"(models/)?gemini-2\.5", _GEMINI_2_5),
+    ("gemini", r"(models/)?gemini-([3-9]|flash-|pro-)", _GEMINI_3),
     ("gemini", r"", Family(renames=_GEMINI)),
     ("openai-compatible", r"", PLAIN),
 )
 
 
-def family(provider: str, model: str) -> Family:
-    """The first family of the table whose pattern the model's name begins with."""
-    return next((each for name, start, each in FAMILIES if name == provider and re.match(start, model)), PLAIN)
+def family(section: ModelSection) -> Family:
+    """The first family of the table whose pattern the model's name begins with, as it is while it thinks, or not, as
+    the study has it."""
+    found = _by_name(section)
+    return found.still if found.still and _is_stilled(section) else found
 
 
-def adapted(section: ModelSection) -> tuple[dict[str, Any], list[str]]:
-    """The decoding parameters as they are sent, and a remark for each that was changed."""
-    rules = family(section.backend, section.id)
+def adapted(section: ModelSection, before: bool = False) -> tuple[dict[str, Any], list[str]]:
+    """The decoding parameters as they are sent, and a remark for each that was changed.
+
+    `before`: as they were sent before this table knew that thinking can be turned off.
+    """
+    rules = _by_name(section) if before else family(section)
     parameters, remarks = dict(section.decoding), []
+    if section.backend == "openai-compatible":  # OpenAI's SDK puts it into the body itself
+        parameters |= parameters.pop("extra_body", None) or {}
     for name in rules.drops:
         if parameters.pop(name, None) is not None:
-            remarks.append(f"{section.id} takes no {name}: left out")
+            remarks.append(f"{section.id} takes no {name}{_while_it_thinks(rules)}: left out")
     for old, new in (rules.renames or {}).items():
         if old in parameters:
             parameters[new] = parameters.pop(old)
@@ -63,4 +79,26 @@ def adapted(section: ModelSection) -> tuple[dict[str, Any], list[str]]:
         parameters[bound] = THINKING_ROOM
     if bound is None and section.answer == "probabilities":
         parameters[(rules.renames or {}).get("max_tokens", "max_tokens")] = 1
+    if section.answer == "probabilities" and not rules.logprobs:
+        remarks.append(
+            f"{section.id} shows no log-probabilities{_while_it_thinks(rules)}, which answer = 'probabilities' needs; "
+            "set answer = 'text'"
+        )
     return parameters, remarks
+
+
+def _by_name(section: ModelSection) -> Family:
+    name = section.backend
+    return next((each for backend, start, each in FAMILIES if backend == name and re.match(start, section.id)), PLAIN)
+
+
+def _is_stilled(section: ModelSection) -> bool:
+    """Whether the study turns the model's thinking off."""
+    asked = {**section.decoding, **(section.decoding.get("extra_body") or {})}
+    thinking = asked.get("thinking_config")
+    budget = thinking.get("thinking_budget") if isinstance(thinking, Mapping) else None
+    return asked.get("reasoning_effort") == "none" or budget == 0
+
+
+def _while_it_thinks(rules: Family) -> str:
+    return " unless reasoning_effort = 'none'" if rules.still and rules.still.logprobs else ""

@@ -1,64 +1,19 @@
 """What a request costs, in millionths of a US dollar."""
 
 import math
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
-from functools import cache
-from importlib.resources import files
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from personas.errors import InputError
+from runner.backends.catalogue.price_list import batch_factor, in_words, listed, price_list, refuse_unpriced
 from runner.backends.request import ModelIdentity, Request, Usage
-from runner.study.sections import ModelSection, Price
+from runner.study.sections import ModelSection, Price, Rates
 
 # Every tokenizer in use spends at most one token on a byte; chat templates add a few tokens a message.
 MESSAGE_TOKENS = 16
 FREE = Price(input=0.0, output=0.0)
-
-
-class Listed(BaseModel):
-    """A row of `prices.toml`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    input: float = Field(ge=0)
-    output: float = Field(ge=0)
-    cached: float | None = None
-    alias: bool = False
-    shutdown: date | None = None
-
-
-class Terms(BaseModel):
-    """What a provider's prices share: the factor of a batch, and the fewest tokens of a prompt that it caches."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    batch: float = Field(1.0, gt=0, le=1)
-    cached_from: int | None = None
-
-
-@cache
-def price_list() -> tuple[date, Mapping[str, Mapping[str, Listed]]]:
-    """The date of the list, and provider → model → row."""
-    raw: dict[str, Any] = tomllib.loads(_text())
-    as_of = date.fromisoformat(raw.pop("as_of"))
-    raw.pop("terms")
-    return as_of, {
-        provider: {name: Listed.model_validate(row) for name, row in rows.items()} for provider, rows in raw.items()
-    }
-
-
-@cache
-def terms_of(provider: str) -> Terms:
-    """A provider's terms; those of an endpoint that is not listed give no discount."""
-    raw = tomllib.loads(_text())["terms"]
-    return Terms.model_validate(raw.get(provider, {}))
-
-
-def _text() -> str:
-    return files("runner.backends.catalogue").joinpath("prices.toml").read_text(encoding="utf-8")
+# The fewest tokens of a prompt that a provider's cache keeps (the least of its models), as its documentation has them.
+CACHED_FROM = {"openai": 1024, "gemini": 2048}
 
 
 def price_of(section: ModelSection) -> Price:
@@ -68,25 +23,37 @@ def price_of(section: ModelSection) -> Price:
     """
     if section.price is not None:
         return section.price
-    listed = price_list()[1].get(section.backend, {}).get(section.id)
-    if listed is not None:
-        return Price(input=listed.input, output=listed.output, cached=listed.cached)
-    if section.backend == "local" or not section.leaves_machine or section.unpriced == "allow":
+    if section.backend == "local":
         return FREE
-    raise InputError(
-        f"model {section.name!r}: no price is known for {section.id!r}; give price = {{ input = …, output = … }} in "
-        'dollars per million tokens, or unpriced = "allow"'
-    )
+    if (known := listed(section)) is not None:
+        return known.price
+    if not section.leaves_machine or section.unpriced == "allow":
+        return FREE
+    raise refuse_unpriced(section)
 
 
 def batch_price_of(section: ModelSection) -> Price:
-    """The price in a batch. A cached token never costs more than another; the two discounts are not multiplied, since
-    not every provider does that. Raises InputError as `price_of` does."""
-    price, factor = price_of(section), terms_of(section.backend).batch
+    """The price in a batch: as listed, else the study's with the provider's discount. There, a cached token never costs
+    more than another, and the two discounts are not multiplied, since not every provider does that. Raises InputError
+    as `price_of` does."""
+    price = price_of(section)
     if price == FREE:
         return FREE
-    cached = price.input if price.cached is None else price.cached
-    return Price(input=price.input * factor, output=price.output * factor, cached=min(cached, price.input * factor))
+    if section.price is None:
+        known = listed(section)
+        return known.batch if known and known.batch else price
+    factor = batch_factor(section)
+    tiers = tuple(tier.model_copy(update=_discounted(tier, factor)) for tier in price.tiers)
+    return price.model_copy(update={**_discounted(price, factor), "tiers": tiers})
+
+
+def _discounted(rates: Rates, factor: float) -> dict[str, float]:
+    cached = rates.input if rates.cached is None else rates.cached
+    return {
+        "input": rates.input * factor,
+        "output": rates.output * factor,
+        "cached": min(cached, rates.input * factor),
+    }
 
 
 def mode_price_of(section: ModelSection) -> Price:
@@ -94,27 +61,48 @@ def mode_price_of(section: ModelSection) -> Price:
     return price_of(section) if section.mode == "live" else batch_price_of(section)
 
 
+def price_source(models: Sequence[ModelSection]) -> str:
+    """Where the prices of a study's models come from, as its report says it; "" where nothing is paid for."""
+    paid = [model for model in models if price_of(model) != FREE]
+    found = [price_list().source] if any(model.price is None for model in paid) else []
+    return " and ".join([*found, *(["the study file"] if any(model.price for model in paid) else [])])
+
+
 def warnings(section: ModelSection) -> list[str]:
     """What there is to know about a model's name before it is paid for."""
-    as_of, table = price_list()
-    listed = table.get(section.backend, {}).get(section.id)
-    found = []
-    if listed and listed.shutdown:
-        verb = "was" if listed.shutdown <= datetime.now(UTC).date() else "will be"
-        found.append(f"{section.id} {verb} shut down on {listed.shutdown} (as listed on {as_of})")
-    if listed and listed.alias:
+    if section.backend == "local" or (known := listed(section)) is None:
+        return []
+    source, found = price_list().source, []
+    if known.deprecated:
+        found.append(f"{section.id} is deprecated by its provider and may be shut down soon ({source})")
+    if known.alias:
         found.append(f"{section.id} is an alias that the provider moves; name a dated version to be reproducible")
-    if listed and section.price is None:
-        found.append(f"prices of {section.id} are those of {as_of}; override them with price = {{ … }}")
+    if section.price is None:
+        found.append(
+            f"prices of {section.id} ({in_words(known.price)}) are from {source}; `mtpa-run data fetch prices` brings "
+            "newer ones, price = { … } overrides them"
+        )
+        if known.changes and known.later:
+            found.append(f"from {known.changes} on {section.id} costs {in_words(known.later)}")
     return found
 
 
 def cost(price: Price, usage: Usage) -> int:
-    """What an answer cost, in millionths of a dollar, rounded up; reasoning tokens are output tokens."""
-    cached = min(usage.cached_tokens, usage.prompt_tokens)
-    cached_price = price.input if price.cached is None else price.cached
-    dollars = (usage.prompt_tokens - cached) * price.input + cached * cached_price
-    return math.ceil(dollars + usage.completion_tokens * price.output)
+    """What an answer cost, in millionths of a dollar, rounded up; reasoning tokens are output tokens. The length of the
+    prompt decides about the rates of all of its tokens. A count that is not known adds nothing: whether all are known
+    is the caller's to ask."""
+    prompt, output = usage.prompt_tokens or 0, usage.completion_tokens or 0
+    rates, cached = price.at(prompt), min(usage.cached_tokens, prompt)
+    written = min(usage.written_tokens, prompt - cached)
+    cached_price = rates.input if rates.cached is None else rates.cached
+    write_price = rates.input if rates.cache_write is None else rates.cache_write
+    dollars = (prompt - cached - written) * rates.input + cached * cached_price + written * write_price
+    return _rounded_up(dollars + output * rates.output)
+
+
+def _rounded_up(amount: float) -> int:
+    """The next whole number, but not for what only the arithmetic of fractions adds."""
+    return math.ceil(round(amount, 6))
 
 
 def saved_by_caching(price: Price, usage: Usage) -> int:
@@ -142,4 +130,11 @@ def worst_cost(price: Price, identity: ModelIdentity, request: Request) -> int:
     output = most_output_tokens(identity)
     if output is None:
         raise InputError(f"model {identity.model!r} is paid for, but has no bound: set decoding.max_tokens")
-    return math.ceil(worst_prompt_tokens(request) * price.input + output * price.output)
+    tokens = worst_prompt_tokens(request)
+    reached = [price, *(tier for tier in price.tiers if tier.over < tokens)]
+    return max(_worst(rates, tokens, output) for rates in reached)
+
+
+def _worst(rates: Rates, prompt: int, output: int) -> int:
+    dearest = max(rates.input, rates.cached or 0, rates.cache_write or 0)
+    return _rounded_up(prompt * dearest + output * rates.output)

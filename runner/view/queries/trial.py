@@ -77,7 +77,7 @@ WHERE {_TRIAL} ORDER BY id DESC LIMIT 1
 """
 _COMPLETION = """
 SELECT c.id, c.key, c.answer, c.letters, c.finish,
-    c.prompt_tokens, c.completion_tokens, c.reasoning_tokens, c.cached_tokens, c.micro_usd, c.latency_ms,
+    c.prompt_tokens, c.completion_tokens, c.reasoning_tokens, c.cached_tokens, c.micro_usd, c.estimated, c.latency_ms,
     p.text AS persona_text, i.text AS item_text, s.text AS system_text
 FROM completion AS c LEFT JOIN text AS p ON p.id = c.persona_text LEFT JOIN text AS i ON i.id = c.item_text
 LEFT JOIN text AS s ON s.id = c.system_text WHERE c.id = ?
@@ -272,7 +272,8 @@ def _facts(
     if completion is not None:
         counts = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "cached_tokens")
         rows += [(name.replace("_", " "), f"{completion[name]:,}") for name in counts if completion[name]]
-        rows.append(("US$", f"{completion['micro_usd'] / 1e6:.6f}"))
+        estimated = " (estimated: usage was not reported)" if completion["estimated"] else ""
+        rows.append(("US$", f"{completion['micro_usd'] / 1e6:.6f}{estimated}"))
         rows.append(("latency", f"{completion['latency_ms']:,} ms"))
         rows.append(("finish", str(completion["finish"])))
     if score is not None:

@@ -95,7 +95,7 @@ class DeclaredBenchmark(MultipleChoice):
         """By the file's kind of scoring; a rubric asks the judge."""
         if item.ask != "text":
             return score_item(item, order, response)
-        if not (response.text or "").strip() or response.finish == "content_filter":
+        if not (response.text or "").strip() or not response.ended:
             return no_answer(response)
         return JudgeQuestion(_rubric_text(self.description.scoring, item, response.text or ""), self._levels())
 

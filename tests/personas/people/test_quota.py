@@ -13,7 +13,7 @@ LEVELS = st.lists(
 )
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(LEVELS, st.sampled_from(["members", "alike", "own"]), st.booleans(), st.integers(0, 10**6))
 def test_every_count_is_within_one_of_its_target_at_every_prefix(
     levels: list[tuple[int, float, int]], kind: str, floors: bool, seed: int

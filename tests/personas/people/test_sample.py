@@ -120,7 +120,7 @@ def test_equal_allocation_and_minimum() -> None:
         sample(source, 20, STRATA, 0, minimum=5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(1, 30), st.floats(0.01, 100)), min_size=1, max_size=12), st.data())
 def test_allocation_gives_exactly_n_within_floors_and_members(
     cells: list[tuple[int, float]], data: st.DataObject

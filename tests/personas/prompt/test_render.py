@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from personas.countries import country_name
@@ -112,7 +112,6 @@ def test_who_is_described_when_little_is_known() -> None:
     assert {code: country_name(code) for code in names} == names
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from([name for name in ALL if name != "country"]), st.integers(0, 3), max_size=12),
     st.sampled_from(FORMATS),

@@ -134,6 +134,7 @@ def test_checking_a_description(tmp_path: Path, wvs_frame, write) -> None:
     assert "2 columns are not what they should be" in str(refused.exception) and "imp_leisure" in str(refused.exception)
 
 
+@pytest.mark.slow
 def test_the_real_gss_builds(gss_files: list[Path]) -> None:
     parts, (report,) = build([Request("gss", tuple(gss_files))], Options(MissingRule(not_asked="ignored")))
     assert (report.rows_in, report.columns_in) == (6380, 1065)

@@ -55,7 +55,7 @@ def brute_force(codes: np.ndarray, agreement: float, shared: int) -> list[bool]:
     return repeated
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000), st.sampled_from([50, 64, 130, 300]))
 def test_near_duplicates_are_exactly_those_of_counting_every_pair(seed: int, items: int) -> None:
     random = np.random.default_rng(seed)
@@ -88,7 +88,6 @@ WVS = load_survey("wvs7")
 TRAITS = [trait for trait in catalogue().traits.values() if trait.labels and trait.name != "birth_country"]
 
 
-@settings(deadline=None)
 @given(
     st.sampled_from(TRAITS),
     st.lists(st.one_of(st.none(), st.integers(-12, 120), st.sampled_from(["d", "x", "1.0", " ", "?"])), max_size=30),

@@ -150,6 +150,7 @@ def test_the_joint_file_codes_mentioned_as_one_and_zero(tmp_path: Path) -> None:
     assert found["imp_family"].tolist() == [4, 1, 2]
 
 
+@pytest.mark.slow
 def test_the_real_gss(gss_files: list[Path]) -> None:
     found = read_files(load_survey("gss"), gss_files).respondents
     frame = found.frame

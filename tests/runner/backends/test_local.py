@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("torch")
 
 from studies import load, rows
-from waiting import HUNG, until
+from waiting import HUNG, listens, until
 
 from personas.errors import MachineError
 from runner.backends import make_backend
@@ -27,6 +27,8 @@ from runner.engine.context import BackendFactory
 from runner.engine.run import run
 from runner.engine.state import State
 from runner.study.sections import ModelSection
+
+pytestmark = pytest.mark.slow
 
 LOCAL = {"name": "small", "backend": "local", "id": "smollm2-135m-instruct", "dtype": "float32"}
 
@@ -128,7 +130,7 @@ async def test_a_request_that_kills_the_server_fails_alone(monkeypatch: pytest.M
         socket = Path(backend._folder.name) / "socket"
         backend._process = await asyncio.create_subprocess_exec(sys.executable, "-c", LETHAL, str(socket))
         started.append(socket)
-        await until(socket.exists)
+        await until(lambda: listens(socket))
         backend._session = aiohttp.ClientSession(connector=aiohttp.UnixConnector(str(socket)))
 
     monkeypatch.setattr(backend, "_start", start)

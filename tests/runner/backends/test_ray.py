@@ -31,6 +31,8 @@ from runner.study.config import Study  # noqa: E402
 from runner.study.sections import ModelSection, RaySection  # noqa: E402
 from tests.support.studies import load, rows, start, write_study  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 LOOPBACK = "127.0.0.2"  # Ray takes 127.0.0.1 for "whatever address others reach this machine at"
 SMALL = {"object_store_memory": 80_000_000, "include_dashboard": False, "node_ip_address": LOOPBACK}
 IDENTITY = ModelIdentity("local", "tiny", "", "float32", {})

@@ -85,6 +85,7 @@ def _key(line: dict[str, Any]) -> str:
     return str(line.get("custom_id") or line.get("key"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("backend", "steps"), [("openai", STEPS), ("gemini", ("after upload", "after create"))])
 def test_killed_at_every_step_nothing_goes_up_twice_and_nothing_is_lost(
     backend: str, steps: tuple[str, ...], tmp_path: Path
@@ -132,6 +133,7 @@ async def test_a_job_whose_making_went_unheard_is_never_made_again(tmp_path: Pat
     every_answer_is_kept_once(server, tmp_path, 50)
 
 
+@pytest.mark.slow
 async def test_a_run_that_ends_while_it_makes_a_job_leaves_it_to_the_next(tmp_path: Path) -> None:
     with FakeBatches() as server:
         study = write_study(tmp_path, [batched(server, batch={**QUICK, "lag": 30.0})], budget={"usd": 1.0})

@@ -13,6 +13,8 @@ from fake_llm import FakeLLM
 from studies import ROOT, model, rows, start, write_study
 from waiting import HUNG, wait_until
 
+pytestmark = pytest.mark.slow
+
 CONCURRENCY = 32
 UNCOMMITTED = CONCURRENCY + 512  # in flight, and one commit group
 

@@ -9,7 +9,18 @@ from waiting import HUNG
 
 from runner.backends.errors import BadRequest, ModelUnavailable, Transient
 from runner.backends.http import failure
-from runner.engine.limits import LEAST_CALLS, WINDOW_SECONDS, Admission, Breaker, Gate, Rates, TokenWindow
+from runner.engine.limits import (
+    LEAST_CALLS,
+    REFUSALS,
+    WINDOW_SECONDS,
+    Admission,
+    Breaker,
+    Gate,
+    Rates,
+    Refusals,
+    TokenWindow,
+    fitted,
+)
 
 
 @given(st.integers(1, 64), st.lists(st.booleans(), max_size=200))
@@ -145,3 +156,42 @@ async def test_the_breaker_closes_the_gate_and_then_gives_up(monkeypatch: pytest
 )
 def test_each_status_has_its_class(status: int, body: bytes, kind: type) -> None:
     assert type(failure(status, {}, body)) is kind
+
+
+@pytest.mark.parametrize(
+    ("wanted", "room", "slots"),
+    [
+        ({"a": 64}, 1000, {"a": 64}),
+        ({"a": 512}, 100, {"a": 100}),
+        ({"a": 8, "b": 512, "c": 300}, 100, {"a": 8, "c": 46, "b": 46}),
+        ({"a": 5, "b": 5}, 1, {"a": 1, "b": 1}),
+    ],
+)
+def test_requests_at_once_fit_the_limit_of_open_files(
+    wanted: dict[str, int], room: int, slots: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.engine.limits.connections", lambda: room)
+    assert fitted(wanted) == slots
+
+
+def test_until_the_first_success_few_are_let_in() -> None:
+    gate = Gate(64, 8)
+    assert gate.limit == 8
+    gate.grow()
+    assert gate.limit == 64
+    turned_away = Gate(64, 8)
+    turned_away.shrink()
+    turned_away.grow()
+    assert 4 < turned_away.limit < 5
+
+
+def test_refusals_alike_and_in_a_row_stop_the_model_unless_they_may_be_one_personas() -> None:
+    new, known = Refusals(answered=False), Refusals(answered=True)
+    odd, poor = BadRequest("422", "no"), BadRequest("402", "no credit")
+    assert [new.refused(odd, "") for _ in range(REFUSALS)] == [False] * (REFUSALS - 1) + [True]
+    assert not any(known.refused(odd, "one persona") for _ in range(5 * REFUSALS))
+    assert known.refused(odd, "another")
+    assert [known.refused(poor, "one") for _ in range(REFUSALS)][-1]
+    known.answered()
+    assert not any(known.refused(poor, "one") for _ in range(REFUSALS - 1))
+    assert not any(new.refused(BadRequest("unsupported", "ours"), "") for _ in range(5 * REFUSALS))

@@ -1,6 +1,7 @@
 """The engine against a server on loopback: what is sent, what is kept, and how it fails."""
 
 import asyncio
+import hashlib
 import json
 import random
 import sqlite3
@@ -85,7 +86,7 @@ async def test_a_count_of_tokens_that_cannot_be_is_no_answer(count: Any, tmp_pat
 
 
 async def test_whatever_stops_the_writer_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.store.cache._completion_row", lambda number, each, texts: (1 << 70,) * 18)
+    monkeypatch.setattr("runner.store.cache._completion_row", lambda number, each, texts: (1 << 70,) * 20)
     with FakeLLM() as server, pytest.raises(MachineError, match=r"study\.sqlite: an? answer cannot be written"):
         await asyncio.wait_for(run(load(tmp_path, [model(server.url)])), HUNG)
 
@@ -235,7 +236,7 @@ async def test_a_stop_drains_what_is_in_flight(tmp_path: Path) -> None:
     with FakeLLM(latency=0.2) as server:
         study = load(tmp_path, [model(server.url, concurrency=8)], n=50)
         going = asyncio.create_task(run(study, stop=stop))
-        await until(lambda: server.requests, going)
+        await until(lambda: server.requests > 20, going)
         stop.set()
         state = await going
         assert state.exit_code == 130
@@ -452,3 +453,34 @@ async def test_a_404_names_what_was_asked(tmp_path: Path) -> None:
         root = server.url.removesuffix("/v1")
         state = await run(load(tmp_path, [model(root)]))
     assert f"HTTP 404: no such thing ({root}/chat/completions; base_urls usually ends in /v1)" in state.stopped["fake"]
+
+
+@pytest.mark.parametrize("status", [402, 405])
+async def test_what_is_refused_for_good_and_for_all_stops_after_a_few(status: int, tmp_path: Path) -> None:
+    async def misbehave(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
+        return web.json_response({"error": {"message": "top up your wallet"}}, status=status)
+
+    with FakeLLM(misbehave=misbehave) as server:
+        state = await run(load(tmp_path, [model(server.url)], n=20))
+        assert server.requests <= 20
+        assert (state.exit_code, state.left_over > 180) == (3, True)
+        assert "top up your wallet" in state.stopped["fake"]
+        server.misbehave = None
+        assert (await run(load(tmp_path, [model(server.url)], n=20), pilot=False)).exit_code == 0
+
+
+async def test_a_refused_prompt_is_a_refusal_that_is_counted_and_never_sent_again(tmp_path: Path) -> None:
+    async def misbehave(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
+        body = {"error": {"message": "Input data may contain inappropriate content", "code": "data_inspection_failed"}}
+        return web.json_response(body, status=400) if hashlib.sha256(raw).digest()[0] < 25 else None
+
+    with FakeLLM(misbehave=misbehave) as server:
+        study = load(tmp_path, [model(server.url, price={"input": 1.0, "output": 1.0})], n=9)
+        state = await run(study, pilot=False)
+        refused = server.requests - sum(server.answered.values())
+        assert (state.exit_code, state.total("answered"), state.total("failed")) == (0, 100, 0) and refused > 2
+        assert (await run(study)).sent == 0
+    scores = "SELECT count(*), coalesce(sum(value IS NOT NULL), 0) FROM score WHERE status = 'refused'"
+    assert rows(tmp_path, scores) == [(refused, 0)]
+    costs = "SELECT sum(micro_usd), max(estimated), min(answer LIKE '%inappropriate%') FROM completion"
+    assert rows(tmp_path, f"{costs} WHERE finish != 'stop'") == [(0, 0, 1)]

@@ -14,6 +14,8 @@ from runner.serve.forward import Passes, equally_long  # noqa: E402
 from runner.serve.model import ServedModel  # noqa: E402
 from runner.serve.prompts import Prompter, Row, spelt  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 PERSONA = "You are answering as a 44-year-old man, interviewed in Norway. Always answer so."
 QUESTIONS = [
     f"{PERSONA}\nWho was late?\nA. The grandson\nB. The grandmother\nC. Not known\nRespond with a single letter.",

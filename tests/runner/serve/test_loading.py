@@ -12,6 +12,8 @@ from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError  # no
 from personas.errors import InputError, MachineError, MtpaError  # noqa: E402
 from runner.serve import loading  # noqa: E402
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("cause", "kind", "sentence"),

@@ -75,7 +75,7 @@ async def test_a_bundle_makes_every_table_again_and_tells_nothing_of_anybody(tmp
 
 async def test_a_long_answer_stays_at_home_and_is_asked_again(tmp_path: Path) -> None:
     with FakeLLM() as server:
-        server.letter = lambda body: "I am 34 and say A"  # type: ignore[method-assign]
+        server.letter = lambda body: "A. I am 34 years old."  # type: ignore[method-assign]
         study = await answered(tmp_path / "here", server, variants={"formats": ["prose"]})
         other = unbundle(write_bundle(study, tmp_path / "b.zip"), tmp_path / "there")
         connection = open_database(other.database)

@@ -20,6 +20,7 @@ with scratch_folder(Path(sys.argv[1])) as folder:
 """
 
 
+@pytest.mark.slow
 def test_a_killed_process_leaves_a_folder_that_the_next_removes(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _KILLED, str(tmp_path / "b.zip")]
     assert subprocess.run(command).returncode == -signal.SIGKILL

@@ -69,7 +69,7 @@ def small(path: Path, keys: range, answer: str = "A", served: str = "fake-1") ->
     chosen = json.dumps({"models": [1], "items": [row[0] for row in items], "personas": [], "variants": []})
     head = "INSERT INTO run (study, selection, code, packages, seed, started, ended, heartbeat) VALUES "
     connection.execute(f"{head} ('', ?, '', '', 0, ?, 'then', '{{}}')", (chosen, f"at {keys}"))
-    connection.execute("INSERT INTO spend VALUES (1, 1, 0, ?)", (len(keys),))
+    connection.execute("INSERT INTO spend VALUES (1, 1, 0, ?, 0)", (len(keys),))
     connection.close()
     cache = ResultCache(path)
     for place, number in enumerate(keys):
@@ -153,7 +153,7 @@ def test_runs_that_began_in_the_same_second_keep_a_ledger_each(tmp_path: Path) -
     connection = open_database(source)
     columns = "study, selection, code, packages, seed, started, ended, heartbeat"
     connection.execute(f"INSERT INTO run ({columns}) SELECT {columns} FROM run")
-    connection.execute("INSERT INTO spend VALUES (2, 1, 0, 5)")
+    connection.execute("INSERT INTO spend VALUES (2, 1, 0, 5, 0)")
     connection.close()
     for _ in range(2):
         merge([source], tmp_path / "into.sqlite")
@@ -270,6 +270,7 @@ module.merge([Path(each) for each in files[:-1]], Path(files[-1]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("where", "times", "kept"),
     [("_bring_scores", 1, 0), ("_bring", 1, 800), ("_bring_spend", 2, 800), ("select_together", 1, 1600)],

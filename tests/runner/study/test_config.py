@@ -85,11 +85,13 @@ def test_a_study_from_a_dict_is_the_study_of_its_text(tmp_path: Path) -> None:
     tables: dict[str, Any] = tomllib.loads((ROOT / "mtpa.toml").read_text())
     tables["study"]["seed"] = None  # as left out
     tables["variants"]["system"] = 'a "quoted" line\nand \U0001f30d\x7f'
-    tables["models"][0]["decoding"] = {"max_tokens": 3, "temperature": 0.5, "top.p": True}
+    tables["models"][0]["decoding"] = {"max_tokens": 3, "temperature": 0.5}
+    tables["report"]["population"] = {"N.R": 1.5, "SWE": 2}
     study = Study.from_dict(tables, tmp_path / "s.toml")
     assert study.study.seed == 0
     assert study.variants.system == tables["variants"]["system"]
     assert study.models[0].decoding == tables["models"][0]["decoding"]
+    assert study.report.population == {"N.R": 1.5, "SWE": 2.0}
     assert study.personas == Study.load(ROOT / "mtpa.toml").personas
     assert study.database == tmp_path / "results" / "default.sqlite"
     assert Study.parse(study.text, study.path) == study

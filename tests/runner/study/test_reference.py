@@ -12,7 +12,7 @@ from studies import ROOT
 from runner.study.config import Study
 from runner.study.reference import json_schema, page, schema_text
 
-TEMPLATES = ("api", "local", "paper")
+TEMPLATES = sorted(path.stem for path in (ROOT / "runner" / "study" / "templates").glob("*.toml"))
 
 
 def test_every_key_is_described() -> None:

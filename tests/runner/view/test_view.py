@@ -25,7 +25,8 @@ from runner.view.source import Source
 from runner.view.statistics import compared, effects
 
 TOKEN = "the-token"
-HOST = {"Host": "127.0.0.1:8000"}
+NAME = "mtpa-0123.localhost"
+HOST = {"Host": f"{NAME}:8000"}
 
 
 async def _reject_some(server, request, raw):
@@ -48,7 +49,7 @@ def file(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def client(file):
     source = Source(file)
-    yield application(source, TOKEN, 8000).server.test_client()
+    yield application(source, TOKEN, NAME, 8000).server.test_client()
     source.close()
 
 
@@ -58,11 +59,11 @@ def test_only_the_token_opens_the_page(client):
     assert client.post("/_dash-update-component", json={}, headers=HOST).status_code == 403
     assert client.get("/answer/1.txt", headers=HOST).status_code == 403
     welcome = client.get(f"/explore?country=NOR&token={TOKEN}", headers=HOST)
-    assert 'url=http://127.0.0.1:8000/explore?country=NOR"' in welcome.text
+    assert f'url=http://{NAME}:8000/explore?country=NOR"' in welcome.text
     cookie = welcome.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
     assert "SameSite=Strict" in cookie
-    client.set_cookie("mtpa_view_8000", TOKEN, domain="127.0.0.1")
+    client.set_cookie("mtpa_view_8000", TOKEN, domain=NAME)
     page = client.get("/", headers=HOST)
     assert page.status_code == 200
     assert TOKEN not in page.text
@@ -75,16 +76,19 @@ def test_only_the_token_opens_the_page(client):
     "headers",
     [
         {"Host": "evil.example"},
-        {"Host": "127.0.0.1.evil.example:8000"},
+        {"Host": f"{NAME}.evil.example:8000"},
+        {"Host": "127.0.0.1:8000"},
+        {"Host": "localhost:8000"},
+        {"Host": "mtpa-0124.localhost:8000"},
         {**HOST, "Origin": "http://evil.example"},
         {**HOST, "Origin": "null"},
-        {**HOST, "Origin": "http://127.0.0.1:9000"},
+        {**HOST, "Origin": f"http://{NAME}:9000"},
         {**HOST, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "empty"},
         {**HOST, "Sec-Fetch-Site": "same-site", "Sec-Fetch-Dest": "iframe"},
     ],
 )
 def test_another_name_or_origin_is_refused_with_the_right_cookie(client, headers):
-    client.set_cookie("mtpa_view_8000", TOKEN, domain="127.0.0.1")
+    client.set_cookie("mtpa_view_8000", TOKEN, domain=NAME)
     assert client.get("/_dash-layout", headers=headers).status_code == 403
 
 
@@ -92,12 +96,12 @@ def test_a_link_from_elsewhere_leads_to_this_page_only(client):
     headers = {**HOST, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "document"}
     path = {"PATH_INFO": "//evil.example/x"}
     followed = client.get("/?item=%22%3E%3Cscript%3E", headers=headers, environ_overrides=path)
-    assert 'url=http://127.0.0.1:8000/evil.example/x?item=%22%3E%3Cscript%3E"' in followed.text
+    assert f'url=http://{NAME}:8000/evil.example/x?item=%22%3E%3Cscript%3E"' in followed.text
 
 
 @pytest.mark.parametrize("path", ["/assets/../app.py", "/assets/%2e%2e/app.py", "/answer/..%2f..%2fetc%2fpasswd.txt"])
 def test_no_other_file_is_reachable(client, path):
-    client.set_cookie("mtpa_view_8000", TOKEN, domain="127.0.0.1")
+    client.set_cookie("mtpa_view_8000", TOKEN, domain=NAME)
     answer = client.get(path, headers=HOST)
     assert answer.status_code == 404 or ("{%" not in answer.text and "root:" not in answer.text)
     assert "def application" not in answer.text
@@ -136,7 +140,7 @@ def test_a_report_of_odd_rows_is_a_sentence(file, tmp_path):
     with sqlite3.connect(odd) as connection:
         connection.execute("UPDATE item SET record = 'no json'")
     source = Source(odd)
-    own = application(source, TOKEN, 8000).server.test_client()
+    own = application(source, TOKEN, NAME, 8000).server.test_client()
     own.get(f"/?token={TOKEN}", headers=HOST)
     answer = own.get("/report.html", headers=HOST)
     source.close()

@@ -28,6 +28,7 @@ ITEMS = {
 }
 
 
+@pytest.mark.slow
 def test_every_item_has_one_unknown_and_the_official_biased_option(asset: Callable[[str], Path]) -> None:
     directory = asset("bbq")
     with (directory / "additional_metadata.csv").open(encoding="utf-8", newline="") as lines:

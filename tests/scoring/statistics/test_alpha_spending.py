@@ -29,7 +29,7 @@ def test_looks_that_learn_nothing_new_cost_nothing():
     assert bound((0.1,) * 8, 8) == pytest.approx(stats.norm.ppf(0.975), abs=0.01)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(some.lists(some.floats(0.05, 1.0), min_size=1, max_size=8), some.integers(0, 4))
 def test_all_looks_together_keep_to_five_percent(errors, more):
     """Whatever the errors are, paths of the same process leave the bounds in at most 5 of 100 cases."""

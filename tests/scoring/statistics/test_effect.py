@@ -43,7 +43,7 @@ def test_weights_by_hand():
     assert persona_effect(frame, weights="survey").effective == pytest.approx(9 / (0.25 + 2.25 + 1))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(10, 16), st.integers(10, 18), st.integers(0, 10**6), st.booleans())
 def test_equals_statsmodels(people, items, seed, weighted):
     random = np.random.default_rng(seed)
@@ -112,7 +112,7 @@ def _check_gap(of, pairs):
     assert got["gap_error"] ** 2 == pytest.approx(max(people, both), abs=1e-10)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.floats(0.01, 10), min_size=2, max_size=12))
 def test_degrees_of_freedom_are_those_of_the_definition(weights):
     p = np.array(weights) / sum(weights)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scoring.statistics.incomplete import deal, ranks
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 90), st.integers(1, 60), st.data())
 def test_groups_are_asked_equally_often_and_more_keep_those_of_fewer(
     people: int, groups: int, data: st.DataObject

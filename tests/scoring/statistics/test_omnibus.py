@@ -29,6 +29,7 @@ def test_permutation_p_is_uniform_under_the_null_and_seeded():
     assert family(of, level, survey, seed) == found
 
 
+@pytest.mark.slow
 def test_unequal_spread_is_no_difference():
     level, survey = np.repeat([0, 1], [10, 60]), np.zeros(70, dtype=int)
     spread, rejected = np.where(level == 0, 0.3, 0.03)[:, None], 0

@@ -87,6 +87,7 @@ def test_the_table_takes_the_same_course_again_whatever_else_the_file_has():
     assert cut["asked"] < look.asked and cut["outcome"] == "not finished"
 
 
+@pytest.mark.slow
 def test_looking_keeps_the_error_rate():
     """The interval at the stop covers Δ for these items in 95 of 100 studies or more, whenever it stops."""
     missed = 0

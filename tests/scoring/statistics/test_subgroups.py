@@ -153,3 +153,18 @@ def test_one_tidy_table_of_several_models_whose_common_effect_is_refused():
     overall = table[table["attribute"] == "all"].set_index("model")["effect"]
     assert overall.to_dict() == pytest.approx({"a": persona_effect(one).effect, "b": persona_effect(two).effect})
     assert set(table["attribute"]) == {"all", "level"}
+
+
+def test_adjusting_over_everything_that_was_looked_at():
+    scores = simulate(Design(80, 12, levels=2), seed=5).scores
+    scores["half"] = scores["persona_id"].astype(str).map(lambda name: (name[-1:] in "01234" and "low") or "high")
+    family, everything = (
+        effect_tables(scores, Slicing(("level", "half"), adjust=adjust)).effects for adjust in ("family", "all")
+    )
+    tested = everything["gap_p"].notna()
+    assert tested.sum() == 4
+    np.testing.assert_allclose(
+        everything.loc[tested, "gap_holm"], adjusted(everything.loc[tested, "gap_p"].to_numpy())[0]
+    )
+    assert (everything.loc[tested, "gap_holm"] >= family.loc[tested, "gap_holm"]).all()
+    assert (everything.loc[tested, "gap_resolvable"] > family.loc[tested, "gap_resolvable"]).all()

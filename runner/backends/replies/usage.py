@@ -1,0 +1,75 @@
+"""What an answer used, as the providers count it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from runner.backends.request import Usage
+
+MOST_TOKENS = 1 << 31
+
+
+def chat_usage(usage: Mapping[str, Any] | None, said: bool, latency_ms: int) -> Usage:
+    """The usage of a chat completion in any of its spellings; `said` is whether it has a text.
+
+    Some endpoints count reasoning, or the cache, beside the other tokens and not among them: `total_tokens` tells.
+    Raises ValueError for counts that no answer has.
+    """
+    if not usage:
+        return Usage(latency_ms=latency_ms)
+    of_prompt, of_answer = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
+    cached = _first(of_prompt, "cached_tokens") or _first(
+        usage, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"
+    )
+    written = _first(of_prompt, "cache_write_tokens", "cache_creation_tokens") or _first(
+        usage, "cache_creation_input_tokens"
+    )
+    reasoning = _first(of_answer, "reasoning_tokens") or _first(usage, "reasoning_tokens") or 0
+    prompt = _first(usage, "prompt_tokens", "input_tokens")
+    return counted_usage(
+        prompt=prompt,
+        output=_first(usage, "completion_tokens", "output_tokens"),
+        total=_first(usage, "total_tokens"),
+        reasoning=reasoning,
+        cache=(cached or 0, written or 0),
+        said=said,
+        latency_ms=latency_ms,
+    )
+
+
+def counted_usage(
+    prompt: int | None,
+    output: int | None,
+    total: int | None,
+    reasoning: int,
+    cache: tuple[int, int],
+    said: bool,
+    latency_ms: int,
+) -> Usage:
+    """The counts of a reply made consistent; `cache` are tokens read from and written to it, `said` whether there is
+    any text.
+
+    A prompt has tokens, and so has a text: a 0 there is no count. What `total` holds beyond the prompt and the output
+    is output that was not counted among it, unless the cache's tokens explain it; more reasoning than output was
+    counted beside it.
+    """
+    prompt, total = prompt or None, total or None
+    if output is not None and reasoning > output:
+        output += reasoning
+    if prompt is not None and (sum(cache) > prompt or total == prompt + (output or 0) + sum(cache)):
+        prompt += sum(cache)
+    if prompt is not None and total is not None:
+        output = max(output or 0, total - prompt)
+    if not output and said:
+        output = None
+    return Usage(prompt, output, reasoning, cache[0], latency_ms, cache[1])
+
+
+def _first(counts: Mapping[str, Any], *names: str) -> int | None:
+    """The first of these counts that is there. Raises ValueError for one that no answer has."""
+    for name in names:
+        if (value := counts.get(name)) is not None:
+            count = int(value)
+            if not 0 <= count < MOST_TOKENS:
+                raise ValueError(f"{count} tokens")
+            return count
+    return None

@@ -1,0 +1,119 @@
+"""What `decoding` of a model may say: the parameters that its backend sends on, and their kinds of value.
+
+The values go to the endpoint as they are written, and into the key of every answer; nothing here changes them.
+"""
+
+import json
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from personas.errors import nearest
+
+ALWAYS = {
+    "model": "the model is named by id",
+    "messages": "the messages are the study's",
+    "contents": "the messages are the study's",
+    "system_instruction": "the system text is [variants] system",
+    "n": "each request gets one answer; for more, set replicates",
+    "best_of": "each request gets one answer; for more, set replicates",
+    "candidate_count": "each request gets one answer; for more, set replicates",
+    "stream": "answers are never streamed",
+    "stream_options": "answers are never streamed",
+}
+"""Keys that are not the study's to choose, and why."""
+
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Parameters(BaseModel):
+    """Those that have a bound or a kind of their own; strict: a number in quotes is none."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+    temperature: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    top_p: Share | None = None
+    min_p: Share | None = None
+    top_k: int | None = None
+    max_tokens: Count | None = None
+    max_completion_tokens: Count | None = None
+    max_output_tokens: Count | None = None
+    presence_penalty: Number | None = None
+    frequency_penalty: Number | None = None
+    repetition_penalty: Number | None = None
+    seed: int | None = None
+    stop: str | list[str] | None = None
+    stop_sequences: list[str] | None = None
+    logprobs: bool | int | None = None
+    top_logprobs: Annotated[int, Field(ge=0)] | None = None
+    reasoning_effort: str | None = None
+    extra_body: dict[str, Any] | None = None
+
+
+_CHAT = (
+    "temperature top_p max_tokens max_completion_tokens presence_penalty frequency_penalty seed stop logit_bias "
+    "logprobs top_logprobs reasoning_effort response_format service_tier verbosity metadata store user "
+    "safety_identifier prompt_cache_key prompt_cache_options prompt_cache_retention "
+    "modalities prediction moderation extra_body"
+)
+# vLLM, SGLang, llama.cpp, Ollama, TGI, TensorRT-LLM and routers, beside OpenAI's own
+_SERVERS = (
+    "top_k min_p top_a typical_p tfs_z repetition_penalty length_penalty no_repeat_ngram_size min_tokens "
+    "stop_token_ids ignore_eos include_stop_str_in_output skip_special_tokens spaces_between_special_tokens bad_words "
+    "truncate_prompt_tokens add_generation_prompt continue_final_message add_special_tokens chat_template "
+    "chat_template_kwargs documents mm_processor_kwargs structured_outputs guided_json guided_regex guided_choice "
+    "guided_grammar guided_decoding_backend grammar json_schema regex priority cache_salt return_token_ids "
+    "return_tokens_as_token_ids prompt_logprobs allowed_token_ids use_beam_search beam_width separate_reasoning "
+    "thinking enable_thinking thinking_budget reasoning thinking_token_budget include_reasoning provider route "
+    "transforms models plugins safe_prompt random_seed safety_settings mirostat mirostat_tau mirostat_eta "
+    "repeat_penalty repeat_last_n num_ctx num_predict keep_alive options cache_prompt n_probs n_predict n_keep "
+    "id_slot samplers dynatemp_range dynatemp_exponent xtc_probability xtc_threshold dry_multiplier "
+    "dry_base dry_allowed_length"
+)
+_GEMINI = (
+    "temperature top_p top_k max_tokens max_output_tokens stop_sequences presence_penalty frequency_penalty seed "
+    "response_mime_type response_schema response_json_schema response_modalities response_logprobs logprobs "
+    "thinking_config safety_settings labels media_resolution service_tier model_selection_config "
+    "model_armor_config routing_config enable_enhanced_civic_answers"
+)
+_LOCAL = "temperature top_p max_tokens max_completion_tokens seed stop logprobs top_logprobs"
+
+KNOWN: Mapping[str, frozenset[str]] = {
+    "openai": frozenset(_CHAT.split()),
+    "openai-compatible": frozenset(f"{_CHAT} {_SERVERS}".split()),
+    "gemini": frozenset(_GEMINI.split()),
+    "local": frozenset(_LOCAL.split()),
+}
+
+
+def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
+    """Raises ValueError, in a sentence, for a parameter that the backend cannot send, or not as it is written."""
+    for name, value in decoding.items():
+        if reason := ALWAYS.get(name):
+            raise ValueError(f"{name}: {reason}; leave it out")
+        if name not in KNOWN[backend]:
+            raise ValueError(f"{name}: unknown parameter; {_remedy(backend, name)}")
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError(f"{name}: {value!r:.40} cannot be sent; write a number or a text") from None
+    try:
+        _Parameters.model_validate(dict(decoding))
+    except ValidationError as error:
+        detail = error.errors()[0]
+        message = detail["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{detail['loc'][0]}: {message[0].lower()}{message[1:]}") from None
+    inside = [name for name in decoding.get("extra_body") or () if name in ALWAYS]
+    if inside:
+        raise ValueError(f"extra_body.{inside[0]}: {ALWAYS[inside[0]]}; leave it out")
+
+
+def _remedy(backend: str, name: str) -> str:
+    if "extra_body" not in KNOWN[backend]:
+        return nearest(name, KNOWN[backend])
+    close = get_close_matches(name, sorted(KNOWN[backend]), n=1)
+    meant = f"did you mean {close[0]!r}? If" if close else "if"
+    return f"{meant} it is this endpoint's own, write extra_body = {{ {name} = … }}"

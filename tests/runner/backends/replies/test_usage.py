@@ -1,0 +1,53 @@
+"""What replies say they used: absent is not zero, and the total settles what was counted where."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.backends.replies.usage import chat_usage
+
+COUNTS = st.integers(1, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("usage", "said", "prompt", "output"),
+    [
+        (None, True, None, None),
+        ({}, True, None, None),
+        ({"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, True, None, None),
+        ({"prompt_tokens": 90, "completion_tokens": 0, "total_tokens": 90}, True, 90, None),
+        ({"prompt_tokens": 90, "completion_tokens": 0, "total_tokens": 90}, False, 90, 0),
+        ({"prompt_tokens": 90, "total_tokens": 97}, True, 90, 7),
+        ({"input_tokens": 90, "output_tokens": 7}, True, 90, 7),
+        ({"prompt_tokens": 90, "completion_tokens": 7, "total_tokens": 500}, True, 90, 410),
+    ],
+)
+def test_what_is_not_said_is_not_known(
+    usage: dict[str, Any] | None, said: bool, prompt: int | None, output: int | None
+) -> None:
+    found = chat_usage(usage, said, 5)
+    assert (found.prompt_tokens, found.completion_tokens) == (prompt, output)
+    assert found.known == (prompt is not None and output is not None)
+
+
+@given(prompt=COUNTS, answer=COUNTS, reasoning=COUNTS)
+def test_the_total_tells_whether_reasoning_is_counted_beside_the_answer(
+    prompt: int, answer: int, reasoning: int
+) -> None:
+    details = {"completion_tokens_details": {"reasoning_tokens": reasoning}}
+    whole = answer + reasoning
+    inside = {"prompt_tokens": prompt, "completion_tokens": whole, "total_tokens": prompt + whole, **details}
+    apart = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + whole, **details}
+    assert chat_usage(inside, True, 0).completion_tokens == chat_usage(apart, True, 0).completion_tokens == whole
+
+
+def test_the_caches_tokens_are_among_the_prompts_also_where_they_are_counted_beside_them() -> None:
+    apart = {"input_tokens": 20, "output_tokens": 3, "cache_read_input_tokens": 500, "cache_creation_input_tokens": 80}
+    inside = {"prompt_tokens": 600, "completion_tokens": 3, "total_tokens": 603}
+    inside |= {"prompt_tokens_details": {"cached_tokens": 500, "cache_write_tokens": 80}}
+    for usage in (apart, inside):
+        found = chat_usage(usage, True, 0)
+        assert (found.prompt_tokens, found.cached_tokens, found.written_tokens) == (600, 500, 80)
+        assert found.completion_tokens == 3

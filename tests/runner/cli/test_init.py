@@ -1,0 +1,78 @@
+"""Every study that `init` writes, against a fake that refuses what the models named in it refuse."""
+
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from strict_llm import StrictLLM
+
+from runner.backends.catalogue.parameters import adapted
+from runner.backends.catalogue.price_list import listed
+from runner.backends.catalogue.prices import CACHED_FROM, FREE, price_of
+from runner.cli.init import Kind, init
+from runner.engine.prepare import prepared
+from runner.engine.run import run
+from runner.planning.plan import plan
+from runner.study.config import Study
+from runner.study.sections import ModelSection
+
+KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
+FEW = {"groups": 2, "rotations": 1}
+
+
+def written(kind: Kind, folder: Path) -> Study:
+    """The study that `init` writes, with two people of the starter survey and a few items of what can be had."""
+    path = folder / "mtpa.toml"
+    init(kind, path)
+    study = Study.load(path)
+    personas = study.personas.model_copy(update={"sources": ("starter_wvs3",), "where": {}, "n": 2})
+    benchmarks = tuple(each.model_copy(update=FEW) for each in study.benchmarks)
+    return study.model_copy(update={"personas": personas, "benchmarks": benchmarks})
+
+
+def elsewhere(model: ModelSection, server: StrictLLM) -> ModelSection:
+    """The model, asked of the fake and priced as it is listed."""
+    url = server.url.removesuffix("/v1") if model.backend == "gemini" else server.url
+    return model.model_copy(update={"base_urls": (url,), "price": price_of(model), "key_env": None})
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+async def test_every_template_is_planned_priced_and_asked(
+    kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in KEYS:
+        monkeypatch.setenv(name, "k")
+    study = written(kind, tmp_path)
+    remote = [model for model in study.models if model.backend != "local"]
+    assert bool(remote) == (kind != "local")
+    for model in remote:
+        assert (price_of(model) == FREE) == (not model.leaves_machine)
+        assert adapted(model)[1] == []  # a template asks of a model what it takes
+        if model.backend in CACHED_FROM:
+            known = listed(model)
+            assert known and not known.deprecated
+    if not remote:
+        with prepared(study) as ready:
+            assert plan(ready).usd == 0
+        return
+    with StrictLLM() as server:
+        study = study.model_copy(update={"models": tuple(elsewhere(model, server) for model in remote)})
+        with prepared(study) as ready:
+            found = plan(ready)
+            assert all(row.to_send for row in found.rows)
+            assert found.usd < (study.budget.usd or 5)
+        state = await run(study, limit=6, pilot=False)
+        assert (server.refused, state.total("answered")) == ([], 6 * len(remote))
+        sent = server.requests
+        await run(study, limit=6, pilot=False)
+        assert server.requests == sent
+
+
+def test_the_papers_own_models_stay_with_the_day_of_their_end(tmp_path: Path) -> None:
+    init("paper", tmp_path / "mtpa.toml")
+    text = (tmp_path / "mtpa.toml").read_text()
+    for ended in ("gpt-5, until 2026-12-11", "gpt-4o, until 2027-01-14", "gemini-2.0-flash, ended on 2026-06-01"):
+        assert f"# The paper: {ended}" in text
+    asked = {model["id"] for model in tomllib.loads(text)["models"]}
+    assert not asked & {"gpt-5", "gpt-4o", "gpt-4o-mini", "gemini-2.0-flash", "gemini-2.5-flash"}
