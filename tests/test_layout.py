@@ -19,7 +19,11 @@ MIRRORS = ("runner/cli", "runner/view/pages")
 
 def modules() -> list[Path]:
     listed = subprocess.run(
-        ["git", "ls-files", *(f"{name}/*.py" for name in PACKAGES)], cwd=ROOT, capture_output=True, text=True, check=True
+        ["git", "ls-files", *(f"{name}/*.py" for name in PACKAGES)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return [Path(line) for line in listed.stdout.split() if (ROOT / line).exists()]
 
@@ -65,9 +69,7 @@ def test_no_provider_is_known_by_name_outside_its_room() -> None:
 def test_the_public_names_are_these() -> None:
     import runner
 
-    assert sorted(runner.__all__) == sorted(
-        ["Study", "effects", "load_scores", "persona_effect", "rescore", "run"]
-    )
+    assert sorted(runner.__all__) == sorted(["Study", "effects", "load_scores", "persona_effect", "rescore", "run"])
     assert all(getattr(runner, name) is not None for name in runner.__all__)
 
 
