@@ -172,7 +172,8 @@ def _block(packed: np.ndarray) -> pd.DataFrame:
 
 
 def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
-    """The text of these items: item_id, benchmark, part, question (context and question), choices (a list)."""
+    """The text of these items: item_id, benchmark, part, question (context and question), choices (a list),
+    right (the numbers of the right options, where there are right ones)."""
     path = Path(database)
     connection = open_database(path, create=False)
     wanted = set(item_ids)
@@ -184,8 +185,9 @@ def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
         if item_id in wanted:
             record = json.loads(text)
             question = "\n".join(each for each in (record["context"], record["question"]) if each)
-            rows.append((item_id, benchmark, part, question, list(record["choices"])))
-    table = pd.DataFrame(rows, columns=["item_id", "benchmark", "part", "question", "choices"])
+            right = [number for number, weight in enumerate(record["weights"] or ()) if weight == 1]
+            rows.append((item_id, benchmark, part, question, list(record["choices"]), right))
+    table = pd.DataFrame(rows, columns=["item_id", "benchmark", "part", "question", "choices", "right"])
     return table.drop_duplicates("item_id", ignore_index=True)
 
 

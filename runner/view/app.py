@@ -27,7 +27,7 @@ class Page(NamedTuple):
 
 
 PAGES = {
-    "/": Page("Live", live.render, live.register),
+    "/": Page("Overview", live.render, live.register),
     "/explore": Page("Trials", explore.render, explore.register),
     "/compare": Page("Compare", compare.render, compare.register),
     "/report": Page("Report", report.render, report.register),

@@ -68,14 +68,15 @@ class Paced:
         self._last: Any = None
         self.serial, self.error = 0, ""
 
-    def latest(self, version: Hashable) -> Any:
-        """What was found last; None before the first time. `version` is that of the file now."""
+    def latest(self, version: Hashable, is_last: bool = False) -> Any:
+        """What was found last; None before the first time. `version` is that of the file now; one that `is_last`, as of
+        a run that has ended, is computed at once."""
         with self._lock:
             now = time.monotonic()
             if self._future is not None and self._future.done():
                 self._take(self._future, now)
                 self._future = None
-            if self._future is None and version != self._version and now >= self._not_before:
+            if self._future is None and version != self._version and (is_last or now >= self._not_before):
                 self._version, self._began = version, now
                 self._future = self._background.ask((self._function, version), self._function, self._path)
             return self._last

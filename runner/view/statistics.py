@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from personas.errors import InputError
-from runner.results.study_report import study_findings, world_map
+from personas.errors import InputError, MtpaError
+from runner.results.study_report import drawing_script, study_findings, world_map
 from runner.store.completeness import of_scores
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
+from runner.view.queries.file import version_of
 from scoring.report.page import page
+from scoring.report.sentences import statements
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.pairs import Part, parts
 from scoring.statistics.subgroups import MEASURES, metric_of
@@ -26,15 +28,20 @@ LEAST_PERSONAS = 2
 class Effects:
     """`overall` has a row per model, benchmark and measure, as the report's forest plot takes it; `history` Δ and its
     interval for these items after a part of the answers, in the order in which they landed; `incomplete` says what is
-    missing of a run that is not whole."""
+    missing of a run that is not whole; `finding` has the report's sentences once the run has ended; `answers` says on
+    how many answers all of it stands, and `version` of which state of the file."""
 
     overall: pd.DataFrame
     history: pd.DataFrame
     incomplete: str = ""
+    finding: tuple[str, ...] = ()
+    answers: int = 0
+    version: tuple[int, int, str] = (0, 0, "")
 
 
 def effects(path: Path) -> Effects:
     """Δ of the last run's trials so far."""
+    version = version_of(path)  # before the scores are read: what lands meanwhile makes it old
     scores = load_scores(path, last_selection(path))
     overall = [
         {**_head(part, measure), **asdict(persona_effect(part.scores, measure))}
@@ -42,7 +49,17 @@ def effects(path: Path) -> Effects:
         for measure in _measured(part)
     ]
     history = [row for part in parts(scores) for row in _history(part)]
-    return Effects(pd.DataFrame(overall), pd.DataFrame(history), of_scores(path, scores).sentence)
+    told = _finding(path) if version[-1] else ()
+    missing = of_scores(path, scores).sentence
+    return Effects(pd.DataFrame(overall), pd.DataFrame(history), missing, told, len(scores), version)
+
+
+def _finding(path: Path) -> tuple[str, ...]:
+    """The sentences of an ended run; none where its study cannot be read here, as when its own files are elsewhere."""
+    try:
+        return tuple(each.text for each in statements(study_findings(_study(path, None))))
+    except MtpaError:
+        return ()
 
 
 def _head(part: Part, measure: str) -> dict[str, object]:
@@ -106,7 +123,8 @@ def _as_side(side: pd.DataFrame, what: str, name: str) -> pd.DataFrame:
 
 def report_page(path: Path, study: Path | None) -> str:
     """The page of `mtpa-run report --html`. `study` is the study file; without one, the last run's own text counts."""
-    return page(study_findings(_study(path, study)), world_map(lambda line: None))
+    found = study_findings(_study(path, study))
+    return page(found, world_map(lambda line: None), drawing_script(lambda line: None))
 
 
 def _study(path: Path, study: Path | None) -> Study:

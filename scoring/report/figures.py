@@ -8,11 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from scoring.report.findings import Findings, direction_of, title_of
+from scoring.report.names import attribute_name, level_name
+from scoring.report.sentences import headline
 from scoring.statistics.levels import ALL
 from scoring.statistics.subgroups import MEASURES
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
 SCALE = [[0.0, "#D55E00"], [0.5, "#f2f2f2"], [1.0, "#0072B2"]]
+NET_OF_NEUTRAL = "net of the neutral text"
 WIDE, NARROW = "items like these too", "these items"
 
 
@@ -25,6 +28,7 @@ class Figure:
     title: str
     description: str
     figure: go.Figure
+    folded: bool = False
 
 
 def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
@@ -34,8 +38,10 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
         return
     overall = effects[(effects["attribute"] == ALL) & effects["effect"].notna()]
     if len(overall):
-        text = "Each row is a model, benchmark and measure: Δ and its 95 % intervals. The table has the numbers."
-        yield Figure("forest", "overall", "Persona effect Δ with 95 % intervals", text, forest(overall))
+        text = "Each row is a model and benchmark: Δ with its 95 % intervals, and Δ net of the neutral text."
+        title = "Persona effect Δ with 95 % intervals, on one scale"
+        shown = headline(overall)
+        yield Figure("forest", "overall", title, text, forest(shown[shown["effect"].notna()]))
     for number, rows in enumerate(_resolved(effects)):
         name = f"{rows['model'].iloc[0]} on {title_of(str(rows['benchmark'].iloc[0]))}"
         better = direction_of(str(rows["benchmark"].iloc[0]))
@@ -44,12 +50,13 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
             if levels.empty:
                 continue
             section = "countries" if attribute == "country" else "subgroups"
+            text = f"Δ of {name} by {attribute_name(attribute)}, sorted, with 95 % intervals for these items."
+            plot = dots(levels, found.slicing.min_n)
+            title = f"Δ by {attribute_name(attribute)}: {name} ({better})"
+            yield Figure(f"dots-{number}-{attribute}", section, title, text, plot)
             if attribute == "country" and geometry:
                 text = f"Δ of {name} by country, as colour on a world map; the dot plot has the same numbers in order."
-                yield Figure(f"map-{number}", section, f"Δ by country: {name} ({better})", text, world_map(levels))
-            text = f"Δ of {name} by {attribute}, sorted, with 95 % intervals for these items."
-            plot = dots(levels, found.slicing.min_n)
-            yield Figure(f"dots-{number}-{attribute}", section, f"Δ by {attribute}: {name} ({better})", text, plot)
+                yield Figure(f"map-{number}", section, f"The same on a map: {name}", text, world_map(levels), True)
     for number, (model, rows) in enumerate(effects[effects["attribute"] != ALL].groupby("model", observed=True)):
         shown = pd.concat(list(_resolved(rows))) if len(rows) else rows
         if shown["effect"].notna().any():
@@ -84,12 +91,7 @@ def _bars(rows: pd.DataFrame, scope: str) -> dict[str, object]:
 def forest(overall: pd.DataFrame) -> go.Figure:
     """Δ per model × benchmark × measure: the thick bar is for these items, the thin one for items like these too."""
     rows = overall.iloc[::-1]
-    names = [
-        f"{escape(str(row['model']))}<br>{title_of(str(row['benchmark']))}, {row['metric']}".replace(
-            "<script", "&lt;script"
-        )
-        for _, row in rows.iterrows()
-    ]
+    names = _forest_names(rows)
     figure = go.Figure()
     for scope, label, width, colour in (("items", WIDE, 1.5, GREY), ("people", NARROW, 5, BLUE)):
         marker: dict[str, object] = {
@@ -100,7 +102,26 @@ def forest(overall: pd.DataFrame) -> go.Figure:
         marker["line"] = {"width": 2, "color": colour}
         bars = {**_bars(rows, scope), "thickness": width, "color": colour, "width": 5 if scope == "items" else 0}
         figure.add_scatter(x=rows["effect"], y=names, mode="markers", marker=marker, error_x=bars, name=label)
-    return _layout(figure, 120 + 48 * len(rows))
+    if "net" in rows and rows["net"].notna().any():
+        high, low = rows["net_high"] - rows["net"], rows["net"] - rows["net_low"]
+        bars = {"type": "data", "symmetric": False, "array": high.tolist(), "arrayminus": low.tolist()}
+        marker = {"symbol": "circle-open", "size": 9, "color": ORANGE}
+        figure.add_scatter(
+            x=rows["net"], y=names, mode="markers", marker=marker, error_x={**bars, "thickness": 1}, name=NET_OF_NEUTRAL
+        )
+        figure.update_layout(scattermode="group")
+    return _layout(figure, 120 + 52 * len(rows))
+
+
+def _forest_names(rows: pd.DataFrame) -> list[str]:
+    """The model is named once for each row's benchmark, and not at all where there is only one."""
+    several = rows["model"].nunique() > 1
+    repeated = rows.duplicated(["model", "benchmark"], keep=False)
+    names = []
+    for (_, row), again in zip(rows.iterrows(), repeated, strict=True):
+        name = title_of(str(row["benchmark"])) + (f", {row['metric']}" if again else "")
+        names.append(escape(f"{row['model']}") + f"<br>{escape(name)}" if several else escape(name))
+    return names
 
 
 def dots(levels: pd.DataFrame, min_n: int) -> go.Figure:
@@ -113,17 +134,18 @@ def dots(levels: pd.DataFrame, min_n: int) -> go.Figure:
         (rows[few], f"under {min_n} people, not tested", "circle-open", GREY),
     ):
         if len(part):
-            names = [_level_name(level, n) for level, n in zip(part["level"], part["personas"], strict=True)]
+            names = _row_names(part)
             bars = {**_bars(part, "people"), "thickness": 1.5, "color": colour}
             marker = {"symbol": symbol, "size": 9, "color": colour}
             figure.add_scatter(x=part["effect"], y=names, mode="markers", marker=marker, error_x=bars, name=label)
-    order = [_level_name(level, n) for level, n in zip(rows["level"], rows["personas"], strict=True)]
-    figure.update_yaxes(categoryorder="array", categoryarray=order)
+    figure.update_yaxes(categoryorder="array", categoryarray=_row_names(rows))
     return _layout(figure, 110 + 24 * len(rows))
 
 
-def _level_name(level: str, people: float) -> str:
-    return f"{escape(str(level))} (n = {people:.0f})"
+def _row_names(rows: pd.DataFrame) -> list[str]:
+    """Levels in words, with their people."""
+    keys = zip(rows["attribute"], rows["level"], rows["personas"], strict=True)
+    return [f"{escape(level_name(str(name), str(level)))} (n = {people:.0f})" for name, level, people in keys]
 
 
 def world_map(levels: pd.DataFrame) -> go.Figure:
@@ -154,25 +176,22 @@ def world_map(levels: pd.DataFrame) -> go.Figure:
 
 def heat_map(rows: pd.DataFrame) -> go.Figure:
     """Δ of each attribute level (rows) and benchmark (columns); a hidden level is blank."""
-    table = rows.assign(
-        row=rows["attribute"].astype(str) + ": " + rows["level"].astype(str), column=rows["benchmark"].map(title_of)
-    ).pivot_table(index="row", columns="column", values="effect", sort=False, observed=True)
-    bound = float(table.abs().max().max()) or 0.01
-    text = [["" if value != value else f"{value:+.3f}" for value in line] for line in table.to_numpy()]
+    keys = zip(rows["attribute"], rows["level"], strict=True)
+    names = [f"{attribute_name(str(name))}: {level_name(str(name), str(level))}" for name, level in keys]
+    shown = rows.assign(row=names, column=rows["benchmark"].map(title_of))
+    order = list(dict.fromkeys(shown["row"]))[::-1]
+    shown = shown[shown["effect"].notna()]
+    bound = float(shown["effect"].abs().max()) or 0.01
+    colour = {"color": shown["effect"].tolist(), "cmin": -bound, "cmax": bound, "colorscale": SCALE}
     figure = go.Figure(
-        go.Heatmap(
-            x=list(table.columns),
-            y=[escape(name) for name in table.index],
-            z=table.to_numpy(),
-            text=text,
-            texttemplate="%{text}",
-            zmin=-bound,
-            zmax=bound,
-            colorscale=SCALE,
-            colorbar={"title": "Δ", "thickness": 12},
-            xgap=2,
-            ygap=2,
+        go.Scatter(
+            x=shown["column"],
+            y=[escape(name) for name in shown["row"]],
+            mode="markers+text",
+            text=[f"{value:+.3f}" for value in shown["effect"]],
+            textposition="middle right",
+            marker={**colour, "symbol": "square", "size": 18, "showscale": True, "colorbar": {"title": "Δ"}},
         )
     )
-    figure.update_yaxes(autorange="reversed")
-    return _layout(figure, 110 + 26 * len(table), "")
+    figure.update_yaxes(categoryorder="array", categoryarray=[escape(name) for name in order])
+    return _layout(figure, 110 + 26 * len(order), "")

@@ -43,6 +43,10 @@ class Findings:
     items: pd.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        incomplete = f"; {self.incomplete}" if self.incomplete else ""
+        return f"Findings({', '.join(table_names(self.tables))}; {len(self.warnings)} warnings{incomplete})"
+
     @property
     def incomplete(self) -> str:
         """What is missing of a run that is not whole, in a sentence that stands before everything else; else ""."""
@@ -165,9 +169,10 @@ def _overall(effects: pd.DataFrame) -> Any:
 
 
 def title_of(benchmark: str) -> str:
-    """What a benchmark is called, its own name where it is not installed."""
-    known = measured(benchmark)
-    return known.title if known else benchmark
+    """What a benchmark is called, with its part where parts are measures of their own; its own name where it is not
+    installed."""
+    known, part = measured(benchmark), benchmark.partition(":")[2]
+    return benchmark if known is None else f"{known.title} ({part})" if part else known.title
 
 
 def direction_of(benchmark: str) -> str:

@@ -17,14 +17,24 @@ function themed(layout) {
   };
 }
 
+// the middle of a scale is the page's own neutral colour
+function neutral(trace) {
+  const middle = (scale) => scale && scale.map(([at, shade]) => [at, at === 0.5 ? colour("--zero") : shade]);
+  const marker = trace.marker && trace.marker.colorscale ? { ...trace.marker, colorscale: middle(trace.marker.colorscale) } : trace.marker;
+  return { ...trace, marker, ...(trace.colorscale ? { colorscale: middle(trace.colorscale) } : {}) };
+}
+
 const plots = read("data-plots");
 function draw() {
   for (const [id, figure] of Object.entries(plots)) {
+    const fold = document.getElementById(id).closest("details");
+    if (fold && !fold.open) continue; // a plot that is not shown has no width
     const { template, ...layout } = figure.layout;
-    Plotly.react(id, figure.data, themed(layout), { responsive: true, displaylogo: false, displayModeBar: false });
+    Plotly.react(id, figure.data.map(neutral), themed(layout), { responsive: true, displaylogo: false, displayModeBar: false });
   }
 }
 draw();
+document.querySelectorAll("details").forEach((each) => each.addEventListener("toggle", draw));
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
 
@@ -51,11 +61,11 @@ function optionRow(text, share) {
   return row;
 }
 
-function levelBlock(name, counts, choices) {
+function levelBlock(name, counts, choices, right) {
   const total = Object.values(counts).reduce((sum, [answers]) => sum + answers, 0);
   const block = element("div", "level");
   block.append(element("strong", "", `${name} (${total} answers)`));
-  choices.forEach((text, number) => block.append(optionRow(text, counts[number] ? counts[number][1] : 0)));
+  choices.forEach((text, number) => block.append(optionRow((right.includes(number) ? "✓ " : "") + text, counts[number] ? counts[number][1] : 0)));
   if (counts[-1]) block.append(optionRow("unread", counts[-1][1]));
   return block;
 }
@@ -63,11 +73,11 @@ function levelBlock(name, counts, choices) {
 const signed = (value) => (value === null ? "–" : (value > 0 ? "+" : "") + value.toFixed(3));
 function itemBlock(item, attribute) {
   const block = element("article", "item");
-  const moved = item.moved === null ? "" : `; ${(100 * item.moved).toFixed(0)} % of answers leave the baseline's`;
+  const moved = item.moved === null ? "" : `; ${(100 * item.moved).toFixed(0)}% of answers changed` + (item.by_chance === null ? "" : ` (${(100 * item.by_chance).toFixed(0)}% would by chance)`);
   block.append(element("div", "meta", `${item.model} · ${item.benchmark} · ${item.id}: Δ ${signed(item.effect)}${moved}`));
   block.append(element("div", "question", item.question));
   for (const group of ["baseline", attribute]) {
-    for (const [level, counts] of Object.entries(item.groups[group] || {})) block.append(levelBlock(level, counts, item.choices));
+    for (const [level, counts] of Object.entries(item.groups[group] || {})) block.append(levelBlock(level, counts, item.choices, item.right));
   }
   return block;
 }

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any
 
@@ -13,6 +14,7 @@ from plotly.offline import get_plotlyjs
 from scoring.report.figures import figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.methods import bibtex
+from scoring.report.names import attribute_name, level_name
 from scoring.report.numbers import cell
 from scoring.report.sentences import NOTHING, statements
 
@@ -22,7 +24,7 @@ _SECTIONS = (
     (
         "overall",
         "Persona effect",
-        ("effects_overall", "target", "conditionings", "aggregates", "distributions", "control"),
+        ("effects_overall", "target", "conditionings", "aggregates", "distributions", "control", "changed"),
     ),
     ("countries", "Countries", ()),
     ("subgroups", "Subgroups", ()),
@@ -40,6 +42,7 @@ _TITLES = {
     "aggregates": "Over many items, on the items and orders that both sides answered: pigeonhole bootstrap intervals",
     "aggregates_by_category": "The same for each item category",
     "distributions": "Answers as a distribution: similarity to the population's, at as many draws on both sides",
+    "changed": "How many answers changed, by chance alone, and with the neutral text",
     "control": "The neutral control beside the personas",
     "gaps": "Δ by level, and the gap to everybody else with Holm-adjusted p and Benjamini–Hochberg q",
     "families": "Does the attribute matter at all: permutation p; disparity = max − min, beside what chance gives",
@@ -69,6 +72,7 @@ _OVERALL = [
         "with_persona",
     ),
     *("effect", "people_low", "people_high", "people_method", "items_low", "items_high", "items_method", "resolvable"),
+    *("neutral", "net", "net_low", "net_high"),
     *("invalid_without", "invalid_with", "effect_as_wrong", "as_wrong_low", "as_wrong_high"),
 ]
 _GAPS = [
@@ -76,6 +80,9 @@ _GAPS = [
     *(
         "items_low",
         "items_high",
+        "net",
+        "net_low",
+        "net_high",
         "gap",
         "gap_low",
         "gap_high",
@@ -92,8 +99,9 @@ _GAPS = [
 ]
 
 
-def page(found: Findings, geometry: str | None = None) -> str:
-    """The whole page. `geometry` is a TopoJSON of the world with ISO 3166-1 alpha-3 ids; without it there is no map."""
+def page(found: Findings, geometry: str | None = None, script: str | None = None) -> str:
+    """The whole page. `geometry` is a TopoJSON of the world with ISO 3166-1 alpha-3 ids; without it there is no map.
+    `script` is a bundle of plotly.js with scatter plots and maps, the whole of it if absent."""
     environment = Environment(
         loader=DictLoader({"template.html": _resource("template.html")}), autoescape=True, undefined=StrictUndefined
     )
@@ -119,12 +127,12 @@ def page(found: Findings, geometry: str | None = None) -> str:
         directions=sorted(
             {(title_of(name), direction_of(name)) for name in map(str, found.effects.get("benchmark", []))}
         ),
-        attributes=["all", *found.slicing.attributes],
+        attributes=[("all", "everybody"), *((name, attribute_name(name)) for name in found.slicing.attributes)],
         items=_script_json(_items(found)),
         plots=_script_json({figure.id: json.loads(figure.figure.to_json()) for figure in drawn}),
         geometry=_script_json({MAP: json.loads(geometry)} if geometry else {}),
         bibtex=bibtex(found),
-        plotly=Markup(get_plotlyjs()),
+        plotly=Markup(get_plotlyjs() if script is None else script),
         style=Markup(_resource("page.css")),
         script=Markup(_resource("page.js")),
     )
@@ -163,7 +171,9 @@ def _table(title: str, table: pd.DataFrame, min_n: int, whole: int) -> dict[str,
     rows = []
     for values, is_hidden in zip(shown.itertuples(index=False, name=None), hidden, strict=True):
         cells = [_cell(name, value, is_hidden) for name, value in zip(shown.columns, values, strict=True)]
-        people = dict(zip(shown.columns, values, strict=True)).get("personas", math.inf)
+        named = dict(zip(shown.columns, values, strict=True))
+        people = named.get("personas", math.inf)
+        cells = [_in_words(name, text, named) for name, text in zip(shown.columns, cells, strict=True)]
         rows.append({"cells": cells, "grey": bool(is_hidden) or ("gap" in shown.columns and people < min_n)})
     note = f"The first {len(table):,} of {whole:,} rows; the CSV has them all." if len(table) < whole else ""
     return {"title": title, "columns": [name.replace("_", " ") for name in shown.columns], "rows": rows, "note": note}
@@ -177,6 +187,18 @@ def _cell(name: str, value: Any, hidden: bool) -> tuple[str, bool]:
             return (f"{value:,}" if isinstance(value, int) else f"{value:,.1f}"), True
         return ("under 5 people: hidden" if withheld else cell(name, value)), True
     return str(value), False
+
+
+def _in_words(column: str, shown: tuple[str, bool], row: Mapping[str, Any]) -> tuple[str, bool]:
+    """An attribute, a level, a country or a benchmark by its name."""
+    text, is_number = shown
+    if column == "attribute":
+        return attribute_name(text), False
+    if column == "level":
+        return level_name(str(row.get("attribute", "")), text), False
+    if column in ("country", "gender", "age_band") and text:
+        return level_name(column, text), False
+    return (title_of(text), False) if column == "benchmark" else (text, is_number)
 
 
 def _items(found: Findings) -> list[dict[str, Any]]:
@@ -194,16 +216,30 @@ def _items(found: Findings) -> list[dict[str, Any]]:
         text = texts.loc[row.item_id]
         groups: dict[str, dict[str, dict[str, tuple[int, float]]]] = {}
         for each in rows.itertuples():
-            level = groups.setdefault(str(each.attribute), {}).setdefault(str(each.level), {})
+            name = level_name(str(each.attribute), str(each.level))
+            level = groups.setdefault(str(each.attribute), {}).setdefault(name, {})
             level[str(each.option)] = (int(each.answers), round(float(each.share), 4))
         numbers = {
-            name: _plain(getattr(row, name)) for name in ("without", "with_persona", "effect", "spread", "moved")
+            name: _plain(getattr(row, name))
+            for name in ("without", "with_persona", "effect", "spread", "moved", "by_chance")
         }
         head = {"model": str(row.model), "benchmark": title_of(str(row.benchmark)), "id": str(row.item_id)}
         shown.append(
-            {**head, "question": text["question"], "choices": list(text["choices"]), "groups": groups, **numbers}
+            {
+                **head,
+                "question": text["question"],
+                "choices": list(text["choices"]),
+                "right": list(text.get("right", [])),
+                "groups": groups,
+                **numbers,
+            }
         )
-    return sorted(shown, key=lambda item: -(item["spread"] or 0.0))
+    return sorted(shown, key=_beyond_chance)
+
+
+def _beyond_chance(item: Mapping[str, Any]) -> tuple[float, float]:
+    """The items whose answers change most beside what chance changes, then those that differ most among people."""
+    return -((item["moved"] or 0.0) - (item["by_chance"] or 0.0)), -(item["spread"] or 0.0)
 
 
 def _plain(value: Any) -> float | None:

@@ -12,6 +12,7 @@ from scoring.statistics.gaps import least_variance
 from scoring.statistics.pairs import Codes, clustered
 from scoring.statistics.weights import Floats
 
+NO_VARIANCE = 1e-12  # of the largest variance: what rounding leaves of none
 PERMUTATIONS = 999
 _BLOCK = 4_000_000
 CONFOUNDED = "confounded with the survey"
@@ -106,7 +107,8 @@ def _statistics(levels: Codes, total: Floats, weight: Floats, least: float) -> t
 
 
 def wald_test(of: Contributions, level: Codes) -> float:
-    """p of "no level differs" where items are random too; NaN where item groups are too few for so many levels.
+    """p of "no level differs" where items are random too; NaN where item groups are too few for so many levels, or
+    where nothing varies.
 
     A cluster-robust Wald test of the level means, F by Hotelling's T² with the degrees of freedom that match the
     variance estimate's spread (Pustejovsky & Tipton 2018, HTZ). The variance is two-way: each level's over its persona
@@ -134,8 +136,12 @@ def wald_test(of: Contributions, level: Codes) -> float:
     contrast = np.c_[np.eye(tests), -np.ones(tests)]
     shared = contrast @ (by_group @ by_group.T) @ contrast.T
     # what the cells alone explain is in the variance over people already; the shape stays that of the groups
-    shared *= max(0.0, 1 - float(np.trace(contrast @ np.diag(cells) @ contrast.T) / np.trace(shared)))
+    if (spread := float(np.trace(shared))) > 0:
+        shared *= max(0.0, 1 - float(np.trace(contrast @ np.diag(cells) @ contrast.T)) / spread)
     variance = contrast @ np.diag([each.value for each in people]) @ contrast.T + shared
+    scale = float(np.abs(variance).max())
+    if not scale > 0 or np.linalg.eigvalsh(variance)[0] < NO_VARIANCE * scale:
+        return np.nan  # in some direction nothing varies, so that nothing can be judged
     root = np.linalg.inv(np.linalg.cholesky(variance))
     doubt = sum(
         2 * own.value**2 * float((root @ contrast[:, place]) @ (root @ contrast[:, place])) ** 2 / own.freedom

@@ -1,4 +1,4 @@
-"""The first page: how far the run is, what it costs, what it finds and what goes wrong."""
+"""The first page: what an ended run found; how far a run is, what it costs and what goes wrong."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def render(source: Source, search: str) -> list[Any]:
     """The page as it is now; from then on it is refreshed every other second."""
     live = source.live()
     return [
-        html.H1("Live"),
+        html.H1("Overview"),
         html.Div(account(live, effects_of(source), source.effects.error), id="live"),
         html.Div(
             [
@@ -89,8 +89,9 @@ def _figures(found: Effects) -> list[html.Figure]:
 
 def effects_of(source: Source) -> Effects | None:
     """Δ as last computed."""
-    found: Effects | None = source.effects.latest(version_of(source.path))
-    return found
+    version = version_of(source.path)
+    found: Effects | None = source.effects.latest(version, is_last=bool(version[-1]))
+    return found if found is None or found.version == version or not version[-1] else None
 
 
 def account(live: Live, found: Effects | None, error: str = "") -> list[Any]:
@@ -99,8 +100,16 @@ def account(live: Live, found: Effects | None, error: str = "") -> list[Any]:
         return [html.P("No run yet: this page shows the first one as soon as it starts.")]
     missing = incomplete(live, found)
     why = html.P(f"Δ is not computed: {visible(error)}", role="alert") if error else None
-    parts = (missing, _summary(live), _benchmarks(live, found), why, _models(live), _failures(live))
+    parts = (missing, *_finding(found), _summary(live), _benchmarks(live, found), why, _models(live), _failures(live))
     return [each for each in parts if each is not None]
+
+
+def _finding(found: Effects | None) -> list[html.P]:
+    """What an ended run found, in sentences, and on how many answers."""
+    if found is None or not found.finding:
+        return []
+    told = [html.P(visible(paragraph), className="finding") for paragraph in found.finding]
+    return [*told, html.P(f"Computed on all {found.answers:,} answers of the run.", className="small")]
 
 
 def incomplete(live: Live, found: Effects | None) -> html.P | None:

@@ -68,3 +68,12 @@ def test_what_cannot_be_told_is_said():
 def test_nothing_to_compare(level):
     found = family(contributions(np.random.default_rng(2).random((4, 6))), level, np.zeros(4, dtype=int), 0)
     assert math.isnan(found.omnibus_p) and math.isnan(found.omnibus_items_p) and math.isnan(found.disparity)
+
+
+def test_nothing_is_judged_where_nothing_varies():
+    level = np.arange(40) % 4
+    assert math.isnan(wald_test(contributions(np.tile([0.0, 1.0] * 6, (40, 1))), level))
+    # what varies within one level alone leaves no variance for the others
+    answers = np.tile([0.5] * 12, (40, 1))
+    answers[level == 0] += np.random.default_rng(1).normal(size=(10, 12))
+    assert not wald_test(contributions(answers), level) < 0
