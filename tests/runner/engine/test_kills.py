@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from fake_llm import FakeLLM
+from run_study import run_in_process
 from studies import ROOT, model, rows, start, write_study
 from waiting import HUNG, wait_until
 
@@ -35,16 +36,16 @@ def test_killed_runs_lose_nothing_and_repeat_only_what_was_in_flight(processes: 
     with FakeLLM(misbehave=_faults) as server:
         study = write_study(tmp_path, [model(server.url, concurrency=CONCURRENCY)], n=personas, groups=pairs)
         for _ in range(kills):
-            running = [start(study, "--no-pilot") for _ in range(processes)]
+            killed = [run_in_process(study) for _ in range(processes)]
             target = server.requests + dice.randrange(50, 1500)
             deadline = time.monotonic() + HUNG
-            while server.requests < target and time.monotonic() < deadline and running[0].poll() is None:
+            while server.requests < target and time.monotonic() < deadline and killed[0].is_alive():
                 time.sleep(0.01)
-            for process in running:
-                process.send_signal(signal.SIGKILL)
-                process.communicate()
+            for process in killed:
+                process.kill()
+                process.join()
         running = [start(study, "--no-pilot") for _ in range(processes)]
-        outputs = [process.communicate(timeout=HUNG)[0] for process in running]
+        outputs = [each.communicate(timeout=HUNG)[0] for each in running]
     assert [process.returncode for process in running] == [0] * processes, outputs
     trials = (personas + 1) * pairs
     asked = "count(DISTINCT model || '/' || persona || '/' || item)"
