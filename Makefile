@@ -11,7 +11,7 @@ endif
 
 PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test quick coverage browser clean
+.PHONY: run test quick coverage browser dist docs clean
 
 run: $(VENV)/.local
 	@$(BIN)/mtpa-run
@@ -34,6 +34,20 @@ coverage: $(VENV)/.dev
 browser:
 	@test -x /usr/bin/chromium || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 
+# The pages and files that are made from the code; a test fails where they are not as it is.
+docs: $(VENV)/.dev
+	$(BIN)/python -m runner.cli.pages .
+
+# dist/ gets the sdist and the wheel that is built from it; the wheel is then installed where nothing else is, and tried.
+dist: $(VENV)/.dev
+	rm -rf dist build .dist-venv
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv .dist-venv
+	.dist-venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/*.whl
+	cd dist && rm -rf try && mkdir try && cd try && ../../.dist-venv/bin/mtpa-run --version \
+	  && ../../.dist-venv/bin/mtpa-run init api && ../../.dist-venv/bin/mtpa-run plan
+	rm -rf .dist-venv dist/try
+
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
@@ -47,4 +61,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .dist-venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

@@ -6,6 +6,8 @@ in a UNIQUE.
 
 from sqlite_utils import Database, Migrations
 
+from migrations.views import ANSWERS, PEOPLE, TRIALS
+
 schema = Migrations("mtpa")
 
 
@@ -138,6 +140,13 @@ _ESTIMATED = (
 def add_price_source(database: Database) -> None:
     """Where the prices of a run came from, and how new they were; "" where nothing was paid for."""
     database.execute("ALTER TABLE run ADD COLUMN prices TEXT NOT NULL DEFAULT ''")
+
+
+@schema(name="named_views")
+def create_views(database: Database) -> None:
+    """The views trials, answers and people: a study with names instead of numbers."""
+    for statement in (TRIALS, ANSWERS, PEOPLE):
+        database.execute(statement)
 
 
 _TABLES = (

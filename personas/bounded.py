@@ -11,12 +11,14 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-import pyarrow.parquet as pq
 import yaml
 
 from personas.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 DESCRIPTION = 1_000_000  # bytes of a file that a person writes: a study, a survey, a benchmark
 DATA = 20_000_000_000  # bytes of a data file that is read in pieces
@@ -208,13 +210,15 @@ def check_archive(path: Path, most: int = UNPACKED) -> None:
         )
 
 
-def open_parquet(path: Path, most: int = CELLS) -> pq.ParquetFile:
+def open_parquet(path: Path, most: int = CELLS) -> "pq.ParquetFile":
     """A Parquet file, opened. Raises InputError for one that declares more cells than are read, or nests deeper;
     ArrowException for what is no Parquet file.
 
     A run of equal values takes a few bytes however long it is: what counts is what the file declares.
     """
     check_file(path)
+    import pyarrow.parquet as pq  # takes longer than most commands
+
     file = pq.ParquetFile(path)
     about = file.metadata
     groups = [about.row_group(number) for number in range(about.num_row_groups)]

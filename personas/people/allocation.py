@@ -3,14 +3,12 @@
 Its samples keep the joint distribution as a whole, and not at every prefix.
 """
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 
 from personas.errors import InputError
+from personas.people.draws import Allocation
 
-Allocation = Literal["proportional", "equal"]
 SEPARATOR = "\x1f"
 
 

@@ -3,17 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from personas.errors import InputError
-from personas.people.allocation import SEPARATOR, Allocation, allocate, refuse_small
+from personas.people.allocation import SEPARATOR, allocate, refuse_small
+from personas.people.draws import Allocation, Weights
 from personas.people.quota import Tree
 from personas.people.respondents import Respondents
 
-Weights = Literal["none", "survey"]
 RULE = 2  # of new studies; a study that has a run keeps the rule of its file
 
 
@@ -49,7 +48,7 @@ def sample(
     """
     if not 0 < n <= len(respondents):
         raise InputError(
-            f"[personas] n = {n}, but the sources hold {len(respondents)} respondents; choose 1 to {len(respondents)}"
+            f"n = {n}, but the sources hold {len(respondents)} respondents; choose 1 to {len(respondents)}"
         )
     weighted = weights == "survey"
     if weighted:

@@ -6,7 +6,7 @@ from personas.people.respondents import Respondents, Source
 from personas.traits import catalogue
 
 PAPER = (
-    "Tehenan, M., Chamoun, E. & Vlachos, A. (2025), MTPA: MultiTask Personalization Assessment, "
+    "Tehenan, M., Chamoun, E. & Vlachos, A. (2025), MPTA: MultiTask Personalization Assessment, "
     "Findings of the Association for Computational Linguistics: EMNLP 2025"
 )
 

@@ -13,8 +13,8 @@ from yarl import URL
 from personas.errors import InputError
 from runner.backends.http import BoundedResponse, redirected
 from runner.backends.keys import origin
+from runner.study.addresses import is_loopback
 from runner.study.masking import remember
-from runner.study.sections import is_loopback
 
 
 def proxy_for(url: str) -> str | None:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from personas.errors import InputError
+from runner.study.addresses import is_loopback
 from runner.study.masking import is_secret, remember
-from runner.study.sections import ModelSection, is_loopback
+from runner.study.sections import ModelSection
 
 ENDPOINTS: Mapping[str, str] = {
     "openai": "https://api.openai.com/v1",

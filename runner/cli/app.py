@@ -1,5 +1,6 @@
 """`mtpa-run`: mounts the commands, and turns what goes wrong into a sentence and an exit code."""
 
+import importlib.metadata
 import sqlite3
 import sys
 from pathlib import Path
@@ -13,18 +14,21 @@ from runner.cli import benchmarks, data, files, init, personas, report
 from runner.cli import study as commands
 from runner.cli.coherence import coherence
 from runner.cli.console import err, replace_what_cannot_be_encoded
+from runner.cli.help import WholeHelp
 from runner.cli.plan import explain, plan
 from runner.cli.serve import serve
+from runner.cli.show import show
 from runner.cli.status import status
 from runner.cli.streams import finished
 from runner.cli.view import view
-from runner.store.database import database_sentence
 from runner.study.config import Study
 
 app = typer.Typer(
     name="mtpa-run",
+    cls=WholeHelp,
     help="Ask whether a language model stays truthful, fair and well-mannered when it answers as somebody.",
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,  # Rich would take "[report]" for a style and ":wave:" for an emoji
     pretty_exceptions_enable=False,
 )
 for command in (
@@ -33,6 +37,7 @@ for command in (
     report.report,
     report.diff,
     explain,
+    show,
     commands.rescore,
     coherence,
     files.merge,
@@ -50,9 +55,18 @@ app.add_typer(benchmarks.app, name="benchmarks", help="Benchmarks: list them, sh
 app.add_typer(data.app, name="data", help="Pinned data and models: list them, fetch them.")
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"mtpa {importlib.metadata.version('mtpa')}\n")
+        raise typer.Exit
+
+
 @app.callback(invoke_without_command=True)
 def run_study(
     context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
     study: Annotated[Path, typer.Option(metavar="FILE", help="The study.")] = Path("mtpa.toml"),
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Run the first N trials of each model.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Spend without asking.")] = False,
@@ -95,6 +109,8 @@ def _failure(error: Exception) -> MtpaError:
     if isinstance(error, MemoryError):
         return MachineError("the memory is used up: take fewer people or items at once, or a larger machine")
     if isinstance(error, sqlite3.Error):
+        from runner.store.database import database_sentence  # takes pandas with it
+
         return MachineError(f"the study's database: {database_sentence(str(error))}")
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""

@@ -1,8 +1,9 @@
 """`mtpa-run benchmarks`: what there is, what an item looks like as it is sent, and whether a file describes one."""
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.panel import Panel
@@ -10,21 +11,29 @@ from rich.table import Table
 from rich.text import Text
 
 from personas.errors import InputError
-from runner.cli.console import out
-from runner.study.assets import assets, benchmark_directory, is_cached
+from runner.cli.console import AsJson, out, print_json
+from runner.cli.help import WholeHelp
 from scoring.answers.items import LETTERS, Item, continuations, option_order, question_text, rotations
-from scoring.benchmarks.base import Benchmark
-from scoring.benchmarks.loaded import load_items
-from scoring.benchmarks.registry import benchmark, broken, registry
-from scoring.tables.agreement import agreement, read_labels
 
-app = typer.Typer(no_args_is_help=True, help="Benchmarks: list them, look at an item, check a file of your own.")
+if TYPE_CHECKING:
+    from scoring.benchmarks.base import Benchmark
+
+app = typer.Typer(
+    cls=WholeHelp, no_args_is_help=True, help="Benchmarks: list them, look at an item, check a file of your own."
+)
 Name = Annotated[str, typer.Argument(help="A benchmark's name, or a .toml or lm-eval .yaml file.")]
 
 
 @app.command("list")
-def list_benchmarks() -> None:
+def list_benchmarks(as_json: AsJson = False) -> None:
     """Every installed benchmark, its parts and where its data are."""
+    from scoring.benchmarks.registry import broken, registry
+
+    if as_json:
+        fields = ("version", "title", "metric", "better", "parts")
+        rows = [{"name": name, **{each: getattr(found, each) for each in fields}} for name, found in registry().items()]
+        print_json({"benchmarks": rows, "not_usable": list(broken().values())})
+        return
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "version", "scored by", "parts", "data"):
         table.add_column(heading, no_wrap=heading in ("name", "version"))
@@ -42,12 +51,18 @@ def show(
     name: Name,
     item: Annotated[str, typer.Argument(help="An item's id, or its number from 0.")],
     rotation: Annotated[int, typer.Option(min=0, help="Which order of the options.")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """One item, as it is sent, with its right answer."""
+    from scoring.benchmarks.registry import benchmark
+
     found = benchmark(name)
     chosen = _find(found, item)
     order = option_order(chosen, rotation)
     text = question_text(chosen, order)
+    if as_json:
+        print_json({**asdict(chosen), "text": text, "order": order})
+        return
     out.print(Panel(Text(text or "(nothing: the continuations are scored alone)"), title=Text(chosen.id)))
     if chosen.ask == "loglik":
         for option, continuation in enumerate(continuations(chosen)):
@@ -60,6 +75,8 @@ def check(
     file: Annotated[Path, typer.Argument(help="A .toml file, or a task of lm-evaluation-harness (.yaml).")],
 ) -> None:
     """Read a benchmark file and every record of its data; says what it holds, or what is wrong and where."""
+    from scoring.benchmarks.registry import benchmark
+
     if file.suffix not in (".toml", ".yaml", ".yml"):
         raise InputError(f"{file}: a benchmark file ends in .toml or .yaml; name one")
     found = benchmark(str(file))
@@ -84,18 +101,26 @@ def agreement_command(
         Path, typer.Argument(help="Verdicts: a CSV, JSONL or Parquet file with the columns id and label.")
     ],
     second: Annotated[Path, typer.Argument(help="Verdicts of a second judge, or of people.")],
+    as_json: AsJson = False,
 ) -> None:
     """How far two sets of verdicts agree: share of equal ones and Cohen's kappa."""
+    from scoring.tables.agreement import agreement, read_labels
+
     found = agreement(read_labels(first), read_labels(second))
+    if as_json:
+        print_json(found)
+        return
     kappa = f"{found['kappa']:.3f} ± {1.96 * found['standard_error']:.3f}"
     out.print(f"n {found['n']:.0f} · agreement {found['agreement']:.3f} · Cohen's kappa {kappa} (95 %)")
 
 
 def _data(name: str) -> str:
+    from runner.study.assets import assets, is_cached
+
     return "here" if is_cached(name) else f"to fetch, {assets()[name].size / 1e6:.1f} MB"
 
 
-def _find(found: Benchmark, wanted: str) -> Item:
+def _find(found: "Benchmark", wanted: str) -> Item:
     """The item of this id or number. Raises InputError where there is none."""
     items, _ = _items(found)
     if wanted.isdigit():
@@ -109,9 +134,12 @@ def _find(found: Benchmark, wanted: str) -> Item:
     return chosen
 
 
-def _items(found: Benchmark) -> tuple[list[Item], list[str]]:
+def _items(found: "Benchmark") -> tuple[list[Item], list[str]]:
     """The items of every part that can be asked, and a sentence for each part that cannot. Raises InputError where
     none can."""
+    from runner.study.assets import benchmark_directory
+    from scoring.benchmarks.loaded import load_items
+
     directory = benchmark_directory(found, lambda line: out.print(Text(line)))
     items: list[Item] = []
     refused: dict[str, str] = {}

@@ -4,9 +4,13 @@ Everything passes through `SafeConsole`: no control character from outside reach
 """
 
 import io
+import json
+import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
@@ -58,6 +62,24 @@ def replace_what_cannot_be_encoded() -> None:
 
 out = SafeConsole(width=None if sys.stdout.isatty() else PLAIN_WIDTH, emoji=False)
 err = SafeConsole(stderr=True, emoji=False)
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for other programs.")]
+
+
+def print_json(document: Any) -> None:
+    """A result for other programs: JSON on standard output, in ASCII; what is not a number is null, a path a text."""
+    sys.stdout.write(scrub(json.dumps(_plain(document), indent=2, default=str)) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(each) for each in value]
+    if hasattr(value, "item"):  # a number of numpy's
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def say(line: str) -> None:

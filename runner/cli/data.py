@@ -9,15 +9,17 @@ from rich.table import Table
 
 from personas.errors import InputError
 from runner.cli.console import out, say
-from runner.study.assets import assets, cache_directory, fetch, is_cached
+from runner.cli.help import WholeHelp
 from runner.study.config import Study
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(cls=WholeHelp, no_args_is_help=True)
 
 
 @app.command("list")
 def list_assets() -> None:
     """Every asset: size, licence, and whether it is in the cache."""
+    from runner.study.assets import assets, cache_directory, is_cached
+
     table = Table("name", "what", "licence", "MB", "cached", caption=f"Cache: {escape(str(cache_directory()))}")
     for name, asset in assets().items():
         cached = "yes" if is_cached(name) else "no"
@@ -29,6 +31,7 @@ def list_assets() -> None:
 def fetch_assets(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
     """Fetch assets into the cache; what is there and whole is not fetched again. `prices` is the present price list."""
     from runner.backends.catalogue.price_list import fetch_price_list
+    from runner.study.assets import fetch
 
     for name in names:
         path = fetch_price_list() if name == "prices" else fetch(name, say)

@@ -10,6 +10,7 @@ from rich.markup import escape
 from personas.errors import InputError, MachineError
 from runner.cli.console import out
 
+SCHEMA = "mtpa.schema.json"
 Kind = Literal["paper", "api", "openrouter", "vllm", "local"]
 
 
@@ -23,15 +24,18 @@ def init(
     vLLM server of your own, or a local one."""
     if path.exists():
         raise InputError(f"{path}: exists already; name another file with --to FILE")
-    text = files("runner.study").joinpath(f"templates/{kind}.toml").read_text(encoding="utf-8")
+    shipped = files("runner.study")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(shipped.joinpath(f"templates/{kind}.toml").read_text(encoding="utf-8"), encoding="utf-8")
+        # beside it, as the study's first line says: an absolute path would tell others about this machine
+        path.with_name(SCHEMA).write_text(shipped.joinpath("schema.json").read_text(encoding="utf-8"), encoding="utf-8")
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror})") from None
     where = "" if path == Path("mtpa.toml") else f" --study {path}"
     out.print(
-        f"Written: {escape(str(path))}. See what it would send: mtpa-run{escape(where)} plan",
+        f"Written: {escape(str(path))}, and {SCHEMA} beside it, by which an editor explains every key. "
+        f"See what the study would send: mtpa-run{escape(where)} plan",
         highlight=False,
         soft_wrap=True,
     )

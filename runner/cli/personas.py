@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from glob import has_magic
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -13,26 +13,17 @@ from rich.text import Text
 
 from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
-from personas.people.allocation import Allocation
-from personas.people.respondents import Respondents
-from personas.people.sample import deviation, sample, split
+from personas.people.draws import Allocation
 from personas.prompt.render import Format, Frame, Variant, render
-from personas.prompt.trait_sets import chosen_traits
-from personas.release.card import dataset_card
-from personas.release.jsonl import write_jsonl
-from personas.release.parquet import replaced, write_personas
-from personas.release.read import read_personas, refuse_restricted
-from personas.surveys.build import Options, Request, build, check
-from personas.surveys.clean import MissingRule, fill_rates
-from personas.surveys.data_file import FORMATS
-from personas.surveys.reader import read_survey
-from personas.surveys.survey import known_surveys, load_survey
+from runner.cli.console import AsJson, print_json, say
 from runner.cli.console import out as console
-from runner.cli.console import say
-from runner.cli.persona_tables import print_check, print_report
-from runner.study.assets import fetch
+from runner.cli.help import WholeHelp
 
-app = typer.Typer(no_args_is_help=True, help="Turn survey files into personas, and look at them.")
+if TYPE_CHECKING:
+    from personas.people.respondents import Respondents
+    from personas.surveys.build import Request
+
+app = typer.Typer(cls=WholeHelp, no_args_is_help=True, help="Turn survey files into personas, and look at them.")
 
 Personas = Annotated[Path, typer.Option("--personas", help="personas.parquet, MTPA.jsonl or mpta.json")]
 Source = Annotated[str, typer.Option("--personas", help="a file of personas, or the name of a built-in survey")]
@@ -56,6 +47,11 @@ def build_command(
     weights: Annotated[bool, typer.Option("--weights", help="refuse a survey file without weights")] = False,
 ) -> None:
     """Build personas.parquet from the files that you registered for."""
+    from personas.release.parquet import write_personas
+    from personas.surveys.build import Options, build
+    from personas.surveys.clean import MissingRule
+    from runner.cli.persona_tables import print_report
+
     requests = _requests(survey, wave or [], country or [])
     rule = MissingRule(missing_limit, missing_by, not_asked)
     parts, reports = build(requests, Options(rule, weights=weights))
@@ -67,7 +63,9 @@ def build_command(
         console.print(f"[dim]{escape(source.title)}: {escape(source.licence)}.[/dim]")
 
 
-def _requests(surveys: Sequence[str], waves: Sequence[str], countries: Sequence[str]) -> list[Request]:
+def _requests(surveys: Sequence[str], waves: Sequence[str], countries: Sequence[str]) -> "list[Request]":
+    from personas.surveys.build import Request
+
     files: dict[str, list[Path]] = {}
     for each in surveys:
         name, path = _pair(each, "--survey", "wvs7=FILE")
@@ -88,6 +86,8 @@ def _requests(surveys: Sequence[str], waves: Sequence[str], countries: Sequence[
 
 def _expanded(path: str) -> list[Path]:
     """The files of a folder or pattern, in the order of their names. Raises InputError where there is none."""
+    from personas.surveys.data_file import FORMATS
+
     folder = Path(path)
     if folder.is_dir():
         found = [each for each in folder.iterdir() if each.suffix.lower() in FORMATS and not each.name.startswith(".")]
@@ -129,6 +129,10 @@ def check_command(
     country: Annotated[str, typer.Option(help="the country of a file without a column of countries")] = "",
 ) -> None:
     """Say what a survey description makes of a data file: what every value becomes, and what does not map."""
+    from personas.surveys.build import check
+    from personas.surveys.survey import load_survey
+    from runner.cli.persona_tables import print_check
+
     survey = load_survey(description)
     found = check(survey, data, _alpha3(country, country) if country else "")
     print_check(f"{survey.title}: {data.name}", found)
@@ -152,6 +156,11 @@ def export_command(
     i_may_share: Annotated[bool, typer.Option("--i-may-share", help="you have leave to pass these rows on")] = False,
 ) -> None:
     """Write MTPA.jsonl (the sample, core traits, train/test split), MTPA-base.jsonl (everyone) and a dataset card."""
+    from personas.people.sample import deviation, sample, split
+    from personas.release.card import dataset_card
+    from personas.release.parquet import replaced
+    from personas.release.read import read_personas, refuse_restricted
+
     everyone = read_personas(personas)
     if not i_may_share:
         refuse_restricted(everyone)
@@ -178,8 +187,10 @@ def export_command(
     console.print(f"split: {train:,} train, {test:,} test ({test / (train + test):.1%} for testing)")
 
 
-def _write_release(out: Path, drawn: Respondents, everyone: Respondents, suffix: str) -> dict[str, int]:
+def _write_release(out: Path, drawn: "Respondents", everyone: "Respondents", suffix: str) -> dict[str, int]:
     """Both JSONL files, in a folder that is made if need be; the number of personas in each."""
+    from personas.release.jsonl import write_jsonl
+
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -198,8 +209,11 @@ def show_command(
     frame: Annotated[Frame, typer.Option(help="whose it is")] = "role",
     traits: Annotated[str, typer.Option(help="core, demographic, all, all-but:NAME, or names")] = "core",
     trait_order: Annotated[int, typer.Option(min=0, help="0, or another permutation")] = 0,
+    as_json: AsJson = False,
 ) -> None:
     """Print one persona as a model gets it."""
+    from personas.prompt.trait_sets import chosen_traits
+
     respondents = _respondents(personas)
     rows = respondents.frame.index[respondents.frame["persona_id"] == persona_id]
     if not len(rows):
@@ -210,11 +224,21 @@ def show_command(
     shown = chosen_traits(traits if named else [name.strip() for name in traits.split(",")], respondents.traits)
     persona = next(respondents.take(rows).personas())
     variant = Variant(format, frame, "prompt", trait_order)
-    console.print(Text(render(persona, respondents.traits, shown, variant)), soft_wrap=True)
+    text = render(persona, respondents.traits, shown, variant)
+    if as_json:
+        answers = {name: respondents.traits[name].label(code) for name, code in persona.answers.items()}
+        print_json({"persona_id": persona_id, "text": text, "answers": answers})
+        return
+    console.print(Text(text), soft_wrap=True)
 
 
-def _respondents(source: str) -> Respondents:
+def _respondents(source: str) -> "Respondents":
     """The respondents of a file, or of a built-in survey whose answers are free to fetch."""
+    from personas.release.read import read_personas
+    from personas.surveys.reader import read_survey
+    from personas.surveys.survey import known_surveys, load_survey
+    from runner.study.assets import fetch
+
     if source not in known_surveys():
         return read_personas(Path(source))
     survey = load_survey(source)
@@ -224,20 +248,27 @@ def _respondents(source: str) -> Respondents:
 
 
 @app.command("summary")
-def summary_command(personas: Source = str(_DEFAULT)) -> None:
+def summary_command(personas: Source = str(_DEFAULT), as_json: AsJson = False) -> None:
     """Count countries, ages and genders, and say how well each trait is filled."""
+    from personas.surveys.clean import fill_rates
+
     respondents = _respondents(personas)
-    console.print(f"[bold]{len(respondents):,} personas[/bold] in {escape(personas)}")
     known = {"age_band": "age", "gender": "gender"}
-    for name in ("survey", "country", *(name for name, trait in known.items() if trait in respondents.frame)):
-        counts = respondents.attribute(name).value_counts().sort_index()
-        levels = ", ".join(f"{level} {count:,}" for level, count in counts.items())
-        console.print(Text(f"{name.replace('_', ' ')} ({len(counts)}): {levels}"))
-    table = Table("trait", "answered", "proxy in", title="core traits")
+    names = ("survey", "country", *(name for name, trait in known.items() if trait in respondents.frame))
+    levels = {name: respondents.attribute(name).value_counts().sort_index().to_dict() for name in names}
     rates = fill_rates(respondents)
+    proxies = {name: [each.survey for each in respondents.sources.values() if name in each.proxies] for name in rates}
+    if as_json:
+        traits = {name: {"answered": rate, "proxy_in": proxies[name]} for name, rate in rates.items()}
+        print_json({"personas": len(respondents), "levels": levels, "traits": traits})
+        return
+    console.print(f"[bold]{len(respondents):,} personas[/bold] in {escape(personas)}")
+    for name, counts in levels.items():
+        shown = ", ".join(f"{level} {count:,}" for level, count in counts.items())
+        console.print(Text(f"{name.replace('_', ' ')} ({len(counts)}): {shown}"))
+    table = Table("trait", "answered", "proxy in", title="core traits")
     for name in (name for name in rates if respondents.traits[name].use != "extended"):
-        proxies = [each.survey for each in respondents.sources.values() if name in each.proxies]
-        table.add_row(Text(name), f"{rates[name]:.0%}", Text(", ".join(proxies)))
+        table.add_row(Text(name), f"{rates[name]:.0%}", Text(", ".join(proxies[name])))
     console.print(table)
     extended = [rate for name, rate in rates.items() if respondents.traits[name].use == "extended"]
     if extended:

@@ -2,25 +2,28 @@
 
 import asyncio
 import json
-import sys
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from runner.cli.console import out, say
+from runner.cli.console import AsJson, out, print_json, say
 from runner.cli.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.cli.study import ShardOption
 from runner.study.config import Study
 
 if TYPE_CHECKING:
+    from runner.engine.trials import Asked
+    from runner.planning.cap import Cap
     from runner.planning.plan import Plan
 
 
 def plan(
     context: typer.Context,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: AsJson = False,
     show: Annotated[int, typer.Option(metavar="N", help="Print N requests of each model as they would be sent.")] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", help="Only the first N trials of each model.")] = None,
     shard: ShardOption = "1/1",
@@ -34,53 +37,81 @@ def plan(
     if resolve is not None:
         print_resolution(Study.load(context.obj), resolve, by, out)
         return
+    from personas.errors import MtpaError
     from runner.backends.catalogue.model_list import catalogue_remarks
     from runner.engine.acknowledgement import agreed_keys
     from runner.engine.prepare import prepared
+    from runner.planning.cap import cap_of
+    from runner.planning.faults import all_faults, missing_keys
     from runner.planning.plan import first_requests
     from runner.planning.plan import plan as plan_of
 
     study = Study.load(context.obj).part(shard)
-    with prepared(study, say) as ready:
-        found = plan_of(ready, limit)
-        found.remarks.extend(asyncio.run(catalogue_remarks(study.models, agreed_keys(ready.cache.connection))))
-        requests = [
-            {"key": asked.request.key.hex(), "messages": asked.request.messages}
-            | {"parameters": dict(asked.request.parameters), "answer": asked.request.kind}
-            for asked in first_requests(ready, show)
-        ]
+    try:
+        with prepared(study, say) as ready:
+            found, requests = plan_of(ready, limit), [_as_sent(asked) for asked in first_requests(ready, show)]
+            cap, agreed = cap_of(ready, found), agreed_keys(ready.cache.connection)
+    except MtpaError as error:
+        raise all_faults(study, error, say) from None
+    found.remarks.extend(asyncio.run(catalogue_remarks(study.models, agreed)))
+    found.remarks.extend(missing_keys(study))
     if as_json:
         document = {
             "rows": [row.as_dict() for row in found.rows],
             "usd": found.usd,
             "usd_batch": found.usd_batch,
+            "usd_left": cap.left,
+            "share_paid_for": cap.share,
             "remarks": found.remarks,
+            "requests": requests,
         }
-        sys.stdout.write(json.dumps(document | {"requests": requests}, indent=2) + "\n")
+        print_json(document)
         return
-    out.print(_plan_table(study, found))
+    out.print(_plan_table(study, found, cap))
     for remark in found.remarks:
         out.print(escape(remark), highlight=False, soft_wrap=True)
     for request in requests:
         out.print_json(json.dumps(request))
 
 
-def _plan_table(study: Study, found: "Plan") -> Table:
+def _as_sent(asked: "Asked") -> dict[str, Any]:
+    request = asked.request
+    content = {"key": request.key.hex(), "messages": request.messages}
+    return content | {"parameters": dict(request.parameters), "answer": request.kind}
+
+
+def _plan_table(study: Study, found: "Plan", cap: "Cap") -> Table:
+    from runner.planning.cap import dollars
+
     part = "" if study.shard.whole else f", part {study.shard}"
     bound = f", at most: it ends at Δ ± {study.target.half_width:g}" if study.target else ""
     table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}{part}{bound}")
     for name in ("trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in found.rows:
         counts = (row.trials, row.requests, row.answered, row.to_send, row.prompt_tokens)
         outputs = _span(row.output_tokens_low, row.output_tokens_high, ",.0f")
-        dollars = _span(row.usd_low, row.usd_high, ",.4f")
+        usd = _span(row.usd_low, row.usd_high, ",.4f")
         numbers = [f"{count:,}" for count in counts]
         minutes = "?" if row.minutes is None else f"{row.minutes:,.1f}"
-        table.add_row(escape(row.model), escape(row.benchmark), *numbers, outputs, dollars, minutes)
-    batch = f", ${found.usd_batch:,.2f} in batches" if found.usd_batch < found.usd else ""
-    table.caption = f"At most ${found.usd:,.2f}{batch}"
+        table.add_row(escape(row.model), escape(row.benchmark), *numbers, outputs, usd, minutes)
+    if len(found.rows) > 1:
+        table.add_section()
+        table.add_row("total", "", *_totals(found))
+    batch = f", {dollars(found.usd_batch)} in batches" if found.usd_batch < found.usd else ""
+    stop = f"; {cap.sentence()}" if cap.sentence() else ""
+    table.caption = f"At most {dollars(found.usd)}{batch}{stop}"
     return table
+
+
+def _totals(found: "Plan") -> Iterator[str]:
+    """The sums of every column but the minutes: models are asked side by side."""
+    for name in ("trials", "requests", "answered", "to_send", "prompt_tokens"):
+        yield f"{sum(getattr(row, name) for row in found.rows):,}"
+    for name, form in (("output_tokens", ",.0f"), ("usd", ",.4f")):
+        low, high = (sum(getattr(row, f"{name}_{end}") for row in found.rows) for end in ("low", "high"))
+        yield _span(low, high, form)
+    yield ""
 
 
 def _span(low: float, high: float, form: str) -> str:
@@ -90,6 +121,7 @@ def _span(low: float, high: float, form: str) -> str:
 def explain(
     context: typer.Context,
     trial: Annotated[str, typer.Argument(metavar="TRIAL|KEY", help="ITEM, ITEM@PERSONA, or the beginning of a key.")],
+    as_json: AsJson = False,
 ) -> None:
     """The fields behind a trial's key, and how the nearest answered request differs."""
     from runner.engine.prepare import prepared
@@ -97,6 +129,9 @@ def explain(
 
     with prepared(Study.load(context.obj), say) as ready:
         found = explanation(ready, trial)
+    if as_json:
+        print_json(asdict(found))
+        return
     answered = "answered" if found.cached else "not answered yet"
     out.print(f"key {found.key}: {answered}", highlight=False, soft_wrap=True)
     out.print_json(json.dumps(dict(found.fields), ensure_ascii=False))

@@ -1,34 +1,65 @@
 """`mtpa-run report` and `mtpa-run diff`."""
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.text import Text
 
 from personas.errors import InputError, nearest
-from runner.cli.console import out, say
+from runner.cli.console import AsJson, out, print_json, say
 from runner.study.config import Study
-from scoring.statistics.weights import Weights
+
+if TYPE_CHECKING:
+    from scoring.statistics.weights import Weights
 
 
 def report(
     context: typer.Context,
     html: Annotated[bool, typer.Option("--html", help="One self-contained page beside the database.")] = False,
-    csv: Annotated[bool, typer.Option("--csv", help="Every table as CSV.")] = False,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Every table and every trial as CSV, with a dictionary of the columns.")
+    ] = False,
     parquet: Annotated[bool, typer.Option("--parquet", help="Every table as Parquet.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Every table for LaTeX (booktabs).")] = False,
     methods: Annotated[bool, typer.Option("--methods", help="A methods paragraph, the prompts, BibTeX.")] = False,
     paper: Annotated[bool, typer.Option("--paper", help="The paper's Tables 2 to 5 beside this run's.")] = False,
     full: Annotated[bool, typer.Option("--full", help="Every table before the finding.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """The finding of the study's last run, in the terminal, as one HTML page and as data files."""
     study = Study.load(context.obj)
+    if as_json:
+        print_findings_as_json(study)
+        return
     formats = [name for name, wanted in (("csv", csv), ("parquet", parquet), ("tex", latex)) if wanted]
     print_study_report(study, formats=formats, html=html, methods=methods, paper=paper, full=full)
+    if csv:
+        print_raw_files(study)
+
+
+def print_findings_as_json(study: Study) -> None:
+    """The sentences, the warnings and every table that has rows."""
+    from runner.results.study_report import study_findings
+
+    found = study_findings(study)
+    tables = {
+        name: json.loads(table.to_json(orient="records", double_precision=15)) for name, table in found.tables.items()
+    }
+    words = {"incomplete": found.incomplete, "sentences": found.sentences, "warnings": found.warnings}
+    print_json({"study": study.study.name, **words, "tables": {name: rows for name, rows in tables.items() if rows}})
+
+
+def print_raw_files(study: Study) -> None:
+    """Write trials.csv and the data dictionary beside the tables, and say so."""
+    from runner.sharing.raw_files import write_raw_files
+
+    for path in write_raw_files(study, say):
+        out.print(f"Written: {escape(str(path))}", highlight=False, soft_wrap=True)
 
 
 def print_study_report(
@@ -113,7 +144,7 @@ def diff(
     print_difference(out, table, weights, [f"{path}: {sentence}" for path, sentence in missing.items() if sentence])
 
 
-def _common_weights(paths: list[Path]) -> tuple[Weights, dict[str, float]]:
+def _common_weights(paths: list[Path]) -> "tuple[Weights, dict[str, float]]":
     """The persona weights that the last runs of both files report by; none where they differ."""
     from runner.results.study_report import report_weights
 

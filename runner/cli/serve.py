@@ -12,7 +12,7 @@ import typer
 
 from personas.errors import InputError, MachineError
 from runner.cli.console import say
-from runner.study.sections import is_loopback
+from runner.study.addresses import is_loopback
 
 TOKEN = "MTPA_SERVE_TOKEN"
 LAST_SECONDS = 4.5  # between a signal and the end

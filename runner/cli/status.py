@@ -2,6 +2,7 @@
 
 import time
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.console import out
+from runner.cli.console import AsJson, out, print_json
 from runner.cli.study import ShardOption
 from runner.study.config import Study
 
@@ -23,12 +24,17 @@ def status(
     context: typer.Context,
     watch: Annotated[bool, typer.Option(help="Go on showing it, until interrupted.")] = False,
     shard: ShardOption = "1/1",
+    as_json: AsJson = False,
 ) -> None:
     """How far the study is, from its database; a running one may be watched from another terminal."""
     from runner.progress.status import read_status
 
     study = Study.load(context.obj)
     path = study.part(shard).database
+    if as_json:
+        found = read_status(path)
+        print_json({**asdict(found), "database": path, "lines": found.lines()})
+        return
     if not watch:
         found = read_status(path)
         out.print(_status(found, str(path)))

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from runner.backends.catalogue.parameters import family
-from runner.backends.catalogue.prices import cost, most_output_tokens, price_of
+from runner.backends.catalogue.prices import cost_at, most_output_tokens, price_of
 from runner.backends.request import Request, Usage
 from runner.engine.trials import AskedModel
 from runner.store.cache import ResultCache
@@ -51,10 +51,11 @@ class Estimate:
         """The tokens of a request's prompt."""
         return round(self.tokens_a_byte * sum(len(message["content"].encode()) for message in request.messages))
 
-    def cost(self, prompt_tokens: float, output_tokens: float) -> int:
-        """In millionths of a dollar."""
+    def cost(self, prompt_tokens: float, output_tokens: float, longest: int | None = None) -> int:
+        """In millionths of a dollar; of many requests together, at the rates of the longest prompt among them."""
+        rates = self.price.at(round(prompt_tokens) if longest is None else longest)
         cached = round(prompt_tokens * self.cached_share)
-        return cost(self.price, Usage(round(prompt_tokens), round(output_tokens), cached_tokens=cached))
+        return cost_at(rates, Usage(round(prompt_tokens), round(output_tokens), cached_tokens=cached))
 
 
 def estimate(model: AskedModel, cache: ResultCache) -> Estimate:

@@ -126,6 +126,10 @@ class State:
         """What the run does from now on, in words."""
         self.phase, self.phase_began = phase, time.monotonic()
 
+    def __repr__(self) -> str:
+        counts = f"{self.total('done'):,} of {self.total('planned'):,} trials answered, {self.total('failed'):,} failed"
+        return f"State({counts}, {self.sent:,} requests sent, ${self.micro_usd / 1e6:.4f}, exit code {self.exit_code})"
+
     def failed(self, model: str, error: BackendError) -> None:
         """Keep what an endpoint said last, and whether asking again may help."""
         self.last_failure.pop(model, None)  # the newest is the last

@@ -129,11 +129,11 @@ def _rows(ready: Prepared, model: AskedModel, found: Estimate, limit: int | None
 
 def _price(row: PlanRow, model: AskedModel, found: Estimate) -> None:
     row.output_tokens_low, row.output_tokens_high = row.to_send * found.low, row.to_send * found.high
-    row.usd_low = found.cost(row.prompt_tokens, row.output_tokens_low) / 1e6
-    row.usd_high = found.cost(row.prompt_tokens, row.output_tokens_high) / 1e6
+    row.usd_low = found.cost(row.prompt_tokens, row.output_tokens_low, row.longest_prompt) / 1e6
+    row.usd_high = found.cost(row.prompt_tokens, row.output_tokens_high, row.longest_prompt) / 1e6
     section = model.section
     batched = replace(found, price=batch_price_of(section))
-    row.usd_batch = batched.cost(row.prompt_tokens, row.output_tokens_high) / 1e6
+    row.usd_batch = batched.cost(row.prompt_tokens, row.output_tokens_high, row.longest_prompt) / 1e6
     if section.mode != "live":
         row.minutes = BATCH_MINUTES if row.to_send else 0.0
         return

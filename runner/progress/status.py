@@ -10,6 +10,7 @@ from typing import Any
 from runner.engine.state import Caching, caching, counted, dollars_spent
 from runner.store.completeness import of_last_run
 from runner.store.database import database_errors, file_size, open_database
+from runner.store.leases import is_running
 from runner.store.ledger import accepted
 
 FEWEST = 1000  # scores, under which what they take says nothing on a million
@@ -49,6 +50,8 @@ class Status:
     caching: Caching = field(default_factory=Caching)
     accepted: list[str] = field(default_factory=list)
     incomplete: str = ""
+    ending: str = ""
+    is_on: bool = True
 
     @property
     def seconds(self) -> float:
@@ -68,6 +71,15 @@ class Status:
         left = sum(row.planned - row.spared - row.hits - row.answered - row.failed for row in self.rows)
         return left / self.rate / 60 if self.rate and not self.ended else None
 
+    def _why_it_stopped(self) -> list[str]:
+        """Why nothing more is asked, and what to do, where a run did not simply finish."""
+        if self.ending:
+            over = "raise [budget] usd, and " if "budget" in self.ending else ""
+            return [f"it ended early: {self.ending}; {over}run it again to go on"]
+        if not self.ended and not self.is_on:
+            return ["no process works on it: it was killed, or its machine went down; run it again to go on"]
+        return []
+
     def lines(self) -> list[str]:
         """The account in words."""
         size = f"{self.bytes / 1e6:,.1f} MB on the disk"
@@ -80,7 +92,7 @@ class Status:
         if self.beat.get("merged"):
             return [*found, f"merged from several files; the newest run started {self.started}"]
         when = f"ended {self.ended}" if self.ended else f"last heard of {self.beat.get('at', 'never')}"
-        found.append(f"run {self.run} started {self.started}, {when}")
+        found += [f"run {self.run} started {self.started}, {when}", *self._why_it_stopped()]
         targets: dict[str, str] = self.beat.get("targets", {})
         about = "at most" if targets else "about"
         left = "" if self.minutes_left is None else f", {about} {self.minutes_left:.1f} minutes left"
@@ -113,14 +125,16 @@ def read_status(path: Path) -> Status:
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
-        found = replace(found, accepted=accepted(connection))
+        found = replace(found, accepted=accepted(connection), is_on=is_running(connection, path))
         connection.close()
     return replace(found, incomplete=of_last_run(path).sentence)
 
 
 def last_run(connection: sqlite3.Connection) -> Status:
     """The last run without counting what is in the file, which takes long in a big one."""
-    row = connection.execute("SELECT id, started, ended, heartbeat FROM run ORDER BY id DESC LIMIT 1").fetchone()
+    row = connection.execute(
+        "SELECT id, started, ended, heartbeat, ending FROM run ORDER BY id DESC LIMIT 1"
+    ).fetchone()
     if row is None:
         return Status()
     amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved, "
@@ -130,7 +144,7 @@ def last_run(connection: sqlite3.Connection) -> Status:
     amounts = connection.execute(sql).fetchone()
     beat = json.loads(row[3])
     rows = [StatusRow(**each) for each in beat.get("rows", [])]
-    return Status(row[0], row[1], row[2] or "", beat, rows, *amounts)
+    return replace(Status(row[0], row[1], row[2] or "", beat, rows, *amounts), ending=row[4])
 
 
 def _jobs(connection: sqlite3.Connection) -> list[str]:

@@ -55,12 +55,7 @@ def write_dataset(study: Study, copy: Path, folder: Path, share: bool) -> list[P
 
     Unless `share`, a level that fewer than five people have is hidden. Raises MachineError where the disk refuses.
     """
-    scores = load_scores(copy)
-    if not share and study.report.weights == "none":
-        scores = scores.drop(columns=[name for name in ("weight", "country") if name not in study.report.attributes])
-    for name in () if share else dict.fromkeys((*study.report.attributes, "country")):
-        if name in scores:
-            scores[name] = _without_rare(scores, name)
+    scores = shared_scores(study, copy, share)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -69,6 +64,18 @@ def write_dataset(study: Study, copy: Path, folder: Path, share: bool) -> list[P
     _write_trials(trials, scores, private=share)
     _write_items(items, copy)
     return [trials, items, write_text(folder / "README.md", _card(study, scores, (trials, items), share))]
+
+
+def shared_scores(study: Study, copy: Path, share: bool) -> pd.DataFrame:
+    """The trials of a (redacted) copy, as `load_scores` gives them; unless `share`, only with the columns that the
+    report tells apart, and a level that fewer than five people have is hidden."""
+    scores = load_scores(copy)
+    if not share and study.report.weights == "none":
+        scores = scores.drop(columns=[name for name in ("weight", "country") if name not in study.report.attributes])
+    for name in () if share else dict.fromkeys((*study.report.attributes, "country")):
+        if name in scores:
+            scores[name] = _without_rare(scores, name)
+    return scores
 
 
 def _without_rare(scores: pd.DataFrame, name: str) -> pd.Categorical:

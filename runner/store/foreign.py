@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from migrations.views import VIEWS
 from personas.bounded import check_file
 from personas.errors import InputError
 from runner.store.database import database_errors, read_only
@@ -17,11 +18,13 @@ _PER_BYTE = 2e-6  # seconds: slower than any disk
 
 def refuse_code(path: Path, source: Path | None = None) -> None:
     """Raises InputError for a file that is no regular one, or that holds what SQLite would run when it is opened by us
-    and written to: views, triggers, virtual tables, computed columns. `source` is what it came in."""
+    and written to: views but ours, triggers, virtual tables, computed columns. `source` is what it came in."""
     check_file(path)
     with database_errors(path), closing(read_only(path)) as connection, in_time(connection, path):
         connection.execute("PRAGMA trusted_schema = OFF")
         for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_schema").fetchall():
+            if kind == "view" and sql in VIEWS.get(name, ()):
+                continue
             computed = kind == "table" and _is_computed(connection, name)
             if kind not in ("table", "index") or computed or str(sql or "").upper().startswith("CREATE VIRTUAL"):
                 what = "computed columns in" if computed else f"a {kind}," if kind != "table" else "a virtual table,"

@@ -29,8 +29,8 @@ def lock_path(database: Path) -> Path:
     return place.with_name(f"{place.name}.lock")
 
 
-def refuse_running(connection: sqlite3.Connection, database: Path) -> None:
-    """Raises MachineError while a run is on that writes to the file."""
+def is_running(connection: sqlite3.Connection, database: Path) -> bool:
+    """Whether a run is on that writes to the file."""
     path, file = lock_path(database), identity(database)
     going = any(live == file for live, _ in _LIVE_HERE)  # its locks would be dropped by opening the file again
     runs = connection.execute("SELECT id FROM run WHERE ended IS NULL").fetchall()
@@ -40,7 +40,12 @@ def refuse_running(connection: sqlite3.Connection, database: Path) -> None:
             going = any(_is_locked(descriptor, number) for (number,) in runs)
         finally:
             os.close(descriptor)
-    if going:
+    return going
+
+
+def refuse_running(connection: sqlite3.Connection, database: Path) -> None:
+    """Raises MachineError while a run is on that writes to the file."""
+    if is_running(connection, database):
         raise MachineError(f"{database}: a run is on; wait for it to end, or stop it")
 
 

@@ -1,9 +1,10 @@
 """Study: what a mtpa.toml says; every error names the file, the key and the remedy."""
 
 import glob
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
@@ -22,19 +23,28 @@ from runner.study.sections import (
     VariantSection,
 )
 from runner.study.shard import WHOLE, Shard
+from runner.study.toml_writer import toml_text
 
 
 class Study(Section):
     """A study file."""
 
     study: StudySection
+    """What the study is called and where its results are."""
     personas: PersonaSection
+    """Who answers."""
     variants: VariantSection = VariantSection()
+    """How a persona is written; the lists are crossed."""
     benchmarks: tuple[BenchmarkSection, ...] = Field(min_length=1)
+    """What is asked; one table for each benchmark or part."""
     models: tuple[ModelSection, ...] = Field(min_length=1)
+    """Who is asked; one table for each model."""
     budget: BudgetSection = BudgetSection()
+    """What may be spent."""
     target: TargetSection | None = None
+    """Ask no more than the wanted precision needs."""
     report: ReportSection = ReportSection()
+    """What the report tells apart."""
     path: Path = Path("mtpa.toml")
     text: str = ""
     shard: Shard = WHOLE
@@ -82,6 +92,10 @@ class Study(Section):
             raise ValueError(f"[target] by = {attribute!r} is not in [report] by: add it there, so that it is declared")
         return self
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.benchmarks)} benchmarks, {len(self.asked_models)} models, n = {self.personas.n}"
+        return f"Study({self.study.name!r}: {counts}, {str(self.database)!r})"
+
     @property
     def trait_sets(self) -> tuple[str | tuple[str, ...], ...]:
         """What is shown of a persona; several sets are compared."""
@@ -109,6 +123,18 @@ class Study(Section):
             raise InputError(f"{path}: cannot be read ({error})") from None
 
     @classmethod
+    def from_dict(cls, tables: Mapping[str, Any], path: str | Path = "mtpa.toml") -> "Study":
+        """A study from the tables that its file would have: {"study": {"name": …}, "personas": {…}, "benchmarks":
+        [{…}], "models": [{…}]}. No file is read or written; relative paths start in the folder of `path`. Raises
+        InputError."""
+        path = Path(path)
+        try:
+            text = toml_text(tables)
+        except TypeError as error:
+            raise InputError(f"{path}: {error}") from None
+        return cls.parse(text, path)
+
+    @classmethod
     def parse(cls, text: str, path: Path) -> "Study":
         """A study from its text; `path` is where it stands, or stood. Raises InputError."""
         try:
@@ -121,9 +147,10 @@ class Study(Section):
         try:
             return cls.model_validate({**tables, "path": path, "text": text})
         except ValidationError as error:
-            # a misspelt key is also a missing one: the misspelling is what to say
-            details = sorted(error.errors(), key=lambda detail: detail["type"] != "extra_forbidden")
-            raise InputError(f"{path}, {_sentence(details[0])}") from None
+            faults = [_sentence(detail) for detail in _distinct_faults(error.errors())]
+            if len(faults) == 1:
+                raise InputError(f"{path}, {faults[0]}") from None
+            raise InputError("\n  ".join([f"{path}: {len(faults)} faults", *faults])) from None
 
     @property
     def database(self) -> Path:
@@ -170,14 +197,37 @@ def _tables(section: type[BaseModel]) -> list[str]:
     return [name for name in section.model_fields if name not in NOT_IN_FILE]
 
 
+MEMBERS = {"str": "a text", "tuple[str, ...]": "a list of texts"}  # what pydantic calls the members of a union
+
+
+def _distinct_faults(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """Every fault once: a misspelt key is also a missing one, a value that may be of two kinds is wrong for both, and a
+    list of tables none of which is right is not an empty one."""
+    misspelt = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
+    found: dict[tuple[int | str, ...], ErrorDetails] = {}
+    for detail in details:
+        hidden = detail["type"] == "missing" and detail["loc"][:-1] in misspelt
+        if not hidden and not (detail["type"] == "too_short" and detail["input"]):
+            found.setdefault(_written(detail["loc"]), detail)
+    return list(found.values())
+
+
+def _written(location: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """A location as far as it stands in the file."""
+    return tuple(takewhile(lambda part: part not in MEMBERS, location))
+
+
 def _sentence(detail: ErrorDetails) -> str:
     """One validation error as "key 'models.0.dtype': ..." with the nearest right key or the values allowed."""
-    place = ".".join(str(part) for part in detail["loc"])
+    written = _written(detail["loc"])
+    place = ".".join(str(part) for part in written)
     if detail["type"] == "extra_forbidden":
         known = _tables(_section_at(detail["loc"][:-1]))
         return f"key {place!r}: unknown key; {nearest(str(detail['loc'][-1]), known)}"
     if detail["type"] == "missing":
         return f"key {place!r} is missing"
+    if len(written) < len(detail["loc"]):
+        return f"key {place!r}: should be {' or '.join(MEMBERS.values())} (it holds {detail['input']!r:.60})"
     message = detail["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(detail["input"], dict) else f" (it is {detail['input']!r:.60})"
     return f"key {place!r}: {message[0].lower()}{message[1:]}{shown}"

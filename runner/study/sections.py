@@ -1,6 +1,5 @@
 """The tables of a study file."""
 
-import ipaddress
 import os
 import re
 from itertools import product
@@ -9,9 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from personas.people.allocation import Allocation
-from personas.people.sample import Weights
+from personas.people.draws import Allocation, Weights
 from personas.prompt.render import Frame, Placement, Variant
+from runner.study.addresses import base_url, is_loopback
 from runner.study.decoding import check_decoding
 from scoring.answers.items import Ask
 
@@ -30,29 +29,41 @@ PersonaFormat = Literal["prose", "prose-paper", "bullets", "json", "oneliner"]
 class Section(BaseModel):
     """A table of the study file; a key that it does not have is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class StudySection(Section):
     """[study]"""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    """The study's name: letters, digits, `.`, `_` and `-`; the results file is called after it."""
     database: str | None = None
+    """The results file, relative to the study file; `results/NAME.sqlite` if absent."""
     seed: int = 0
+    """Which people, items and orders are drawn; another seed draws others."""
 
 
 class PersonaSection(Section):
     """[personas]: who answers; `where` keeps those who have one of the listed values of each attribute."""
 
     sources: tuple[str, ...] = Field(min_length=1)
+    """Built-in surveys by name (`starter_wvs3`, `starter_gss2018`), or files that `mtpa-run personas build` wrote."""
     where: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    """Keeps respondents who have one of the listed values of every attribute, such as `{ country = ["USA"] }`."""
     n: int = Field(gt=0)
+    """How many respondents are drawn. More keep those of fewer."""
     stratify: tuple[str, ...] = ("country", "gender", "age_band")
+    """The attributes that the sample is balanced over, each within the one before."""
     allocation: Allocation = "proportional"
+    """`proportional`: shares as in the source; `equal`: equal shares of the first of `stratify`, then in proportion."""
     minimum: int = Field(0, ge=0)
+    """What every combination of `stratify` gets first, as far as it has people."""
     weights: Weights = "none"
+    """`survey` draws in proportion to the survey's weights."""
     traits: str | tuple[str, ...] = "core"
+    """What is shown of a persona: `core`, `demographic`, `all`, `all-but:NAME`, or a list of traits."""
     swap: tuple[str, ...] = ()
+    """Counterfactual twins: each person once more for every other value of these traits."""
 
 
 class VariantSection(Section):
@@ -60,12 +71,19 @@ class VariantSection(Section):
     smallest; without it, [personas] traits is the only one."""
 
     formats: tuple[PersonaFormat, ...] = Field(("prose",), min_length=1)
+    """How a persona is laid out. `prose-paper` is the text of the paper's Figure 2."""
     frames: tuple[Frame, ...] = Field(("role",), min_length=1)
+    """Whose the persona is: the model's own (`role`), the user's (`user`), or somebody else's (`third-person`)."""
     placements: tuple[Placement, ...] = Field(("prompt",), min_length=1)
+    """Where the persona stands: in the prompt (`prompt`) or in the system message (`system`)."""
     trait_orders: int = Field(1, gt=0)
+    """In how many orders the traits are written; 1 is the usual order alone."""
     traits: tuple[str | tuple[str, ...], ...] = ()
+    """Sets of traits to compare, each a superset of the smallest; if absent, `[personas] traits` alone."""
     neutral: bool = False
+    """Adds the neutral control: a text as long as the persona's that says nothing about anybody."""
     system: str = ""
+    """A system message that goes with every request, the baseline's too."""
 
     @model_validator(mode="after")
     def _has_system(self) -> Self:
@@ -89,12 +107,19 @@ class BenchmarkSection(Section):
     of each person, all of them if absent; the baseline and the neutral control are asked all."""
 
     name: str
+    """A benchmark of `mtpa-run benchmarks list`, or a .toml or lm-eval .yaml file beside the study."""
     part: str | None = None
+    """One part of the benchmark; needed where its parts are not scored alike."""
     groups: int | None = Field(None, gt=0)
+    """How many item groups are drawn; all of them if absent. More keep those of fewer."""
     per_person: int | None = Field(None, gt=0)
+    """How many of these groups each person is asked; all of them if absent. The baseline is asked all."""
     ask: Ask | None = None
+    """Keeps the items that are asked in this way: for a letter, a log-likelihood, or free text."""
     rotations: int = Field(1, gt=0)
+    """In how many orders the options are shown."""
     judge: str | None = None
+    """The name of a `[[models]]` that scores free text; a judge is not asked itself."""
 
     @model_validator(mode="after")
     def _deals_what_it_has(self) -> Self:
@@ -111,21 +136,27 @@ class Rates(Section):
     other input if absent."""
 
     input: float = Field(ge=0)
+    """US dollars per million input tokens."""
     output: float = Field(ge=0)
+    """US dollars per million output tokens."""
     cached: float | None = Field(None, ge=0)
+    """US dollars per million input tokens from the provider's cache; as `input` if absent."""
     cache_write: float | None = Field(None, ge=0)
+    """US dollars per million input tokens that are written to the provider's cache; as `input` if absent."""
 
 
 class Tier(Rates):
     """The rates of a request whose prompt has more than `over` tokens: all of its tokens cost this."""
 
     over: int = Field(gt=0)
+    """These rates are of requests whose prompt has more tokens than this."""
 
 
 class Price(Rates):
     """What a model's tokens cost; the rates of longer prompts stand in `tiers`, shortest first."""
 
     tiers: tuple[Tier, ...] = ()
+    """The rates of longer prompts, where the provider has such."""
 
     def at(self, prompt_tokens: int) -> Rates:
         """The rates of a request with a prompt of so many tokens."""
@@ -137,38 +168,6 @@ class Price(Rates):
         return tuple(sorted(tiers, key=lambda tier: tier.over))
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def base_url(url: str) -> str:
-    """A base URL without white space around it. Raises ValueError where it is none."""
-    url = url.strip()
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        raise ValueError(f"{url!r} is not a URL; write one such as 'http://127.0.0.1:8000/v1'") from None
-    if parts.scheme not in ("http", "https") or not host:
-        meant = url.rpartition("//")[2]
-        scheme = "http" if is_loopback(meant.partition("/")[0].partition(":")[0]) else "https"
-        raise ValueError(f"{url!r} does not begin with http:// or https://; write '{scheme}://{meant}'")
-    if re.search(r"[\s\x00-\x1f\x7f]", url):
-        raise ValueError(f"{url!r} has a space or a control character in it; write the address alone")
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"the address of {host} holds a user name or password; put it into the variable of key_env")
-    if parts.query or parts.fragment:
-        raise ValueError(f"the address of {host} goes on after its path; leave out what follows '?' or '#'")
-    for end in ("/chat/completions", "/completions", "/embeddings", "/models"):
-        if parts.path.rstrip("/").endswith(end):
-            raise ValueError(f"{url!r} names one service; leave {end!r} out, it is added")
-    return url
-
-
 class RaySection(Section):
     """ray = {...} of a model: its cluster, what each actor takes of it, and how many actors there may be at most.
 
@@ -176,9 +175,13 @@ class RaySection(Section):
     """
 
     address: str | None = None
+    """HOST:PORT of the cluster's head node; `RAY_ADDRESS` if absent, else a Ray on this machine."""
     actors: int | None = Field(None, gt=0)
+    """The most actors there may be; as many as fit if absent."""
     cpus_per_actor: int | None = Field(None, gt=0)
+    """Processors that an actor takes; if absent, one beside a GPU, else up to four."""
     gpus_per_actor: int | None = Field(None, ge=0)
+    """GPUs that an actor takes; one if absent and the cluster has any."""
 
     @field_validator("address")
     @classmethod
@@ -201,10 +204,15 @@ class BatchSection(Section):
     """
 
     requests: int = Field(50_000, gt=0)
+    """The most requests in a job, besides the provider's own bound."""
     megabytes: float = Field(200, gt=0)
+    """The most megabytes in a job, besides the provider's own bound."""
     poll: float = Field(2, gt=0)
+    """Seconds until the provider is first asked about a job; later it is asked ever more seldom."""
     poll_most: float = Field(60, gt=0)
+    """The most seconds between two questions about a job."""
     lag: float = Field(60, ge=0)
+    """By how many seconds the provider's list of jobs may lag behind."""
 
 
 class ModelSection(Section):
@@ -215,28 +223,51 @@ class ModelSection(Section):
     """
 
     name: str
+    """What reports call the model; never part of a request's key."""
     backend: Literal["local", "openai", "gemini", "openai-compatible"]
+    """Who answers: a local server of ours, OpenAI, Gemini, or any endpoint that speaks chat completions."""
     id: str
+    """The model's name at its provider; for a local one a folder, a hub id or a name of `mtpa-run data list`."""
     revision: str = ""
+    """The hub revision of a local model."""
     dtype: Literal["auto", "float16", "bfloat16", "float32"] = "auto"
+    """What a local model is computed in; `auto` takes the fastest type that the machine computes well in."""
     executor: Literal["process", "ray"] = "process"
+    """`process` serves a local model on this machine, `ray` on a Ray cluster."""
     ray: RaySection = RaySection()
+    """The Ray cluster, with executor = "ray"."""
     base_urls: tuple[str, ...] = ()
+    """Addresses of the endpoint, such as `["http://127.0.0.1:8000/v1"]`; several share the requests."""
     key_env: str | None = None
+    """The environment variable that holds the API key; the provider's usual one if absent."""
     decoding: dict[str, Any] = {}
+    """Decoding parameters as the provider names them, such as `{ temperature = 0.7, max_tokens = 3 }`."""
     allow_dropped: tuple[str, ...] = ()
+    """Sampling parameters that the study names and that may be left out where the endpoint takes none."""
     answer: Literal["text", "probabilities"] = "probabilities"
+    """`probabilities` reads the letters' probabilities, `text` what the model writes."""
     replicates: int = Field(1, gt=0)
+    """How often each question is asked; two or more tell the model's own noise from the persona's effect."""
     baseline_replicates: int | None = Field(None, gt=0)
+    """How often the sampled baseline is asked; if absent, as often as is cheapest for Δ."""
     mode: Mode = "live"
+    """`batch` sends the provider's batch jobs, at a lower price within a day; `auto` does after a live pilot."""
     batch: BatchSection = BatchSection()
+    """How large jobs may be, and how often the provider is asked about them."""
     concurrency: int = Field(64, gt=0, le=4096)
+    """The most requests in flight at once; the number adapts below it. If absent, 64; local models have 128."""
     requests_per_minute: float | None = Field(None, gt=0)
+    """The most requests a minute, where the provider says so."""
     tokens_per_minute: float | None = Field(None, gt=0)
+    """The most tokens a minute, where the provider says so."""
     timeout: float = Field(300, gt=0)
+    """Seconds that an answer may take."""
     usd: float | None = Field(None, gt=0)
+    """The most that this model may cost, in US dollars."""
     price: Price | None = None
+    """What the model costs, where its price is not known or not yours."""
     unpriced: Literal["refuse", "allow"] = "refuse"
+    """What becomes of a paid model whose price is not known: `allow` asks it and counts no cost."""
 
     @field_validator("decoding")
     @classmethod
@@ -300,7 +331,9 @@ class BudgetSection(Section):
     """[budget]: what may be spent, and from what estimate on the run asks first."""
 
     usd: float | None = Field(None, gt=0)
+    """The most that the study may cost, in US dollars, over all of its runs; no cap if absent."""
     confirm_above: float = Field(1.0, ge=0)
+    """A run that may cost more than this is asked about first, or needs `--yes`."""
 
 
 class TargetSection(Section):
@@ -310,8 +343,11 @@ class TargetSection(Section):
     """
 
     half_width: float = Field(gt=0, lt=1)
+    """Asking ends once Δ is known to ± this, for these items."""
     by: str | None = None
+    """For each level of this attribute, which must be in `[report] by`; for everybody if absent."""
     rounds: int = Field(8, ge=2, le=64)
+    """How often the interval is looked at, at most."""
 
 
 class ReportSection(Section):
@@ -322,11 +358,17 @@ class ReportSection(Section):
     """
 
     by: tuple[str, ...] = ("country", "gender", "age_band")
+    """The attributes that Δ is cut by."""
     pairs: tuple[tuple[str, str], ...] = ()
+    """Pairs of attributes whose combinations Δ is cut by."""
     weights: Literal["none", "survey", "population"] = "none"
+    """How people are weighted: alike, by the survey's weights, or up to each country's adult population."""
     population: dict[str, float] = {}
+    """Adults by ISO 3166-1 alpha-3 country, such as `{ NOR = 4300000 }`; needed by weights = "population"."""
     min_n: int = Field(20, ge=2)
+    """Gaps between levels of fewer people than this are shown, and not tested."""
     adjust: Literal["family", "all"] = "family"
+    """Holm's adjustment over the levels of each attribute (`family`), or over all gaps of the report (`all`)."""
 
     @property
     def attributes(self) -> tuple[str, ...]:

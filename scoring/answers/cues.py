@@ -28,7 +28,8 @@ _FILLER = (
 _VERB = (
     r"(?:choose|chose|pick|picked|picking|select|selected|selecting|choosing|go(?:ing)? (?:with|for)|went with|"
     r"vote(?: for)?|"
-    r"voting for|opt(?:ing)? for|lean(?:ing)? (?:towards?|to)|settle (?:on|for)|respond(?: with)?|answer(?: with)?|"
+    r"voting for|opt(?:ing)? for|lean(?:ing)?(?: (?:towards?|to))?|settle (?:on|for)|respond(?: with)?|"
+    r"answer(?: with)?|"
     r"mark|"
     r"circle|take|prefer|rate|give|score|conclude|decide on|stick(?:ing)? with|submit|tick)"
 )
@@ -51,7 +52,7 @@ _LEAD = (
     r"in (?:my|this|that) "
     r"(?:case|opinion|view|culture|country|experience|situation)|from (?:my|this|that|the|an?)|to me|to be honest|"
     r"if (?:forced|pressed|pushed|i (?:had|have|must))|by elimination|after|without|well|ok(?:ay)?|sure|alright|right|"
-    r"h+m+|easy|simple|then|again|(?!sincere|faithful|tru)[a-z]{3,20}ly|"
+    r"h+m+|easy|simple|yes|then|again|(?!sincere|faithful|tru)[a-z]{3,20}ly|"
     r"in (?:conclusion|summary|short|sum)|to (?:conclude|sum up)|all things considered|between the two|of (?:these|the)"
 )
 
@@ -78,7 +79,8 @@ _WEAK = [
     rf"must have been|it was|i am|it would be|that would be|(?:it|that)'d be|gotta be|got to be|probably|surely|"
     rf"definitely|certainly|clearly|leaves|leaves us with|leaves only|"
     rf"leaving|"
-    rf"left with|points to|favou?rs|means|choose|select|pick|selected|going with|choosing)\b[,:]?\s*){_OBJECT}{_LAST}",
+    rf"left with|points to|favou?rs|means|leaning(?: towards?)?|choose|select|pick|selected|going with|"
+    rf"choosing)\b[,:]?\s*){_OBJECT}{_LAST}",
     rf"(?:(?i:{NOUN})\s+{OPEN})?{MENTION}{CLOSE}(?:\s*[.:)]\s*[^.\n]{{0,80}}?)?\s+"
     r"(?i:(?:is|seems|looks|sounds|feels|would be|must be|appears(?: to be)?)\s+(?:clearly\s+|definitely\s+|"
     r"probably\s+|by far\s+|"
@@ -111,6 +113,9 @@ _FOREIGN = [
     r"escolheria|diria|opto por|seleciono)|(?:io )?(?:scelgo|sceglierei|direi)|ik kies|jag väljer|wybieram|"
     r"я (?:выбираю|"
     rf"выберу|выбрал\w?)|выбираю|seçiyorum|saya memilih|أختار|اختار|سأختار|मैं))\s*:?{_OBJECT}",
+    rf"(?i:\b(?:ich (?:denke|glaube|meine)|creo que|pienso que|je (?:crois|pense) que|acho que|penso che|credo che|"
+    rf"думаю|"
+    rf"я думаю|я считаю)\b,?\s*(?:(?:es ist|das ist|dass es|es|c'est|é|è|это|что)\s+)?){_OBJECT}{_LAST}",
     r"(?:(?:我|我会|我會|我想)(?:选择|选|選擇|選|答)|所以是?|应该是|應該是|我认为是|我認為是|たぶん|私は)\s*"
     rf"{OPEN}{MENTION}",
     rf"(?i:\b(?:es|es la|es el|c'est|c'est la|é|é a|è|è la|das ist|es ist)\s+)(?i:{_FILLER})(?:(?-i:{MENTION})){_LAST}",

@@ -47,7 +47,8 @@ _ENDED_WORDS = re.compile(
     rf"{CLOSE}(?:\s*(?:[.!。\n]|$)|\s+(?:because|since)\b|\s*[-–—(]|\s*:\s*[a-z]|\s*,\s*(?:it|that|this|because|since|"
     rf"as|i|you|we|"
     rf"there|"
-    r"not|never|no(?=\s+[a-z])|nobody|nothing|according to the|definitely|of course|absolutely|certainly|in my|"
+    r"not|never|no(?=\s+[a-z])|nobody|nothing|one (?:should|must|can|would|does|has|need)\w*(?:n't)?|"
+    r"according to the|definitely|of course|absolutely|certainly|in my|"
     r"for me|for the|but|"
     r"although|though|without|he|she|they)\b|"
     r"\s+(?:it|this|that)\b)",
@@ -73,7 +74,7 @@ _NEXT = re.compile(
 )
 _LAST = re.compile(
     r"(?:(?<![A-Z])(?<!\bcf)(?<!\be\.g)(?<!\bi\.e)(?<!\b[DM]r)(?<!\bM[rs]s)(?<!\b(?:Ms|St))"
-    r"[\"')*_]*[.!?。…]+[\"')*_]*|;|\bnor\s+[A-Z]\.)"
+    r"[\"')*_]*[.!?。…]+[\"')*_]*|;|\b(?:nor|[Nn]ot)\s+[A-Z]\.)"
     rf"\s+{OPEN}(?P<letter>{LEFT}[A-Z]{RIGHT}){CLOSE}[.!]?{CLOSE}$"
 )
 # "From her perspective: A", "… so it stays open → C": the words before the sign must not speak of others or deny.

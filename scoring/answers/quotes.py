@@ -42,7 +42,8 @@ _SPEAKER = re.compile(
 )
 _ENDED = re.compile(
     rf"{CLOSE}\s*(?:[.!,;:。、()\n–—-]|/\s*\d|$|(?:because|since|as|it|this|that|who|which|here|out of|(?:from|"
-    rf"based on|given|by|with) (?:the|this|that|what)|without|to me|for me|"
+    rf"based on|given|by|with) (?:the|this|that|what)|without|on|is (?:given|provided|available)|these days|nowadays|"
+    rf"at the moment|right now|currently|to me|for me|"
     rf"in my|with|about|at|of|to "
     r"(?:tell|say|know|answer|decide|determine|conclude))\b)",
     re.I,

@@ -43,6 +43,10 @@ class Findings:
     items: pd.DataFrame
     about: Mapping[str, Any] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        incomplete = f"; {self.incomplete}" if self.incomplete else ""
+        return f"Findings({', '.join(table_names(self.tables))}; {len(self.warnings)} warnings{incomplete})"
+
     @property
     def incomplete(self) -> str:
         """What is missing of a run that is not whole, in a sentence that stands before everything else; else ""."""

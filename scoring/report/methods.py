@@ -16,7 +16,7 @@ from scoring.statistics.levels import ALL
 from scoring.statistics.omnibus import PERMUTATIONS
 
 _METHOD_REFERENCES = (
-    ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MTPA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),
+    ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MPTA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),
     ("cameron2011", "Cameron, Gelbach and Miller", "Robust Inference With Multiway Clustering", "JBES 29", 2011),
     ("bell2002", "Bell and McCaffrey", "Bias reduction in standard errors for linear regression with multi-stage "
      "samples", "Survey Methodology 28", 2002),

@@ -856,6 +856,10 @@ REPLIES: list[tuple[list[str], list[tuple[str, str]]]] = [
             ("Not only D fits; B does too.", ""),
             ("As my guests say, B.", ""),
             ("For my sister, B.", ""),
+            ("A frequent choice is B.", ""),
+            ("Leaning towards D.", "D"),
+            ("Not A. Not B. Not C. D.", "D"),
+            ("Creo que es la D.", "D"),
             # Short ways to answer.
             ("Um, D?", "D"),
             ("D, I suppose", "D"),

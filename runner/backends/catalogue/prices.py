@@ -91,8 +91,13 @@ def cost(price: Price, usage: Usage) -> int:
     """What an answer cost, in millionths of a dollar, rounded up; reasoning tokens are output tokens. The length of the
     prompt decides about the rates of all of its tokens. A count that is not known adds nothing: whether all are known
     is the caller's to ask."""
+    return cost_at(price.at(usage.prompt_tokens or 0), usage)
+
+
+def cost_at(rates: Rates, usage: Usage) -> int:
+    """What the tokens of one answer, or of many whose prompts have the same rates, cost; as `cost` counts them."""
     prompt, output = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    rates, cached = price.at(prompt), min(usage.cached_tokens, prompt)
+    cached = min(usage.cached_tokens, prompt)
     written = min(usage.written_tokens, prompt - cached)
     cached_price = rates.input if rates.cached is None else rates.cached
     write_price = rates.input if rates.cache_write is None else rates.cache_write

@@ -15,20 +15,22 @@ from runner.engine.prepare import prepared
 from runner.engine.run import run
 from runner.planning.plan import plan
 from runner.study.config import Study
-from runner.study.sections import ModelSection
+from runner.study.sections import BenchmarkSection, ModelSection
+from runner.study.sources import described
 
 KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
-FEW = {"groups": 2, "rotations": 1}
+FEW = BenchmarkSection(name="crows_pairs", part="choice", groups=2)  # BBQ takes seconds to read
 
 
 def written(kind: Kind, folder: Path) -> Study:
-    """The study that `init` writes, with two people of the starter survey and a few items of what can be had."""
+    """The study that `init` writes, with two people of the starter survey and a few items."""
     path = folder / "mtpa.toml"
     init(kind, path)
     study = Study.load(path)
     personas = study.personas.model_copy(update={"sources": ("starter_wvs3",), "where": {}, "n": 2})
-    benchmarks = tuple(each.model_copy(update=FEW) for each in study.benchmarks)
-    return study.model_copy(update={"personas": personas, "benchmarks": benchmarks})
+    for each in study.benchmarks:
+        described(each.name, study)  # raises for one that nobody has
+    return study.model_copy(update={"personas": personas, "benchmarks": (FEW,)})
 
 
 def elsewhere(model: ModelSection, server: StrictLLM) -> ModelSection:
@@ -37,7 +39,9 @@ def elsewhere(model: ModelSection, server: StrictLLM) -> ModelSection:
     return model.model_copy(update={"base_urls": (url,), "price": price_of(model), "key_env": None})
 
 
-@pytest.mark.parametrize("kind", get_args(Kind))
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind == "local" else []) for kind in get_args(Kind)]
+)
 async def test_every_template_is_planned_priced_and_asked(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,6 +66,10 @@ async def test_every_template_is_planned_priced_and_asked(
             found = plan(ready)
             assert all(row.to_send for row in found.rows)
             assert found.usd < (study.budget.usd or 5)
+            for row, model in zip(found.rows, study.models, strict=True):  # many short prompts are no long one
+                price = price_of(model)
+                tokens = row.prompt_tokens * price.input + row.output_tokens_high * price.output
+                assert row.usd_high == pytest.approx(tokens / 1e6, abs=2e-6)
         state = await run(study, limit=6, pilot=False)
         assert (server.refused, state.total("answered")) == ([], 6 * len(remote))
         sent = server.requests

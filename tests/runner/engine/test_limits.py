@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from waiting import HUNG
 
@@ -93,6 +93,7 @@ def test_a_limit_whose_unit_is_not_a_minute_is_not_taken_for_one(
     assert rates.requests_per_minute == a_minute
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0, 20), st.floats(1, 500), st.floats(0, 1)), min_size=1, max_size=60),
     st.floats(500, 3000),
@@ -195,3 +196,4 @@ def test_refusals_alike_and_in_a_row_stop_the_model_unless_they_may_be_one_perso
     known.answered()
     assert not any(known.refused(poor, "one") for _ in range(REFUSALS - 1))
     assert not any(new.refused(BadRequest("unsupported", "ours"), "") for _ in range(5 * REFUSALS))
+    assert [known.refused(BadRequest("redirect", "it has moved"), "one") for _ in range(REFUSALS)][-1]

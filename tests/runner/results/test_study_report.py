@@ -15,6 +15,8 @@ from runner.results.study_report import paper_scores, study_findings
 from runner.study.config import Study
 from scoring.report.findings import Findings
 
+pytestmark = pytest.mark.slow
+
 POPULATION = {"AUS": 21.0, "NOR": 4.0, "SWE": 8.0, "USA": 260.0}
 STUDY = """
 [study]

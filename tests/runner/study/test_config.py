@@ -1,7 +1,9 @@
 """A study file that is wrong is refused in one sentence that names the key and the remedy."""
 
 import re
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -77,3 +79,39 @@ def test_an_address_that_is_nearly_right_is_named_with_the_right_one(url: str, w
 def test_white_space_around_an_address_is_not_part_of_it() -> None:
     section = ModelSection(name="m", backend="openai-compatible", id="m", base_urls=(" http://[::1]:8000/v1\n",))
     assert section.base_urls == ("http://[::1]:8000/v1",)
+
+
+def test_a_study_from_a_dict_is_the_study_of_its_text(tmp_path: Path) -> None:
+    tables: dict[str, Any] = tomllib.loads((ROOT / "mtpa.toml").read_text())
+    tables["study"]["seed"] = None  # as left out
+    tables["variants"]["system"] = 'a "quoted" line\nand \U0001f30d\x7f'
+    tables["models"][0]["decoding"] = {"max_tokens": 3, "temperature": 0.5}
+    tables["report"]["population"] = {"N.R": 1.5, "SWE": 2}
+    study = Study.from_dict(tables, tmp_path / "s.toml")
+    assert study.study.seed == 0
+    assert study.variants.system == tables["variants"]["system"]
+    assert study.models[0].decoding == tables["models"][0]["decoding"]
+    assert study.report.population == {"N.R": 1.5, "SWE": 2.0}
+    assert study.personas == Study.load(ROOT / "mtpa.toml").personas
+    assert study.database == tmp_path / "results" / "default.sqlite"
+    assert Study.parse(study.text, study.path) == study
+    assert len(repr(study)) < 200
+
+
+def test_a_dict_that_no_file_could_hold_is_refused_with_the_key() -> None:
+    with pytest.raises(InputError, match="set"):
+        Study.from_dict({"study": {"name": {"a"}}})
+    with pytest.raises(InputError, match="did you mean 'personas'"):
+        Study.from_dict({"study": {"name": "s"}, "persona": {"n": 3}})
+
+
+def test_all_faults_of_a_file_are_named_at_once_and_each_once(tmp_path: Path) -> None:
+    text = GOOD.replace("n = 3", "n = 0\ntraits = [3]").replace('name = "bbq"', 'nam = "bbq"')
+    text += MODEL.replace('"local"', '"locl"') + "concurency = 3\n"
+    with pytest.raises(InputError) as caught:
+        Study.parse(text, tmp_path / "s.toml")
+    first, *faults = str(caught.value).split("\n  ")
+    assert first == f"{tmp_path / 's.toml'}: 5 faults"
+    keys = [re.match(r"key '([^']+)'", fault)[1] for fault in faults]  # type: ignore[index]
+    expected = {"personas.n", "personas.traits", "benchmarks.0.nam", "models.0.backend", "models.0.concurency"}
+    assert set(keys) == expected

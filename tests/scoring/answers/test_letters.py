@@ -379,6 +379,7 @@ def test_an_option_of_private_characters_or_a_reply_of_them_chooses_nothing_by_i
     assert read_letter("The answer is \ue001.", CITIES) is None
 
 
+@pytest.mark.slow
 def test_a_hostile_text_is_read_in_bounded_time() -> None:
     million = 1_000_000
     for text in (

@@ -1,7 +1,7 @@
 """Short replies are read sooner and no otherwise."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from replies import REPLIES
 
@@ -39,6 +39,7 @@ def in_full(text: str, shown: list[str]) -> int | None:
     return letters._read(plain, options) if whole is None else whole
 
 
+@settings(deadline=None)
 @given(st.sampled_from(FORMS), st.sampled_from("ABCDEI"), st.sampled_from(SETS), st.integers(0, 3))
 def test_a_short_reply_is_read_as_the_full_reader_reads_it(
     form: str, letter: str, shown: list[str], number: int

@@ -40,6 +40,7 @@ def test_unequal_spread_is_no_difference():
     assert rejected / 200 < 0.11  # 38 % where spreads are not taken into account
 
 
+@pytest.mark.slow
 def test_items_that_levels_take_differently_are_no_difference_for_items_like_these():
     level = np.repeat(np.arange(4), 15)
     p_values = []

@@ -77,3 +77,16 @@ def test_an_answer_is_no_error() -> None:
     choice = {"message": {"content": "A"}, "finish_reason": "stop"}
     assert error_in({"choices": [choice], "error": None, "message": "fine"}) is None
     assert error_in({"choices": [], "model": "m"}) is None
+
+
+def test_an_error_inside_a_200_says_how_long_to_wait() -> None:
+    found = error_in({"error": {"message": "Rate limit reached, try again in 1m30s", "code": 429}})
+    assert isinstance(found, Transient)
+    assert (found.retry_after, found.charged) == (90.0, False)
+
+
+@pytest.mark.parametrize("odd", ["half of a pair: \ud800", float("nan"), ["x"] * 100_000])
+def test_whatever_an_error_holds_is_an_error(odd: Any) -> None:
+    found = error_in({"error": {"message": "no", "code": 400, "more": odd}})
+    assert isinstance(found, BadRequest)
+    assert len(str(error_in({"error": {"more": odd}}))) < 400

@@ -1,0 +1,6 @@
+"""The words for how a sample is drawn, apart from the code that draws it, so that a study is read without pandas."""
+
+from typing import Literal
+
+Allocation = Literal["proportional", "equal"]
+Weights = Literal["none", "survey"]

@@ -1,0 +1,83 @@
+"""The house: how many modules a folder has, that names are unique, and what is known where."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("personas", "scoring", "runner", "migrations")
+MOST_MODULES, MOST_LINES = 20, 460
+# One word for one job in every folder that has it, and folders that mirror what they show.
+SHARED_NAMES = {"__init__", "app", "base", "errors", "labels"}
+MIRRORS = ("runner/cli", "runner/view/pages")
+
+
+def modules() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "ls-files", *(f"{name}/*.py" for name in PACKAGES)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [Path(line) for line in listed.stdout.split() if (ROOT / line).exists()]
+
+
+def text(path: Path) -> str:
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_folders_and_modules_stay_small() -> None:
+    folders = Counter(path.parent for path in modules() if path.stem != "__init__")
+    assert {str(folder): count for folder, count in folders.items() if count > MOST_MODULES} == {}
+    lines = {str(path): text(path).count("\n") for path in modules()}
+    assert {path: count for path, count in lines.items() if count > MOST_LINES} == {}
+
+
+def test_a_module_has_its_name_to_itself() -> None:
+    mirrored = [path for path in modules() if not str(path.parent).startswith(MIRRORS)]
+    counts = Counter(path.stem for path in mirrored if path.stem not in SHARED_NAMES)
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_a_class_has_its_name_to_itself() -> None:
+    places = defaultdict(list)
+    for path in modules():
+        for node in ast.walk(ast.parse(text(path))):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(str(path))
+    assert {name: found for name, found in places.items() if len(found) > 1} == {}
+
+
+def test_no_benchmark_is_known_by_name_outside_its_room() -> None:
+    names = re.compile(r"['\"](bbq|crows_pairs|normad|truthfulqa\w*)[:'\"]")
+    found = [str(path) for path in modules() if "scoring/benchmarks" not in str(path) and names.search(text(path))]
+    assert found == []
+
+
+def test_no_provider_is_known_by_name_outside_its_room() -> None:
+    names = re.compile(r"^\s*(import|from) (openai|google)\b", re.MULTILINE)
+    found = [str(path) for path in modules() if "runner/backends" not in str(path) and names.search(text(path))]
+    assert found == []
+
+
+def test_the_public_names_are_these() -> None:
+    import runner
+
+    assert sorted(runner.__all__) == sorted(["Study", "effects", "load_scores", "persona_effect", "rescore", "run"])
+    assert all(getattr(runner, name) is not None for name in runner.__all__)
+
+
+@pytest.mark.parametrize("name", ["README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"])
+def test_what_a_reader_looks_for_is_there(name: str) -> None:
+    assert (ROOT / name).stat().st_size > 500
+
+
+def test_the_version_stands_in_one_place() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"version: {version}\n" in (ROOT / "CITATION.cff").read_text()
