@@ -216,7 +216,7 @@ def _assert_no_grave_fault(tab) -> None:
     assert [(each["id"], each["nodes"][0]["html"]) for each in found] == [], tab.url
 
 
-def test_hostile_answers_are_inert_and_readable(tab, context, run):
+def test_hostile_answers_are_inert_and_readable(tab, run):
     sql = (
         "SELECT s.model, s.persona, s.variant, s.item, s.rotation, s.replicate, c.id FROM score s "
         "JOIN completion c ON c.id = s.completion JOIN model m ON m.id = s.model WHERE m.name = 'hostile' AND {}"
@@ -234,10 +234,11 @@ def test_hostile_answers_are_inert_and_readable(tab, context, run):
     assert shown["turned"] == "⟨U+202E⟩A⟨U+202C⟩ שלום ␛[31m␀ ⟨U+200B⟩"
     assert len(shown["long"]) == 20_000
     assert tab.locator("text=The first 20,000 of 1,000,007 characters.").count() == 1
-    whole = context.request.get(f"{run.base}/answer/{found['long'][6]}.txt")
-    assert whole.text() == LONG
-    assert whole.headers["content-type"].startswith("text/plain")
-    assert whole.headers["content-disposition"].startswith("attachment")
+    read = "async (url) => { const got = await fetch(url); return [await got.text(), [...got.headers]]; }"
+    whole, headers = tab.evaluate(read, f"{run.base}/answer/{found['long'][6]}.txt")
+    assert whole == LONG
+    assert dict(headers)["content-type"].startswith("text/plain")
+    assert dict(headers)["content-disposition"].startswith("attachment")
     tab.goto(f"{run.base}/explore?model=hostile")
     tab.wait_for_selector(".ag-row a")
     tab.goto(f"{run.base}/explore?status=failed&model=%3Cscript%3Ewindow.stolen%3D3%3C%2Fscript%3E")
