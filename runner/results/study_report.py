@@ -14,15 +14,13 @@ from personas.errors import MachineError
 from personas.prompt.trait_sets import trait_sets
 from runner.engine.target import target_of
 from runner.store.completeness import of_scores
+from runner.store.report_rows import load_items, load_levels, load_mass
 from runner.store.runs import SelectionRows
 from runner.store.scores import (
     last_selection,
     load_about,
     load_distributions,
     load_gold,
-    load_items,
-    load_levels,
-    load_mass,
     load_scores,
     load_stated_shares,
 )

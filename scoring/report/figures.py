@@ -53,7 +53,7 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
             text = f"Δ of {name} by {attribute_name(attribute)}, sorted, with 95 % intervals for these items."
             plot = dots(levels, found.slicing.min_n)
             title = f"Δ by {attribute_name(attribute)}: {name} ({better})"
-            yield Figure(f"dots-{number}-{attribute}", section, title, text, plot)
+            yield Figure(f"dots-{number}-{attribute}", section, title, text, plot, attribute != "country")
             if attribute == "country" and geometry:
                 text = f"Δ of {name} by country, as colour on a world map; the dot plot has the same numbers in order."
                 yield Figure(f"map-{number}", section, f"The same on a map: {name}", text, world_map(levels), True)
@@ -61,7 +61,9 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
         shown = pd.concat(list(_resolved(rows))) if len(rows) else rows
         if shown["effect"].notna().any():
             text = f"Δ of {model} for each attribute level (rows) and benchmark (columns)."
-            yield Figure(f"heat-{number}", "heat", f"Attribute levels and benchmarks: {model}", text, heat_map(shown))
+            yield Figure(
+                f"heat-{number}", "heat", f"Attribute levels and benchmarks: {model}", text, heat_map(shown), True
+            )
 
 
 def _resolved(effects: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -106,11 +108,12 @@ def forest(overall: pd.DataFrame) -> go.Figure:
         high, low = rows["net_high"] - rows["net"], rows["net"] - rows["net_low"]
         bars = {"type": "data", "symmetric": False, "array": high.tolist(), "arrayminus": low.tolist()}
         marker = {"symbol": "circle-open", "size": 9, "color": ORANGE}
-        figure.add_scatter(
-            x=rows["net"], y=names, mode="markers", marker=marker, error_x={**bars, "thickness": 1}, name=NET_OF_NEUTRAL
-        )
-        figure.update_layout(scattermode="group")
-    return _layout(figure, 120 + 52 * len(rows))
+        bars |= {"thickness": 1}
+        own = [f"{name}, net" for name in names]
+        figure.add_scatter(x=rows["net"], y=own, mode="markers", marker=marker, error_x=bars, name=NET_OF_NEUTRAL)
+        order = [each for name in names for each in (f"{name}, net", name)]
+        figure.update_yaxes(categoryorder="array", categoryarray=order)
+    return _layout(figure, 120 + 60 * len(rows))
 
 
 def _forest_names(rows: pd.DataFrame) -> list[str]:

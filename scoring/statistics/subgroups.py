@@ -15,7 +15,7 @@ from scoring.statistics.effect import NOTHING, Contributions, contributions, eff
 from scoring.statistics.gaps import NO_GAP, gap, on_common_items
 from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, level_codes, levels_of
 from scoring.statistics.multiplicity import adjusted
-from scoring.statistics.neutral import NO_NET, Neutral
+from scoring.statistics.net_of_control import NO_NET, Neutral
 from scoring.statistics.omnibus import family
 from scoring.statistics.pairs import Part, Scores, is_invalid, parts
 from scoring.statistics.unread import AS_WRONG, Unread

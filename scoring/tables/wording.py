@@ -8,7 +8,7 @@ from scipy import stats
 
 from scoring.statistics.effect import effect_of, mean_variance, wording_means
 from scoring.statistics.levels import ALL, levels_of, shown_levels
-from scoring.statistics.neutral import Neutral
+from scoring.statistics.net_of_control import Neutral
 from scoring.statistics.pairs import WORDING, Scores, parts
 
 SOURCES = (*WORDING, "rotation", "replicate")

@@ -83,9 +83,10 @@ def tab(new_context, html):
 def test_every_plot_is_drawn_and_nothing_leaves_the_page(tab, html):
     plots = tab.locator(".plot").count()
     assert plots >= 5
-    wait_until(lambda: tab.evaluate(f"document.querySelectorAll('.plot .main-svg').length >= {plots}"))
     assert tab.locator(".choroplethlayer path").count() == 0  # folded: drawn when it is opened
-    tab.locator("details:has(.plot) > summary").first.click()
+    for summary in tab.locator("details:has(.plot) > summary").all():
+        summary.click()
+    wait_until(lambda: tab.evaluate("document.querySelectorAll('.plot:has(.main-svg)').length") == plots)
     wait_until(lambda: tab.locator(".choroplethlayer path").count() >= 1)
     assert tab.said == []
     assert [url for url in tab.asked if not url.startswith(("data:", "blob:")) and url != html.as_uri()] == []

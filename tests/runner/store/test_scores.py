@@ -13,7 +13,8 @@ from migrations import schema
 from runner.engine.run import run
 from runner.results.study_report import study_findings
 from runner.store.database import open_database
-from runner.store.scores import load_mass, load_scores
+from runner.store.report_rows import load_mass
+from runner.store.scores import load_scores
 
 
 @pytest.mark.parametrize(("answer", "metric"), [("text", "answer given"), ("probabilities", "likeliest letter")])
