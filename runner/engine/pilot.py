@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from runner.backends.request import AnswerKind
+from scoring.answers.items import LETTERS
 from scoring.answers.responses import Outcome, Response
 
 REQUESTS = 50
@@ -35,6 +36,12 @@ class Piloted:
         if self.response.finish == "length":
             return "cut off"
         return "empty" if not (self.response.text or "").strip() else self.outcome.status
+
+    @property
+    def begins_with_a_letter(self) -> bool:
+        """Whether the likeliest first token is an option's letter."""
+        letters = LETTERS[: len(self.response.letter_logprobs or ())]
+        return len(token := self.response.likeliest.strip()) == 1 and token in letters
 
 
 def verdict(pilot: Sequence[Piloted]) -> str | None:
@@ -75,7 +82,10 @@ def letters_verdict(pilot: Sequence[Piloted]) -> str | None:
         )
     masses = [each.response.mass or 0.0 for each in asked if each not in without]
     if masses and (held := median(masses)) < LEAST_MASS:
-        (likeliest, _), *_ = Counter(each.response.likeliest for each in asked).most_common(1)
+        other = [each.response.likeliest for each in asked if not each.begins_with_a_letter]
+        if 2 * len(other) < len(asked):  # a small model that spreads its answers: the report says how little they hold
+            return None
+        (likeliest, _), *_ = Counter(other).most_common(1)
         return (
             f"the letters hold only {held:.1%} of the first token's probability (median of the first {len(asked)} "
             f"answers): {_first_token(likeliest)}. {GO_ON}"

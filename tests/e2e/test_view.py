@@ -234,14 +234,11 @@ def test_hostile_answers_are_inert_and_readable(tab, run):
     assert shown["turned"] == "⟨U+202E⟩A⟨U+202C⟩ שלום ␛[31m␀ ⟨U+200B⟩"
     assert len(shown["long"]) == 20_000
     assert tab.locator("text=The first 20,000 of 1,000,007 characters.").count() == 1
-    read = """async (address) => {
-        const answer = await fetch(address);
-        return [await answer.text(), answer.headers.get('content-type'), answer.headers.get('content-disposition')];
-    }"""
-    whole, kind, disposition = tab.evaluate(read, f"{run.base}/answer/{found['long'][6]}.txt")
+    read = "async (url) => { const got = await fetch(url); return [await got.text(), [...got.headers]]; }"
+    whole, headers = tab.evaluate(read, f"{run.base}/answer/{found['long'][6]}.txt")
     assert whole == LONG
-    assert kind.startswith("text/plain")
-    assert disposition.startswith("attachment")
+    assert dict(headers)["content-type"].startswith("text/plain")
+    assert dict(headers)["content-disposition"].startswith("attachment")
     tab.goto(f"{run.base}/explore?model=hostile")
     tab.wait_for_selector(".ag-row a")
     tab.goto(f"{run.base}/explore?status=failed&model=%3Cscript%3Ewindow.stolen%3D3%3C%2Fscript%3E")

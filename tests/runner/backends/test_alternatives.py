@@ -187,6 +187,14 @@ async def test_the_pilot_stops_a_model_whose_letters_say_nothing(logprobs: Any, 
         assert (state.exit_code, server.requests) == (3, 100) and why in state.stopped["fake"]
 
 
+async def test_a_model_that_spreads_its_answers_goes_on_while_most_begin_with_a_letter(tmp_path: Path) -> None:
+    spread = entries(("A", 0.3), ("The", 0.2), ("B", 0.1), ("I", 0.1))
+    with FakeLLM(misbehave=shows(lambda number: spread)) as server:
+        study = load(tmp_path, [model(server.url, answer="probabilities", decoding={})], n=2, groups=4)
+        assert (await run(study)).exit_code == 0
+    assert rows(tmp_path, "SELECT DISTINCT round(mass, 3) FROM completion") == [(0.4,)]
+
+
 async def test_a_short_run_says_so_too(tmp_path: Path) -> None:
     with FakeLLM(misbehave=shows(lambda number: entries(("\n", 0.9), ("A", 0.01)))) as server:
         study = load(tmp_path, [model(server.url, answer="probabilities", decoding={})], n=1, groups=2)
