@@ -32,6 +32,7 @@ async def test_a_reply_that_was_broken_off_is_asked_once_more_and_never_scored(
     finish: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runner.backends.retry._full_jitter", lambda state: 0.0)
+    monkeypatch.setattr("runner.engine.limits.OPEN_SECONDS", 0.01)  # of the breaker, which so many failures open
     seen: Counter[bytes] = Counter()
 
     async def misbehave(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
