@@ -44,7 +44,9 @@ def test_a_run_goes_on_without_its_terminal_and_a_hangup_drains_it(tmp_path: Pat
     """Both streams are pipes without a reader; the hang-up comes twice, as from a shell and its terminal."""
     with FakeLLM(latency=0.1) as server:
         study = write_study(tmp_path, [model(server.url, concurrency=8)], n=50, groups=40)
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # what nohup has ignored stays ignored in a child
         process = start(study)
+        signal.signal(signal.SIGHUP, before)
         assert process.stdout is not None
         process.stdout.close()
         wait_until(lambda: server.requests >= 80 or process.poll() is not None)
