@@ -71,7 +71,9 @@ def test_two_processes_never_send_the_same_request(tmp_path: Path) -> None:
 def test_an_interrupted_run_ends_tidily(tmp_path: Path) -> None:
     with FakeLLM(latency=0.1) as server:
         study = write_study(tmp_path, [model(server.url, concurrency=8)], n=50, groups=40)
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)  # a runner in the background has it ignored
         process = start(study)
+        signal.signal(signal.SIGINT, before)
         wait_until(lambda: server.requests >= 80 or process.poll() is not None)
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=HUNG)
