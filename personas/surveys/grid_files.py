@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from pyarrow.lib import ArrowException
 
 from personas.errors import InputError
-from personas.surveys.table import Table
+from personas.surveys.table import Table, damaged
 
 
 def open_csv(path: Path) -> Table:
@@ -119,7 +119,7 @@ def open_xlsx(path: Path) -> Table:
         rows = [_cells(path, number, row, len(names)) for number, row in enumerate(cells, 2)]
         book.close()
     except (BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path} is damaged ({error}): download it again") from None
+        raise damaged(path, error) from None
     filled = [row for row in rows if any(cell is not None for cell in row)]
     frame = pd.DataFrame(filled, columns=range(len(names)))
     frame = frame[[at for at, name in enumerate(names) if name]].set_axis(list(_named(names)), axis=1)
@@ -143,7 +143,7 @@ def open_parquet(path: Path) -> Table:
     try:
         file = pq.ParquetFile(path)
     except ArrowException as error:
-        raise InputError(f"{path} is damaged ({error}): fetch it again") from None
+        raise damaged(path, error) from None
     names = tuple(file.schema_arrow.names)
     _split_header(names, path)
 

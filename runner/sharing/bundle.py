@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-from personas.bounded import check_file, parse_json
+from personas.bounded import check_file, open_archive, parse_json
 from personas.errors import InputError, MachineError
 from personas.release.parquet import replaced
 from runner.sharing.redaction import temporary_copy
@@ -83,7 +83,7 @@ def unbundle(path: Path, folder: Path) -> Study:
     check_file(path, MOST_BYTES)
     _folder(folder)
     try:
-        with zipfile.ZipFile(path) as archive, scratch_folder(folder) as scratch:
+        with open_archive(path) as archive, scratch_folder(folder) as scratch:
             target = scratch / "bundle"
             files = _manifest(path, archive)
             _refuse_unknown_members(path, archive, files)
@@ -259,20 +259,31 @@ def _copy_at_most(source: IO[bytes], target: IO[bytes], most: int, found: Any) -
 def _checked_study(path: Path, target: Path) -> Study:
     """The study of an unpacked bundle, its file where it belongs and with our schema alone."""
     study = Study.load(target / STUDY)
-    refuse_code(study.database, path)  # before it is opened to be brought up to date, which writes
-    connection = open_database(study.database, create=False)
     try:
-        with database_errors(study.database), in_time(connection, study.database):
+        _check_database(path, study.database, target.with_name("fresh.sqlite"))
+    except (InputError, MachineError) as error:
+        where = f"{study.database}: "
+        if not str(error).startswith(where):
+            raise
+        what = str(error).removeprefix(where).partition(":")[0]  # without the remedy: this file is a copy
+        raise InputError(f"{path}: its database cannot be used ({what}); ask for a new bundle") from None
+    return study
+
+
+def _check_database(path: Path, database: Path, fresh: Path) -> None:
+    refuse_code(database, path)  # before it is opened to be brought up to date, which writes
+    connection = open_database(database, create=False)
+    try:
+        with database_errors(database), in_time(connection, database):
             sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-            if not sound or not _is_plain(connection, target.with_name("fresh.sqlite")):
+            if not sound or not _is_plain(connection, fresh):
                 raise InputError(f"{path}: its database has not the tables that mtpa makes; ask for a new bundle")
             refuse_false_amounts(connection, path)
             forget_agreements(connection)
             if not is_redacted(connection):
-                keep_private(study.database)
+                keep_private(database)
     finally:
         connection.close()
-    return study
 
 
 def _is_plain(connection: sqlite3.Connection, path: Path) -> bool:
