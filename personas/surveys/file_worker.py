@@ -13,8 +13,14 @@ from typing import Any
 
 import pyreadstat
 
-_ABOUT = ("column_names", "column_names_to_labels", "missing_ranges", "number_rows")
-_ABOUT += ("variable_measure", "variable_value_labels")
+_ABOUT = (
+    "column_names",
+    "column_names_to_labels",
+    "missing_ranges",
+    "number_rows",
+    "variable_measure",
+    "variable_value_labels",
+)
 
 
 def answer(path: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> R
             crossing = _cross_anew(study, connection, path, say)
             with attached(connection, path, "crossed"), transaction(connection):
                 found = _put_back(study, connection, crossing)
-        if crossing.respondents.restricted():
+        if study.study.is_private(bool(crossing.respondents.restricted())):
             keep_private(study.database)
         return found
     finally:
