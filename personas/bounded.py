@@ -87,6 +87,8 @@ def parse_toml(text: str) -> dict[str, Any]:
         tables = tomllib.loads(text)
     except RecursionError:
         raise ValueError(f"nested more than {DEPTH} deep") from None
+    except ValueError as error:
+        raise _sober(error) from None
     check_value(tables)
     return tables
 
@@ -100,6 +102,11 @@ def _check_dotted_keys(text: str) -> None:
             raise ValueError(f"a key of more than {DEPTH} parts")
 
 
+def _sober(error: ValueError) -> ValueError:
+    """Python's advice to its programmers, on integers of thousands of digits, is none for who wrote the file."""
+    return ValueError("an integer of more than 64 bits") if "integer string conversion" in str(error) else error
+
+
 def parse_json(text: str) -> Any:
     """The value of a JSON text. Raises ValueError for one that is wrong, too deep, or holds what `check_value`
     refuses."""
@@ -107,6 +114,8 @@ def parse_json(text: str) -> Any:
         value = json.loads(text)
     except RecursionError:
         raise ValueError(f"nested more than {DEPTH} deep") from None
+    except ValueError as error:
+        raise _sober(error) from None
     if _SUSPECT.search(text) or text.count("[") + text.count("{") > DEPTH:
         check_value(value)
     return value

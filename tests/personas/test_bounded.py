@@ -4,11 +4,12 @@ import os
 import struct
 import tracemalloc
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from personas.bounded import DIRECTORY, check_archive, check_file, open_archive
+from personas.bounded import DIRECTORY, check_archive, check_file, open_archive, parse_json, parse_toml
 from personas.errors import InputError
 
 
@@ -43,6 +44,13 @@ def test_a_zip_that_points_outside_of_itself_is_no_zip(tmp_path: Path) -> None:
     path.write_bytes(b"x" * 50 + ending(10_000, 0))
     with pytest.raises(zipfile.BadZipFile), open_archive(path):
         pass
+
+
+@pytest.mark.parametrize("parse", [parse_toml, parse_json])
+def test_a_number_without_an_end_is_one_clause(parse: Callable[[str], object]) -> None:
+    number = "1" + "0" * 100_000
+    with pytest.raises(ValueError, match=r"^an integer of more than 64 bits$"):
+        parse(f"a = {number}" if parse is parse_toml else number)
 
 
 def test_what_is_no_file_is_not_opened(tmp_path: Path) -> None:
