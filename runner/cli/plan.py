@@ -16,7 +16,7 @@ from runner.cli.study import ShardOption
 from runner.study.config import Study
 
 if TYPE_CHECKING:
-    from runner.engine.trials import Asked
+    from runner.engine.crossing.trials import Asked
     from runner.planning.cap import Cap
     from runner.planning.plan import Plan
 

@@ -130,7 +130,7 @@ def _confirm(study: Study, limit: int | None, yes: bool) -> None:
 
 def _offer_to_cancel(study: Study) -> None:
     """Jobs go on without us, and the next run collects them: whether to cancel them is asked where somebody can be."""
-    from runner.engine.cancel_jobs import cancel_jobs, jobs_left
+    from runner.engine.batches.cancel_jobs import cancel_jobs, jobs_left
     from runner.engine.state import counted
 
     if not (left := jobs_left(study)):

@@ -13,6 +13,7 @@ from runner.backends import make_backend
 from runner.backends.catalogue.prices import price_source
 from runner.engine.acknowledgement import require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
+from runner.engine.crossing.trials import Crossing
 from runner.engine.judge import JudgeRun
 from runner.engine.limits import fitted
 from runner.engine.modes import ask
@@ -20,7 +21,6 @@ from runner.engine.pace import Pace
 from runner.engine.prepare import Prepared, prepared
 from runner.engine.state import State
 from runner.engine.target import target_of
-from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, database_errors, now
 from runner.store.identity import Watch

@@ -10,7 +10,7 @@ from typing import Any
 
 from runner.backends.errors import BackendError, Transient
 from runner.backends.request import Usage
-from runner.engine.trials import Asked
+from runner.engine.crossing.trials import Asked
 from runner.store.database import now
 
 COUNTS = ("planned", "hits", "answered", "failed", "unparsed", "spared", "effect")

@@ -9,12 +9,12 @@ from typing import Any
 from runner.backends.catalogue.parameters import adapted
 from runner.backends.catalogue.price_list import batch_factor, listed
 from runner.backends.catalogue.prices import CACHED_FROM, batch_price_of, mode_price_of, most_output_tokens, warnings
+from runner.engine.crossing.trials import Asked, AskedModel, Question
 from runner.engine.estimate import Estimate, estimate
 from runner.engine.pilot import REQUESTS
 from runner.engine.prepare import Prepared
 from runner.engine.state import caching, counted
 from runner.engine.target import is_targeted, target_of
-from runner.engine.trials import Asked, AskedModel, Question
 from runner.store.cache import Trial
 from scoring.statistics.sequential import LEAST_PERSONAS, Target
 

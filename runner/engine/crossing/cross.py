@@ -13,7 +13,7 @@ from personas.people.sample import RULE
 from personas.prompt.trait_sets import cluster, trait_sets
 from personas.traits import Persona
 from runner.backends.request import AnswerKind, ModelIdentity
-from runner.engine.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind, is_sampled
+from runner.engine.crossing.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind, is_sampled
 from runner.store.deals import Starts
 from runner.store.rows import register
 from runner.study.config import Study

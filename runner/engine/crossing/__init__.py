@@ -1,0 +1,1 @@
+"""What is asked: the cross product of a study, its rows and its trials."""
