@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from runner.crossing.trials import BLOCK, Asked, AskedModel, Judged, judge_request
 from runner.engine.context import Context
-from runner.engine.crossing.trials import BLOCK, Asked, AskedModel, Judged, judge_request
 from runner.engine.live import LiveRun
 from runner.engine.recorder import Recorder
 from runner.engine.state import Tally

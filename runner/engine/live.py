@@ -13,9 +13,9 @@ from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUna
 from runner.backends.request import Request, Usage
 from runner.backends.retry import LONGEST_WAIT, retrying
 from runner.backends.waiting import in_words
+from runner.crossing.trials import Asked, AskedModel, blocks
 from runner.engine.budget import Budget, BudgetReached, Charge, Reservation, charge
 from runner.engine.context import Context
-from runner.engine.crossing.trials import Asked, AskedModel, blocks
 from runner.engine.limits import FIRST_SLOTS, Admission, Breaker, Gate, Rates, Refusals
 from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
 from runner.engine.recorder import Recorder, declined

@@ -5,14 +5,14 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import islice
 
 from runner.backends.catalogue.prices import batch_price_of
+from runner.crossing.trials import Asked, AskedModel
 from runner.engine.batches.batch import BatchRun
 from runner.engine.context import Context
-from runner.engine.crossing.trials import Asked, AskedModel
 from runner.engine.live import LiveRun
 from runner.engine.pilot import REQUESTS
 from runner.engine.recorder import Judge, Recorder
+from runner.engine.rounds import Rounds
 from runner.engine.state import Tally
-from runner.engine.target import Rounds
 
 
 async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) -> None:

@@ -16,9 +16,9 @@ from runner.backends.catalogue.prices import (
 )
 from runner.backends.errors import BackendError, ModelUnavailable, PromptRefused
 from runner.backends.request import NOTHING_USED, Request
+from runner.crossing.trials import Asked, AskedModel, Judged
 from runner.engine.budget import Charge
 from runner.engine.context import Context
-from runner.engine.crossing.trials import Asked, AskedModel, Judged
 from runner.engine.estimate import estimate
 from runner.engine.pilot import LEAST_MASS, Piloted
 from runner.engine.state import Tally

@@ -28,8 +28,8 @@ from studies import model
 from runner.backends.base import Answer
 from runner.backends.chat_completions import body
 from runner.backends.request import Request, Usage, canonical
+from runner.crossing.prepare import prepared
 from runner.engine import run as engine
-from runner.engine.prepare import prepared
 from runner.engine.run import run
 from runner.engine.state import State
 from runner.study.config import Study

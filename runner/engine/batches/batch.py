@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Iterator
 
 from runner.backends.batches.base import make_batches
+from runner.crossing.trials import Asked, AskedModel
 from runner.engine.batches.feeding import Feeder
 from runner.engine.batches.tending import Tender
 from runner.engine.context import Context
-from runner.engine.crossing.trials import Asked, AskedModel
 from runner.engine.recorder import Recorder
 from runner.engine.stopping import Stopping
 from runner.store.jobs import Jobs

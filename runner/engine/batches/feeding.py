@@ -8,10 +8,10 @@ from runner.backends.batches.base import Batches
 from runner.backends.catalogue.prices import worst_cost
 from runner.backends.errors import BadRequest
 from runner.backends.request import Request
+from runner.crossing.trials import Asked, AskedModel, blocks
 from runner.engine.batches.tending import Tender
 from runner.engine.budget import BudgetReached
 from runner.engine.context import Context
-from runner.engine.crossing.trials import Asked, AskedModel, blocks
 from runner.engine.live import LONGEST_POLL_SECONDS, POLL_SECONDS
 from runner.engine.recorder import Recorder
 from runner.engine.stopping import Stopping

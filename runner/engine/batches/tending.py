@@ -16,9 +16,9 @@ from runner.backends.batches.base import QUEUE_FULL, Batches, JobView, Result
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, PromptRefused, Transient
 from runner.backends.request import AnswerKind, Request
 from runner.backends.retry import ATTEMPTS
+from runner.crossing.trials import Asked, AskedModel
 from runner.engine.budget import charge
 from runner.engine.context import Context
-from runner.engine.crossing.trials import Asked, AskedModel
 from runner.engine.limits import REFUSALS
 from runner.engine.live import POLL_SECONDS
 from runner.engine.recorder import Recorder, declined

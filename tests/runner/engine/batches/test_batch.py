@@ -18,8 +18,8 @@ from personas.errors import InputError
 from runner.backends.catalogue.prices import batch_price_of, cost, saved_by_caching
 from runner.backends.request import Usage
 from runner.backends.retry import ATTEMPTS
+from runner.crossing.prepare import prepared
 from runner.engine.batches.cancel_jobs import cancel_jobs, jobs_left
-from runner.engine.prepare import prepared
 from runner.engine.run import run
 from runner.planning.plan import plan
 from runner.progress.status import read_status

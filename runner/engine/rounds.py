@@ -7,25 +7,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice
 
 from personas.people.pseudonyms import TWIN
+from runner.crossing.trials import Asked, AskedModel, Crossing, Question, blocks
 from runner.engine.context import Context
-from runner.engine.crossing.trials import Asked, AskedModel, Crossing, Question, blocks
 from runner.engine.live import LiveRun
 from runner.engine.recorder import Recorder
 from runner.store.scores import load_scores
-from runner.study.config import Study
+from scoring.statistics.designs.sequential import Course, Look, Target
 from scoring.statistics.levels import ALL
-from scoring.statistics.sequential import Course, Look, Target
-
-
-def target_of(study: Study) -> Target | None:
-    """The [target] section as the statistics take it."""
-    section = study.target
-    return Target(section.half_width, section.by, section.rounds, study.study.seed) if section else None
-
-
-def is_targeted(question: Question) -> bool:
-    """Whether Δ can be looked at while it runs: there is a baseline, and no judge to wait for."""
-    return question.is_for(None) and question.judge is None
 
 
 class Rounds:
@@ -39,8 +27,9 @@ class Rounds:
         self._context, self._model, self._recorder, self._live = context, model, recorder, live
         self._target = context.options.target
         self._questions: dict[str, dict[str, list[Question]]] = defaultdict(lambda: defaultdict(list))
-        for question in filter(is_targeted, context.crossing.questions):
-            self._questions[question.measure][question.item.group].append(question)
+        for question in context.crossing.questions:
+            if question.can_be_targeted:
+                self._questions[question.measure][question.item.group].append(question)
         people = _levels(context.crossing, self._target)
         self._courses = {
             name: Course(self._target, people, list(of), next(iter(of.values()))[0].deal)
@@ -61,7 +50,7 @@ class Rounds:
         """The trials of each round; a round is chosen once the one before it is answered and in the file."""
         crossing = self._context.crossing
         yield crossing.baseline(self._model)
-        whole = [question for question in crossing.questions if not is_targeted(question)]
+        whole = [question for question in crossing.questions if not question.can_be_targeted]
         yield self._trials({persona.persona_id: whole for _, persona in crossing.personas})
         while True:
             await self._live.settle()

@@ -1,1 +1,0 @@
-"""What is asked: the cross product of a study, its rows and its trials."""
