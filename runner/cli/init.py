@@ -8,6 +8,7 @@ import typer
 from rich.markup import escape
 
 from personas.errors import InputError, MachineError
+from personas.whole_file import write_whole
 from runner.cli.terminal.console import out
 
 SCHEMA = "mtpa.schema.json"
@@ -26,10 +27,9 @@ def init(
         raise InputError(f"{path}: exists already; name another file with --to FILE")
     shipped = files("runner.study")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(shipped.joinpath(f"templates/{kind}.toml").read_text(encoding="utf-8"), encoding="utf-8")
+        write_whole(path, shipped.joinpath(f"templates/{kind}.toml").read_bytes())
         # beside it, as the study's first line says: an absolute path would tell others about this machine
-        path.with_name(SCHEMA).write_text(shipped.joinpath("schema.json").read_text(encoding="utf-8"), encoding="utf-8")
+        write_whole(path.with_name(SCHEMA), shipped.joinpath("schema.json").read_bytes())
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror})") from None
     where = "" if path == Path("mtpa.toml") else f" --study {path}"

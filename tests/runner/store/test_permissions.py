@@ -14,7 +14,8 @@ from studies import load, model
 
 from personas.people.respondents import Respondents
 from personas.release.jsonl import write_jsonl
-from personas.release.parquet import replaced, write_personas
+from personas.release.parquet import write_personas
+from personas.whole_file import replaced
 from runner.engine.run import run
 from runner.store.merge import merge
 from runner.study.assets import write_file
