@@ -8,7 +8,8 @@ import typer
 from rich.markup import escape
 
 from personas.errors import InputError, MachineError
-from runner.cli.console import out
+from personas.whole_file import write_whole
+from runner.cli.terminal.console import out
 from runner.study.config import Study
 from runner.study.quick import quick_name, quick_study
 from runner.study.sections import BackendName
@@ -29,10 +30,9 @@ def init(
         raise InputError(f"{path}: exists already; name another file with --to FILE")
     shipped = files("runner.study")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(shipped.joinpath(f"templates/{kind}.toml").read_text(encoding="utf-8"), encoding="utf-8")
+        write_whole(path, shipped.joinpath(f"templates/{kind}.toml").read_bytes())
         # beside it, as the study's first line says: an absolute path would tell others about this machine
-        path.with_name(SCHEMA).write_text(shipped.joinpath("schema.json").read_text(encoding="utf-8"), encoding="utf-8")
+        write_whole(path.with_name(SCHEMA), shipped.joinpath("schema.json").read_bytes())
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror})") from None
     where = "" if path == Path("mtpa.toml") else f" --study {path}"
@@ -50,7 +50,7 @@ def try_model(
     ],
     benchmark: Annotated[
         str, typer.Option(metavar="NAME[:PART]", help="What is asked: a name of `benchmarks list`, or a file.")
-    ] = "bbq",
+    ],
     n: Annotated[int, typer.Option(min=1, help="How many respondents of the starter surveys.")] = 10,
     groups: Annotated[int, typer.Option(min=1, help="How many item groups.")] = 10,
     usd: Annotated[float, typer.Option(min=0.0001, help="The most that may be spent, in US dollars.")] = 1.0,
@@ -98,6 +98,6 @@ def _keep(path: Path, text: str) -> None:
                 f"{path}: is there, and differs from what this command would write; change it there and run "
                 f"mtpa-run --study {path}, or name another folder with --to FOLDER"
             )
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror})") from None
