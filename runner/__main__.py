@@ -9,7 +9,7 @@ MACHINE = 5
 
 def main() -> None:
     """The console script. Whoever interrupts it while its modules load sees no traceback."""
-    from runner.cli.streams import guard
+    from runner.cli.terminal.streams import guard
 
     guard()
     refuse_little_memory()

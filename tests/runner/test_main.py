@@ -5,7 +5,6 @@ import subprocess
 import sys
 
 import pytest
-
 from studies import ROOT
 
 from runner.__main__ import LEAST_MEMORY, main

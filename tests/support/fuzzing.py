@@ -8,7 +8,6 @@ import hashlib
 import io
 import json
 import random
-import re
 import resource
 import sqlite3
 import sys
@@ -267,8 +266,6 @@ SHALLOW = (
     "is empty",
 )
 
-_LOOSE = re.compile(r"\n(?!  key ')")  # several faults of one file are listed, a line each
-
 
 def attempt(reader: str, content: bytes, folder: Path) -> Outcome:
     """Give a file to its reader, in this process."""
@@ -287,7 +284,8 @@ def attempt(reader: str, content: bytes, folder: Path) -> Outcome:
         read(folder / name)
     except MtpaError as sentence:
         deep = not any(word in str(sentence) for word in SHALLOW)
-        error = f"a sentence of several lines: {sentence!r}" if _LOOSE.search(str(sentence)) else ""
+        faults = str(sentence).splitlines()[1:]  # a study's are named all at once, one a line
+        error = "" if all(line.startswith("  ") for line in faults) else f"a sentence of several lines: {sentence!r}"
     except BaseException as raised:
         error = f"{type(raised).__name__}: {raised}"
     return Outcome(deep, error, time.monotonic() - began)
