@@ -1,0 +1,58 @@
+"""The reference of the command line, made from the commands themselves."""
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+_HEAD = """# Every command
+
+<!-- Made by `make docs` from runner/cli: change the help texts there. -->
+
+`mtpa-run -h` and `mtpa-run COMMAND -h` print what stands here. `--study FILE` comes before the command, and names
+another study than `./mtpa.toml`. After `make run` the command is `.venv/bin/mtpa-run`. `mtpa-run --install-completion`
+teaches the shell to complete commands and options.
+
+| exit code | meaning |
+| --- | --- |
+| 0 | done |
+| 2 | wrong usage, study or input |
+| 3 | done, with failures |
+| 4 | the budget is reached |
+| 5 | this machine: disk, permission, database, asset |
+| 130 | interrupted |
+"""
+
+
+def page(app: typer.Typer, name: str) -> str:
+    """The reference as Markdown: every command with its usage, arguments and options."""
+    return "\n".join([_HEAD, *_sections(typer.main.get_command(app), name, None)])
+
+
+def _sections(command: Any, name: str, parent: Any) -> Iterator[str]:
+    context = command.context_class(command, info_name=name, parent=parent)
+    yield f"## `{context.command_path}`\n\n{_prose(command.help or '')}\n"
+    if parent is None or not hasattr(command, "commands"):
+        usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
+        yield f"```text\n{usage}\n```\n\n{_parameters(command, context)}"
+    for each in getattr(command, "commands", {}).values():
+        if not each.hidden:
+            yield from _sections(each, each.name, context)
+
+
+def _parameters(command: Any, context: Any) -> str:
+    """A table of the arguments and options; `--help` is the same everywhere, and left out."""
+    found = (each.get_help_record(context) for each in command.get_params(context) if "--help" not in each.opts)
+    rows = [f"| `{_cell(name)}` | {_prose(_cell(words))} |" for name, words in filter(None, found)]
+    return "\n".join(["| option | meaning |", "| --- | --- |", *rows, ""]) if rows else ""
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _prose(text: str) -> str:
+    """Help is plain text; on a page, what is in brackets, angles or stars must not be taken for a link, tag or style."""
+    return re.sub(r"(?<!`)([\[\]<>*_](?![^`]*`(?:[^`]*`[^`]*`)*[^`]*$))", r"\\\1", inspect.cleandoc(text))
