@@ -11,7 +11,9 @@ print(scores.groupby(["benchmark", "format", "status"], observed=True).size())
 
 # %% Δ as mtpa reports it, overall and by country
 effects = mtpa.effects(scores, by=["country"])
-print(effects[["benchmark", "attribute", "level", "people", "effect", "items_low", "items_high"]].to_string())
+print(
+    effects[["benchmark", "measure", "attribute", "level", "personas", "effect", "items_low", "items_high"]].to_string()
+)
 
 # %% Δ by hand: each answer beside the baseline's to the same item in the same order
 asked = ["benchmark", "item_id", "rotation"]

@@ -16,7 +16,7 @@ def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -
         try:
             from runner.backends.ray import RayBackend
         except ImportError:
-            raise MachineError("executor = 'ray' needs Ray: install mtpa with its extra `cluster`, by pip install '.[cluster]' in its folder") from None
+            raise MachineError("executor = 'ray' needs Ray: pip install '.[cluster]' in mtpa's folder") from None
         return RayBackend(section, identity)
     if section.backend == "local":
         return LocalBackend(section, identity)

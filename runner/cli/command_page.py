@@ -54,5 +54,5 @@ def _cell(text: str) -> str:
 
 
 def _prose(text: str) -> str:
-    """Help is plain text; on a page, what is in brackets, angles or stars must not be taken for a link, tag or style."""
+    """Help is plain text: its brackets, angles and stars are no links, tags or styles."""
     return re.sub(r"(?<!`)([\[\]<>*_](?![^`]*`(?:[^`]*`[^`]*`)*[^`]*$))", r"\\\1", inspect.cleandoc(text))
