@@ -7,7 +7,7 @@ import sqlite_utils
 
 from migrations import schema
 from migrations.views import VIEWS
-from runner.cli import command_page
+from runner.cli import help
 from runner.cli.app import app
 from runner.study import reference
 from scoring.report import dictionary
@@ -16,7 +16,7 @@ from scoring.report import dictionary
 def pages() -> dict[str, str]:
     """The text of each, by its path in the tree."""
     return {
-        "docs/reference/cli.md": command_page.page(app, "mtpa-run"),
+        "docs/reference/cli.md": help.page(app, "mtpa-run"),
         "docs/reference/study.md": reference.page(),
         "docs/reference/data.md": dictionary.page(view_columns()),
         "runner/study/schema.json": reference.schema_text(),
