@@ -66,11 +66,10 @@ async def test_shards_are_parts_of_the_same_crossing(server: FakeLLM, tmp_path: 
     await run(whole)
     study = study_of(tmp_path / "parts", server, 3)
     parts = [study.part(f"{number}/2") for number in (1, 2)]
-    for part, other in zip(parts, ("2/2", "1/2"), strict=True):
+    for part in reversed(parts):  # the part that is merged first started last
         await run(part)
         scores = load_scores(part.database, last_selection(part.database))
-        found = of_scores(part.database, scores)
-        assert found.done == found.trials and found.sentence.endswith(f"not merged yet: part {other}")
+        assert of_scores(part.database, scores).sentence == ""
     merge([parts[0].database], study.database)
     scores = load_scores(study.database, last_selection(study.database))
     assert "not merged yet: part 2/2" in of_scores(study.database, scores).sentence
