@@ -51,11 +51,11 @@ def _names(page: Path) -> str:
 
 
 def _offline(path: Path, url: str) -> None:
-    """Turn a study to the server on this machine and to few people, unless it is already."""
+    """Turn a study to the server on this machine of at most two models and few people, unless it is already."""
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
     if all(model.get("base_urls") == [url] for model in tables["models"]):
         return
-    tables["models"] = [_here(model, url) for model in tables["models"]]
+    tables["models"] = [_here(model, url) for model in tables["models"][:2]]
     tables["personas"]["n"] = min(tables["personas"]["n"], 8)
     for section in tables["benchmarks"]:
         if not section["name"].endswith(".toml"):
