@@ -7,8 +7,8 @@ import sqlite_utils
 
 from migrations import schema
 from migrations.views import VIEWS
-from runner.cli import help
 from runner.cli.app import app
+from runner.cli.terminal import help
 from runner.study import reference
 from scoring.report import dictionary
 
