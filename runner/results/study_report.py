@@ -29,7 +29,7 @@ from runner.study.config import Study
 from runner.study.sections import ReportSection
 from runner.study.sources import Say, described, load_everyone
 from scoring.benchmarks.base import Benchmark
-from scoring.report.findings import Findings, findings
+from scoring.report.findings import Findings, brief_findings, findings
 from scoring.report.paper import BY
 from scoring.report.sentences import finding as sentences
 from scoring.statistics.pairs import Part
@@ -66,6 +66,14 @@ def study_findings(study: Study) -> Findings:
             "letters": load_mass(study.database, selection),
         },
     )
+
+
+def brief_study_findings(study: Study, scores: pd.DataFrame) -> Findings:
+    """What the finding in sentences is made of, by the scores of a study's last run."""
+    for section in study.benchmarks:
+        described(section.name, study)  # so that its metric has a name
+    missing = of_scores(study.database, scores).sentence
+    return brief_findings(scores, slicing_of(study, scores), {"incomplete": missing})
 
 
 def finding(study: Study) -> list[str]:

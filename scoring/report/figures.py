@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.names import attribute_name, level_name
+from scoring.report.numbers import in_points
 from scoring.report.sentences import headline
 from scoring.statistics.levels import ALL
 from scoring.statistics.subgroups import MEASURES
@@ -16,6 +17,8 @@ from scoring.statistics.subgroups import MEASURES
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
 SCALE = [[0.0, "#D55E00"], [0.5, "#f2f2f2"], [1.0, "#0072B2"]]
 NET_OF_NEUTRAL = "net of the neutral text"
+POINTS = "Δ in percentage points"
+BELOW = 0.32  # how much lower than Δ what is net of the neutral text is drawn
 WIDE, NARROW = "items like these too", "these items"
 
 
@@ -72,7 +75,7 @@ def _resolved(effects: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield rows[rows["measure"] == list(MEASURES)[-1]] if (rows["measure"] == list(MEASURES)[-1]).any() else rows
 
 
-def _layout(figure: go.Figure, height: int, axis: str = "Δ = with − without") -> go.Figure:
+def _layout(figure: go.Figure, height: int, axis: str = POINTS) -> go.Figure:
     figure.update_layout(
         height=height,
         margin={"l": 10, "r": 10, "t": 10, "b": 40},
@@ -86,14 +89,19 @@ def _layout(figure: go.Figure, height: int, axis: str = "Δ = with − without")
 
 
 def _bars(rows: pd.DataFrame, scope: str) -> dict[str, object]:
-    high, low = rows[f"{scope}_high"] - rows["effect"], rows["effect"] - rows[f"{scope}_low"]
+    return _between(rows["effect"], rows[f"{scope}_low"], rows[f"{scope}_high"])
+
+
+def _between(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, object]:
+    """An interval as plotly's error bars have it, in points."""
+    high, low = 100 * (high - middle), 100 * (middle - low)
     return {"type": "data", "symmetric": False, "array": high.tolist(), "arrayminus": low.tolist()}
 
 
 def forest(overall: pd.DataFrame) -> go.Figure:
     """Δ per model × benchmark × measure: the thick bar is for these items, the thin one for items like these too."""
     rows = overall.iloc[::-1]
-    names = _forest_names(rows)
+    places = list(range(len(rows)))
     figure = go.Figure()
     for scope, label, width, colour in (("items", WIDE, 1.5, GREY), ("people", NARROW, 5, BLUE)):
         marker: dict[str, object] = {
@@ -103,17 +111,19 @@ def forest(overall: pd.DataFrame) -> go.Figure:
         }
         marker["line"] = {"width": 2, "color": colour}
         bars = {**_bars(rows, scope), "thickness": width, "color": colour, "width": 5 if scope == "items" else 0}
-        figure.add_scatter(x=rows["effect"], y=names, mode="markers", marker=marker, error_x=bars, name=label)
+        figure.add_scatter(x=100 * rows["effect"], y=places, mode="markers", marker=marker, error_x=bars, name=label)
     if "net" in rows and rows["net"].notna().any():
-        high, low = rows["net_high"] - rows["net"], rows["net"] - rows["net_low"]
-        bars = {"type": "data", "symmetric": False, "array": high.tolist(), "arrayminus": low.tolist()}
+        bars = {**_between(rows["net"], rows["net_low"], rows["net_high"]), "thickness": 1}
         marker = {"symbol": "circle-open", "size": 9, "color": ORANGE}
-        bars |= {"thickness": 1}
-        own = [f"{name}, net" for name in names]
-        figure.add_scatter(x=rows["net"], y=own, mode="markers", marker=marker, error_x=bars, name=NET_OF_NEUTRAL)
-        order = [each for name in names for each in (f"{name}, net", name)]
-        figure.update_yaxes(categoryorder="array", categoryarray=order)
-    return _layout(figure, 120 + 60 * len(rows))
+        below = [place - BELOW for place in places]
+        figure.add_scatter(
+            x=100 * rows["net"], y=below, mode="markers", marker=marker, error_x=bars, name=NET_OF_NEUTRAL
+        )
+    _layout(figure, 120 + 60 * len(rows))
+    figure.update_yaxes(
+        tickvals=places, ticktext=_forest_names(rows), range=[-0.7, len(rows) - 0.5], showgrid=False, zeroline=False
+    )
+    return figure
 
 
 def _forest_names(rows: pd.DataFrame) -> list[str]:
@@ -140,7 +150,7 @@ def dots(levels: pd.DataFrame, min_n: int) -> go.Figure:
             names = _row_names(part)
             bars = {**_bars(part, "people"), "thickness": 1.5, "color": colour}
             marker = {"symbol": symbol, "size": 9, "color": colour}
-            figure.add_scatter(x=part["effect"], y=names, mode="markers", marker=marker, error_x=bars, name=label)
+            figure.add_scatter(x=100 * part["effect"], y=names, mode="markers", marker=marker, error_x=bars, name=label)
     figure.update_yaxes(categoryorder="array", categoryarray=_row_names(rows))
     return _layout(figure, 110 + 24 * len(rows))
 
@@ -153,16 +163,16 @@ def _row_names(rows: pd.DataFrame) -> list[str]:
 
 def world_map(levels: pd.DataFrame) -> go.Figure:
     """Δ as colour, zero in the middle."""
-    bound = float(levels["effect"].abs().max()) or 0.01
+    bound = 100 * float(levels["effect"].abs().max()) or 1.0
     figure = go.Figure(
         go.Choropleth(
             locations=levels["level"],
-            z=levels["effect"],
+            z=100 * levels["effect"],
             zmin=-bound,
             zmax=bound,
             colorscale=SCALE,
             marker={"line": {"color": GREY, "width": 0.5}},
-            colorbar={"title": "Δ", "thickness": 12},
+            colorbar={"title": "Δ, points", "thickness": 12},
         )
     )
     figure.update_geos(
@@ -184,16 +194,16 @@ def heat_map(rows: pd.DataFrame) -> go.Figure:
     shown = rows.assign(row=names, column=rows["benchmark"].map(title_of))
     order = list(dict.fromkeys(shown["row"]))[::-1]
     shown = shown[shown["effect"].notna()]
-    bound = float(shown["effect"].abs().max()) or 0.01
-    colour = {"color": shown["effect"].tolist(), "cmin": -bound, "cmax": bound, "colorscale": SCALE}
+    bound = 100 * float(shown["effect"].abs().max()) or 1.0
+    colour = {"color": (100 * shown["effect"]).tolist(), "cmin": -bound, "cmax": bound, "colorscale": SCALE}
     figure = go.Figure(
         go.Scatter(
             x=shown["column"],
             y=[escape(name) for name in shown["row"]],
             mode="markers+text",
-            text=[f"{value:+.3f}" for value in shown["effect"]],
+            text=[in_points(value) for value in shown["effect"]],
             textposition="middle right",
-            marker={**colour, "symbol": "square", "size": 18, "showscale": True, "colorbar": {"title": "Δ"}},
+            marker={**colour, "symbol": "square", "size": 18, "showscale": True, "colorbar": {"title": "Δ, points"}},
         )
     )
     figure.update_yaxes(categoryorder="array", categoryarray=[escape(name) for name in order])

@@ -64,6 +64,11 @@ def moment(time: str) -> str:
     return visible(time).replace("T", " ").replace("+00:00", " UTC")
 
 
+def money(micro: int, cap: float | None) -> str:
+    """Millionths of a dollar, and of which budget in dollars they are."""
+    return f"${micro / 1e6:,.4f}" + (f" of ${cap:,.2f} spent ({micro / cap / 1e4:.1f}%)" if cap else " spent")
+
+
 def trial_address(place: Place) -> str:
     """The address of one trial."""
     return f"/trial?place={quote(str(place))}"

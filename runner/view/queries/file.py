@@ -48,6 +48,24 @@ def _is_older(path: Path) -> bool:
     return applied != known
 
 
+def is_blank(path: Path) -> bool:
+    """Whether nothing is in the file yet, or there is none. Raises InputError or MachineError."""
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
+        return True
+    with reading(path) as connection:
+        return not connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema)").fetchone()[0]
+
+
+def has_run(path: Path) -> bool:
+    """Whether a run has been entered into the file, which whoever makes it does last. Raises InputError or
+    MachineError."""
+    if is_blank(path):
+        return False
+    with reading(path) as connection:
+        made = connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'run')").fetchone()[0]
+        return bool(made and connection.execute("SELECT EXISTS (SELECT 1 FROM run)").fetchone()[0])
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that cannot write. Text that is not UTF-8 is read with replacement characters.
