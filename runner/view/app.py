@@ -31,7 +31,7 @@ PAGES = {
     "/explore": Page("Trials", explore.render, explore.register),
     "/compare": Page("Compare", compare.render, compare.register),
     "/report": Page("Report", report.render, report.register),
-    "/trial": Page("", trial.render),
+    "/trial": Page("", trial.render, trial.register),
 }
 NUMBERS = ("/explore", "/compare", "/trial")  # which do not say by themselves what is missing
 _DOCUMENT = """<!doctype html>

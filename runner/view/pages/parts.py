@@ -8,7 +8,7 @@ import dash_ag_grid as dag
 from dash import dcc, html
 
 from runner.view.pages.text import line, visible
-from runner.view.queries.trial_table import Place
+from runner.view.queries.trial_table import Filter, Place
 
 BLOCK = 100
 
@@ -69,9 +69,10 @@ def money(micro: int, cap: float | None) -> str:
     return f"${micro / 1e6:,.4f}" + (f" of ${cap:,.2f} spent ({micro / cap / 1e4:.1f}%)" if cap else " spent")
 
 
-def trial_address(place: Place) -> str:
-    """The address of one trial."""
-    return f"/trial?place={quote(str(place))}"
+def trial_address(place: Place, wanted: Filter | None = None) -> str:
+    """The address of one trial, as one of those that a filter finds."""
+    of_filter = wanted.search().replace("?", "&", 1) if wanted else ""
+    return f"/trial?place={quote(str(place))}{of_filter}"
 
 
 def number(value: float | None, form: str = "g") -> str:
@@ -84,7 +85,7 @@ def grid(identity: dict[str, Any], columns: list[dict[str, Any]], label: str) ->
     table = dag.AgGrid(
         id=identity,
         columnDefs=columns,
-        defaultColDef={"sortable": False, "resizable": True, "suppressHeaderMenuButton": True},
+        defaultColDef={"sortable": False, "resizable": True, "suppressHeaderMenuButton": True, "wrapText": True},
         rowModelType="infinite",
         dashGridOptions={
             "cacheBlockSize": BLOCK,
@@ -92,7 +93,7 @@ def grid(identity: dict[str, Any], columns: list[dict[str, Any]], label: str) ->
             "infiniteInitialRowCount": 1,
             "enableCellTextSelection": True,
             "ensureDomOrder": True,
-            "rowHeight": 34,
+            "rowHeight": 50,
             "headerHeight": 38,
         },
         eventListeners={"cellKeyDown": ["openTrial(params)"]},

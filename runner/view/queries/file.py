@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlite_utils
 
@@ -68,7 +69,8 @@ def has_run(path: Path) -> bool:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write. Text that is not UTF-8 is read with replacement characters.
+    """A connection that cannot write, with the function `folded`. Text that is not UTF-8 is read with replacement
+    characters.
 
     Raises InputError or MachineError.
     """
@@ -78,6 +80,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.text_factory = _decoded
+            connection.create_function("folded", 1, _folded, deterministic=True)
             yield connection
         finally:
             connection.close()
@@ -85,6 +88,11 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _decoded(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def _folded(text: Any) -> str:
+    """A text for a search that ignores capitals, in every script: SQLite's own does so in ASCII alone."""
+    return text.casefold() if isinstance(text, str) else ""
 
 
 def request_stop(path: Path, run: int) -> bool:
