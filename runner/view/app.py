@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from personas.errors import MtpaError
 from runner.view.access import REPORT_POLICY, Guard
 from runner.view.background import result
-from runner.view.pages import compare, explore, overview, report, trial
+from runner.view.pages import compare, explore, items, overview, report, trial
 from runner.view.pages.parts import named
 from runner.view.pages.text import line, visible
 from runner.view.queries.trial import answer_text
@@ -28,12 +28,13 @@ class Page(NamedTuple):
 
 PAGES = {
     "/": Page("Overview", overview.render, overview.register),
+    "/items": Page("Items", items.render, items.register),
     "/explore": Page("Trials", explore.render, explore.register),
     "/compare": Page("Compare", compare.render, compare.register),
     "/report": Page("Report", report.render, report.register),
     "/trial": Page("", trial.render, trial.register),
 }
-NUMBERS = ("/explore", "/compare", "/trial")  # which do not say by themselves what is missing
+NUMBERS = ("/items", "/explore", "/compare", "/trial")  # which do not say by themselves what is missing
 _DOCUMENT = """<!doctype html>
 <html lang="en">
 <head>

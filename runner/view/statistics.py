@@ -12,6 +12,7 @@ import pandas as pd
 from personas.errors import InputError, MtpaError
 from runner.results.study_report import brief_study_findings, drawing_script, study_findings, world_map
 from runner.store.completeness import of_scores
+from runner.store.report_rows import load_items
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
 from runner.view.queries.file import version_of
@@ -21,6 +22,7 @@ from scoring.statistics.effect import persona_effect
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part, parts
 from scoring.statistics.subgroups import MEASURES, metric_of
+from scoring.tables.items_and_people import item_table
 from scoring.tables.two_runs import difference_table
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -99,6 +101,20 @@ def _history(part: Part) -> Iterator[dict[str, object]]:
             found = persona_effect(some, measure)
             head = {**_head(part, measure), "answers": len(some)}
             yield {**head, "effect": found.effect, "low": found.people_low, "high": found.people_high}
+
+
+def item_changes(path: Path) -> pd.DataFrame:
+    """Every item with its question, and how many answers personas changed to it (`scoring.tables.items_and_people`);
+    those that changed most beyond chance first."""
+    table = item_table(load_scores(path, last_selection(path)))
+    if table.empty:
+        return table
+    texts = load_items(path, list(table["item_id"].unique()))
+    asked = texts["question"].where(texts["question"] != "", texts["choices"].map(" | ".join))
+    table = table.assign(question=table["item_id"].map(dict(zip(texts["item_id"], asked, strict=True))))
+    beyond = (table["moved"].fillna(0) - table["by_chance"].fillna(0)).rename("beyond")
+    order = beyond.to_frame().assign(spread=table["spread"].fillna(0))
+    return table.loc[order.sort_values(["beyond", "spread"], ascending=False, kind="stable").index]
 
 
 def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> pd.DataFrame:

@@ -21,8 +21,8 @@ NEAR = 400
 
 
 class Option(NamedTuple):
-    """An option in the order shown; `worth` is its weight or role, "" where it has neither; what has `before` in its name
-    is of the baseline."""
+    """An option in the order shown; `worth` is its weight or role, "" where it has neither; `before` and
+    `chosen_before` are of the baseline."""
 
     letter: str
     text: str
