@@ -15,7 +15,7 @@ from scoring.statistics.levels import ALL
 from scoring.statistics.subgroups import MEASURES
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
-SCALE = [[0.0, "#D55E00"], [0.5, "#f2f2f2"], [1.0, "#0072B2"]]
+SCALE = [[0.0, "#D55E00"], [0.5, "#c4c8ce"], [1.0, "#0072B2"]]  # no colour at all is no data
 NET_OF_NEUTRAL = "net of the neutral text"
 POINTS = "Δ in percentage points"
 BELOW = 0.32  # how much lower than Δ what is net of the neutral text is drawn
@@ -24,14 +24,15 @@ WIDE, NARROW = "items like these too", "these items"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its heading, and in words what it shows, for who cannot see it."""
+    """A figure with its heading, and in words what it shows, for who cannot see it; `same_as` is the figure that shows
+    the same numbers in another way."""
 
     id: str
     section: str
     title: str
     description: str
     figure: go.Figure
-    folded: bool = False
+    same_as: str = ""
 
 
 def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
@@ -41,10 +42,11 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
         return
     overall = effects[(effects["attribute"] == ALL) & effects["effect"].notna()]
     if len(overall):
-        text = "Each row is a model and benchmark: Δ with its 95 % intervals, and Δ net of the neutral text."
-        title = "Persona effect Δ with 95 % intervals, on one scale"
+        text = "Each row is a model and benchmark: Δ with its 95% intervals, and Δ net of the neutral text."
+        title = "Persona effect Δ with 95% intervals, on one scale"
         shown = headline(overall)
-        yield Figure("forest", "overall", title, text, forest(shown[shown["effect"].notna()]))
+        yield Figure("forest", "forest", title, text, forest(shown[shown["effect"].notna()]))
+    spans = _spans(pd.concat(list(_resolved(effects))))
     for number, rows in enumerate(_resolved(effects)):
         name = f"{rows['model'].iloc[0]} on {title_of(str(rows['benchmark'].iloc[0]))}"
         better = direction_of(str(rows["benchmark"].iloc[0]))
@@ -53,20 +55,32 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
             if levels.empty:
                 continue
             section = "countries" if attribute == "country" else "subgroups"
-            text = f"Δ of {name} by {attribute_name(attribute)}, sorted, with 95 % intervals for these items."
+            text = f"Δ of {name} by {attribute_name(attribute)}, sorted, with 95% intervals for these items."
             plot = dots(levels, found.slicing.min_n)
+            plot.update_xaxes(range=spans[str(attribute)])
             title = f"Δ by {attribute_name(attribute)}: {name} ({better})"
-            yield Figure(f"dots-{number}-{attribute}", section, title, text, plot, attribute != "country")
+            own = f"dots-{number}-{attribute}"
+            yield Figure(own, section, title, text, plot)
             if attribute == "country" and geometry:
                 text = f"Δ of {name} by country, as colour on a world map; the dot plot has the same numbers in order."
-                yield Figure(f"map-{number}", section, f"The same on a map: {name}", text, world_map(levels), True)
+                yield Figure(f"map-{number}", section, title, text, world_map(levels), own)
     for number, (model, rows) in enumerate(effects[effects["attribute"] != ALL].groupby("model", observed=True)):
         shown = pd.concat(list(_resolved(rows))) if len(rows) else rows
         if shown["effect"].notna().any():
             text = f"Δ of {model} for each attribute level (rows) and benchmark (columns)."
-            yield Figure(
-                f"heat-{number}", "heat", f"Attribute levels and benchmarks: {model}", text, heat_map(shown), True
-            )
+            yield Figure(f"heat-{number}", "heat", f"Attribute levels and benchmarks: {model}", text, heat_map(shown))
+
+
+def _spans(effects: pd.DataFrame) -> dict[str, list[float]]:
+    """From where to where Δ of each attribute's levels is drawn, in points: the same for every benchmark."""
+    shown = effects[~effects["hidden"]].fillna({"people_low": effects["effect"], "people_high": effects["effect"]})
+    ends = shown.groupby("attribute", observed=True).agg(low=("people_low", "min"), high=("people_high", "max"))
+    ends = ends.assign(low=ends["low"].clip(upper=0), high=ends["high"].clip(lower=0))
+    room = (0.04 * (ends["high"] - ends["low"])).clip(lower=1e-3)
+    return {
+        str(name): [100 * (row.low - pad), 100 * (row.high + pad)]
+        for (name, row), pad in zip(ends.iterrows(), room, strict=True)
+    }
 
 
 def _resolved(effects: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -138,7 +152,7 @@ def _forest_names(rows: pd.DataFrame) -> list[str]:
 
 
 def dots(levels: pd.DataFrame, min_n: int) -> go.Figure:
-    """Levels sorted by Δ, with 95 % intervals for these items; hollow where there are too few people to compare."""
+    """Levels sorted by Δ, with 95% intervals for these items; hollow where there are too few people to compare."""
     rows = levels.sort_values("effect")
     few = rows["personas"] < min_n
     figure = go.Figure()
@@ -182,7 +196,7 @@ def world_map(levels: pd.DataFrame) -> go.Figure:
         bgcolor="rgba(0,0,0,0)",
         showframe=False,
         showland=True,
-        landcolor="rgba(128,128,128,.25)",
+        landcolor="rgba(0,0,0,0)",
     )
     return _layout(figure, 380)
 

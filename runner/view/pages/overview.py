@@ -18,7 +18,8 @@ from runner.view.source import Source
 from runner.view.statistics import Effects
 from scoring.report.figures import forest
 from scoring.report.findings import title_of
-from scoring.report.numbers import in_points, p_value, points_interval, score
+from scoring.report.html_tables import gap_rows
+from scoring.report.numbers import in_points, points_interval, score
 from scoring.report.sentences import BRIEF, SIGNIFICANT, Finding, headline
 
 BEAT, SLOWLY, SOON = 2000, 5000, 500  # milliseconds: while a run goes, otherwise, and where the finding is on its way
@@ -102,18 +103,7 @@ def _plot(name: str, title: str, figure: go.Figure) -> html.Figure:
 
 def _gaps(gaps: pd.DataFrame) -> Any:
     """Who differs most from everybody else, and whether that holds."""
-    rows = [
-        (
-            line(row.model, 60),
-            line(title_of(row.benchmark), 60),
-            f"{visible(row.who)} ({row.personas:,.0f})",
-            in_points(row.gap),
-            points_interval(row.gap_low, row.gap_high),
-            p_value(row.gap_holm),
-            "yes" if row.gap_holm < SIGNIFICANT else "not shown",
-        )
-        for row in gaps.itertuples()
-    ]
+    rows = [[visible(text) for text in row] for row in gap_rows(gaps, SIGNIFICANT)]
     numbers = ("gap", "95% interval", "p after Holm")
     columns = ("model", "benchmark", "Δ of (people) − everybody else's", *numbers, "holds")
     return _of_models("The largest gaps, in percentage points", columns, rows, numbers)
