@@ -21,6 +21,7 @@ from scoring.report.numbers import (
     points_interval,
     score,
 )
+from scoring.report.sentences import headline
 
 SHOWN_PERSONAS = 200
 TITLES = {
@@ -76,7 +77,8 @@ _HEADS = {
 _SHARES = frozenset({"changed", "by_chance", "mass", "under_half", "hidden", "share", "agree_with", "agree_without"})
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
 _SCORES = frozenset({"without", "with_persona", "value_left_out", "value_as_wrong"})
-_POINTS = SIGNED | {"disparity", "disparity_null", "resolvable"}
+_UNSIGNED = frozenset({"disparity", "disparity_null", "resolvable"})
+_POINTS = SIGNED | _UNSIGNED
 
 
 class HtmlTable(NamedTuple):
@@ -128,7 +130,9 @@ def _columns(name: str, table: pd.DataFrame) -> list[str]:
 
 
 def _says(table: pd.DataFrame, column: str) -> bool:
-    """Whether a column has anything in it."""
+    """Whether a column has anything in it; that people are hidden is something."""
+    if column == "personas" and "hidden" in table and table["hidden"].any():
+        return True
     return column in table and bool((table[column].notna() & (table[column].astype(str) != "")).any())
 
 
@@ -167,7 +171,7 @@ def _cell(table: str, column: str, row: Mapping[str, Any]) -> str:
     if value is None or isinstance(value, str):
         return _in_words(column, value or "", row) or NONE
     value = float(value)
-    if math.isnan(value) and row.get("hidden") is True and column == "personas":
+    if math.isnan(value) and row.get("hidden") and column == "personas":
         return "under 5 people: hidden"
     return _number(table, column, value)
 
@@ -183,7 +187,8 @@ def _number(table: str, column: str, value: float) -> str:
         return count(value)
     if column in _SCORES:
         return score(value)
-    return in_points(value) if column in _POINTS else number(value)
+    text = in_points(value) if column in _POINTS else number(value)
+    return text.lstrip("+") if column in _UNSIGNED else text
 
 
 def _in_words(column: str, text: str, row: Mapping[str, Any]) -> str:
@@ -208,7 +213,9 @@ def _shown(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFra
         overall = effects["attribute"] == "all"
         yield "effects_overall", effects[overall], int(overall.sum())
         if not overall.all():
-            yield "gaps", effects[~overall], int((~overall).sum())
+            keys = ["model", "benchmark", "measure"]
+            gaps = effects[~overall].merge(headline(effects)[keys], on=keys)  # by the measure of the finding
+            yield "gaps", gaps, len(gaps)
     for name, table in tables.items():
         if name in TITLES and len(table):
             yield name, table.head(SHOWN_PERSONAS) if name == "personas" else table, len(table)
