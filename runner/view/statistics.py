@@ -110,7 +110,8 @@ def item_changes(path: Path) -> pd.DataFrame:
     if table.empty:
         return table
     texts = load_items(path, list(table["item_id"].unique()))
-    asked = texts["question"].where(texts["question"] != "", texts["choices"].map(" | ".join))
+    same = texts["question"].duplicated(keep=False) | (texts["question"] == "")  # the options tell them apart
+    asked = texts["question"].where(~same, texts["choices"].map(" | ".join))
     table = table.assign(question=table["item_id"].map(dict(zip(texts["item_id"], asked, strict=True))))
     beyond = (table["moved"].fillna(0) - table["by_chance"].fillna(0)).rename("beyond")
     order = beyond.to_frame().assign(spread=table["spread"].fillna(0))

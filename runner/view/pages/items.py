@@ -18,7 +18,7 @@ from runner.view.statistics import item_changes
 from scoring.report.findings import title_of
 from scoring.report.numbers import chance, in_points
 
-SHOWN = 200
+SHOWN = 60
 PEOPLE = 100
 
 
@@ -61,7 +61,7 @@ def register(app: Dash, source: Source) -> None:
 def _list(found: pd.DataFrame) -> Any:
     if found.empty:
         return html.P("No item was answered both with and without a persona yet.")
-    rows = [
+    rows: list[tuple[Any, ...]] = [
         (
             html.A(line(row.question, 160), href=f"/items{_filter(row).search()}"),
             line(title_of(row.benchmark), 60),
@@ -75,7 +75,12 @@ def _list(found: pd.DataFrame) -> Any:
     ]
     numbers = ("answers changed", "by chance alone", "Δ, points", "answers")
     whole = f", the first {SHOWN} of {len(found):,}" if len(found) > SHOWN else f", all {len(found):,}"
-    return table(f"Items{whole}", ("question", "benchmark", "model", *numbers), rows, numbers)
+    if found["model"].nunique() > 1:
+        return table(f"Items{whole}", ("question", "benchmark", "model", *numbers), rows, numbers)
+    rows = [(*row[:2], *row[3:]) for row in rows]
+    return table(
+        f"Items{whole}: {line(found['model'].iloc[0], 60)}", ("question", "benchmark", *numbers), rows, numbers
+    )
 
 
 def _filter(row: Any) -> Filter:

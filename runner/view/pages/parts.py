@@ -20,10 +20,12 @@ def named(component: Any, name: str) -> Any:
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()) -> Any:
-    """A table that scrolls sideways by itself; `numbers` names the columns that are right-aligned."""
+    """A table that scrolls sideways by itself, and whose rows are blocks on a narrow screen; `numbers` names the columns
+    that are right-aligned."""
     aligned = ["n" if name in numbers else "" for name in columns]
     head = [html.Th(name, scope="col", className=how) for name, how in zip(columns, aligned, strict=True)]
-    body = [html.Tr([html.Td(cell, className=how) for cell, how in zip(row, aligned, strict=True)]) for row in rows]
+    cells = [zip(row, aligned, columns, strict=True) for row in rows]  # on a narrow screen each says what it is
+    body = [html.Tr([html.Td(cell, className=how, **{"data-label": name}) for cell, how, name in row]) for row in cells]
     shown = html.Table([html.Caption(caption), html.Thead(html.Tr(head)), html.Tbody(body)])
     return named(html.Div(shown, className="scroll", tabIndex=0, role="region"), caption)
 
@@ -93,7 +95,7 @@ def grid(identity: dict[str, Any], columns: list[dict[str, Any]], label: str) ->
             "infiniteInitialRowCount": 1,
             "enableCellTextSelection": True,
             "ensureDomOrder": True,
-            "rowHeight": 50,
+            "rowHeight": 43,
             "headerHeight": 38,
         },
         eventListeners={"cellKeyDown": ["openTrial(params)"]},
