@@ -7,7 +7,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from personas.errors import MtpaError
 from runner.view.background import result
-from runner.view.pages.parts import bar, number, table, trial_address
+from runner.view.pages.parts import bar, number, table, table_of_models, trial_address
 from runner.view.pages.text import line, plain, visible
 from runner.view.queries.chosen import BASELINE
 from runner.view.queries.file import version_of
@@ -61,7 +61,7 @@ def register(app: Dash, source: Source) -> None:
 def _list(found: pd.DataFrame) -> Any:
     if found.empty:
         return html.P("No item was answered both with and without a persona yet.")
-    rows: list[tuple[Any, ...]] = [
+    rows = [
         (
             html.A(line(row.question, 160), href=f"/items{_filter(row).search()}"),
             line(title_of(row.benchmark), 60),
@@ -75,12 +75,7 @@ def _list(found: pd.DataFrame) -> Any:
     ]
     numbers = ("answers changed", "by chance alone", "Δ, points", "answers")
     whole = f", the first {SHOWN} of {len(found):,}" if len(found) > SHOWN else f", all {len(found):,}"
-    if found["model"].nunique() > 1:
-        return table(f"Items{whole}", ("question", "benchmark", "model", *numbers), rows, numbers)
-    rows = [(*row[:2], *row[3:]) for row in rows]
-    return table(
-        f"Items{whole}: {line(found['model'].iloc[0], 60)}", ("question", "benchmark", *numbers), rows, numbers
-    )
+    return table_of_models(f"Items{whole}", ("question", "benchmark", "model", *numbers), rows, numbers)
 
 
 def _filter(row: Any) -> Filter:

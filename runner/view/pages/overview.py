@@ -1,6 +1,5 @@
 """The first page: what a run found, how sure that is, on how much; while it goes, what it does (`live`)."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,7 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from runner.progress.status import StatusRow
 from runner.view.pages import live as going
 from runner.view.pages.narrowing import narrowing
-from runner.view.pages.parts import bar, moment, money, named, table
+from runner.view.pages.parts import bar, moment, money, named, table, table_of_models
 from runner.view.pages.text import line, visible
 from runner.view.queries.file import request_stop
 from runner.view.queries.heartbeat import Live
@@ -106,7 +105,7 @@ def _gaps(gaps: pd.DataFrame) -> Any:
     rows = [[visible(text) for text in row] for row in gap_rows(gaps, SIGNIFICANT)]
     numbers = ("gap", "95% interval", "p after Holm")
     columns = ("model", "benchmark", "Δ of (people) − everybody else's", *numbers, "holds")
-    return _of_models("The largest gaps, in percentage points", columns, rows, numbers)
+    return table_of_models("The largest gaps, in percentage points", columns, rows, numbers)
 
 
 def account(live: Live, found: Effects | None, error: str = "") -> list[Any]:
@@ -196,7 +195,7 @@ def _benchmarks(live: Live, found: Effects | None) -> Any:
     columns = ("model", "benchmark", *(() if live.status.ended else ("progress",)), *counts)
     how = "for people and items like these"
     on = f", computed on {found.answers:,} answers; intervals are {how}" if found else ""
-    return _of_models(f"Benchmark by benchmark{on}", columns, rows, counts) if rows else None
+    return table_of_models(f"Benchmark by benchmark{on}", columns, rows, counts) if rows else None
 
 
 def _progress(live: Live, row: StatusRow) -> list[Any]:
@@ -204,13 +203,6 @@ def _progress(live: Live, row: StatusRow) -> list[Any]:
         return []
     done, planned = row.hits + row.answered + row.failed, row.planned - row.spared
     return [bar(done, planned, f"{row.model} on {row.benchmark}")]
-
-
-def _of_models(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str]) -> Any:
-    """A table whose first column is the model, which a single one needs not."""
-    if len({row[0] for row in rows}) == 1:
-        return table(f"{caption}: {rows[0][0]}", columns[1:], [row[1:] for row in rows], numbers)
-    return table(caption, columns, rows, numbers)
 
 
 def _delta(model: str, benchmark: str, plain: float | None, found: Effects | None) -> tuple[str, ...]:

@@ -20,14 +20,37 @@ def named(component: Any, name: str) -> Any:
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()) -> Any:
-    """A table that scrolls sideways by itself, and whose rows are blocks on a narrow screen; `numbers` names the columns
-    that are right-aligned."""
-    aligned = ["n" if name in numbers else "" for name in columns]
-    head = [html.Th(name, scope="col", className=how) for name, how in zip(columns, aligned, strict=True)]
-    cells = [zip(row, aligned, columns, strict=True) for row in rows]  # on a narrow screen each says what it is
-    body = [html.Tr([html.Td(cell, className=how, **{"data-label": name}) for cell, how, name in row]) for row in cells]
+    """A table that scrolls sideways by itself; on a narrow screen its rows are blocks. `numbers` names the columns that
+    are right-aligned."""
+    head = [html.Th(name, scope="col", className=_aligned(name, numbers)) for name in columns]
+    body = [html.Tr([_cell(cell, name, numbers) for cell, name in zip(row, columns, strict=True)]) for row in rows]
     shown = html.Table([html.Caption(caption), html.Thead(html.Tr(head)), html.Tbody(body)])
     return named(html.Div(shown, className="scroll", tabIndex=0, role="region"), caption)
+
+
+def table_of_models(
+    caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()
+) -> Any:
+    """A table with the model in a column, or in its caption where there is only one."""
+    place = columns.index("model")
+    if len({row[place] for row in rows}) > 1:
+        return table(caption, columns, rows, numbers)
+    columns, without = _without(columns, place), [_without(row, place) for row in rows]
+    return table(f"{caption}: {rows[0][place]}", columns, without, numbers)
+
+
+def _without(row: Sequence[Any], place: int) -> list[Any]:
+    return [*row[:place], *row[place + 1 :]]
+
+
+def _cell(content: Any, column: str, numbers: Sequence[str]) -> html.Td:
+    shown = html.Td(content, className=_aligned(column, numbers))
+    setattr(shown, "data-label", column)
+    return shown
+
+
+def _aligned(column: str, numbers: Sequence[str]) -> str:
+    return "n" if column in numbers else ""
 
 
 def pairs(rows: Sequence[tuple[str, Any]]) -> html.Dl:
