@@ -36,7 +36,7 @@ def table_of_models(
     if len({row[place] for row in rows}) > 1:
         return table(caption, columns, rows, numbers)
     columns, without = _without(columns, place), [_without(row, place) for row in rows]
-    return table(f"{caption}: {rows[0][place]}", columns, without, numbers)
+    return table(f"{rows[0][place]}: {caption}", columns, without, numbers)
 
 
 def _without(row: Sequence[Any], place: int) -> list[Any]:
