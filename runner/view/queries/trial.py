@@ -11,7 +11,7 @@ from personas.prompt.messages import compose
 from personas.prompt.render import Variant
 from personas.traits import catalogue
 from runner.backends.request import ModelIdentity, digest, key_fields
-from runner.engine.trials import answer_kind
+from runner.crossing.trials import answer_kind
 from runner.view.queries.chosen import BASELINE, CHOSEN, Choice, choice, probabilities, right_options, who
 from runner.view.queries.trial_table import Place, question_of
 from scoring.answers.items import LETTERS, Item, option_order

@@ -5,7 +5,7 @@ import pandas as pd
 
 from scoring.report.html_tables import html_tables
 from scoring.report.numbers import in_points, points_interval, score
-from scoring.statistics.simulation import as_scores
+from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.subgroups import Slicing, effect_tables
 from scoring.tables.items_and_people import answer_table
 
