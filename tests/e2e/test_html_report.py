@@ -131,7 +131,7 @@ def test_nothing_scrolls_sideways(tab, width):
     wait_until(lambda: tab.evaluate(f"document.documentElement.scrollWidth <= {width}"))
     wide = "[...document.querySelectorAll('.scroll')].filter((each) => each.scrollWidth > each.clientWidth + 1).length"
     wait_until(lambda: tab.evaluate(wide) == 0)
-    heads = "[...document.querySelectorAll('.legend')].every((each) => each.querySelectorAll('dd').length === "
+    heads = "[...document.querySelectorAll('details.legend')].every((each) => each.querySelectorAll('dd').length === "
     assert tab.evaluate(f"{heads}each.previousElementSibling.querySelectorAll('thead th').length)")
 
 

@@ -190,7 +190,7 @@ def test_no_fault_for_who_cannot_see_or_has_a_small_screen(new_context, run, sch
     for path in (*pages, f"/trial?place={'-'.join(map(str, trial))}"):
         tab.goto(f"{run.base}{path}")
         tab.wait_for_selector("h1")
-        tab.wait_for_selector(".ag-row [col-id], #live, h2, #report-state")
+        tab.wait_for_selector(".ag-row [col-id], #account, h2, main table, #report-state")
         wait_until(lambda: tab.evaluate(SETTLED))
         _assert_no_grave_fault(tab)
         wait_until(lambda: tab.evaluate(f"document.documentElement.scrollWidth <= {width}"))
