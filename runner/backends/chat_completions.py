@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from runner.backends.alternatives import MOST, Alternatives, first_token
 from runner.backends.base import Answer
 from runner.backends.errors import ModelUnavailable, Transient
+from runner.backends.replies.alternatives import MOST, Alternatives, first_token
 from runner.backends.replies.endings import ending
 from runner.backends.replies.provider_errors import error_in
 from runner.backends.replies.usage import chat_usage

@@ -6,13 +6,13 @@ from typing import Any
 
 import aiohttp
 
-from runner.backends.alternatives import TopLogprobs
 from runner.backends.base import Answer, Learn
 from runner.backends.chat_completions import body, read
 from runner.backends.connection import open_session
 from runner.backends.errors import BadRequest
 from runner.backends.http import post_json, timeout
 from runner.backends.keys import api_key
+from runner.backends.replies.alternatives import TopLogprobs
 from runner.backends.request import Request, canonical
 from runner.study.sections import ModelSection
 

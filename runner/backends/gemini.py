@@ -11,7 +11,6 @@ from google.genai import errors, types
 from pydantic import ValidationError
 
 from personas.errors import InputError
-from runner.backends.alternatives import MOST, Alternatives, TopLogprobs, checked, spelling
 from runner.backends.base import Answer, Learn
 from runner.backends.catalogue.parameters import adapted
 from runner.backends.chat_completions import with_letters
@@ -19,6 +18,7 @@ from runner.backends.connection import open_session
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
 from runner.backends.http import failure, json_object, not_connected, timeout, was_sent
 from runner.backends.keys import api_key, endpoints
+from runner.backends.replies.alternatives import MOST, Alternatives, TopLogprobs, checked, spelling
 from runner.backends.replies.endings import ending
 from runner.backends.replies.provider_errors import error_in
 from runner.backends.replies.usage import counted_usage

@@ -8,7 +8,7 @@ import aiohttp
 
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
 from runner.backends.replies.provider_errors import EXCERPT, refusal
-from runner.backends.waiting import delay
+from runner.backends.replies.waiting import delay
 from runner.study.masking import scrub
 
 MAX_BODY = 4_000_000  # bytes of an answer, unpacked

@@ -10,13 +10,13 @@ import httpx2
 import openai
 
 from personas.errors import InputError
-from runner.backends.alternatives import TopLogprobs
 from runner.backends.base import Answer, Learn
 from runner.backends.chat_completions import body, read
 from runner.backends.connection import proxy_for
 from runner.backends.errors import BackendError, BadRequest, Transient
 from runner.backends.http import failure, json_object, most_bytes, not_connected, too_large, was_sent
 from runner.backends.keys import ENDPOINTS, api_key, endpoints, origin
+from runner.backends.replies.alternatives import TopLogprobs
 from runner.backends.request import Request
 from runner.study.sections import ModelSection
 

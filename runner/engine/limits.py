@@ -12,7 +12,7 @@ from pathlib import Path
 from asyncio_throttle.throttler import Throttler
 
 from runner.backends.errors import BadRequest
-from runner.backends.waiting import retry_after
+from runner.backends.replies.waiting import retry_after
 
 WINDOW_SECONDS = 60.0
 MINUTE_SEEN = (40.0, 80.0)  # seconds: what a window of a minute looks like in headers, which round

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from runner.backends.base import Batching, Remarking, combined
 from runner.backends.catalogue.prices import most_output_tokens, worst_cost, worst_prompt_tokens
 from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUnavailable, PromptRefused, Transient
+from runner.backends.replies.waiting import in_words
 from runner.backends.request import Request, Usage
 from runner.backends.retry import LONGEST_WAIT, retrying
-from runner.backends.waiting import in_words
 from runner.crossing.trials import Asked, AskedModel, blocks
 from runner.engine.budget import Budget, BudgetReached, Charge, Reservation, charge
 from runner.engine.context import Context

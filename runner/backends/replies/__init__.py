@@ -1,1 +1,1 @@
-"""What comes back beside the answer itself: how it ended, what it used, or why there is none."""
+"""What comes back beside the answer itself: how it ended, what it used, why there is none, and when to ask again."""

@@ -7,8 +7,8 @@ from typing import Any
 
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, PromptRefused, Transient
 from runner.backends.replies.usage import chat_usage
+from runner.backends.replies.waiting import delay
 from runner.backends.request import Usage
-from runner.backends.waiting import delay
 from runner.study.masking import scrub
 
 EXCERPT = 300

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.backends.waiting import delay, in_words, retry_after
+from runner.backends.replies.waiting import delay, in_words, retry_after
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:

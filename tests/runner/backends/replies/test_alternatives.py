@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from studies import load, model, rows
 
-from runner.backends.alternatives import TopLogprobs, checked, first_token, spelling
 from runner.backends.errors import ModelUnavailable
+from runner.backends.replies.alternatives import TopLogprobs, checked, first_token, spelling
 from runner.engine.run import run
 from scoring.answers.responses import Response
 
