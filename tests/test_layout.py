@@ -51,7 +51,7 @@ def test_no_benchmark_is_known_by_name_outside_its_room() -> None:
 
 
 def test_no_provider_is_known_by_name_outside_its_room() -> None:
-    names = re.compile(r"^\s*(import|from) (openai|google)\b", re.MULTILINE)
+    names = re.compile(r"^\s*(import|from) (openai|google|anthropic)\b", re.MULTILINE)
     found = [str(path) for path in modules() if "runner/backends" not in str(path) and names.search(text(path))]
     assert found == []
 

@@ -14,8 +14,9 @@ from runner.study.sections import ModelSection
 ENDPOINTS: Mapping[str, str] = {
     "openai": "https://api.openai.com/v1",
     "gemini": "https://generativelanguage.googleapis.com",
+    "anthropic": "https://api.anthropic.com",
 }
-_USUAL = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
+_USUAL = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
 # variable → the hosts that it is for, and all below them, as the providers' own documentation names both
 _GOOGLE = ("generativelanguage.googleapis.com",)
 HOSTS: Mapping[str, tuple[str, ...]] = {

@@ -12,6 +12,7 @@ LOCAL = {"process": "runner.backends.local.LocalBackend", "ray": "runner.backend
 REMOTE = {
     "openai": "runner.backends.openai.OpenAIBackend",
     "gemini": "runner.backends.gemini.GeminiBackend",
+    "anthropic": "runner.backends.anthropic.AnthropicBackend",
     "openai-compatible": "runner.backends.compatible.CompatibleBackend",
 }
 
@@ -19,7 +20,14 @@ REMOTE = {
 def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -> Backend:
     """The backend that a model of the study names. Raises InputError or MachineError where it cannot be made."""
     if section.backend != "local":
-        return cast(Backend, _found(REMOTE[section.backend])(section, learn))
+        try:
+            return cast(Backend, _found(REMOTE[section.backend])(section, learn))
+        except ModuleNotFoundError as error:
+            if error.name != section.backend:
+                raise
+            raise MachineError(
+                f"backend = {section.backend!r} needs its SDK: pip install '.[{section.backend}]' in mtpa's folder"
+            ) from None
     try:
         return cast(Backend, _found(LOCAL[section.executor])(section, identity))
     except ImportError:

@@ -16,6 +16,7 @@ ALWAYS = {
     "model": "the model is named by id",
     "messages": "the messages are the study's",
     "contents": "the messages are the study's",
+    "system": "the system text is [variants] system",
     "system_instruction": "the system text is [variants] system",
     "n": "each request gets one answer; for more, set replicates",
     "best_of": "each request gets one answer; for more, set replicates",
@@ -24,6 +25,8 @@ ALWAYS = {
     "stream_options": "answers are never streamed",
 }
 """Keys that are not the study's to choose, and why."""
+
+LEAST_BUDGET = 1024  # tokens that a model of Anthropic's may think with, where they are bounded
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -79,12 +82,15 @@ _GEMINI = (
     "thinking_config safety_settings labels media_resolution service_tier model_selection_config "
     "model_armor_config routing_config enable_enhanced_civic_answers"
 )
+# what is priced otherwise (speed, inference_geo) is not among them
+_ANTHROPIC = "temperature top_p top_k max_tokens stop_sequences thinking output_config metadata service_tier"
 _LOCAL = "temperature top_p max_tokens max_completion_tokens seed stop logprobs top_logprobs"
 
 KNOWN: Mapping[str, frozenset[str]] = {
     "openai": frozenset(_CHAT.split()),
     "openai-compatible": frozenset(f"{_CHAT} {_SERVERS}".split()),
     "gemini": frozenset(_GEMINI.split()),
+    "anthropic": frozenset(_ANTHROPIC.split()),
     "local": frozenset(_LOCAL.split()),
 }
 
@@ -109,6 +115,27 @@ def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
     inside = [name for name in decoding.get("extra_body") or () if name in ALWAYS]
     if inside:
         raise ValueError(f"extra_body.{inside[0]}: {ALWAYS[inside[0]]}; leave it out")
+
+
+def check_claude(answer: str, decoding: Mapping[str, Any]) -> None:
+    """Raises ValueError, in a sentence, for what no model of Anthropic's is asked."""
+    if answer == "probabilities":
+        raise ValueError("Claude shows no log-probabilities, which answer = 'probabilities' needs; set answer = 'text'")
+    most = decoding.get("max_tokens")
+    if most is None:
+        raise ValueError("Anthropic's API needs the most tokens of an answer; set decoding.max_tokens")
+    thinking = decoding.get("thinking")
+    if thinking is None:
+        return
+    if not isinstance(thinking, Mapping) or not isinstance(thinking.get("type"), str):
+        raise ValueError("decoding.thinking is a table, such as { type = 'adaptive' } or { type = 'disabled' }")
+    if thinking["type"] == "enabled":  # anthropic.types.ThinkingConfigEnabledParam has the bounds
+        budget = thinking.get("budget_tokens")
+        if not isinstance(budget, int) or not LEAST_BUDGET <= budget < most:
+            raise ValueError(
+                f"decoding.thinking: type = 'enabled' needs budget_tokens of {LEAST_BUDGET} or more, and a greater "
+                "decoding.max_tokens"
+            )
 
 
 def _remedy(backend: str, name: str) -> str:

@@ -14,19 +14,20 @@ THINKING_ROOM = 2048
 class Family:
     """`drops` are refused by the endpoint, `renames` are called otherwise, `thinks` needs room for reasoning tokens,
     `logprobs` says whether letter probabilities can be had. `still` is the family that a model belongs to while its
-    thinking is turned off, where it can be."""
+    thinking is turned off, where it can be; `when_asked` says that it is off where the study says nothing of it."""
 
     drops: tuple[str, ...] = ()
     renames: Mapping[str, str] | None = None
     thinks: bool = False
     logprobs: bool = True
     still: "Family | None" = None
+    when_asked: bool = False
 
 
 PLAIN = Family()
 _LENGTH = {"max_tokens": "max_completion_tokens"}
 _GEMINI = {"max_tokens": "max_output_tokens", "top_logprobs": "logprobs"}
-_SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias")
+_SAMPLING = ("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty", "logit_bias")
 
 _REASONING = Family(drops=_SAMPLING, renames=_LENGTH, thinks=True, logprobs=False)
 # since 5.1 an effort of "none" gives temperature, top_p and logprobs back
@@ -35,6 +36,11 @@ _GPT_6 = Family((*_SAMPLING, "stop"), _LENGTH, thinks=True, logprobs=False, stil
 # of Gemini's own API; Vertex shows log-probabilities
 _GEMINI_3 = Family(renames=_GEMINI, thinks=True, logprobs=False)
 _GEMINI_2_5 = Family(renames=_GEMINI, thinks=True, logprobs=False, still=Family(renames=_GEMINI, logprobs=False))
+# up to 4.6, and Haiku up to 4.5, a model that does not think takes a temperature; none has since
+_DRAWN = ("temperature", "top_p", "top_k")
+_CLAUDE_4_6 = Family(_DRAWN, thinks=True, logprobs=False, still=Family(logprobs=False), when_asked=True)
+_CLAUDE_4_8 = Family(_DRAWN, thinks=True, logprobs=False, still=Family(_DRAWN, logprobs=False), when_asked=True)
+_CLAUDE_5 = Family(_DRAWN, thinks=True, logprobs=False, still=Family(_DRAWN, logprobs=False))
 
 FAMILIES: tuple[tuple[str, str, Family], ...] = (
     ("openai", r"gpt-5.*-chat", Family(renames=_LENGTH, logprobs=False)),
@@ -45,6 +51,9 @@ FAMILIES: tuple[tuple[str, str, Family], ...] = (
     ("gemini", r"(models/)?gemini-2\.5", _GEMINI_2_5),
     ("gemini", r"(models/)?gemini-([3-9]|flash-|pro-)", _GEMINI_3),
     ("gemini", r"", Family(renames=_GEMINI)),
+    ("anthropic", r"claude-(\d|v\d|instant|haiku-4|(opus|sonnet)-4-([0-6](\D|$)|\d{8}))", _CLAUDE_4_6),
+    ("anthropic", r"claude-opus-4", _CLAUDE_4_8),
+    ("anthropic", r"", _CLAUDE_5),
     ("openai-compatible", r"", PLAIN),
 )
 
@@ -53,7 +62,7 @@ def family(section: ModelSection) -> Family:
     """The first family of the table whose pattern the model's name begins with, as it is while it thinks, or not, as
     the study has it."""
     found = _by_name(section)
-    return found.still if found.still and _is_stilled(section) else found
+    return found.still if found.still and _is_stilled(section, found) else found
 
 
 def adapted(section: ModelSection, before: bool = False) -> tuple[dict[str, Any], list[str]]:
@@ -99,8 +108,11 @@ def _by_name(section: ModelSection) -> Family:
     return next((each for backend, start, each in FAMILIES if backend == name and re.match(start, section.id)), PLAIN)
 
 
-def _is_stilled(section: ModelSection) -> bool:
-    """Whether the study turns the model's thinking off."""
+def _is_stilled(section: ModelSection, rules: Family) -> bool:
+    """Whether the study turns the model's thinking off, or does not turn it on where it is off by itself."""
+    if section.backend == "anthropic":
+        kind = (section.decoding.get("thinking") or {}).get("type")
+        return kind in ("disabled", "between_tools") or (rules.when_asked and kind is None)
     asked = {**section.decoding, **(section.decoding.get("extra_body") or {})}
     thinking = asked.get("thinking_config")
     budget = thinking.get("thinking_budget") if isinstance(thinking, Mapping) else None
@@ -108,4 +120,6 @@ def _is_stilled(section: ModelSection) -> bool:
 
 
 def _while_it_thinks(rules: Family) -> str:
-    return " unless reasoning_effort = 'none'" if rules.still and rules.still.logprobs else ""
+    if rules.still and rules.still.logprobs:
+        return " unless reasoning_effort = 'none'"
+    return " while it thinks" if rules.drops and rules.still and not rules.still.drops else ""

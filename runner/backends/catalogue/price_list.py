@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 FILE = "prices.json"
 MOST_BYTES = 50_000_000
-PROVIDERS = {"openai": "openai", "gemini": "google"}
+PROVIDERS = {"openai": "openai", "gemini": "google", "anthropic": "anthropic"}
 RATES = {"input": "input_mtok", "output": "output_mtok", "cached": "cache_read_mtok", "cache_write": "cache_write_mtok"}
 BATCH = {"processing": "batch"}
-STANDARD_TIERS = ("auto", "default", "standard")
+STANDARD_TIERS = ("auto", "default", "standard", "standard_only")
 _VERSION = re.compile(r"(-(preview|exp|latest|\d{2,8}))*")
 _DATED = re.compile(r"\d{4}-?\d{2}-?\d{2}|-\d{3,4}$|-\d{2}-\d{4}$|\\d\{[48]\}")  # also in a pattern of names
 
@@ -117,7 +117,8 @@ def backend_of(model: str) -> str | None:
     """Whose model a name is: one of the pinned local ones, or one that the list knows as a provider's own."""
     if model in assets() or Path(model).is_dir():
         return "local"
-    sections = (ModelSection.model_validate({"name": model, "backend": each, "id": model}) for each in PROVIDERS)
+    table = {"name": model, "id": model, "answer": "text", "decoding": {"max_tokens": 1}}
+    sections = (ModelSection.model_validate({**table, "backend": each}) for each in PROVIDERS)
     return next((each.backend for each in sections if listed(each) is not None), None)
 
 

@@ -6,7 +6,7 @@ from runner.backends.request import Usage
 UNNAMED = ""  # the ending of a reply that names none
 
 _STOP = ("stop", "eos", "eos_token", "stop_sequence", "end_turn", "complete")
-_LENGTH = ("length", "max_tokens", "max_output_tokens", "model_length")
+_LENGTH = ("length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded")
 _DECLINED = (
     "content_filter content_filtered refusal safety image_safety prohibited_content blocklist recitation spii "
     "sensitive guardrail_intervened"

@@ -32,7 +32,9 @@ _DECLINED = re.compile(
 )
 _OF_ACCOUNT = re.compile(r"\b(account|organi[sz]ation|api.?key|billing|suspended|deactivated|banned)\b", re.IGNORECASE)
 _BAD_KEY = re.compile(
-    r"\bapi.?key\b.{0,40}\b(not valid|invalid|incorrect|expired)|\b(invalid|incorrect) api.?key", re.I
+    r"\bapi.?key\b.{0,40}\b(not valid|invalid|incorrect|expired)|\b(invalid|incorrect) api.?key"
+    r"|\bcredit balance is too low",
+    re.I,
 )
 
 # The status that an error has where it names a word instead of a number (google.rpc.Code, and the usual types).

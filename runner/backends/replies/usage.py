@@ -73,3 +73,21 @@ def _first(counts: Mapping[str, Any], *names: str) -> int | None:
                 raise ValueError(f"{count} tokens")
             return count
     return None
+
+
+def message_usage(usage: Mapping[str, Any] | None, said: bool, latency_ms: int) -> Usage:
+    """The usage of a message of Anthropic's, whose cache's tokens are counted beside the prompt's; `said` is whether it
+    has a text. Raises ValueError for counts that no answer has."""
+    if not usage:
+        return Usage(latency_ms=latency_ms)
+    cached, written = _first(usage, "cache_read_input_tokens") or 0, _first(usage, "cache_creation_input_tokens") or 0
+    prompt = _first(usage, "input_tokens")
+    return counted_usage(
+        prompt=None if prompt is None else prompt + cached + written,
+        output=_first(usage, "output_tokens"),
+        total=None,
+        reasoning=_first(usage.get("output_tokens_details") or {}, "thinking_tokens") or 0,
+        cache=(cached, written),
+        said=said,
+        latency_ms=latency_ms,
+    )
