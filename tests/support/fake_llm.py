@@ -1,4 +1,4 @@
-"""A chat-completions and generateContent endpoint on loopback that counts, delays and misbehaves as it is told.
+"""A chat-completions, generateContent and messages endpoint on loopback that counts, delays and misbehaves as it is told.
 
 The same body always gets the same answer, so that a run can be checked against another.
 """
@@ -89,6 +89,8 @@ class FakeLLM:
             if self.misbehave and (response := await self.misbehave(self, request, raw)) is not None:
                 return response
             self.answered[body] += 1
+            if request.path.endswith("/messages"):
+                return web.json_response(self._message(body))
             gemini = "generateContent" in request.path
             return web.json_response(self._gemini(body) if gemini else self._chat(body))
         finally:
@@ -121,6 +123,18 @@ class FakeLLM:
             "usage": {"prompt_tokens": 100, "completion_tokens": tokens, "total_tokens": 100 + tokens}
             if self.reports_usage(body)
             else None,
+        }
+
+    def _message(self, body: str) -> dict[str, Any]:
+        return {
+            "id": "msg_x",
+            "type": "message",
+            "role": "assistant",
+            "model": self.model,
+            "content": [{"type": "text", "text": self.letter(body)}],
+            "stop_reason": "end_turn",
+            "stop_sequence": None,
+            "usage": {"input_tokens": 100, "output_tokens": 1},
         }
 
     def _gemini(self, body: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
@@ -15,8 +16,8 @@ from runner.backends.keys import Pairing, api_key, endpoints, unfamiliar
 from runner.study.sections import ModelSection
 
 SECONDS = 3.0
-MOST_MODELS = 1000  # the largest page of Gemini's list
-# openai.types.Model has the first; the others are routers' and Gemini's
+MOST_MODELS = 1000  # the largest page of Gemini's list, and of Anthropic's
+# openai.types.Model has the first, anthropic.types.ModelInfo the last; the others are routers' and Gemini's
 SHUTDOWN_FIELDS = (
     "shutdown_date",
     "deprecation_date",
@@ -24,6 +25,7 @@ SHUTDOWN_FIELDS = (
     "retired_at",
     "expiration_date",
     "retirementTime",
+    "retires_at",
 )
 
 
@@ -50,7 +52,7 @@ async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | Non
         listed = _entries(json.loads(body))
     except (aiohttp.ClientError, BackendError, InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    where, entry = url.partition("?")[0], listed.get(model.id.removeprefix("models/"))
+    where, entry = url.partition("?")[0], _entry(listed, model)
     if entry is None:
         return f"{model.name}: {where} does not list {model.id!r}: it is retired or misspelt"
     dates = [f"{field} {entry[field]}" for field in SHUTDOWN_FIELDS if entry.get(field)]
@@ -62,11 +64,24 @@ def _question(model: ModelSection) -> tuple[str, Mapping[str, str]]:
     key, base = api_key(model), endpoints(model)[0].rstrip("/")
     if model.backend == "gemini":
         return f"{base}/v1beta/models?pageSize={MOST_MODELS}", {"x-goog-api-key": key} if key else {}
+    if model.backend == "anthropic":
+        headers = {"anthropic-version": "2023-06-01"} | ({"x-api-key": key} if key else {})
+        return f"{base.removesuffix('/v1')}/v1/models?limit={MOST_MODELS}", headers
     return f"{base}/models", {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _entry(listed: Mapping[str, Mapping[str, Any]], model: ModelSection) -> Mapping[str, Any] | None:
+    """What a list says of a model; Anthropic's may have it by its dated name alone."""
+    name = model.id.removeprefix("models/")
+    if name in listed or model.backend != "anthropic":
+        return listed.get(name)
+    return next((listed[each] for each in sorted(listed) if re.fullmatch(rf"{re.escape(name)}-\d{{8}}", each)), None)
 
 
 def _entries(listed: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """The models of a list by their ids. Raises KeyError for one that is no list of models, or not the whole of it."""
+    if listed.get("has_more"):
+        raise KeyError("has_more")
     if "models" not in listed:
         return {entry["id"]: entry for entry in listed["data"]}
     if listed.get("nextPageToken"):

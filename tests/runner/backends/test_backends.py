@@ -1,4 +1,4 @@
-"""OpenAI's and Gemini's own SDKs against an endpoint on loopback."""
+"""OpenAI's, Gemini's and Anthropic's own SDKs against an endpoint on loopback."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,8 @@ from runner.backends.request import Request
 from runner.engine.run import run
 from runner.study.sections import ModelSection
 
-KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
+KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+MODELS = {"openai": "openai-model", "gemini": "gemini-model", "anthropic": "claude-haiku-4-5"}
 FREE = {"input": 0.0, "output": 0.0}
 
 
@@ -29,15 +30,17 @@ async def test_the_sdk_asks_once_and_reads_the_answer(
 ) -> None:
     monkeypatch.setenv(KEYS[backend], "k")
     with FakeLLM() as server:
-        url = server.url if backend == "openai" else server.url.removesuffix("/v1")
-        table = model(url, backend=backend, id=f"{backend}-model", price=FREE)
+        url = server.url.removesuffix("/v1") if backend == "gemini" else server.url
+        table = model(url, backend=backend, id=MODELS[backend], price=FREE)
         state = await run(load(tmp_path, [table], variants={"system": "Be brief."}))
     assert (state.exit_code, state.sent, server.repeats) == (0, 50, 0)
     assert state.total("unparsed") == 0
     assert rows(tmp_path, "SELECT DISTINCT served FROM model") == [("fake-1",)]
     assert rows(tmp_path, "SELECT DISTINCT prompt_tokens, completion_tokens FROM completion") == [(100, 1)]
     body = json.loads(next(iter(server.bodies)))
-    if backend == "openai":
+    if backend == "anthropic":
+        assert (body["system"], body["max_tokens"], len(body["messages"])) == ("Be brief.", 3, 1)
+    elif backend == "openai":
         assert body["messages"][0] == {"role": "system", "content": "Be brief."}
         assert body["max_tokens"] == 3
     else:
@@ -59,8 +62,8 @@ async def test_the_sdks_failures_are_sorted(backend: str, tmp_path: Path, monkey
         return None
 
     with FakeLLM(misbehave=misbehave) as server:
-        url = server.url if backend == "openai" else server.url.removesuffix("/v1")
-        table = model(url, backend=backend, id=f"{backend}-model", price=FREE, concurrency=1)
+        url = server.url.removesuffix("/v1") if backend == "gemini" else server.url
+        table = model(url, backend=backend, id=MODELS[backend], price=FREE, concurrency=1)
         state = await run(load(tmp_path, [table], n=1, groups=4))
         assert (state.exit_code, state.total("answered")) == (0, 8)
 

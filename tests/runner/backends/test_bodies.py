@@ -52,14 +52,22 @@ def url() -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", ["packed", "endless"])
-@pytest.mark.parametrize("backend", ["openai", "openai-compatible", "gemini"])
+@pytest.mark.parametrize("backend", ["openai", "openai-compatible", "gemini", "anthropic"])
 async def test_a_body_is_not_read_past_the_bound(
     url: str, backend: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("OPENAI_API_KEY", "GEMINI_API_KEY"):
+    for name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "ANTHROPIC_API_KEY"):
         monkeypatch.setenv(name, "k")
     section = ModelSection.model_validate(
-        {"name": "m", "backend": backend, "id": "gpt-4o", "base_urls": [f"{url}/{path}"], "timeout": 60}
+        {
+            "name": "m",
+            "backend": backend,
+            "id": "gpt-4o",
+            "base_urls": [f"{url}/{path}"],
+            "timeout": 60,
+            "answer": "text",
+            "decoding": {"max_tokens": 3},
+        }
     )
     asked = make_backend(section, ModelIdentity(backend, "gpt-4o", "", "", {}), lambda headers: None)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

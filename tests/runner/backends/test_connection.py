@@ -54,10 +54,11 @@ def test_a_proxy_of_another_kind_is_a_sentence(monkeypatch: pytest.MonkeyPatch) 
         proxy_for("https://example.org/v1")
 
 
-@pytest.mark.parametrize("backend", ["openai-compatible", "openai", "gemini"])
+@pytest.mark.parametrize("backend", ["openai-compatible", "openai", "gemini", "anthropic"])
 async def test_every_backend_goes_through_it(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     monkeypatch.setenv("GEMINI_API_KEY", "k")
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
     hosts = set()
 
     async def look(server: FakeLLM, request: web.Request, raw: bytes) -> None:
