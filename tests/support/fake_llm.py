@@ -1,4 +1,4 @@
-"""A chat-completions, generateContent and messages endpoint on loopback that counts, delays and misbehaves as it is told.
+"""Chat completions, generateContent and messages on loopback: it counts, delays and misbehaves as it is told.
 
 The same body always gets the same answer, so that a run can be checked against another.
 """

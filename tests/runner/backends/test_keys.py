@@ -131,6 +131,7 @@ def _answer(key: str, **changes: object) -> web.Response:
     return web.json_response({"model": "m", "choices": [choice], "usage": {"prompt_tokens": 1}} | changes)
 
 
+SDKS = [("openai", "401"), ("openai", "model"), ("anthropic", "401"), ("anthropic", "500"), ("anthropic", "not JSON")]
 ECHOES: dict[str, Callable[[str], web.Response]] = {
     "400": lambda key: _error(400, key),
     "401": lambda key: _error(401, key),
@@ -144,9 +145,7 @@ ECHOES: dict[str, Callable[[str], web.Response]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("backend", "kind"), [*(("openai-compatible", kind) for kind in ECHOES), ("openai", "401"), ("openai", "model")]
-)
+@pytest.mark.parametrize(("backend", "kind"), [*(("openai-compatible", kind) for kind in ECHOES), *SDKS])
 async def test_an_echoed_key_is_nowhere(
     kind: str, backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -174,7 +173,7 @@ def _dump(folder: Path) -> list[str]:
         connection.close()
 
 
-@pytest.mark.parametrize("backend", ["openai-compatible", "openai", "gemini"])
+@pytest.mark.parametrize("backend", ["openai-compatible", "openai", "gemini", "anthropic"])
 async def test_no_redirect_is_followed(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", SECRET)
     with FakeLLM() as elsewhere, FakeLLM() as server:

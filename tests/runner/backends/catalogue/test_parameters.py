@@ -15,6 +15,8 @@ from runner.study.sections import ModelSection
 
 FREE = {"input": 0.0, "output": 0.0}
 SHORT = {"temperature": 0.7, "max_tokens": 3}
+ADAPTIVE, OFF = {"type": "adaptive"}, {"type": "disabled"}
+THINKS = {"max_tokens": 2048, "thinking": ADAPTIVE}
 STILL = {**SHORT, "reasoning_effort": "none"}
 
 
@@ -48,6 +50,14 @@ def section(backend: str, name: str, decoding: dict[str, Any], answer: str = "te
             {"max_output_tokens": 3, "thinking_config": {"thinking_budget": 0}},
         ),
         ("gemini", "gemini-flash-latest", {"max_tokens": 3}, {"max_output_tokens": 2048}),
+        ("anthropic", "claude-haiku-4-5", SHORT, SHORT),
+        ("anthropic", "claude-sonnet-4-20250514", {**SHORT, "top_k": 3}, {**SHORT, "top_k": 3}),
+        ("anthropic", "claude-opus-4-6", {**SHORT, "thinking": ADAPTIVE}, {"max_tokens": 2048, "thinking": ADAPTIVE}),
+        ("anthropic", "claude-opus-4-8", SHORT, {"max_tokens": 3}),
+        ("anthropic", "claude-opus-4-8", {"max_tokens": 3, "thinking": ADAPTIVE}, THINKS),
+        ("anthropic", "claude-haiku-5-5", SHORT, {"max_tokens": 2048}),
+        ("anthropic", "claude-haiku-5-5", {**SHORT, "thinking": OFF}, {"max_tokens": 3, "thinking": OFF}),
+        ("anthropic", "claude-next-9", {**SHORT, "top_k": 3}, {"max_tokens": 2048}),
         ("openai-compatible", "gpt-5", SHORT, SHORT),
     ],
 )
@@ -93,3 +103,19 @@ async def test_a_file_from_before_keeps_its_keys(tmp_path: Path, monkeypatch: py
     assert (server.requests, state.total("hits")) == (sent, 3)
     ((parameters,),) = rows(tmp_path, "SELECT parameters FROM model")
     assert json.loads(parameters) == {"max_completion_tokens": 2048, "reasoning_effort": "none"}
+
+
+@pytest.mark.parametrize(
+    ("name", "decoding", "asked"),
+    [
+        ("claude-haiku-4-5", SHORT, []),
+        ("claude-haiku-4-5", {**SHORT, "thinking": ADAPTIVE}, ["temperature"]),
+        ("claude-haiku-5-5", {**SHORT, "top_k": 3}, ["temperature", "top_k"]),
+    ],
+)
+def test_claude_takes_a_temperature_up_to_4_6_and_only_while_it_does_not_think(
+    name: str, decoding: dict[str, Any], asked: list[str]
+) -> None:
+    assert dropped(section("anthropic", name, decoding)) == asked
+    remarks = adapted(section("anthropic", name, decoding))[1]
+    assert ("claude-haiku-4-5 takes no temperature while it thinks: left out" in remarks) == (asked == ["temperature"])

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.backends.replies.usage import chat_usage
+from runner.backends.replies.usage import chat_usage, message_usage
 
 COUNTS = st.integers(1, 10_000)
 
@@ -51,3 +51,12 @@ def test_the_caches_tokens_are_among_the_prompts_also_where_they_are_counted_bes
         found = chat_usage(usage, True, 0)
         assert (found.prompt_tokens, found.cached_tokens, found.written_tokens) == (600, 500, 80)
         assert found.completion_tokens == 3
+
+
+def test_a_messages_cache_is_counted_beside_its_prompt_and_its_thoughts_among_its_answer() -> None:
+    usage = {"input_tokens": 20, "output_tokens": 40, "cache_read_input_tokens": 5, "cache_creation_input_tokens": None}
+    found = message_usage({**usage, "output_tokens_details": {"thinking_tokens": 37}}, True, 0)
+    assert (found.prompt_tokens, found.completion_tokens, found.reasoning_tokens) == (25, 40, 37)
+    assert (found.cached_tokens, found.written_tokens) == (5, 0)
+    assert message_usage({**usage, "input_tokens": 0}, True, 0).prompt_tokens == 5  # all of it was in the cache
+    assert not message_usage(None, True, 0).known

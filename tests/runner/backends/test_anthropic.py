@@ -1,0 +1,225 @@
+"""Anthropic's messages: what is sent, what an answer is, how it ended, what it cost, and what its errors mean."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from anthropic.types import StopReason
+from fake_llm import FakeLLM
+from pydantic import ValidationError
+from studies import load, model, rows
+
+from personas.errors import InputError, MachineError
+from runner.backends.anthropic import body, read
+from runner.backends.catalogue.prices import cost, price_of
+from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUnavailable, PromptRefused, Transient
+from runner.backends.providers import make_backend
+from runner.backends.request import ModelIdentity, Request, Usage
+from runner.engine.run import run
+from runner.study.sections import ModelSection
+
+FREE = {"input": 0.0, "output": 0.0}
+ASKED = Request(b"k", [{"role": "user", "content": "?"}], {"max_tokens": 3}, "text", ())
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+
+
+def table(url: str, **changes: Any) -> dict[str, Any]:
+    """A [[models]] table for the fake."""
+    return model(url, **{"backend": "anthropic", "id": "claude-haiku-4-5", "price": FREE, **changes})
+
+
+def message(**changes: Any) -> dict[str, Any]:
+    """A message as the API sends it."""
+    usage = {"input_tokens": 20, "output_tokens": 3}
+    text = [{"type": "text", "text": "A"}]
+    return {"type": "message", "model": "m", "content": text, "stop_reason": "end_turn", "usage": usage, **changes}
+
+
+def test_the_system_message_has_a_place_of_its_own() -> None:
+    turns = (("user", "Hi"), ("assistant", "Yes?"), ("user", "?"))
+    spoken = [{"role": role, "content": content} for role, content in turns]
+    request = Request(b"", [{"role": "system", "content": "Be brief."}, *spoken], {"max_tokens": 3}, "text", ())
+    assert body("m", request) == {"model": "m", "system": "Be brief.", "messages": spoken, "max_tokens": 3}
+
+
+async def test_a_temperature_is_sent_to_the_version_that_takes_one(tmp_path: Path) -> None:
+    """API versions since 2026-10-21 refuse any; the SDK asks for the newest that it knows."""
+    seen: list[tuple[str, str, bool]] = []
+
+    async def look(server: FakeLLM, request: web.Request, raw: bytes) -> None:
+        seen.append((request.path, request.headers["anthropic-version"], "temperature" in json.loads(raw)))
+
+    with FakeLLM(misbehave=look) as server:
+        warm = table(server.url, decoding={"temperature": 0.7, "max_tokens": 3})
+        await run(load(tmp_path, [warm, table(server.url, name="cool")], n=1, groups=2))
+    versions = {with_one: version for _, version, with_one in seen}
+    assert {path for path, *_ in seen} == {"/v1/messages"}
+    assert versions[True] == "2023-06-01" < versions[False]
+
+
+ENDINGS = {
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "refusal": "content_filter",
+    "tool_use": None,
+    "pause_turn": None,
+}
+
+
+def test_every_reason_that_the_sdk_knows_is_an_ending_or_breaks_the_answer_off() -> None:
+    assert set(StopReason.__args__) == set(ENDINGS)  # type: ignore[attr-defined]
+    for reason, finish in ENDINGS.items():
+        if finish is None:
+            with pytest.raises(BrokenOff, match=reason) as broken:
+                read(message(stop_reason=reason), 1)
+            assert broken.value.usage == Usage(20, 3, latency_ms=1)
+        else:
+            assert read(message(stop_reason=reason), 1).response.finish == finish
+    assert read(message(stop_reason=None), 1).response.finish == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "thinking", "thinking": "It is B.", "signature": "x"}, {"type": "text", "text": "A"}], "A"),
+        ([{"type": "redacted_thinking", "data": "x"}], None),
+        ([{"type": "text", "text": "The answer "}, {"type": "text", "text": "is B"}], "The answer is B"),
+        ([], None),
+    ],
+)
+def test_the_answer_is_what_was_said_and_not_what_was_thought(content: list[Any], text: str | None) -> None:
+    assert read(message(content=content), 0).response.text == text
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"content": None},
+        {"content": [{}]},
+        {"content": [{"type": "text", "text": None}]},
+        {"content": 5},
+        {"usage": {"input_tokens": -1}},
+        {"usage": 5},
+    ],
+)
+def test_what_is_no_message_is_a_failure(changes: dict[str, Any]) -> None:
+    with pytest.raises(Transient, match="no answer in it") as failed:
+        read(message(**changes), 0)
+    assert failed.value.charged
+
+
+def test_cache_reads_and_writes_have_prices_of_their_own() -> None:
+    counts = {"input_tokens": 20, "output_tokens": 3, "cache_read_input_tokens": 500, "cache_creation_input_tokens": 80}
+    usage = read(message(usage=counts), 0).usage
+    assert (usage.prompt_tokens, usage.cached_tokens, usage.written_tokens) == (600, 500, 80)
+    section = ModelSection.model_validate(
+        {"name": "m", "backend": "anthropic", "id": "claude-haiku-4-5", "answer": "text", "decoding": {"max_tokens": 1}}
+    )
+    listed = price_of(section)
+    rates = (listed.input, listed.output, listed.cached, listed.cache_write)
+    assert rates == (1, 5, 0.1, 1.25)  # as Anthropic's page of prices has them
+    assert cost(listed, usage) == 20 * 1 + 500 * 0.1 + 80 * 1.25 + 3 * 5
+
+
+ERRORS: list[tuple[int, str, str, type[BackendError]]] = [
+    (401, "authentication_error", "invalid x-api-key", ModelUnavailable),
+    (403, "permission_error", "Your API key does not have permission to use this model.", ModelUnavailable),
+    (404, "not_found_error", "model: claude-nobody", ModelUnavailable),
+    (402, "billing_error", "There is an issue with your billing.", ModelUnavailable),
+    (400, "invalid_request_error", "Your credit balance is too low to access the Anthropic API.", ModelUnavailable),
+    (400, "invalid_request_error", "Output blocked by content filtering policy", PromptRefused),
+    (400, "invalid_request_error", "prompt is too long: 200001 tokens > 200000 maximum", BadRequest),
+    (413, "request_too_large", "Request exceeds the maximum size", BadRequest),
+    (429, "rate_limit_error", "This request would exceed your organization's rate limit", Transient),
+    (500, "api_error", "Internal server error", Transient),
+    (529, "overloaded_error", "Overloaded", Transient),
+]
+
+
+@pytest.mark.parametrize(("status", "kind", "said", "expected"), ERRORS)
+async def test_errors_are_sorted_and_nothing_is_asked_twice(
+    status: int, kind: str, said: str, expected: type[BackendError]
+) -> None:
+    async def refuse(server: FakeLLM, request: web.Request, raw: bytes) -> web.Response:
+        error = {"type": "error", "error": {"type": kind, "message": said}, "request_id": "req_1"}
+        return web.json_response(error, status=status, headers={"retry-after": "7"})
+
+    with FakeLLM(misbehave=refuse) as server:
+        section = ModelSection.model_validate(table(server.url))
+        backend = make_backend(section, ModelIdentity("anthropic", "m", "", "", {}), lambda headers: None)
+        try:
+            with pytest.raises(BackendError) as failed:
+                await backend.answer(ASKED)
+        finally:
+            await backend.close()
+    assert (type(failed.value), server.requests) == (expected, 1)
+    assert said in str(failed.value) and str(status) in str(failed.value)
+    if isinstance(failed.value, Transient):
+        assert failed.value.retry_after == 7
+
+
+async def test_a_refusal_is_refused_and_the_served_model_is_kept(tmp_path: Path) -> None:
+    async def decline(server: FakeLLM, request: web.Request, raw: bytes) -> web.Response:
+        return web.json_response(message(stop_reason="refusal", content=[], model="claude-haiku-4-5-20251001"))
+
+    with FakeLLM(misbehave=decline) as server:
+        state = await run(load(tmp_path, [table(server.url)], n=1, groups=2))
+    assert (state.exit_code, server.repeats) == (0, 0)
+    assert rows(tmp_path, "SELECT DISTINCT status FROM score") == [("refused",)]
+    assert rows(tmp_path, "SELECT served FROM model") == [("claude-haiku-4-5-20251001",)]
+
+
+async def test_the_environment_leads_the_sdk_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[dict[str, str]] = []
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("ANTHROPIC_AUTH_TOKEN", "token-of-mine")
+    monkeypatch.setenv("ANTHROPIC_WORKSPACE_ID", "workspace-of-mine")
+    monkeypatch.setenv("ANTHROPIC_PROFILE", "profile-of-mine")
+
+    async def look(server: FakeLLM, request: web.Request, raw: bytes) -> None:
+        seen.append(dict(request.headers))
+
+    with FakeLLM(misbehave=look) as server:
+        await run(load(tmp_path, [table(server.url)], n=1, groups=2))
+        monkeypatch.setenv("ANTHROPIC_CUSTOM_HEADERS", "X-Team: mine")
+        with pytest.raises(InputError, match="ANTHROPIC_CUSTOM_HEADERS"):
+            await run(load(tmp_path, [table(server.url)], n=1, groups=3))
+    assert seen and "mine" not in json.dumps(seen)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"answer": "probabilities"}, "Claude shows no log-probabilities"),
+        ({"decoding": {}}, "set decoding.max_tokens"),
+        ({"decoding": {"max_tokens": 3, "thinking": {"type": "enabled"}}}, "budget_tokens of 1024 or more"),
+        (
+            {"decoding": {"max_tokens": 2000, "thinking": {"type": "enabled", "budget_tokens": 2000}}},
+            "greater decoding.max_tokens",
+        ),
+        ({"decoding": {"max_tokens": 3, "thinking": "adaptive"}}, "decoding.thinking is a table"),
+        ({"decoding": {"max_tokens": 3, "system": "x"}}, "the system text is"),
+        ({"decoding": {"max_tokens": 3, "speed": "fast"}}, "speed: unknown parameter"),
+        ({"mode": "batch"}, "takes no batches"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_in_a_sentence(changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValidationError, match=said):
+        ModelSection.model_validate(table("http://127.0.0.1:1", **changes))
+
+
+def test_an_sdk_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "anthropic", None)
+    monkeypatch.delitem(sys.modules, "runner.backends.anthropic")
+    section = ModelSection.model_validate(table("http://127.0.0.1:1"))
+    with pytest.raises(MachineError, match=r"pip install '\.\[anthropic\]'"):
+        make_backend(section, ModelIdentity("anthropic", "m", "", "", {}), lambda headers: None)
