@@ -135,10 +135,6 @@ def test_changed_answers_stand_beside_those_of_chance():
         ("local", "bfloat16", "rounding in bfloat16"),
         ("openai", "", "is not known"),
     ],
-        ("local", "float32", "none would change"),
-        ("local", "bfloat16", "rounding in bfloat16"),
-        ("openai", "", "is not known"),
-    ],
 )
 def test_what_is_not_drawn_is_exact_in_full_precision_alone(provider: str, dtype: str, said: str):
     scores = study(-0.4)
