@@ -68,7 +68,7 @@ def read_ids(path: Path, values: pd.Series) -> list[str]:
     """The respondents' ids as text. Raises InputError for an empty, fractional or repeated one."""
     ids = [text(value) for value in values]
     for row, each in enumerate(ids):
-        if each in ("", "nan", "None") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):
+        if each in ("", "nan", "None", "<NA>", "NaT") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):
             raise InputError(
                 f"{path}, column {values.name!r}, row {row + 1}: {each!r} is no respondent id: are the columns shifted?"
             )

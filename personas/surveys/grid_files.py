@@ -19,7 +19,7 @@ def open_csv(path: Path) -> Table:
     encoding = _csv_encoding(path)
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         first = file.readline()
-        separator = max(";,\t", key=first.count)
+        separator = max(";,\t|", key=first.count)
         file.seek(0)
         rows = csv.reader(file, delimiter=separator)
         header = _trimmed([name.strip() for name in next(rows, [])])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from asyncio_throttle.throttler import Throttler
 
-from runner.backends.errors import BadRequest
+from runner.backends.errors import BackendError, BadRequest
 from runner.backends.waiting import retry_after
 
 WINDOW_SECONDS = 60.0
@@ -23,6 +23,7 @@ SPARE_FILES = 64  # beside the connections: the database, its log, look-ups of n
 MOST_FILES = 1 << 16
 REFUSALS = 10  # alike and in a row: together with those in flight, fewer than 20 requests
 FIRST_SLOTS = 8
+UNREADABLE = ("not JSON", "no answer")  # of a model that has answered nothing yet, for good as well
 _OF_REQUEST = ("400", "413", "422")  # what may be wrong with one prompt alone
 _OF_ENDPOINT = ("redirect", "packed", "too large")  # what it is up to the endpoint to do otherwise
 
@@ -304,9 +305,13 @@ class Refusals:
         """There is an answer."""
         self._answered, self._kind = True, ""
 
-    def refused(self, error: BadRequest, persona: str) -> bool:
+    def refused(self, error: BackendError, persona: str) -> bool:
         """Count a refusal of a request with this persona's text; true where the model should be given up."""
-        if not error.kind.isdecimal() and error.kind not in _OF_ENDPOINT:  # ours, not the provider's
+        if isinstance(error, BadRequest):
+            counts = error.kind.isdecimal() or error.kind in _OF_ENDPOINT  # else it is ours, not the provider's
+        else:
+            counts = error.kind in UNREADABLE and not self._answered  # else a gateway's page between two answers
+        if not counts:
             return False
         if error.kind != self._kind:
             self._kind, self._count = error.kind, 0

@@ -331,8 +331,9 @@ class ModelRun(Recorder):
                 self._gate.shrink()
             elif self._breaker.failed():
                 self._halt(f"most calls fail, the last with {error}")
-        elif isinstance(error, BadRequest) and self._refusals.refused(error, persona):
-            self._halt(f"it refuses every request alike: {error}")
+        if self._refusals.refused(error, persona):
+            alike = "it refuses every request alike" if isinstance(error, BadRequest) else "every answer of it is none"
+            self._halt(f"{alike}: {error}")
 
     async def _pause(self, seconds: float) -> None:
         """Wait for another try, but not once the model is to stop."""

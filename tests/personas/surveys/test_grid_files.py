@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import openpyxl
+import pandas as pd
 import pytest
 
 from personas.errors import InputError
+from personas.surveys.checks import read_ids
 from personas.surveys.data_file import open_table
 
 Rows = list[list[object]]
@@ -67,3 +69,17 @@ def test_a_text_file_in_windows_1252_is_noted_and_one_broken_byte_is_replaced(tm
     assert old.notes == ["old.csv: read as Windows-1252"]
     (tmp_path / "broken.csv").write_bytes(texts.encode().replace("ü".encode(), b"\xff"))
     assert open_table(tmp_path / "broken.csv").read(["where"])["where"].tolist() == ["Z\ufffdrich", "Genève", "Köln"]
+
+
+def test_what_excel_calls_unicode_text_is_refused_by_its_name_and_bars_may_part_cells(tmp_path: Path) -> None:
+    (tmp_path / "wide.csv").write_text("id;age\n1;20\n", encoding="utf-16")
+    with pytest.raises(InputError, match="UTF-16"):
+        open_table(tmp_path / "wide.csv")
+    (tmp_path / "bars.csv").write_text("id|age\n1|20\n")
+    assert open_table(tmp_path / "bars.csv").variables == ("id", "age")
+
+
+def test_a_missing_id_is_refused_whatever_it_is_kept_as() -> None:
+    for dtype in ("Int64", "string", "object"):
+        with pytest.raises(InputError, match="row 2"):
+            read_ids(Path("a.parquet"), pd.Series(["1", None, "3"], dtype="string").astype(dtype))

@@ -469,6 +469,22 @@ async def test_what_is_refused_for_good_and_for_all_stops_after_a_few(status: in
         assert (await run(load(tmp_path, [model(server.url)], n=20), pilot=False)).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [("<!doctype html><title>Sign in</title>", "a web page"), ('{"object": "chat.completion.chunk"}', "streams")],
+)
+async def test_an_endpoint_whose_every_answer_is_none_stops_after_a_few(body: str, said: str, tmp_path: Path) -> None:
+    async def misbehave(fake: FakeLLM, request: web.Request, raw: bytes) -> web.Response:
+        return web.Response(text=body, content_type="text/html")
+
+    with FakeLLM(misbehave=misbehave) as fake:
+        study = load(tmp_path, [model(fake.url, concurrency=4)], n=20)
+        state = await run(study)
+    assert state.exit_code == 3
+    assert fake.requests <= 20
+    assert said in state.stopped["fake"]
+
+
 async def test_a_refused_prompt_is_a_refusal_that_is_counted_and_never_sent_again(tmp_path: Path) -> None:
     async def misbehave(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
         body = {"error": {"message": "Input data may contain inappropriate content", "code": "data_inspection_failed"}}
