@@ -114,7 +114,7 @@ def _confirm(study: Study, limit: int | None, yes: bool) -> None:
 
     if yes or all(price_of(model) == FREE for model in study.models):
         return
-    with prepared(study, say) as ready:
+    with prepared(study) as ready:
         found = plan(ready, limit)
     for remark in found.remarks:
         say(remark)
