@@ -36,7 +36,8 @@ def read(reply: Mapping[str, Any], request: Request, latency_ms: int) -> Answer:
         usage = chat_usage(reply.get("usage"), True, latency_ms)
         finish = ending(_reason(choice), usage, _said(choice.get("error")))
         text, refusal = spoken(choice["message"])
-        usage = chat_usage(reply.get("usage"), bool(text or refusal), latency_ms)
+        if not (text or refusal):
+            usage = chat_usage(reply.get("usage"), False, latency_ms)
         served = without_surrogates(str(reply.get("model") or ""))
         shown = first_token(choice.get("logprobs")) if request.kind == "letters" else None
     except ModelUnavailable as unreadable:
