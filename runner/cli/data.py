@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from personas.errors import InputError
-from runner.cli.console import out
-from runner.cli.help import WholeHelp
+from runner.cli.terminal.console import out
+from runner.cli.terminal.help import WholeHelp
 from runner.study.config import Study
 
 app = typer.Typer(cls=WholeHelp, no_args_is_help=True)

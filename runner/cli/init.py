@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from personas.errors import InputError, MachineError
-from runner.cli.console import out
+from runner.cli.terminal.console import out
 
 SCHEMA = "mtpa.schema.json"
 Kind = Literal["paper", "api", "openrouter", "vllm", "local"]

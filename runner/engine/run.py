@@ -9,18 +9,17 @@ from importlib.metadata import distributions, version
 from typing import Any
 
 from personas.errors import MachineError
-from runner.backends import make_backend
 from runner.backends.catalogue.prices import price_source
+from runner.backends.providers import make_backend
+from runner.crossing.prepare import Prepared, prepared
+from runner.crossing.trials import Crossing
 from runner.engine.acknowledgement import require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
 from runner.engine.limits import fitted
 from runner.engine.modes import ask
 from runner.engine.pace import Pace
-from runner.engine.prepare import Prepared, prepared
 from runner.engine.state import State
-from runner.engine.target import target_of
-from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, database_errors, now
 from runner.store.identity import Watch
@@ -28,6 +27,7 @@ from runner.store.leases import Leases
 from runner.store.ledger import beside_the_cap
 from runner.store.runs import NAMED
 from runner.study.config import Study
+from runner.study.target import target_of
 
 WATCH_SECONDS = 0.25
 

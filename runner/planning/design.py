@@ -10,7 +10,15 @@ from runner.study.config import Study
 from runner.study.sources import load_benchmarks, load_personas
 from scoring.answers.items import Item
 from scoring.benchmarks.registry import measure
-from scoring.statistics.power import DEFAULTS, Components, Limits, Plan, cheapest, component_table, resolvable_gap
+from scoring.statistics.designs.power import (
+    DEFAULTS,
+    Components,
+    Limits,
+    Plan,
+    cheapest,
+    component_table,
+    resolvable_gap,
+)
 
 MOST_PEOPLE = 5000
 MOST_ROTATIONS = 4

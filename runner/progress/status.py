@@ -7,11 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runner.engine.state import Caching, caching, counted, dollars_spent
 from runner.store.completeness import of_last_run
 from runner.store.database import database_errors, file_size, open_database
 from runner.store.leases import is_running
 from runner.store.ledger import accepted
+from runner.store.prompt_caching import Caching, caching
+from runner.study.amounts import counted, dollars_spent
 
 FEWEST = 1000  # scores, under which what they take says nothing on a million
 

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from runner.backends.request import digest
-from runner.engine.cross import cross
-from runner.engine.prepare import identity_of
-from runner.engine.trials import Asked, Crossing
+from runner.crossing.cross import cross
+from runner.crossing.prepare import identity_of
+from runner.crossing.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, together
 from runner.sharing.scratch import scratch_folder
 from runner.store.database import (

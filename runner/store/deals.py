@@ -14,7 +14,7 @@ import pandas as pd
 
 from personas.people.pseudonyms import TWIN, pseudonym
 from scoring.benchmarks.registry import measure
-from scoring.statistics.incomplete import Deal, ranks
+from scoring.statistics.designs.incomplete import Deal, ranks
 
 DealRows = dict[str, Any]
 Starts = Mapping[str, int]

@@ -12,7 +12,7 @@ from runner.store.database import database_errors, open_database
 from runner.store.deals import deals_by_measure
 from runner.store.runs import SELECTED, choose
 from scoring.benchmarks.registry import measure
-from scoring.statistics.incomplete import Deal
+from scoring.statistics.designs.incomplete import Deal
 from scoring.statistics.levels import ALL
 
 _MASS = """

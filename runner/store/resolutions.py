@@ -74,7 +74,8 @@ def refuse_other_resolutions(connection: sqlite3.Connection, source: Path) -> No
     """Raises InputError where the attached file `source` asks a model otherwise for the same words of a study."""
     sql = (
         "SELECT ours.name, ours.parameters, theirs.parameters "
-        "FROM main.model AS ours, json_each(ours.resolved) AS our, source.model AS theirs, json_each(theirs.resolved) AS their "
+        "FROM main.model AS ours, json_each(ours.resolved) AS our, "
+        "source.model AS theirs, json_each(theirs.resolved) AS their "
         "WHERE our.key = their.key AND ours.parameters != theirs.parameters"
     )
     for name, ours, theirs in connection.execute(sql):

@@ -11,7 +11,7 @@ from runner.backends.catalogue.parameters import adapted
 from runner.backends.catalogue.price_list import listed
 from runner.backends.catalogue.prices import CACHED_FROM, FREE, price_of
 from runner.cli.init import Kind, init
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.planning.plan import plan
 from runner.study.config import Study

@@ -46,7 +46,7 @@ async def test_a_study_and_its_personas(
             found, sources={name: replace(each, restricted=restricted) for name, each in found.sources.items()}
         )
 
-    monkeypatch.setattr("runner.engine.prepare.load_personas", people)
+    monkeypatch.setattr("runner.crossing.prepare.load_personas", people)
     wanted = 0o600 if restricted else 0o666 & ~mask
     with FakeLLM(latency=0.01) as server, umask(mask):
         study = load(tmp_path, [model(server.url)], n=2, groups=2)

@@ -11,8 +11,8 @@ from personas.errors import MtpaError
 from runner.backends.catalogue.parameters import adapted
 from runner.backends.local import local_identity, weights
 from runner.backends.request import METHOD, AnswerKind, ModelIdentity
-from runner.engine.cross import cross
-from runner.engine.trials import Crossing
+from runner.crossing.cross import cross
+from runner.crossing.trials import Crossing
 from runner.store.cache import ResultCache
 from runner.store.database import database_errors, make_private, refuse_redacted
 from runner.store.deals import known_starts

@@ -5,9 +5,9 @@ p-th persona of a level starting with block p, so that within a level every item
 round. Levels whose interval is wide are given further rounds. The baseline is asked first and whole; the noise that its
 replicates show is part of the interval, and only more replicates narrow it.
 
-Every look is one of at most `rounds`, fixed beforehand, and spends its share of α
-(`scoring.statistics.alpha_spending`): looks are made at the end of a round, and a round takes hours, so a confidence
-sequence, which bears a look after every answer, would ask for more than is needed.
+Every look is one of at most `rounds`, fixed beforehand, and spends its share of α (`alpha_spending`): looks are made
+at the end of a round, and a round takes hours, so a confidence sequence, which bears a look after every answer, would
+ask for more than is needed.
 """
 
 import hashlib
@@ -19,10 +19,10 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from scoring.statistics.alpha_spending import confidence
 from scoring.statistics.clustered_errors import LEVEL
+from scoring.statistics.designs.alpha_spending import confidence
+from scoring.statistics.designs.incomplete import Deal, numbered
 from scoring.statistics.effect import Contributions, estimate
-from scoring.statistics.incomplete import Deal, numbered
 from scoring.statistics.levels import ALL, HIDDEN_UNDER
 from scoring.statistics.pairs import is_twin, parts
 
