@@ -3,12 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from runner.backends.base import Batching, Remarking, combined
+from runner.backends.base import Answer, Batching, Remarking, combined
 from runner.backends.catalogue.prices import most_output_tokens, worst_cost, worst_prompt_tokens
+from runner.backends.catalogue.probe import is_about_parameters
 from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUnavailable, PromptRefused, Transient
 from runner.backends.request import Request, Usage
 from runner.backends.retry import LONGEST_WAIT, retrying
@@ -77,10 +78,41 @@ class LiveRun:
         self._letting_go = asyncio.Event()
         self._said_until = 0.0
         self._error: Exception | None = None
+        self._is_probing = False
         self.waits = True  # for what others are asking; not where nobody will bring it any more
         if pilot and is_new:
             recorder.pilot = []
         self._state.limits[section.name] = self._limits
+
+    @property
+    def model(self) -> AskedModel:
+        """The model as it is asked."""
+        return self._model
+
+    def adopt(self, model: AskedModel) -> None:
+        """Ask with other parameters from now on."""
+        self._model = model
+        self._recorder.adopt(model)
+
+    async def probe(self, asked: Asked, fits: Callable[[Answer], bool]) -> Answer | BackendError | None:
+        """Ask one trial alone and return what comes back, or why nothing does; an answer that `fits` is recorded. None
+        where the model is to stop."""
+        flight, self._is_probing = Flight([asked]), True
+        try:
+            try:
+                answer, price = await self._unless_stopped(flight)
+            except Transient as error:
+                answer, price = await retrying(error, lambda: self._unless_stopped(flight), self._pause)
+            if fits(answer):
+                self._store(flight, answer, price)
+                self._recorder.probed = asked.trial
+        except Stopped:
+            return None
+        except BackendError as error:
+            return error
+        finally:
+            self._is_probing = False
+        return answer
 
     @property
     def is_piloting(self) -> bool:
@@ -232,14 +264,19 @@ class LiveRun:
     async def _try(self, flight: Flight) -> None:
         """Attempt a request. Raises Stopped where the model is to stop, BackendError where this attempt failed."""
         try:
-            if self.stopping.due:
-                raise Stopped
-            await self._attempt(flight)
-        except BudgetReached:
-            self.stopping.halt_over_budget()
-            raise Stopped from None
+            self._store(flight, *await self._unless_stopped(flight))
         except ModelUnavailable as error:
             self.stopping.halt(str(error))
+            raise Stopped from None
+
+    async def _unless_stopped(self, flight: Flight) -> tuple[Answer, Charge]:
+        """The answer to an attempt, and what it cost. Raises Stopped where the model is to stop, else BackendError."""
+        if self.stopping.due:
+            raise Stopped
+        try:
+            return await self._attempt(flight)
+        except BudgetReached:
+            self.stopping.halt_over_budget()
             raise Stopped from None
         except Transient as error:
             flight.failure = error
@@ -247,7 +284,7 @@ class LiveRun:
                 raise Stopped from None
             raise
 
-    async def _attempt(self, flight: Flight) -> None:
+    async def _attempt(self, flight: Flight) -> tuple[Answer, Charge]:
         """Send a request once: limits and budget first, then a slot."""
         request = flight.first.request
         reserved, admission = await self._admit(request)
@@ -272,7 +309,9 @@ class LiveRun:
         self._refusals.answered()
         if used := answer.usage.total:
             self._rates.settle(admission, used)
-        price = self._settle_costs(request, reserved, answer.usage)
+        return answer, self._settle_costs(request, reserved, answer.usage)
+
+    def _store(self, flight: Flight, answer: Answer, price: Charge) -> None:
         self._recorder.store(flight.key, self._recorder.texts(flight.first), flight.waiting, answer, price)
 
     def _settle_costs(
@@ -336,6 +375,10 @@ class LiveRun:
                 self._gate.shrink()
             elif self._breaker.failed():
                 self.stopping.halt(f"most calls fail, the last with {error}")
+        if self._is_probing:
+            return
+        if is_about_parameters(error, self._model.section, self._model.identity.parameters):
+            self.stopping.halt(f"its endpoint refuses a parameter that it is asked with: {error}")
         if self._refusals.refused(error, persona):
             alike = "it refuses every request alike" if isinstance(error, BadRequest) else "every answer of it is none"
             self.stopping.halt(f"{alike}: {error}")

@@ -23,7 +23,7 @@ from runner.engine.estimate import estimate
 from runner.engine.pilot import LEAST_MASS, Piloted
 from runner.engine.state import Tally
 from runner.engine.unnamed import UnnamedEnds
-from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, as_stored
+from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, Trial, as_stored
 from runner.study.masking import scrub
 from runner.study.sections import Price
 from scoring.answers.metrics import expected_value
@@ -65,8 +65,13 @@ class Recorder:
         self.estimate = estimate(model, context.cache)
         self.ends = UnnamedEnds(context.cache, model.id)
         self.pilot: list[Piloted] | None = None  # what a pilot judges, while there is one
+        self.probed: Trial | None = None  # the trial that was asked before all others, and is counted
         self._uncommitted: dict[bytes, tuple[int, Response]] = {}
         self._served = context.cache.served(model.id)
+
+    def adopt(self, model: AskedModel) -> None:
+        """Record answers to other parameters from now on."""
+        self._model = model
 
     async def until_committed(self) -> None:
         """Wait until what was recorded is on the disk. Raises what stopped the writer."""
@@ -104,6 +109,8 @@ class Recorder:
         fresh = []
         for asked in block:
             key, trial = asked.request.key, asked.trial
+            if trial == self.probed:
+                continue
             if key in known:
                 pair = (trial.persona, trial.variant)
                 if pair not in scored:

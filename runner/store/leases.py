@@ -129,6 +129,10 @@ class Leases:
             self._connection.execute("COMMIT")
         return held
 
+    def drop(self, key: bytes) -> None:
+        """Let others have a key that this run has taken and not answered."""
+        self._connection.execute("DELETE FROM lease WHERE key = ? AND process = ?", (key, self._process))
+
     def lives(self, process: int) -> bool:
         """Whether a run, by its number, is still going."""
         if (self._database, process) in _LIVE_HERE:

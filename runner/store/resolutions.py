@@ -34,11 +34,6 @@ def asked(section: ModelSection) -> Mapping[str, Any]:
     return {**named, "answer": section.answer, "decoding": section.decoding}
 
 
-def known(connection: sqlite3.Connection, section: ModelSection, database: Path) -> Resolution | None:
-    """What is known of a model, from the file, or from beside the file of the whole study; None where nothing is."""
-    return in_file(connection, section) or _beside(section, database.with_suffix(SUFFIX))
-
-
 def in_file(connection: sqlite3.Connection, section: ModelSection) -> Resolution | None:
     """What the file knows of a model."""
     sql = "SELECT parameters, resolved FROM model WHERE provider = ? AND model = ? AND resolved != '{}'"
@@ -47,6 +42,19 @@ def in_file(connection: sqlite3.Connection, section: ModelSection) -> Resolution
         if (found := json.loads(resolved).get(key)) is not None:
             return Resolution(json.loads(parameters), found["remarks"])
     return None
+
+
+def beside(section: ModelSection, database: Path) -> Resolution | None:
+    """What stands of a model beside the file of the whole study; None where nothing does. Raises InputError."""
+    path = database.with_suffix(SUFFIX)
+    try:
+        kept = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error) from None
+    entry = kept.get(_key(section)) if isinstance(kept, dict) else {}
+    return None if entry is None else _read(entry, path)
 
 
 def keep(
@@ -62,6 +70,33 @@ def keep(
             found = _read(entry, path)
     note(connection, model, section, found)
     return found
+
+
+def has_answers(connection: sqlite3.Connection, section: ModelSection) -> bool:
+    """Whether the file has answers of a model, which stay as they were asked for."""
+    models = "SELECT id FROM model WHERE provider = ? AND model = ? AND revision = ? AND answer = ?"
+    row = (section.backend, section.id, section.revision, section.answer)
+    sql = f"SELECT EXISTS (SELECT 1 FROM completion WHERE model IN ({models}))"
+    return bool(connection.execute(sql, row).fetchone()[0])
+
+
+def ask_otherwise(connection: sqlite3.Connection, model: int, row: Mapping[str, Any]) -> int:
+    """Have a model without answers be asked as `row` says from now on; returns the id of its row, which is another
+    where the file has such a row already."""
+    sha = digest({name: value for name, value in row.items() if name != "name"})
+    text = json.dumps(row["parameters"], sort_keys=True, ensure_ascii=False)
+    sql = "UPDATE OR IGNORE model SET sha = ?, parameters = ? WHERE id = ?"
+    connection.execute(sql, (sha, text, model))
+    (number,) = connection.execute("SELECT id FROM model WHERE sha = ?", (sha,)).fetchone()
+    return int(number)
+
+
+def select_instead(connection: sqlite3.Connection, run: int, model: int, other: int) -> None:
+    """Have a run be about another model's row."""
+    (selection,) = connection.execute("SELECT selection FROM run WHERE id = ?", (run,)).fetchone()
+    chosen = json.loads(selection)
+    chosen["models"] = [other if number == model else number for number in chosen["models"]]
+    connection.execute("UPDATE run SET selection = ? WHERE id = ?", (json.dumps(chosen), run))
 
 
 def note(connection: sqlite3.Connection, model: int, section: ModelSection, found: Resolution) -> None:
@@ -99,17 +134,6 @@ def remarks(connection: sqlite3.Connection, models: Sequence[int]) -> list[str]:
 
 def _key(section: ModelSection) -> str:
     return digest(asked(section)).hex()
-
-
-def _beside(section: ModelSection, path: Path) -> Resolution | None:
-    try:
-        kept = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
-        raise _unreadable(path, error) from None
-    entry = kept.get(_key(section)) if isinstance(kept, dict) else {}
-    return None if entry is None else _read(entry, path)
 
 
 def _read(entry: Any, path: Path) -> Resolution:

@@ -83,12 +83,18 @@ def adapted(section: ModelSection, before: bool = False) -> tuple[dict[str, Any]
         parameters[bound] = THINKING_ROOM
     if bound is None and section.answer == "probabilities":
         parameters[(rules.renames or {}).get("max_tokens", "max_tokens")] = 1
-    if section.answer == "probabilities" and not rules.logprobs:
-        remarks.append(
-            f"{section.id} shows no log-probabilities{_while_it_thinks(rules)}, which answer = 'probabilities' needs; "
-            "set answer = 'text'"
-        )
     return parameters, remarks
+
+
+def without_probabilities(section: ModelSection) -> list[str]:
+    """What to say of a model that is asked for probabilities and, as far as the table knows, shows none."""
+    rules = family(section)
+    if section.answer != "probabilities" or rules.logprobs:
+        return []
+    return [
+        f"{section.id} shows no log-probabilities{_while_it_thinks(rules)}, which answer = 'probabilities' needs; "
+        "set answer = 'text'"
+    ]
 
 
 def dropped(section: ModelSection) -> list[str]:

@@ -73,6 +73,14 @@ def change(
     )
 
 
+def is_about_parameters(refusal: BackendError, section: ModelSection, parameters: Mapping[str, Any]) -> bool:
+    """Whether a refusal is about a parameter that is sent: every request of the model will meet it."""
+    try:
+        return change(refusal, section, parameters, set()) is not None
+    except ModelUnavailable:
+        return True
+
+
 def with_room(answer: Answer, section: ModelSection, parameters: Mapping[str, Any]) -> Change | None:
     """More room for an answer that was cut off while the model was thinking; None where that is not what happened."""
     response, bound = answer.response, next((name for name in LENGTHS if name in parameters), None)

@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 from strict_llm import StrictLLM
 
-from runner.backends.catalogue.parameters import adapted
+from runner.backends.catalogue.parameters import adapted, without_probabilities
 from runner.backends.catalogue.price_list import listed
 from runner.backends.catalogue.prices import CACHED_FROM, FREE, price_of
 from runner.cli.init import Kind, init
@@ -52,7 +52,7 @@ async def test_every_template_is_planned_priced_and_asked(
     assert bool(remote) == (kind != "local")
     for model in remote:
         assert (price_of(model) == FREE) == (not model.leaves_machine)
-        assert adapted(model)[1] == []  # a template asks of a model what it takes
+        assert adapted(model)[1] == without_probabilities(model) == []  # a template asks of a model what it takes
         if model.backend in CACHED_FROM:
             known = listed(model)
             assert known and not known.deprecated
