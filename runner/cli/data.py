@@ -77,13 +77,12 @@ def release_reserved(
     yes: Annotated[bool, typer.Option("--yes", help="Release without asking.")] = False,
 ) -> None:
     """What killed runs still hold of the budget, because nobody knows what their last requests cost: let go of it."""
-    from runner.store.database import open_database
+    from runner.store.database import opened
     from runner.store.ledger import held, release
 
     path = Study.load(context.obj).database
-    connection = open_database(path, create=False)
-    found = held(connection)
-    connection.close()
+    with opened(path) as connection:
+        found = held(connection)
     if not found:
         out.print(f"{escape(str(path))}: nothing is held.", highlight=False, soft_wrap=True)
         return

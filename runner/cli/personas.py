@@ -158,8 +158,8 @@ def export_command(
     """Write MTPA.jsonl (the sample, core traits, train/test split), MTPA-base.jsonl (everyone) and a dataset card."""
     from personas.people.sample import deviation, sample, split
     from personas.release.card import dataset_card
-    from personas.release.parquet import replaced
     from personas.release.read import read_personas, refuse_restricted
+    from personas.whole_file import replaced
 
     everyone = read_personas(personas)
     if not i_may_share:

@@ -79,6 +79,7 @@ class LiveRun:
         self._said_until = 0.0
         self._error: Exception | None = None
         self._is_probing = False
+        self._is_local = section.backend == "local"
         self.waits = True  # for what others are asking; not where nobody will bring it any more
         if pilot and is_new:
             recorder.pilot = []
@@ -136,7 +137,7 @@ class LiveRun:
             async for block in trials:
                 self._deferred += await self._take(block)
             await self.settle()
-            if self._recorder.pilot and (reason := letters_verdict(self._recorder.pilot)):
+            if self._recorder.pilot and (reason := letters_verdict(self._recorder.pilot, self._is_local)):
                 self.stopping.halt(reason)  # also after a short run: few answers are enough for this
             await self._note_exactness()
         finally:
@@ -217,7 +218,7 @@ class LiveRun:
 
     def _finish_pilot(self, pilot: Sequence[Piloted]) -> None:
         if len(pilot) >= REQUESTS:
-            if reason := verdict(pilot):
+            if reason := verdict(pilot, self._is_local):
                 self.stopping.halt(reason)
             self._recorder.pilot = None
 

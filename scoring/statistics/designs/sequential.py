@@ -10,15 +10,16 @@ at the end of a round, and a round takes hours, so a confidence sequence, which 
 ask for more than is needed.
 """
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
+from personas.stable_order import rank
 from scoring.statistics.clustered_errors import LEVEL
 from scoring.statistics.designs.alpha_spending import confidence
 from scoring.statistics.designs.incomplete import Deal, numbered
@@ -73,7 +74,7 @@ class Batch:
 
 def blocks(groups: Sequence[str], rounds: int, seed: int) -> list[tuple[str, ...]]:
     """The item groups dealt into `rounds` blocks whose sizes differ by one at most, by sha256(seed, group)."""
-    order = sorted(set(groups), key=lambda group: hashlib.sha256(f"{seed}\x1f{group}".encode()).digest())
+    order = sorted(set(groups), key=partial(rank, seed))
     return [tuple(order[start::rounds]) for start in range(min(rounds, len(order)))]
 
 
