@@ -25,6 +25,8 @@ _LEAST = re.compile(
 )
 _MOST = re.compile(r"(?:at most|maximum(?: value)?(?: of| is)?|<=|≤|less than or equal to|up to)\D{0,3}(\d+)", re.I)
 _TWO = re.compile(r"\bboth\b|only one|together|mutually", re.I)
+_LENGTHS_OF = {"openai": LENGTHS[:2], "gemini": LENGTHS[2:]}  # as far as their SDKs know them
+_ADVICE = re.compile(r"\b(?:use|try|prefer)\b", re.I)
 _QUOTE = r"[\"'`]"
 
 
@@ -65,6 +67,8 @@ def change(
     left = {name: value for name, value in parameters.items() if name not in names}
     if "extra_body" in left:
         left["extra_body"] = {name: value for name, value in left["extra_body"].items() if name not in names}
+    if left == parameters:
+        return None
     named = [name for name in names if name in SAMPLING and name in section.decoding]
     return Change(
         left,
@@ -92,9 +96,9 @@ def with_room(answer: Answer, section: ModelSection, parameters: Mapping[str, An
 
 
 def _names(parameters: Mapping[str, Any]) -> list[str]:
-    """The names that are sent, those inside a mapping too."""
-    inner = [name for value in parameters.values() if isinstance(value, Mapping) for name in value]
-    return [*parameters, *inner]
+    """The names that are sent, those inside what is passed on or says how to think too."""
+    inside = (parameters.get(name) or {} for name in ("extra_body", "thinking_config"))
+    return [*parameters, *(name for each in inside if isinstance(each, Mapping) for name in each)]
 
 
 def _refused(refusal: BackendError, names: Sequence[str]) -> list[str]:
@@ -103,6 +107,11 @@ def _refused(refusal: BackendError, names: Sequence[str]) -> list[str]:
     if about := refusal.about.replace("[", ".").rpartition(".")[2].strip("]"):
         return [name for name in names if _plain(name) == _plain(about)][:1]
     text = refusal.message
+    before = _ADVICE.split(text)[0]
+    if any(
+        re.search(_spelling(name), before, re.I) or re.search(_spelling(name, True), before, re.I) for name in names
+    ):
+        text = before
     quoted = {name: match.start() for name in names if (match := re.search(_spelling(name, quoted=True), text, re.I))}
     said = {name: match.start() for name in names if (match := re.search(_spelling(name), text, re.I))}
     found = sorted(quoted or said, key=(quoted or said).__getitem__)
@@ -134,7 +143,7 @@ def _bounded(
             remark = f"{section.id} takes no {bound} of {value}: {limit} is asked for"
             return Change({**rest, bound: limit}, remark)
     tried.add(bound)
-    left = [name for name in LENGTHS if name not in tried]
+    left = [name for name in _LENGTHS_OF.get(section.backend, LENGTHS) if name not in tried]
     if not left:
         raise _needed(section, bound, text, "name the bound of an answer's length that it takes in decoding.extra_body")
     other = next((name for name in left if name in text), left[0])
@@ -142,4 +151,6 @@ def _bounded(
 
 
 def _needed(section: ModelSection, name: str, text: str, remedy: str) -> ModelUnavailable:
-    return ModelUnavailable("parameter", f"{section.id} takes no {name}, which this study needs ({text}); {remedy}")
+    return ModelUnavailable(
+        "parameter", f"{section.id} takes no {name}, which this study needs ({text.rstrip('.')}); {remedy}"
+    )

@@ -41,6 +41,7 @@ LEFT_OUT = [
     (refusal(422, canonical({"detail": [{"loc": ["body", "seed"], "msg": "Extra inputs are not permitted"}]})), "seed"),
     (said("Unknown parameter: seed"), "seed"),
     (said("top p must not be set"), "top_p"),
+    (said("temperature is not supported here. Use top_p instead"), "temperature"),
 ]
 
 
@@ -75,6 +76,8 @@ def test_a_bound_of_length_gets_another_name_or_number_and_is_never_left_out() -
     once_more = change(said("no 'max_completion_tokens' here"), section(), renamed.parameters, tried)
     assert once_more is not None
     assert "max_output_tokens" in once_more.parameters
+    with pytest.raises(ModelUnavailable, match="extra_body"):  # whose SDK knows no third name
+        change(said("no 'max_completion_tokens'"), section(backend="openai"), renamed.parameters, {"max_tokens"})
     with pytest.raises(ModelUnavailable, match="extra_body"):
         change(said("no 'max_output_tokens' here"), section(), once_more.parameters, tried)
 
@@ -108,11 +111,12 @@ def test_what_a_study_needs_is_a_sentence(error: BackendError, asked: ModelSecti
         said("rate limited by max_tokens", 429),
         said("messages: at least one is needed"),
         said("stop it, user"),
+        said("'5' is no token", param="logit_bias.5"),
         PromptRefused("400", "temperature"),
     ],
 )
 def test_other_refusals_teach_nothing(error: BackendError) -> None:
-    assert change(error, section(), {**SENT, "stop": ["."], "user": "u"}, set()) is None
+    assert change(error, section(), {**SENT, "stop": ["."], "user": "u", "logit_bias": {"5": 1}}, set()) is None
 
 
 def test_a_model_that_was_cut_off_while_it_thought_gets_room() -> None:
