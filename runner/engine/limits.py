@@ -24,7 +24,7 @@ MOST_FILES = 1 << 16
 REFUSALS = 10  # alike and in a row: together with those in flight, fewer than 20 requests
 FIRST_SLOTS = 8
 UNREADABLE = ("not JSON", "no answer")  # of a model that has answered nothing yet, for good as well
-_OF_REQUEST = ("400", "413", "422")  # what may be wrong with one prompt alone
+OF_REQUEST = ("400", "413", "422")  # what may be wrong with one prompt alone
 _OF_ENDPOINT = ("redirect", "packed", "too large")  # what it is up to the endpoint to do otherwise
 
 
@@ -290,6 +290,11 @@ class Breaker:
             self._failures -= self._calls.popleft()[1]
 
 
+def is_of_provider(error: BackendError) -> bool:
+    """Whether it is the provider who refuses, and not we."""
+    return error.kind.isdecimal() or error.kind in _OF_ENDPOINT
+
+
 class Refusals:
     """Counts refusals for good: as many as REFUSALS alike, with no answer between, are for all that a model is asked.
 
@@ -308,7 +313,7 @@ class Refusals:
     def refused(self, error: BackendError, persona: str) -> bool:
         """Count a refusal of a request with this persona's text; true where the model should be given up."""
         if isinstance(error, BadRequest):
-            counts = error.kind.isdecimal() or error.kind in _OF_ENDPOINT  # else it is ours, not the provider's
+            counts = is_of_provider(error)
         else:
             counts = error.kind in UNREADABLE and not self._answered  # else a gateway's page between two answers
         if not counts:
@@ -318,5 +323,5 @@ class Refusals:
             self._personas.clear()
         self._count += 1
         self._personas.add(persona)
-        one = self._answered and error.kind in _OF_REQUEST and len(self._personas) == 1
+        one = self._answered and error.kind in OF_REQUEST and len(self._personas) == 1
         return self._count >= REFUSALS and not one

@@ -12,12 +12,13 @@ from itertools import islice
 from runner.backends.base import Answer
 from runner.backends.catalogue.parameters import adapted
 from runner.backends.catalogue.probe import MOST_PROBES, Change, change, with_room
-from runner.backends.errors import BackendError, ModelUnavailable
+from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
 from runner.backends.request import digest
 from runner.crossing.cross import model_row
 from runner.crossing.trials import Asked, AskedModel
 from runner.engine.acknowledgement import about_parameter, agreed
 from runner.engine.context import Context
+from runner.engine.limits import OF_REQUEST, UNREADABLE, is_of_provider
 from runner.engine.live import POLL_SECONDS, LiveRun
 from runner.store import resolutions
 from runner.store.database import when_free
@@ -84,7 +85,7 @@ async def _probed(context: Context, model: AskedModel, live: LiveRun, make: Make
                 kept = resolutions.keep(context.cache.connection, model.id, section, kept, context.whole_database)
                 context.state.remarks += [f"{section.name}: {remark}." for remark in kept.remarks]
                 return _otherwise(context, model, live, kept)
-            if isinstance(found, ModelUnavailable):
+            if isinstance(found, ModelUnavailable) or _is_for_all(found):
                 live.stopping.halt(str(found))
             return model
         if not agreed(context.cache.connection, section, other.dropped, context.options.acknowledged):
@@ -97,6 +98,13 @@ async def _probed(context: Context, model: AskedModel, live: LiveRun, make: Make
         f"{found}"
     )
     return model
+
+
+def _is_for_all(found: Answer | BackendError) -> bool:
+    """Whether what came of the first request, tried again and again, would come of any other."""
+    if isinstance(found, BadRequest):
+        return found.kind not in OF_REQUEST and is_of_provider(found)
+    return isinstance(found, Transient) and found.kind in UNREADABLE
 
 
 def _fits(model: AskedModel, answer: Answer) -> bool:

@@ -24,6 +24,7 @@ _LEAST = re.compile(
     r"(?:at least|minimum(?: value)?(?: of| is)?|>=|≥|greater than or equal to|more than)\D{0,3}(\d+)", re.I
 )
 _MOST = re.compile(r"(?:at most|maximum(?: value)?(?: of| is)?|<=|≤|less than or equal to|up to)\D{0,3}(\d+)", re.I)
+_OF_VALUE = re.compile(r"\b(?:greater|larger|less|smaller|below|above|minimum|maximum)\b", re.I)
 _TWO = re.compile(r"\bboth\b|only one|together|mutually", re.I)
 _LENGTHS_OF = {"openai": LENGTHS[:2], "gemini": LENGTHS[2:]}  # as far as their SDKs know them
 _ADVICE = re.compile(r"\b(?:use|try|prefer)\b", re.I)
@@ -142,6 +143,8 @@ def _bounded(
         if (match := pattern.search(text)) and fits(limit := int(match.group(1)), value) and limit > 0:
             remark = f"{section.id} takes no {bound} of {value}: {limit} is asked for"
             return Change({**rest, bound: limit}, remark)
+    if _OF_VALUE.search(text):
+        return None
     tried.add(bound)
     left = [name for name in _LENGTHS_OF.get(section.backend, LENGTHS) if name not in tried]
     if not left:

@@ -119,6 +119,14 @@ async def test_a_sampling_parameter_that_the_study_names_is_left_out_only_by_agr
     assert rows(tmp_path, "SELECT survey FROM acknowledgement") == [("parameter temperature of fake",)]
 
 
+@pytest.mark.parametrize("status", [402, 405])
+async def test_what_no_prompt_can_be_the_reason_of_ends_after_one_request(status: int, tmp_path: Path) -> None:
+    with Refusing(lambda body: "top up your wallet", status) as server:
+        state = await run(load(tmp_path, [model(server.url)], n=20))
+        assert (state.exit_code, server.requests) == (3, 1)
+        assert "top up your wallet" in state.stopped["fake"]
+
+
 async def test_a_model_that_takes_nothing_stops_after_four_requests(tmp_path: Path) -> None:
     names = ["seed", "stop", "top_k", "min_p", "max_tokens"]
     rule = lambda body: next((f"no '{name}'" for name in names if name in body), None)  # noqa: E731
