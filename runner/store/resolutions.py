@@ -73,11 +73,11 @@ def keep(
 
 
 def has_answers(connection: sqlite3.Connection, section: ModelSection) -> bool:
-    """Whether the file has answers of a model, which stay as they were asked for."""
+    """Whether the file has answers of a model, or jobs that may bring some: these stay as they were asked for."""
     models = "SELECT id FROM model WHERE provider = ? AND model = ? AND revision = ? AND answer = ?"
     row = (section.backend, section.id, section.revision, section.answer)
-    sql = f"SELECT EXISTS (SELECT 1 FROM completion WHERE model IN ({models}))"
-    return bool(connection.execute(sql, row).fetchone()[0])
+    sql = " UNION ALL ".join(f"SELECT 1 FROM {table} WHERE model IN ({models})" for table in ("completion", "job"))
+    return connection.execute(f"{sql} LIMIT 1", (*row, *row)).fetchone() is not None
 
 
 def ask_otherwise(connection: sqlite3.Connection, model: int, row: Mapping[str, Any]) -> int:
