@@ -1,14 +1,13 @@
 """One model's live part of a run: look up, single flight, limits, backend, score, record."""
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from runner.backends.base import Answer, Batching, Remarking, combined
-from runner.backends.catalogue.prices import most_output_tokens, worst_cost, worst_prompt_tokens
+from runner.backends.base import Answer, Batching, Remarking
+from runner.backends.catalogue.prices import worst_cost
 from runner.backends.catalogue.probe import is_about_parameters
 from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUnavailable, PromptRefused, Transient
 from runner.backends.request import Request, Usage
@@ -20,17 +19,13 @@ from runner.engine.context import Context
 from runner.engine.limits import FIRST_SLOTS, Admission, Breaker, Gate, Rates, Refusals
 from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
 from runner.engine.recorder import Recorder, declined
-from runner.engine.stopping import Stopping
+from runner.engine.stopping import Stopped, Stopping
 from runner.store.database import when_free
 
 POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 15.0
 LONG_WAIT = 60.0  # seconds from which on the user is told why nothing happens
 NO_LIMIT = Admission(0.0, 0.0)
-
-
-class Stopped(Exception):
-    """The model is to stop, and a request of it was not sent."""
 
 
 @dataclass
@@ -163,10 +158,7 @@ class LiveRun:
         """Keep what a backend that batches knows of its batches' exactness."""
         if not isinstance(self._backend, Batching) or (found := await self._backend.exactness()) is None:
             return
-        sql = "SELECT exactness FROM model WHERE id = ?"
-        (before,) = self._context.cache.connection.execute(sql, (self._model.id,)).fetchone()
-        known = json.dumps(combined(json.loads(before), found))
-        self._context.cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (known, self._model.id))
+        self._recorder.note_exactness(found)
 
     async def settle(self) -> None:
         """Wait until everything taken so far is answered, here or by another process."""
@@ -336,7 +328,9 @@ class LiveRun:
                 reserved = await self._budget.reserve(worst_cost(self._recorder.price, self._model.identity, request))
             await self._gate.enter()
             inside = True
-            admission = await self._rates.admit(self._most_tokens(request)) if self._rates.limited else NO_LIMIT
+            admission = (
+                await self._rates.admit(self._recorder.most_tokens(request)) if self._rates.limited else NO_LIMIT
+            )
         except asyncio.CancelledError:
             self._budget.settle(reserved, Charge())
             if inside:
@@ -351,11 +345,6 @@ class LiveRun:
             self._budget.settle(reserved, Charge())
             raise Stopped
         return reserved, admission
-
-    def _most_tokens(self, request: Request) -> float:
-        """Prompt and answer as far as they can be told beforehand; what they came to is settled later."""
-        prompt = max(worst_prompt_tokens(request) / 4, self._recorder.estimate.prompt_tokens(request))
-        return prompt + (most_output_tokens(self._model.identity) or self._recorder.estimate.high)
 
     def _may_wait(self, error: Transient) -> bool:
         """Whether the wait that an endpoint asks for is one that a run makes; a long one is said at once."""

@@ -1,11 +1,12 @@
 """What live and batch runs of a model share: look up, score, record, count."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
-from runner.backends.base import Answer
+from runner.backends.base import Answer, combined
 from runner.backends.catalogue.price_list import is_another
 from runner.backends.catalogue.prices import (
     most_output_tokens,
@@ -157,6 +158,18 @@ class Recorder:
         if most_output_tokens(self._model.identity) is None:
             return self.estimate.cost(worst_prompt_tokens(request), self.estimate.high)
         return worst_cost(self.price, self._model.identity, request)
+
+    def most_tokens(self, request: Request) -> float:
+        """Prompt and answer as far as they can be told beforehand; what they came to is settled later."""
+        prompt = max(worst_prompt_tokens(request) / 4, self.estimate.prompt_tokens(request))
+        return prompt + (most_output_tokens(self._model.identity) or self.estimate.high)
+
+    def note_exactness(self, found: Mapping[str, float]) -> None:
+        """Keep what a backend that batches knows of its batches' exactness."""
+        sql = "SELECT exactness FROM model WHERE id = ?"
+        (before,) = self._cache.connection.execute(sql, (self._model.id,)).fetchone()
+        known = json.dumps(combined(json.loads(before), found))
+        self._cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (known, self._model.id))
 
     def store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: Charge) -> None:
         """Record an answer with the scores of the trials that wait for it."""
