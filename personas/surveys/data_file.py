@@ -18,8 +18,10 @@ FORMATS = (".sav", ".zsav", ".dta", ".csv", ".xlsx", ".parquet")
 _MAGIC = {".sav": (b"$FL2", b"$FL3"), ".zsav": (b"$FL3",), ".xlsx": (b"PK\x03\x04",), ".parquet": (b"PAR1",)}
 _MAGIC[".dta"] = (b"<stata_dta>", *(bytes([version]) for version in range(104, 116)))
 _KNOWN = {b"%PDF": "a PDF document", b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive", b"$FL": "SPSS data"}
-_KNOWN |= dict.fromkeys((b"\xff\xfe", b"\xfe\xff"), "text in UTF-16, as Excel writes it: save it as CSV UTF-8")
 _KNOWN |= {b"<!": "a web page", b"<html": "a web page", b"RDX": "an R file", b"PAR1": "a Parquet file"}
+_KNOWN |= dict.fromkeys(
+    (b"\xff\xfe", b"\xfe\xff"), "text in UTF-16, which Excel calls Unicode text (save it as CSV UTF-8)"
+)
 
 
 def open_table(path: Path) -> Table:
@@ -60,5 +62,4 @@ def _check_magic(path: Path, suffix: str, head: bytes) -> None:
         return
     stata = dict.fromkeys(_MAGIC[".dta"], "Stata data")
     found = next((name for start, name in (_KNOWN | stata).items() if head.startswith(start)), "something else")
-    remedy = "" if ":" in found else ": give the file as its publisher offers it"
-    raise InputError(f"{path} is not a {suffix} file but {found}{remedy}")
+    raise InputError(f"{path} is not a {suffix} file but {found}: give the file as its publisher offers it")

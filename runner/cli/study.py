@@ -36,7 +36,7 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     counts = (state.total("planned"), state.total("hits"), state.sent, state.total("failed"))
     line = "{:,} trials: {:,} answered before, {:,} requests sent, {:,} failed".format(*counts)
     spared = f" The target spared {state.total('spared'):,} of the trials." if state.total("spared") else ""
-    out.print(f"{line}{spent}.{spared}", highlight=False, soft_wrap=True)
+    out.print(f"{line}{spent}.{spared}", highlight=False, soft_wrap=not out.is_terminal)
     for name, words in state.targets.items():
         out.print(escape(f"{name}: {words}."), highlight=False, soft_wrap=True)
     if cached := state.caching.sentence():

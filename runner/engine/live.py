@@ -73,8 +73,7 @@ class LiveRun:
         self._letting_go = asyncio.Event()
         self._said_until = 0.0
         self._error: Exception | None = None
-        self._is_probing = False
-        self._is_local = section.backend == "local"
+        self._is_probing, self._is_local = False, section.backend == "local"
         self.waits = True  # for what others are asking; not where nobody will bring it any more
         if pilot and is_new:
             recorder.pilot = []
@@ -327,10 +326,8 @@ class LiveRun:
             if self._budget.capped:
                 reserved = await self._budget.reserve(worst_cost(self._recorder.price, self._model.identity, request))
             await self._gate.enter()
-            inside = True
-            admission = (
-                await self._rates.admit(self._recorder.most_tokens(request)) if self._rates.limited else NO_LIMIT
-            )
+            inside, rates = True, self._rates
+            admission = await rates.admit(self._recorder.most_tokens(request)) if rates.limited else NO_LIMIT
         except asyncio.CancelledError:
             self._budget.settle(reserved, Charge())
             if inside:

@@ -61,6 +61,33 @@ def test_a_name_that_stands_twice_is_refused(path: Path) -> None:
         open_table(written(path, [["id", "age", "age", "q1"], *BODY]))
 
 
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("sep=;\nid;q1\n1;2\n2;3\n", ""),
+        ("id|q1\n1|2\n2|3\n", ""),
+        ("id;q1\n1;2,0\n2;3,0\n", ""),
+        ("sep=;\nid;q1\n1;2;9\n2;3\n", "line 3: 3 cells"),
+        ("id,q1\n1,2\n2,3\n".encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_what_excel_and_others_make_of_a_text_file(content: str | bytes, error: str, tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    if error:
+        with pytest.raises(InputError, match=error):
+            open_table(path)
+    else:
+        assert open_table(path).read(["id", "q1"]).to_numpy().tolist() == [[1, 2], [2, 3]]
+
+
+@pytest.mark.parametrize("kind", ["string", "Int64"])
+def test_a_missing_id_is_none(kind: str, tmp_path: Path) -> None:
+    ids = pd.Series(["1", None, "3"]).astype(kind)
+    with pytest.raises(InputError, match=r"row 2: '(<NA>|nan)' is no respondent id"):
+        read_ids(tmp_path, ids.rename("ID"))
+
+
 def test_a_text_file_in_windows_1252_is_noted_and_one_broken_byte_is_replaced(tmp_path: Path) -> None:
     texts = "id;where\n1;Zürich\n2;Genève\n3;Köln\n"
     (tmp_path / "old.csv").write_bytes(texts.encode("windows-1252"))
@@ -69,17 +96,3 @@ def test_a_text_file_in_windows_1252_is_noted_and_one_broken_byte_is_replaced(tm
     assert old.notes == ["old.csv: read as Windows-1252"]
     (tmp_path / "broken.csv").write_bytes(texts.encode().replace("ü".encode(), b"\xff"))
     assert open_table(tmp_path / "broken.csv").read(["where"])["where"].tolist() == ["Z\ufffdrich", "Genève", "Köln"]
-
-
-def test_what_excel_calls_unicode_text_is_refused_by_its_name_and_bars_may_part_cells(tmp_path: Path) -> None:
-    (tmp_path / "wide.csv").write_text("id;age\n1;20\n", encoding="utf-16")
-    with pytest.raises(InputError, match="UTF-16"):
-        open_table(tmp_path / "wide.csv")
-    (tmp_path / "bars.csv").write_text("id|age\n1|20\n")
-    assert open_table(tmp_path / "bars.csv").variables == ("id", "age")
-
-
-def test_a_missing_id_is_refused_whatever_it_is_kept_as() -> None:
-    for dtype in ("Int64", "string", "object"):
-        with pytest.raises(InputError, match="row 2"):
-            read_ids(Path("a.parquet"), pd.Series(["1", None, "3"], dtype="string").astype(dtype))
