@@ -137,10 +137,20 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
         if math.isnan(each["by_chance"]):
             by_chance = "how many would change by chance alone is not known, as the baseline was sampled once"
         elif each["by_chance"] == 0:
-            by_chance = "by chance alone none would change, as no answer is drawn"
+            by_chance = _undrawn(found, str(row["model"]))
         else:
             by_chance = f"by chance alone {chance(each['by_chance'])} would change"
         yield f"Personas changed {chance(each['changed'])} of {each['answers']:,} choices{neutral}; {by_chance}."
+
+
+def _undrawn(found: Findings, model: str) -> str:
+    """What changes answers by chance where none is drawn."""
+    known = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
+    if known.get("provider") == "local" and known["dtype"] != "float32":
+        return f"no answer is drawn, but rounding in {known['dtype']} alone turns some that are nearly even"
+    if known.get("provider", "local") != "local":
+        return "no answer is drawn; how many the endpoint would give otherwise when asked again is not known"
+    return "by chance alone none would change, as no answer is drawn"
 
 
 def _gap(found: Findings, row: pd.Series) -> Iterator[str]:
