@@ -29,6 +29,7 @@ RATES = {"input": "input_mtok", "output": "output_mtok", "cached": "cache_read_m
 BATCH = {"processing": "batch"}
 STANDARD_TIERS = ("auto", "default", "standard", "standard_only")
 _VERSION = re.compile(r"(-(preview|exp|latest|\d{2,8}))*")
+_NEXT = re.compile(r"[-.]\d{1,2}(-\d{8})?")  # what makes Opus 5 an Opus 5.5, and is no version of the same model
 _DATED = re.compile(r"\d{4}-?\d{2}-?\d{2}|-\d{3,4}$|-\d{2}-\d{4}$|\\d\{[48]\}")  # also in a pattern of names
 
 
@@ -127,7 +128,10 @@ def is_another(section: ModelSection, served: str) -> bool:
 
     Only of a provider's own models: a router may serve whatever it finds best, a server may name its model as it likes.
     """
-    if section.backend not in PROVIDERS or served.lower().startswith(section.id.removeprefix("models/").lower()):
+    if section.backend not in PROVIDERS:
+        return False
+    before, same, rest = served.lower().partition(section.id.removeprefix("models/").lower())
+    if same and not before and not _NEXT.fullmatch(rest):
         return False
     asked, answers = listed(section), listed(section.model_copy(update={"id": served}))
     return asked is not None and answers is not None and asked.id != answers.id

@@ -48,6 +48,9 @@ async def test_a_provider_that_answers_with_another_model_is_caught_at_once(
         ("openai", "gpt-5.6", "gpt-5.6-sol-2026-07-09", False),
         ("openai", "gpt-5", "gpt-6-luna", True),
         ("openai", "gpt-5", "a-deployment", False),  # an endpoint's own name tells nothing
+        ("openai", "gpt-5", "gpt-5.6-terra", True),
+        ("anthropic", "claude-haiku-4-5", "claude-haiku-4-5-20251001", False),
+        ("anthropic", "claude-opus-5", "claude-opus-5-5", True),
         ("gemini", "gemini-flash-latest", "gemini-3.8-flash", False),
         ("openai-compatible", "gpt-5", "gpt-6-luna", False),
     ],
@@ -56,4 +59,5 @@ def test_a_name_is_of_another_model_only_where_the_list_tells_them_apart(
     backend: str, asked: str, served: str, another: bool
 ) -> None:
     table = {"name": "m", "backend": backend, "id": asked, "base_urls": ["https://example.org/v1"]}
+    table |= {"answer": "text", "decoding": {"max_tokens": 3}}
     assert is_another(ModelSection.model_validate(table), served) is another
