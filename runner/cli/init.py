@@ -15,17 +15,20 @@ from runner.study.quick import quick_name, quick_study
 from runner.study.sections import BackendName
 
 SCHEMA = "mtpa.schema.json"
-Kind = Literal["paper", "api", "openrouter", "vllm", "local"]
+Kind = Literal["paper", "api", "anthropic", "azure", "openrouter", "vllm", "local"]
 
 
 def init(
     kind: Annotated[
-        Kind, typer.Argument(help="The paper's protocol, an API, OpenRouter, a vLLM server, or a local model.")
+        Kind,
+        typer.Argument(
+            help="The paper's protocol, an API, Anthropic, Azure, OpenRouter, a vLLM server, or a local model."
+        ),
     ],
     path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),
 ) -> None:
-    """Write a commented study file: the paper's protocol, a study of an API or of OpenRouter with a budget, one of a
-    vLLM server of your own, or a local one."""
+    """Write a commented study file: the paper's protocol, a study with a budget of an API, of Anthropic's, of Azure or
+    of OpenRouter, one of a vLLM server of your own, or a local one."""
     if path.exists():
         raise InputError(f"{path}: exists already; name another file with --to FILE")
     shipped = files("runner.study")
@@ -55,7 +58,8 @@ def try_model(
     groups: Annotated[int, typer.Option(min=1, help="How many item groups.")] = 10,
     usd: Annotated[float, typer.Option(min=0.0001, help="The most that may be spent, in US dollars.")] = 1.0,
     backend: Annotated[
-        BackendName | None, typer.Option(help="Who answers; known of OpenAI's, Google's and the pinned local models.")
+        BackendName | None,
+        typer.Option(help="Who answers; known of OpenAI's, Google's, Anthropic's and the pinned local models."),
     ] = None,
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="An endpoint that speaks chat completions, ending in /v1.")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
+from anthropic.types import OutputConfigParam, message_create_params
 from fake_llm import FakeLLM
 from google.genai import types
 from openai.types.chat import completion_create_params
@@ -13,6 +14,10 @@ from openai.types.shared import reasoning_effort
 Rule = Callable[[Mapping[str, Any]], str | None]
 EFFORTS = frozenset(reasoning_effort.ReasoningEffort.__args__[0].__args__)  # type: ignore[attr-defined]
 CHAT = frozenset(completion_create_params.CompletionCreateParamsBase.__annotations__)
+_CREATE = message_create_params.MessageCreateParamsBase.__annotations__
+MESSAGES = frozenset(_CREATE) | {"stream"}
+REQUIRED = [name for name, kind in _CREATE.items() if "Required[" in str(kind)]
+SAMPLING = ("temperature", "top_p", "top_k")
 GENERATION = {each.alias or name for name, each in types.GenerateContentConfig.model_fields.items()}
 
 
@@ -57,6 +62,33 @@ def gemini_3(body: Mapping[str, Any]) -> str | None:
     return None if level in types.ThinkingLevel.__members__ else "thinkingLevel"
 
 
+def claude_haiku_4_5(body: Mapping[str, Any]) -> str | None:
+    """Claude Haiku 4.5, and Claude up to 4.6: temperature or top_p, not both (browseros-ai/BrowserOS#208), and with
+    thoughts neither (dotCipher/opencode-claude-bridge#1); no adaptive thinking for Haiku 4.5."""
+    kind = body.get("thinking", {}).get("type", "disabled")
+    if kind == "adaptive":
+        return "thinking"
+    if kind == "enabled":
+        return next((name for name in SAMPLING if name in body), None)
+    return "top_p" if "temperature" in body and "top_p" in body else None
+
+
+def claude_haiku_5_5(body: Mapping[str, Any]) -> str | None:
+    """Claude Haiku 5.5: no temperature, top_p or top_k, no budget of thoughts; thinking is turned off at an effort of
+    "high" at most (platform.claude.com/docs: What's new in Claude Haiku 5.5, Prompting Claude Haiku 5.5)."""
+    kind = body.get("thinking", {}).get("type", "adaptive")
+    if kind not in ("adaptive", "disabled"):
+        return "thinking"
+    if kind == "disabled" and body.get("output_config", {}).get("effort") in ("xhigh", "max"):
+        return "output_config"
+    return next((name for name in SAMPLING if name in body), None)
+
+
+def claude_opus_5_5(body: Mapping[str, Any]) -> str | None:
+    """Claude Opus 5.5: it always thinks (platform.claude.com/docs: What's new in Claude Opus 5.5)."""
+    return "thinking" if body.get("thinking", {}).get("type") == "disabled" else claude_haiku_5_5(body)
+
+
 def plain(body: Mapping[str, Any]) -> str | None:
     """A server that takes whatever chat completions have."""
     return None
@@ -69,6 +101,9 @@ RULES: Mapping[str, Rule] = {
     "gpt-6-astra": gpt_6_astra,
     "gpt-4o": gpt_4o,
     "gemini-3.5-flash-lite": gemini_3,
+    "claude-haiku-4-5": claude_haiku_4_5,
+    "claude-haiku-5-5": claude_haiku_5_5,
+    "claude-opus-5-5": claude_opus_5_5,
 }
 
 
@@ -85,7 +120,9 @@ async def _refuse(server: FakeLLM, request: web.Request, raw: bytes) -> web.Stre
     gemini = "generateContent" in request.path
     model = request.path.rpartition("/")[2].partition(":")[0] if gemini else str(body["model"])
     server.model = model
-    if gemini:
+    if request.path.endswith("/messages"):
+        unknown = _no_message(body, request.headers["anthropic-version"])
+    elif gemini:
         unknown = next((name for name in body.get("generationConfig", {}) if name not in GENERATION), None)
     else:
         unknown = "reasoning_effort" if body.get("reasoning_effort", "none") not in EFFORTS else None
@@ -97,3 +134,20 @@ async def _refuse(server: FakeLLM, request: web.Request, raw: bytes) -> web.Stre
     message = f"Unsupported parameter: '{name}' is not supported with this model."
     error = {"message": message, "type": "invalid_request_error", "param": name, "code": "unsupported_parameter"}
     return web.json_response({"error": error}, status=400)
+
+
+def _no_message(body: Mapping[str, Any], version: str) -> str | None:
+    """What the Messages API refuses whoever is asked: parameters that the SDK's types do not have (the sampling ones
+    are the version before's, platform.claude.com/docs/en/api/versioning), a missing one that they require, a bound of
+    thoughts that is none (anthropic.types.ThinkingConfigEnabledParam), an unknown output (OutputConfigParam)."""
+    known = MESSAGES | (frozenset(SAMPLING) if version == "2023-06-01" else frozenset())
+    if wrong := next((name for name in body if name not in known), None):
+        return wrong
+    if missing := next((name for name in REQUIRED if name not in body), None):
+        return missing
+    thinking = body.get("thinking", {})
+    if thinking.get("type") == "enabled" and not 1024 <= thinking.get("budget_tokens", 0) < body["max_tokens"]:
+        return "thinking"
+    wrong_role = any(message["role"] not in ("user", "assistant") for message in body["messages"])
+    unknown = [name for name in body.get("output_config", {}) if name not in OutputConfigParam.__annotations__]
+    return "messages" if wrong_role else "output_config" if unknown else None

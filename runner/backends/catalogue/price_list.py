@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 FILE = "prices.json"
 MOST_BYTES = 50_000_000
-PROVIDERS = {"openai": "openai", "gemini": "google", "anthropic": "anthropic"}
+# whose models a name is, is asked in this order: the list lends Google Anthropic's, which Vertex serves
+PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "gemini": "google"}
 RATES = {"input": "input_mtok", "output": "output_mtok", "cached": "cache_read_mtok", "cache_write": "cache_write_mtok"}
 BATCH = {"processing": "batch"}
 STANDARD_TIERS = ("auto", "default", "standard", "standard_only")
 _VERSION = re.compile(r"(-(preview|exp|latest|\d{2,8}))*")
+_UNDATED = re.compile(r"-latest$|^claude-(haiku|sonnet|opus)-4(-[0-5])?$")  # since 4.6 such a name is a version's own
 _NEXT = re.compile(r"[-.]\d{1,2}(-\d{8})?")  # what makes Opus 5 an Opus 5.5, and is no version of the same model
 _DATED = re.compile(r"\d{4}-?\d{2}-?\d{2}|-\d{3,4}$|-\d{2}-\d{4}$|\\d\{[48]\}")  # also in a pattern of names
 
@@ -171,7 +173,7 @@ def _listed(backend: str, urls: tuple[str, ...], model_id: str, tier: str) -> Li
         batch=_dearest(model, BATCH) if has_batches else None,
         context_window=model.context_window,
         deprecated=bool(model.deprecated),
-        alias=not _DATED.search(reference) and any(_DATED.search(name) for name in _names(model.match)),
+        alias=_is_alias(provider, model, reference),
         changes=changes,
         later=None if changes is None else _price(model.get_prices(_noon(changes), context)),
     )
@@ -230,6 +232,13 @@ def _is_named(model: "ModelInfo", reference: str) -> bool:
     if reference in _names(model.match) or any(re.fullmatch(name, reference) for name in _patterns(model.match)):
         return True
     return reference.startswith(model.id.lower()) and bool(_VERSION.fullmatch(reference[len(model.id) :]))
+
+
+def _is_alias(provider: "Provider", model: "ModelInfo", reference: str) -> bool:
+    """Whether a name stands for whichever dated version its provider serves."""
+    if provider.id == PROVIDERS["anthropic"]:
+        return bool(_UNDATED.search(reference))
+    return not _DATED.search(reference) and any(_DATED.search(name) for name in _names(model.match))
 
 
 def _names(clause: "MatchLogic") -> list[str]:

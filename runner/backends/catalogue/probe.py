@@ -26,7 +26,7 @@ _LEAST = re.compile(
 _MOST = re.compile(r"(?:at most|maximum(?: value)?(?: of| is)?|<=|≤|less than or equal to|up to)\D{0,3}(\d+)", re.I)
 _OF_VALUE = re.compile(r"\b(?:greater|larger|less|smaller|below|above|minimum|maximum)\b", re.I)
 _TWO = re.compile(r"\bboth\b|only one|together|mutually", re.I)
-_LENGTHS_OF = {"openai": LENGTHS[:2], "gemini": LENGTHS[2:]}  # as far as their SDKs know them
+_LENGTHS_OF = {"openai": LENGTHS[:2], "gemini": LENGTHS[2:], "anthropic": LENGTHS[:1]}  # as far as their SDKs know them
 _ADVICE = re.compile(r"\b(?:use|try|prefer)\b", re.I)
 _QUOTE = r"[\"'`]"
 

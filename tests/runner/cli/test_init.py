@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from personas.errors import InputError
 from runner.backends.catalogue.parameters import adapted, without_probabilities
-from runner.backends.catalogue.price_list import backend_of, listed
-from runner.backends.catalogue.prices import CACHED_FROM, FREE, price_of
+from runner.backends.catalogue.price_list import PROVIDERS, backend_of, listed
+from runner.backends.catalogue.prices import FREE, price_of
 from runner.cli.app import app
 from runner.cli.init import Kind, init
 from runner.crossing.prepare import prepared
@@ -22,7 +22,7 @@ from runner.study.config import Study
 from runner.study.sections import BenchmarkSection, ModelSection
 from runner.study.sources import described
 
-KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY")
+KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY")
 FEW = BenchmarkSection(name="crows_pairs", part="choice", groups=2)  # BBQ takes seconds to read
 
 
@@ -57,7 +57,7 @@ async def test_every_template_is_planned_priced_and_asked(
     for model in remote:
         assert (price_of(model) == FREE) == (not model.leaves_machine)
         assert adapted(model)[1] == without_probabilities(model) == []  # a template asks of a model what it takes
-        if model.backend in CACHED_FROM:
+        if model.backend in PROVIDERS:
             known = listed(model)
             assert known and not known.deprecated
     if not remote:
@@ -112,8 +112,6 @@ def test_try_asks_whose_an_unknown_model_is(tmp_path: Path, monkeypatch: pytest.
     ended = CliRunner().invoke(app, ["try", "--model", "nobody-1", "--benchmark", "bbq"])
     assert isinstance(ended.exception, InputError) and "--base-url" in str(ended.exception)
     assert not Path("results").exists()
-    assert [backend_of(name) for name in ("gpt-4o-mini", "gemini-2.5-flash", "smollm2-135m-instruct")] == [
-        "openai",
-        "gemini",
-        "local",
-    ]
+    known = {"gpt-4o-mini": "openai", "gemini-2.5-flash": "gemini", "claude-haiku-5-5": "anthropic"}
+    known["smollm2-135m-instruct"] = "local"
+    assert {name: backend_of(name) for name in known} == known

@@ -48,7 +48,7 @@ async def test_a_provider_that_answers_with_another_model_is_caught_at_once(
         ("openai", "gpt-5.6", "gpt-5.6-sol-2026-07-09", False),
         ("openai", "gpt-5", "gpt-6-luna", True),
         ("openai", "gpt-5", "a-deployment", False),  # an endpoint's own name tells nothing
-        ("openai", "gpt-5", "gpt-5.6-terra", True),
+        ("openai", "gpt-5", "gpt-5.2", True),
         ("anthropic", "claude-haiku-4-5", "claude-haiku-4-5-20251001", False),
         ("anthropic", "claude-opus-5", "claude-opus-5-5", True),
         ("gemini", "gemini-flash-latest", "gemini-3.8-flash", False),

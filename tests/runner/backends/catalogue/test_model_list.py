@@ -38,3 +38,33 @@ async def test_geminis_list_tells_what_is_gone(monkeypatch: pytest.MonkeyPatch) 
         assert "pageSize" not in remark
         server.next_page = "2"
         assert await catalogue_remarks(asked) == []  # half a list proves nothing
+
+
+class AnthropicList(FakeLLM):
+    """Lists its models as Anthropic does; `more` says that there are more."""
+
+    more = False
+
+    async def _models(self, request: web.Request) -> web.Response:
+        assert (request.headers["x-api-key"], request.query["limit"]) == ("k", "1000")
+        return web.json_response({"data": self.listed, "has_more": self.more})
+
+
+async def test_anthropics_list_has_dated_names_and_the_day_of_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "k")
+
+    def section(server: FakeLLM, name: str) -> ModelSection:
+        table = {"name": name, "backend": "anthropic", "id": name, "base_urls": [server.url]}
+        return ModelSection.model_validate({**table, "answer": "text", "decoding": {"max_tokens": 1}})
+
+    with AnthropicList() as server:
+        server.listed = [
+            {"id": "claude-haiku-4-5-20251001"},
+            {"id": "claude-opus-5", "retires_at": "2027-07-01T00:00:00Z"},
+        ]
+        asked = [section(server, name) for name in ("claude-haiku-4-5", "claude-opus-5", "claude-haiku-4")]
+        ends, gone = await catalogue_remarks(asked)
+        assert "'claude-opus-5' a retires_at 2027-07-01" in ends
+        assert "does not list 'claude-haiku-4'" in gone
+        server.more = True
+        assert await catalogue_remarks(asked) == []

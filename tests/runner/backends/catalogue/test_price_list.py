@@ -16,6 +16,8 @@ from runner.backends.catalogue.price_list import batch_factor, fetch_price_list,
 from runner.backends.catalogue.prices import price_of, warnings
 from runner.study.sections import ModelSection
 
+CLAUDE = {"answer": "text", "decoding": {"max_tokens": 1}}
+
 
 def section(backend: str, name: str, *urls: str, **changes: object) -> ModelSection:
     return ModelSection.model_validate({"name": "m", "backend": backend, "id": name, "base_urls": urls, **changes})
@@ -80,6 +82,8 @@ def test_a_batch_costs_what_is_listed_else_what_is_usual_with_the_provider() -> 
 def test_aliases_and_deprecated_models_are_told() -> None:
     assert any("alias" in remark for remark in warnings(section("openai", "gpt-6-luna")))
     assert not any("alias" in remark for remark in warnings(section("openai", "gpt-6-luna-2026-09-22")))
+    for name, alias in (("claude-haiku-5-5", False), ("claude-haiku-4-5", True), ("claude-haiku-4-5-20251001", False)):
+        assert any("alias" in remark for remark in warnings(section("anthropic", name, **CLAUDE))) is alias
     assert any("deprecated" in remark for remark in warnings(section("gemini", "gemini-2.0-flash-001")))
 
 
