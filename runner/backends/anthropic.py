@@ -50,7 +50,7 @@ class AnthropicBackend:
                 PATH,
                 cast_to=httpx2.Response,
                 body=body(self._section.id, request),
-                options={"headers": WITH_SAMPLING if SAMPLING & request.parameters.keys() else {}},
+                options={"headers": version(request.parameters)},
             )
         except anthropic.APIError as error:
             raise as_backend_error(error) from None
@@ -82,6 +82,11 @@ class AnthropicBackend:
                 default_headers=sdk_client.AS_IT_IS,
             )
         return self._client
+
+
+def version(parameters: Mapping[str, Any]) -> Mapping[str, str]:
+    """The header that names the version of the API, where it is not the SDK's."""
+    return WITH_SAMPLING if SAMPLING & parameters.keys() else {}
 
 
 def body(model: str, request: Request) -> dict[str, Any]:

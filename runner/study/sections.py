@@ -302,7 +302,7 @@ class ModelSection(Section):
     @property
     def has_batches(self) -> bool:
         """Whether its provider takes batches."""
-        return self.backend in ("openai", "gemini")
+        return self.backend in ("openai", "gemini", "anthropic")
 
     @property
     def leaves_machine(self) -> bool:

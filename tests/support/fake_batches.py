@@ -1,17 +1,21 @@
-"""OpenAI's and Gemini's batch endpoints on loopback: files go up, jobs work on them, results come down.
+"""OpenAI's, Gemini's and Anthropic's batch endpoints on loopback: requests go up, jobs work on them, results come down.
 
 What arrives is counted by request key: `uploaded` in files, `worked_on` in jobs. `at` hears of every step, and may kill
 whoever took it; `fate` decides what becomes of a request, `end` of a job.
 """
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 from fake_llm import FakeLLM
+
+from runner.backends.batches.anthropic_jobs import key_of
 
 _GEMINI = {"in_progress": "RUNNING", "completed": "SUCCEEDED"}
 
@@ -42,10 +46,11 @@ class FakeJob:
     errors: list[dict[str, str]] = field(default_factory=list)
     answered: int = 0
     failed: int = 0
+    made: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
 
 
 class FakeBatches(FakeLLM):
-    """Both providers."""
+    """All providers."""
 
     def __init__(self, views: int = 2) -> None:
         super().__init__()
@@ -71,6 +76,11 @@ class FakeBatches(FakeLLM):
         """Gemini's base URL."""
         return f"http://127.0.0.1:{self.port}/gemini"
 
+    @property
+    def anthropic_url(self) -> str:
+        """Anthropic's base URL."""
+        return f"http://127.0.0.1:{self.port}/anthropic"
+
     def add_routes(self, app: web.Application) -> None:
         """The batch endpoints before those that answer live."""
         app.router.add_post("/openai/v1/files", self._openai_upload)
@@ -88,6 +98,12 @@ class FakeBatches(FakeLLM):
         app.router.add_get("/gemini/{version}/batches", self._gemini_jobs)
         app.router.add_get("/gemini/{version}/batches/{id}", self._view)
         app.router.add_post("/gemini/{version}/batches/{id}:cancel", self._cancel)
+        batches = "/anthropic/v1/messages/batches"
+        app.router.add_post(batches, self._anthropic_create)
+        app.router.add_get(batches, self._anthropic_jobs)
+        app.router.add_get(f"{batches}/{{id}}", self._view)
+        app.router.add_get(f"{batches}/{{id}}/results", self._anthropic_results)
+        app.router.add_post(f"{batches}/{{id}}/cancel", self._cancel)
         super().add_routes(app)
 
     def _step(self, name: str) -> bool:
@@ -126,7 +142,8 @@ class FakeBatches(FakeLLM):
             if fate == "answer":
                 good.append(_line(self._answer(line)))
             elif fate != "missing":
-                bad.append(_line(_failed(key, fate, "request" in line)))
+                told = _not_succeeded(line["id"], fate) if "params" in line else _failed(key, fate, "request" in line)
+                bad.append(_line(told))
         job.answered, job.failed = len(good), len(bad)
         job.results = [self._store("output", b"".join(lines), "results") for lines in (good, bad) if lines]
 
@@ -135,6 +152,9 @@ class FakeBatches(FakeLLM):
             reply = self._gemini(json.dumps(line["request"]))
             reply["candidates"][0]["newerThanTheSDK"] = {"a": 1}
             return {"key": line["key"], "response": {**reply, "newerStill": 1}}
+        if "params" in line:
+            message = {**self._message(json.dumps(line["params"])), "newerThanTheSDK": {"a": 1}}
+            return {"custom_id": line["id"], "result": {"type": "succeeded", "message": message}}
         reply = {"status_code": 200, "request_id": "r", "body": self._chat(json.dumps(line["body"]))}
         return {"id": "x", "custom_id": line["custom_id"], "response": reply, "error": None}
 
@@ -174,7 +194,7 @@ class FakeBatches(FakeLLM):
         if (job := self.jobs.get(request.match_info["id"])) is None:
             return web.json_response({"error": {"message": "no such batch", "code": 404}}, status=404)
         self._look(job)
-        return web.json_response(_gemini_job(job) if "/gemini/" in request.path else _openai_job(job))
+        return web.json_response(_told(job, request))
 
     async def _cancel(self, request: web.Request) -> web.Response:
         job = self.jobs[request.match_info["id"]]
@@ -182,10 +202,12 @@ class FakeBatches(FakeLLM):
         before, self.end = self.end, lambda job: "cancelled"
         self._look(job)
         self.end = before
-        return web.json_response({} if "/gemini/" in request.path else _openai_job(job))
+        return web.json_response({} if "/gemini/" in request.path else _told(job, request))
 
     async def _download(self, request: web.Request) -> web.StreamResponse:
-        content = self.files[request.match_info["id"]].content
+        return await self._send(request, self.files[request.match_info["id"]].content)
+
+    async def _send(self, request: web.Request, content: bytes) -> web.StreamResponse:
         if self._step("while downloading"):
             response = web.StreamResponse(headers={"Content-Length": str(len(content))})
             await response.prepare(request)
@@ -219,6 +241,62 @@ class FakeBatches(FakeLLM):
 
     async def _gemini_jobs(self, request: web.Request) -> web.Response:
         return web.json_response({"operations": [_gemini_job(job) for job in self.jobs.values()]})
+
+    async def _anthropic_create(self, request: web.Request) -> web.StreamResponse:
+        asked = (await request.json())["requests"]
+        ids = [each["custom_id"] for each in asked]
+        assert len(set(ids)) == len(ids) and all(re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", each) for each in ids)
+        if self._step("before create"):
+            return _gone(request)
+        lines = [{"key": key_of(each["custom_id"]).hex(), "id": each["custom_id"], **each} for each in asked]
+        content = b"".join(_line({name: line[name] for name in ("key", "id", "params")}) for line in lines)
+        job = self._make_job("", self._keep_upload("", content))
+        return _gone(request) if self._step("after create") else web.json_response(_anthropic_job(job))
+
+    async def _anthropic_jobs(self, request: web.Request) -> web.Response:
+        if self.listing == "refused":
+            return web.json_response({"error": {"message": "no such key", "type": "authentication_error"}}, status=401)
+        for job in self.jobs.values():
+            self._look(job)  # it ends whoever looks
+        found = [_anthropic_job(job) for job in reversed(self.jobs.values()) if self.listing == "whole"]
+        return web.json_response({"data": found, "has_more": False, "first_id": None, "last_id": None})
+
+    async def _anthropic_results(self, request: web.Request) -> web.StreamResponse:
+        job = self.jobs[request.match_info["id"]]
+        return await self._send(request, b"".join(file.content for file in job.results))
+
+
+def _told(job: FakeJob, request: web.Request) -> dict[str, Any]:
+    """A job as its provider tells of it."""
+    if "/anthropic/" in request.path:
+        return _anthropic_job(job)
+    return _gemini_job(job) if "/gemini/" in request.path else _openai_job(job)
+
+
+def _anthropic_job(job: FakeJob) -> dict[str, Any]:
+    total = job.file.content.count(b"\n")
+    ended = job.status != "in_progress"
+    counts = dict.fromkeys(("processing", "succeeded", "errored", "canceled", "expired"), 0)
+    counts |= {"succeeded": job.answered, "errored": total - job.answered} if ended else {"processing": total}
+    return {
+        "id": job.id,
+        "type": "message_batch",
+        "processing_status": "ended" if ended else "in_progress",
+        "request_counts": counts,
+        "created_at": job.made,
+        "expires_at": job.made,
+        "results_url": None,
+    }
+
+
+def _not_succeeded(custom_id: str, fate: str) -> dict[str, Any]:
+    """What Anthropic tells of a request that was not answered."""
+    words = {"batch_expired": "expired", "batch_cancelled": "canceled"}
+    if fate in words:
+        return {"custom_id": custom_id, "result": {"type": words[fate]}}
+    kind = {"400": "invalid_request_error", "429": "rate_limit_error"}.get(fate, "api_error")
+    error = {"type": "error", "error": {"type": kind, "message": "no"}, "request_id": "r"}
+    return {"custom_id": custom_id, "result": {"type": "errored", "error": error}}
 
 
 def _key(line: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -15,6 +15,7 @@ from runner.study.sections import ModelSection
 UNANSWERED = Transient("no answer", "the job ended without an answer to this request")
 EXPIRED = Transient("expired", "the job expired before this request was answered")
 CANCELLED = BadRequest("cancelled", "the job was cancelled at the provider; run again to ask it again")
+KEY_BYTES = 26  # of a key that every provider's ids have room for: they tell the requests of a job apart
 QUEUE_FULL = "queue full"  # the kind of a job that was refused because too many tokens wait already
 
 
@@ -40,7 +41,7 @@ class JobView:
 
 
 class Result(NamedTuple):
-    """What a job says of one request: a reply, or what became of it instead."""
+    """What a job says of one request, by the first KEY_BYTES of its key or more: a reply, or what became of it."""
 
     key: bytes
     found: Mapping[str, Any] | BackendError
@@ -70,8 +71,8 @@ class Batches(Protocol):
         """Have a file worked on; the job's id."""
         ...
 
-    async def find_job(self, marker: str) -> str | None:
-        """The id of the job with this marker, where there is one."""
+    async def find_job(self, marker: str, file_id: str) -> str | None:
+        """The id of the job with this marker, made of this file, where there is one."""
         ...
 
     async def view(self, job_id: str) -> JobView:
@@ -101,12 +102,18 @@ def make_batches(section: ModelSection) -> Batches:
         from runner.backends.batches.openai_jobs import OpenAIBatches
 
         return OpenAIBatches(section)
+    if section.backend == "anthropic":
+        from runner.backends.batches.anthropic_jobs import AnthropicBatches
+
+        return AnthropicBatches(section)
     from runner.backends.batches.gemini_jobs import GeminiBatches
 
     return GeminiBatches(section)
 
 
-def objects(content: bytes, name: str) -> Iterator[tuple[bytes, Mapping[str, Any]]]:
+def lines(
+    content: bytes, name: str, key_of: Callable[[str], bytes] = bytes.fromhex
+) -> Iterator[tuple[bytes, Mapping[str, Any]]]:
     """(key, object) of the lines that are JSON objects with a key of ours in the field `name`; others are nobody's.
 
     Only a line feed ends a line: answers may hold what other readers take for the end of one.
@@ -116,6 +123,6 @@ def objects(content: bytes, name: str) -> Iterator[tuple[bytes, Mapping[str, Any
             continue
         try:
             value = json.loads(line)
-            yield bytes.fromhex(value[name]), value
+            yield key_of(value[name]), value
         except (ValueError, KeyError, TypeError, RecursionError):
             continue

@@ -8,7 +8,7 @@ from typing import Any
 from google.genai import types
 
 from runner.backends.base import Answer
-from runner.backends.batches.base import CANCELLED, EXPIRED, UNANSWERED, JobView, Limits, Result, objects
+from runner.backends.batches.base import CANCELLED, EXPIRED, UNANSWERED, JobView, Limits, Result, lines
 from runner.backends.errors import BackendError, BadRequest
 from runner.backends.gemini import SDK_ERRORS, GeminiBackend, as_backend_error, contents_of, read
 from runner.backends.http import failure
@@ -76,7 +76,7 @@ class GeminiBatches:
             job = await self._live.client().aio.batches.create(model=self._model, src=file_id, config=config)
             return _named(job.name)
 
-    async def find_job(self, marker: str) -> str | None:
+    async def find_job(self, marker: str, file_id: str) -> str | None:
         """By its display name."""
         with _sdk_errors():
             async for job in await self._live.client().aio.batches.list(config={"page_size": 100}):
@@ -98,7 +98,7 @@ class GeminiBatches:
         for file in view.files:
             with _sdk_errors():
                 content = await self._live.client().aio.files.download(file=file)
-            for key, line in objects(content, "key"):
+            for key, line in lines(content, "key"):
                 yield Result(key, _found(line))
 
     def read(self, reply: Mapping[str, Any], request: Request) -> Answer:

@@ -8,7 +8,7 @@ import openai
 from openai.types import Batch
 
 from runner.backends.base import Answer
-from runner.backends.batches.base import CANCELLED, EXPIRED, QUEUE_FULL, UNANSWERED, JobView, Limits, Result, objects
+from runner.backends.batches.base import CANCELLED, EXPIRED, QUEUE_FULL, UNANSWERED, JobView, Limits, Result, lines
 from runner.backends.chat_completions import body, read
 from runner.backends.errors import BackendError, Transient
 from runner.backends.http import failure
@@ -62,7 +62,7 @@ class OpenAIBatches:
             )
             return job.id
 
-    async def find_job(self, marker: str) -> str | None:
+    async def find_job(self, marker: str, file_id: str) -> str | None:
         """By its metadata, the newest jobs first."""
         with _sdk_errors():
             async for job in self._live.client().batches.list(limit=100):
@@ -80,7 +80,7 @@ class OpenAIBatches:
         for file in view.files:
             with _sdk_errors():
                 found = await self._live.client().files.content(file, timeout=TRANSFER_SECONDS)
-            for key, line in objects(found.content, "custom_id"):
+            for key, line in lines(found.content, "custom_id"):
                 yield Result(key, _found(line))
 
     def read(self, reply: Mapping[str, Any], request: Request) -> Answer:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from runner.backends.batches.base import QUEUE_FULL, Batches, JobView, Result
+from runner.backends.batches.base import KEY_BYTES, QUEUE_FULL, Batches, JobView, Result
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, PromptRefused, Transient
 from runner.backends.request import AnswerKind, Request
 from runner.backends.retry import ATTEMPTS
@@ -135,7 +135,7 @@ class Tender:
                     file_id = await self._batches.upload(job.marker, content.lines)
                 job = self._jobs.change(job, state="uploaded", file_id=file_id)
                 new = True  # a job is asked for only once its file is noted down
-            job_id = None if new else await _found(self._batches.find_job(job.marker))
+            job_id = None if new else await _found(self._batches.find_job(job.marker, job.file_id))
             if job_id is None and self._may_come(job, new):
                 return
             if job_id is None:
@@ -186,9 +186,10 @@ class Tender:
         errors: dict[bytes, BackendError] = {}
         part: list[Result] = []
         told: set[bytes] = set()
-        missing = view.missing
+        missing, keys = view.missing, {key[:KEY_BYTES]: key for key in self._jobs.keys(job.id)}
         try:
-            async for result in self._batches.results(view):
+            async for found in self._batches.results(view):
+                result = found._replace(key=keys.get(found.key[:KEY_BYTES], found.key))
                 part.append(result)
                 if not isinstance(result.found, BackendError):
                     told.add(result.key)

@@ -209,7 +209,6 @@ async def test_the_environment_leads_the_sdk_nowhere(tmp_path: Path, monkeypatch
         ({"decoding": {"max_tokens": 3, "thinking": "adaptive"}}, "decoding.thinking is a table"),
         ({"decoding": {"max_tokens": 3, "system": "x"}}, "the system text is"),
         ({"decoding": {"max_tokens": 3, "speed": "fast"}}, "speed: unknown parameter"),
-        ({"mode": "batch"}, "takes no batches"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_in_a_sentence(changes: dict[str, Any], said: str) -> None:

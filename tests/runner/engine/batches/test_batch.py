@@ -15,6 +15,7 @@ from studies import load, model, rows, write_study
 from waiting import HUNG, until
 
 from personas.errors import InputError
+from runner.backends.batches.base import KEY_BYTES
 from runner.backends.catalogue.prices import batch_price_of, cost, saved_by_caching
 from runner.backends.request import Usage
 from runner.backends.retry import ATTEMPTS
@@ -28,7 +29,8 @@ from runner.store.database import now
 from runner.study.config import Study
 from runner.study.sections import ModelSection, Price
 
-KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY"}
+KEYS = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+MODELS = {"openai": "openai-model", "gemini": "gemini-model", "anthropic": "claude-haiku-4-5"}
 PRICE = {"input": 1.0, "output": 10.0}
 QUICK = {"poll": 0.05, "poll_most": 0.2, "lag": 0.0}
 STEPS = ("before upload", "after upload", "before create", "after create", "while waiting", "while downloading")
@@ -45,8 +47,8 @@ def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def batched(server: FakeBatches, backend: str = "openai", **changes: Any) -> dict[str, Any]:
     """A [[models]] table for the endpoint."""
-    url = server.openai_url if backend == "openai" else server.gemini_url
-    table = {"backend": backend, "id": f"{backend}-model", "price": PRICE, "mode": "batch", "batch": QUICK}
+    url = getattr(server, f"{backend}_url")
+    table = {"backend": backend, "id": MODELS[backend], "price": PRICE, "mode": "batch", "batch": QUICK}
     return model(url, **{**table, **changes})
 
 
@@ -73,8 +75,11 @@ async def test_a_batch_answers_what_live_requests_would(backend: str, tmp_path: 
     every_answer_is_kept_once(server, tmp_path, 50)
     sent = [key for file in server.files.values() if file.name != "output" for key in map(_key, file.lines())]
     read_by = dict(rows(tmp_path, "SELECT lower(hex(key)), persona_text FROM completion"))
+    read_by |= {key[: 2 * KEY_BYTES]: text for key, text in read_by.items()}
     assert len(list(groupby(read_by[key] for key in sent))) == 5  # what a persona is asked stands together
-    if backend == "openai":
+    if backend == "anthropic":
+        assert (line["params"]["system"], line["params"]["max_tokens"]) == ("Be brief.", 3)
+    elif backend == "openai":
         assert (line["method"], line["url"]) == ("POST", "/v1/chat/completions")
         assert line["body"]["messages"][0] == {"role": "system", "content": "Be brief."}
     else:
@@ -87,7 +92,9 @@ def _key(line: dict[str, Any]) -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("backend", "steps"), [("openai", STEPS), ("gemini", ("after upload", "after create"))])
+@pytest.mark.parametrize(
+    ("backend", "steps"), [("openai", STEPS), ("gemini", ("after upload", "after create")), ("anthropic", STEPS[2:])]
+)
 def test_killed_at_every_step_nothing_goes_up_twice_and_nothing_is_lost(
     backend: str, steps: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -107,17 +114,21 @@ def test_killed_at_every_step_nothing_goes_up_twice_and_nothing_is_lost(
     every_answer_is_kept_once(server, tmp_path, 50)
 
 
-async def test_a_connection_that_breaks_sends_nothing_twice(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("backend", "steps"), [("openai", STEPS), ("anthropic", STEPS[2:])])
+async def test_a_connection_that_breaks_sends_nothing_twice(
+    backend: str, steps: tuple[str, ...], tmp_path: Path
+) -> None:
     with FakeBatches() as server:
         server.at = lambda step: server.steps[step] == 1
-        state = await run(load(tmp_path, [batched(server)]))
+        state = await run(load(tmp_path, [batched(server, backend)]))
     assert state.exit_code == 0
-    assert set(server.steps) == set(STEPS)
+    assert set(server.steps) == set(steps)
     assert set(server.uploaded.values()) == {1}
     every_answer_is_kept_once(server, tmp_path, 50)
 
 
-async def test_a_job_whose_making_went_unheard_is_never_made_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["openai", "anthropic"])
+async def test_a_job_whose_making_went_unheard_is_never_made_again(backend: str, tmp_path: Path) -> None:
     with FakeBatches() as server:
 
         def lost(step: str) -> bool:
@@ -125,7 +136,7 @@ async def test_a_job_whose_making_went_unheard_is_never_made_again(tmp_path: Pat
             return step == "after create"
 
         server.at = lost
-        study = load(tmp_path, [batched(server)], budget={"usd": 1.0})
+        study = load(tmp_path, [batched(server, backend)], budget={"usd": 1.0})
         state = await asyncio.wait_for(run(study), HUNG)
         assert "HTTP 401" in state.stopped["fake"]
         server.at, server.listing = lambda step: False, "whole"
