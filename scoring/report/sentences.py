@@ -145,7 +145,7 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
 
 def _undrawn(found: Findings, model: str) -> str:
     """What changes answers by chance where none is drawn."""
-    known = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
+    known: Mapping[str, str] = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
     if known.get("provider") == "local" and known["dtype"] != "float32":
         return f"no answer is drawn, but rounding in {known['dtype']} alone turns some that are nearly even"
     if known.get("provider", "local") != "local":
