@@ -1,7 +1,7 @@
 """The finding in sentences: what personas did, how sure that is, and on how much. Every output prints these."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
