@@ -1,14 +1,14 @@
 """What takes statistics: Δ as it narrows, two sides compared, the report's page. Plain functions of a file, so that a
 process of their own can run them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from personas.errors import InputError, MtpaError
-from runner.results.study_report import drawing_script, study_findings, world_map
+from runner.results.study_report import drawing_script, report_weights, study_findings, world_map
 from runner.store.completeness import of_scores
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
@@ -18,6 +18,7 @@ from scoring.report.sentences import statements
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.pairs import Part, parts
 from scoring.statistics.subgroups import MEASURES, metric_of
+from scoring.statistics.weights import Weights
 from scoring.tables.two_runs import difference_table
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -40,15 +41,16 @@ class Effects:
 
 
 def effects(path: Path) -> Effects:
-    """Δ of the last run's trials so far."""
+    """Δ of the last run's trials so far, weighted as the report weighs it."""
     version = version_of(path)  # before the scores are read: what lands meanwhile makes it old
     scores = load_scores(path, last_selection(path))
+    weighted = report_weights(path)
     overall = [
-        {**_head(part, measure), **asdict(persona_effect(part.scores, measure))}
+        {**_head(part, measure), **asdict(persona_effect(part.scores, measure, *weighted))}
         for part in parts(scores)
         for measure in _measured(part)
     ]
-    history = [row for part in parts(scores) for row in _history(part)]
+    history = [row for part in parts(scores) for row in _history(part, *weighted)]
     told = _finding(path) if version[-1] else ()
     missing = of_scores(path, scores).sentence
     return Effects(pd.DataFrame(overall), pd.DataFrame(history), missing, told, len(scores), version)
@@ -70,7 +72,7 @@ def _measured(part: Part) -> list[str]:
     return [name for name in MEASURES if name in part.scores and part.scores[name].notna().any()]
 
 
-def _history(part: Part) -> Iterator[dict[str, object]]:
+def _history(part: Part, weights: Weights, population: Mapping[str, float]) -> Iterator[dict[str, object]]:
     """By the measure that resolves most: letter probabilities where there are any. Rows are in the order of landing."""
     answered = part.scores[part.scores["status"] != "failed"]
     for measure in _measured(part)[-1:]:
@@ -78,7 +80,7 @@ def _history(part: Part) -> Iterator[dict[str, object]]:
             some = answered.iloc[: round(share * len(answered))]
             if some.loc[some["persona_id"] != "", "persona_id"].nunique() < LEAST_PERSONAS:
                 continue
-            found = persona_effect(some, measure)
+            found = persona_effect(some, measure, weights, population)
             head = {**_head(part, measure), "answers": len(some)}
             yield {**head, "effect": found.effect, "low": found.people_low, "high": found.people_high}
 
@@ -86,7 +88,8 @@ def _history(part: Part) -> Iterator[dict[str, object]]:
 def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> pd.DataFrame:
     """Second − first on the trials that both have, for two models, formats or personas (`scoring.tables.two_runs`).
 
-    Raises InputError where a side has no score.
+    Models and formats are compared with the report's weights; of two personas neither weighs more. Raises InputError
+    where a side has no score.
     """
     column = {"model": "model", "format": "format", "persona": "persona_id"}[what]
     scores = load_scores(path)
@@ -100,7 +103,8 @@ def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> 
         if side.empty:
             raise InputError(f"no score of the {what} {value!r}")
         sides.append(_as_side(side, what, value))
-    return difference_table(*(_beside_each_set(side, other) for side, other in zip(sides, sides[::-1], strict=True)))
+    one, two = (_beside_each_set(side, other) for side, other in zip(sides, sides[::-1], strict=True))
+    return difference_table(one, two) if what == "persona" else difference_table(one, two, *report_weights(path))
 
 
 def _beside_each_set(side: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

@@ -10,9 +10,10 @@ import pandas as pd
 from scoring.benchmarks.registry import measured
 from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
+from scoring.statistics.coverage_figures import covered
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
-from scoring.statistics.power import component_table
+from scoring.statistics.power import component_table, hardest_gap
 from scoring.statistics.sequential import UNFINISHED
 from scoring.statistics.subgroups import MEASURES, Adjust, Slicing, effect_tables, metric_of
 from scoring.tables.bootstrap import aggregate_table, aggregates_by_category
@@ -204,7 +205,7 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
         if tested.empty:
             too_small.append(attribute_name(str(attribute)))
             continue
-        fewest, smallest = int(tested["personas"].min()), tested["gap_resolvable"].max()
+        fewest, smallest = int(tested["personas"].min()), hardest_gap(tested)
         with_levels = f"with {fewest:,} people in the smallest level and {items:,} items"
         gaps = f"gaps by {attribute_name(str(attribute))} under {smallest:.3f}"
         lines.append(f"{name}: {with_levels}, {gaps} had under 80 % power.")
@@ -231,9 +232,10 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
                 "those who read the same count as one cluster."
             )
         if row["conservative"] and row["people_method"] != NONE:
+            why = str(row["conservative"])
             lines.append(
-                f"{name}: its 95 % intervals are conservative: scores near 0 or 1, a baseline drawn only once or "
-                "twice, or item groups of very unequal size."
+                f"{name}: its 95 % intervals are conservative ({why}): in simulated studies like it they covered "
+                f"{covered(why)}."
             )
     if families := _looked_at(effects, adjust):
         lines.append(families)

@@ -227,14 +227,13 @@ def _distributions(distributions: pd.DataFrame) -> FittedTable:
         "1 − distance to the population's answers; pooled: of all answers; without, with and Δ: at as many draws of "
     )
     caption += "an item on both sides as the baseline has, less the bias of few draws (jackknife)"
-    numbers = ["people", "items", "pooled", "draws", "without", "with", "Δ", "± people", "± items too"]
+    numbers = ["people", "items", "pooled", "draws", "without", "with", "Δ", "± items too"]
     table = plain_table("Answers as a distribution", caption, ["benchmark", "of", "level"], numbers)
     for _, row in distributions.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
         size = (count(row["personas"]), count(row["items"]), number(row["pooled"]), count(row["draws"]))
         values = (number(row["without"]), number(row["with_persona"]), signed(row["effect"]))
-        halves = (half_width(row[f"{scope}_low"], row[f"{scope}_high"]) for scope in ("people", "items"))
-        table.add_row(*names, *size, *values, *halves)
+        table.add_row(*names, *size, *values, half_width(row["items_low"], row["items_high"]))
     return table
 
 

@@ -134,13 +134,25 @@ def two_sided_p(t: float, freedom: float) -> float:
 
 
 def detectable(error: float, freedom: float, tests: int = 1) -> float:
-    """The smallest effect that a two-sided test at 5 % finds with 80 % power: (t_.975 + t_.80) standard errors.
+    """The smallest effect that a two-sided test at 5 % finds with 80 % power, by the noncentral t distribution: some
+    (t_.975 + t_.80) standard errors.
 
-    `tests` is the number of tests that share the 5 %: the first of Holm's steps needs 5 % / tests.
+    `error` is the true standard error; of an estimated one take `unbiased_error`. `tests` is the number of tests that
+    share the 5 %: the first of Holm's steps needs 5 % / tests.
     """
     if not (error >= 0 and freedom > 0):
         return np.nan
-    return (quantile(1 - 0.05 / tests, freedom) + quantile(0.6, freedom)) * error
+    t = quantile(1 - 0.05 / tests, freedom)
+    return error * float(t + special.ndtri(0.8) if np.isinf(freedom) else special.nctdtrinc(freedom, 0.2, t))
+
+
+def unbiased_error(error: float, freedom: float) -> float:
+    """An estimated standard error, corrected so that half of its estimates are too small: by the median of χ².
+
+    Few degrees of freedom have a skewed estimate, most often too small (by 8 % with four of them).
+    """
+    known = freedom > 0 and not np.isinf(freedom)
+    return error / float(np.sqrt(special.chdtri(freedom, 0.5) / freedom)) if known else error
 
 
 def t_interval(effect: float, variance: Variance, level: float = LEVEL) -> Interval:

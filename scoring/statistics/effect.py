@@ -1,7 +1,7 @@
 """The persona effect Δ = score(with) − score(without), paired, weighted and clustered."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -26,12 +26,17 @@ from scoring.statistics.clustered_errors import (
     one_way,
     t_interval,
     two_way,
+    unbiased_error,
 )
+from scoring.statistics.coverage_figures import REASONS
 from scoring.statistics.pairs import Cells, Part, clustered, is_invalid, weights_by_person
 from scoring.statistics.weights import Floats, Weights, effective_n, weighted_mean
 
 EDGE = 0.05  # a mean score nearer to 0 or 1 than this
 UNEQUAL = 0.5  # item groups worth fewer than half the degrees of freedom that equal ones have
+NEAR_EDGE = "scores near 0 or 1"
+FEW_DRAWS = "a baseline drawn only twice"
+UNEQUAL_GROUPS = "item groups of very unequal size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,8 @@ class Estimate:
     what is possible), "t", "bound" (nothing varies: what is left possible), or "" where there is none: under two
     persona clusters, under five item groups, or a sampled baseline whose noise is unknown. `*_freedom` are the degrees
     of freedom behind `*_error`. `effective` is Kish's n. `invalid_*` is the share of answers that are unparsed, refused
-    or failed. `conservative` says that the intervals cover more than 95 % in simulation (`tests/bench/coverage.py`):
-    scores near 0 or 1, a baseline sampled once or twice, item groups of very unequal size. Scores are in the
-    benchmark's unit, 0 to 1.
+    or failed. `conservative` says why the intervals of studies like this one cover more than 95 % in simulation
+    (`coverage_figures`), "" where they do not. Scores are in the benchmark's unit, 0 to 1.
     """
 
     personas: int
@@ -69,12 +73,12 @@ class Estimate:
     items_method: str
     invalid_without: float
     invalid_with: float
-    conservative: bool = False
+    conservative: str = ""
 
     @property
     def resolvable(self) -> float:
         """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these."""
-        return detectable(self.items_error, self.items_freedom)
+        return detectable(unbiased_error(self.items_error, self.items_freedom), self.items_freedom)
 
 
 _NAN = math.nan
@@ -184,16 +188,19 @@ def estimate(
         items_method=wide.method,
         invalid_without=invalid[0],
         invalid_with=invalid[1],
-        conservative=_is_conservative(of, (with_persona, without), units),
+        conservative=REASONS.join(_conservative(of, (with_persona, without), units)),
     )
 
 
-def _is_conservative(of: Contributions, means: tuple[float, float], units: "Units") -> bool:
-    """Whether simulations with a study like this one covered more than they should."""
+def _conservative(of: Contributions, means: tuple[float, float], units: "Units") -> Iterator[str]:
+    """Why simulated studies like this one covered more than they should."""
     found, share = of.cells, of.share.sum(axis=0)
-    few_draws = found.sampled and float(np.median(found.draws[found.draws > 0])) <= 2
-    unequal = group_freedom(share / share.sum()) < UNEQUAL * (units.groups - 1)
-    return min(*means, *(1 - each for each in means)) < EDGE or few_draws or unequal
+    if min(*means, *(1 - each for each in means)) < EDGE:
+        yield NEAR_EDGE
+    if found.sampled and units.noise.value >= 0 and float(np.median(found.draws[found.draws > 0])) <= 2:
+        yield FEW_DRAWS
+    if group_freedom(share / share.sum()) < UNEQUAL * (units.groups - 1):
+        yield UNEQUAL_GROUPS
 
 
 class Units(NamedTuple):

@@ -188,14 +188,14 @@ def _benchmarks(live: Live, found: Effects | None) -> Any:
 
 
 def _delta(model: str, benchmark: str, plain: float | None, found: Effects | None) -> tuple[str, str]:
-    """Δ and its interval as last computed; before that the plain difference, which the run keeps itself."""
+    """Δ and its interval as last computed; before that the run's own difference of all answers' means, no weights."""
     if found is not None and not found.overall.empty:
         overall = found.overall
         for row in overall[(overall["model"] == model) & (overall["benchmark"] == benchmark)].iloc[-1:].itertuples():
             if row.effect == row.effect:
                 name = f"{row.effect:+.3f} ({row.metric})"
                 return name, f"{number(row.items_low, '+.3f')} … {number(row.items_high, '+.3f')}"
-    return ("–" if plain is None else f"{plain:+.3f}"), "–" if plain is None else "not yet computed"
+    return ("–" if plain is None else f"{plain:+.3f} (plain difference)"), "–" if plain is None else "not yet computed"
 
 
 def _models(live: Live) -> Any:
