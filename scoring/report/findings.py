@@ -237,6 +237,7 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
                 f"{name}: its 95 % intervals are conservative ({why}): in simulated studies like it they covered "
                 f"{covered(why)}."
             )
+    lines += _conservative_gaps(effects)
     if families := _looked_at(effects, adjust):
         lines.append(families)
     if len(sets := set_sizes(scores)) > 1:
@@ -245,6 +246,17 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
             "shown of a persona has each."
         )
     return lines
+
+
+def _conservative_gaps(effects: pd.DataFrame) -> Iterator[str]:
+    """Whose gaps have intervals that cover more than they should, a line for each reason."""
+    tested = effects[effects["gap_p"].notna() & (effects["gap_conservative"] != "")] if len(effects) else effects
+    for (why,), rows in tested.groupby(["gap_conservative"], sort=False):
+        names = sorted({attribute_name(str(name)) for name in rows["attribute"]})
+        yield (
+            f"The intervals of {len(rows):,} gaps by {', '.join(names)} are conservative ({why}): in simulated studies "
+            f"like these they covered {covered(str(why), gaps=True)}."
+        )
 
 
 def _looked_at(effects: pd.DataFrame, adjust: Adjust) -> str:

@@ -17,10 +17,11 @@ def figures() -> tuple[Mapping[str, str], ...]:
         return tuple(csv.DictReader(file))
 
 
-def covered(conservative: str) -> str:
-    """The least and the most share of intervals that covered, in words, over the simulated studies that are called
-    conservative for one of these reasons; "" where there are none."""
+def covered(conservative: str, gaps: bool = False) -> str:
+    """The least and the most share of intervals, or of gaps' intervals, that covered, in words, over the simulated
+    studies that are called conservative for one of these reasons; "" where there are none."""
     wanted = set(conservative.split(REASONS)) - {""}
     rows = [row for row in figures() if wanted & set(row["conservative"].split(REASONS))]
-    shares = [float(row[side]) for row in rows for side in ("people", "items") if row[side]]
+    columns = ("gaps",) if gaps else ("people", "items")
+    shares = [float(row[column]) for row in rows for column in columns if row[column]]
     return f"{100 * min(shares):.1f} to {100 * max(shares):.1f} %" if shares else ""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from personas.errors import InputError
 from scoring.statistics.clustered_errors import (
+    BOUND,
     EXACT,
     LEVEL,
     UNKNOWN,
@@ -33,7 +34,7 @@ from scoring.statistics.pairs import Cells, Part, clustered, is_invalid, weights
 from scoring.statistics.weights import Floats, Weights, effective_n, weighted_mean
 
 EDGE = 0.05  # a mean score nearer to 0 or 1 than this
-UNEQUAL = 0.5  # item groups worth fewer than half the degrees of freedom that equal ones have
+UNEQUAL = 0.5  # item groups, or people, worth fewer than this share of the degrees of freedom that equal ones have
 NEAR_EDGE = "scores near 0 or 1"
 FEW_DRAWS = "a baseline drawn only twice"
 UNEQUAL_GROUPS = "item groups of very unequal size"
@@ -77,7 +78,10 @@ class Estimate:
 
     @property
     def resolvable(self) -> float:
-        """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these."""
+        """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these; NaN where
+        nothing varies."""
+        if self.items_method == BOUND:
+            return math.nan
         return detectable(unbiased_error(self.items_error, self.items_freedom), self.items_freedom)
 
 
@@ -234,7 +238,7 @@ def intervals(
         return narrow, joined(t_interval(effect, everything, level), narrow)
     without = Mean(means[1], units.noise, units.draws)
     narrow = difference_interval(Mean(means[0], people, units.people), without, level)
-    if units.noise == EXACT:
+    if units.noise == EXACT or everything.value == 0:
         smaller = min(units.people, units.groups)
         wide = difference_interval(Mean(means[0], everything, smaller), without, level)
     else:

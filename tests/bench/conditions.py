@@ -89,6 +89,7 @@ CONDITIONS = {
     "baseline at the default, 10 items": Condition(replicates=0, groups=10),
     "survey weights, sd 1": Condition(weight_spread=1.0),
     "survey weights, sd 1.5": Condition(weight_spread=1.5),
+    "20 people, survey weights, sd 1": Condition(people=20, weight_spread=1.0),
     "population weights, 10 countries": Condition(countries=10, country_spread=0.2, populated=True),
     "100 people who read 8 texts": Condition(texts=8),
     "100 people who read 15 texts": Condition(texts=15),
@@ -97,7 +98,7 @@ CONDITIONS = {
     "4 formats": Condition(wordings=4, wording_spread=0.2),
     "people of 10 countries": Condition(countries=10),
     "each asked 10 of 40 items": Condition(asked=10),
-    "25 % of a run, 10 countries": Condition(countries=10, stopped=0.25),
+    "25 % of a run, 10 countries": Condition(countries=10, country_spread=0.2, stopped=0.25),
 }
 FAMILIES = {
     "5 levels of 20": Condition(levels=(20,) * 5),
@@ -115,6 +116,28 @@ FAMILIES = {
     "4 texts a level": Condition(levels=(20,) * 5, level_texts=4),
     "2 levels of 50 in 10 countries": Condition(levels=(50, 50), countries=10, mixed=True),
     "a level not asked 40 % of the items": Condition(levels=(20,) * 5, unasked=0.4),
+}
+
+
+@dataclass(frozen=True)
+class Design:
+    """A study whose scores add up: people by level, item groups, items a group. Spreads are in score units."""
+
+    people: tuple[int, ...]
+    groups: int
+    size: int = 1
+
+
+DESIGNS = {
+    "80 people, 5 groups of 4 items": Design((80,), 5, 4),
+    "100 people, 10 items": Design((100,), 10),
+    "100 people, 40 items": Design((100,), 40),
+    "8 people, 40 items": Design((8,), 40),
+    "gap, 10 levels of 10, 10 items": Design((10,) * 10, 10),
+    "gap, 10 levels of 10, 40 items": Design((10,) * 10, 40),
+    "gap, 4 levels of 20, 40 items": Design((20,) * 4, 40),
+    "gap, 2 levels of 50, 40 items": Design((50, 50), 40),
+    "gap, levels of 10, 20, 30 and 40, 40 items": Design((10, 20, 30, 40), 40),
 }
 
 

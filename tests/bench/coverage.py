@@ -10,12 +10,11 @@ import csv
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from conditions import CONDITIONS, FAMILIES, Condition, studies
+from conditions import CONDITIONS, DESIGNS, FAMILIES, Condition, Design, studies
 
 from scoring.statistics.clustered_errors import detectable, unbiased_error
 from scoring.statistics.coverage_figures import FIGURES, INTERVAL, NULL, POWER, figures
@@ -29,28 +28,6 @@ from scoring.statistics.simulation import as_scores
 
 LEAST_STUDIES = 2000  # below which no figure is kept
 NO_RATES = (np.nan, np.nan)
-
-
-@dataclass(frozen=True)
-class Design:
-    """A study whose scores add up: people by level, item groups, items a group. Spreads are in score units."""
-
-    people: tuple[int, ...]
-    groups: int
-    size: int = 1
-
-
-DESIGNS = {
-    "80 people, 5 groups of 4 items": Design((80,), 5, 4),
-    "100 people, 10 items": Design((100,), 10),
-    "100 people, 40 items": Design((100,), 40),
-    "8 people, 40 items": Design((8,), 40),
-    "gap, 10 levels of 10, 10 items": Design((10,) * 10, 10),
-    "gap, 10 levels of 10, 40 items": Design((10,) * 10, 40),
-    "gap, 4 levels of 20, 40 items": Design((20,) * 4, 40),
-    "gap, 2 levels of 50, 40 items": Design((50, 50), 40),
-    "gap, levels of 10, 20, 30 and 40, 40 items": Design((10, 20, 30, 40), 40),
-}
 
 
 def coverage(of: Condition, count: int) -> dict[str, object]:
@@ -67,14 +44,18 @@ def coverage(of: Condition, count: int) -> dict[str, object]:
     names = ("people", "items", "people_half", "items_half")
     shown = {name: table[there[:, number % 2], number] for number, name in enumerate(names)}
     means = {name: (np.median if "half" in name else np.mean)(each) for name, each in shown.items() if len(each)}
-    flagged = max(set(reasons), key=reasons.count)
-    return {**means, "conservative": flagged, "flagged": np.mean([bool(each) for each in reasons])}
+    return {**means, **_called(reasons)}
+
+
+def _called(reasons: list[str]) -> dict[str, object]:
+    """What most intervals are called, and the share of those that are called conservative."""
+    return {"conservative": max(set(reasons), key=reasons.count), "flagged": np.mean([bool(each) for each in reasons])}
 
 
 def rejections(of: Condition, count: int) -> dict[str, object]:
     """How often a family under the null has a discovery; how often each omnibus test rejects where it is made; how
     often the gaps' intervals cover 0. Where levels take items differently they do differ on these items."""
-    rows = []
+    rows, reasons = [], []
     for number, study in enumerate(studies(of, count)):
         levels = [study.level == each for each in np.unique(study.level)]
         common = on_common_items(study.of, levels)
@@ -84,12 +65,14 @@ def rejections(of: Condition, count: int) -> dict[str, object]:
         bounds = np.array([(each["gap_low"], each["gap_high"]) for each in gaps], dtype=float)
         inside = (bounds[:, 0] <= 0) & (bounds[:, 1] >= 0)
         covers = inside[~np.isnan(bounds[:, 0])].mean() if not np.isnan(bounds[:, 0]).all() else np.nan
+        reasons += [str(each["gap_conservative"]) for each in gaps]
         rows.append(((holm < 0.05).any(), _rejects(test.omnibus_p), _rejects(test.omnibus_items_p), covers))
     table = np.array(rows, dtype=float)
     if of.level_group_spread:
         table[:, 1] = np.nan
     names = ("holm", "omnibus", "omnibus_items", "gaps")
-    return {name: np.nanmean(each) for name, each in zip(names, table.T, strict=True) if not np.isnan(each).all()}
+    means = {name: np.nanmean(each) for name, each in zip(names, table.T, strict=True) if not np.isnan(each).all()}
+    return {**means, **_called(reasons)}
 
 
 def _rejects(p: float) -> float:

@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scoring.statistics.clustered_errors import one_way, two_way
+from scoring.statistics.clustered_errors import BOUND, one_way, two_way
 from scoring.statistics.effect import Contributions, persona_effect
 from scoring.statistics.gaps import gap, least_variance
 from scoring.statistics.pairs import Part, cells, clustered, persona_weights
@@ -201,3 +201,11 @@ def test_the_neutral_control_is_not_a_persona():
     frame = as_scores(ANSWERS, BASELINE)
     control = frame[frame["persona_id"] != ""].assign(format="neutral", value=0.0)
     assert persona_effect(pd.concat([frame, control])) == persona_effect(frame)
+
+
+@pytest.mark.parametrize("draws", [1, 2, 5])
+def test_where_everybody_scores_alike_there_is_a_bound_and_no_power_is_claimed(draws: int):
+    found = persona_effect(as_scores(np.zeros((30, 20)), np.ones((draws, 20))))
+    assert found.effect == -1 and (found.people_method, found.items_method) == (BOUND, BOUND)
+    assert found.people_high >= -1 + 1 - 0.025 ** (1 / 30) and found.items_high >= -1 + 1 - 0.025 ** (1 / 20)
+    assert found.people_low == found.items_low == -1 and math.isnan(found.resolvable)
