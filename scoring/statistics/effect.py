@@ -199,7 +199,7 @@ def estimate(
 def _conservative(of: Contributions, means: tuple[float, float], units: "Units") -> Iterator[str]:
     """Why simulated studies like this one covered more than they should."""
     found, share = of.cells, of.share.sum(axis=0)
-    if min(*means, *(1 - each for each in means)) < EDGE:
+    if found.sampled and min(*means, *(1 - each for each in means)) < EDGE:
         yield NEAR_EDGE
     if found.sampled and units.noise.value >= 0 and float(np.median(found.draws[found.draws > 0])) <= 2:
         yield FEW_DRAWS
@@ -238,11 +238,10 @@ def intervals(
         return narrow, joined(t_interval(effect, everything, level), narrow)
     without = Mean(means[1], units.noise, units.draws)
     narrow = difference_interval(Mean(means[0], people, units.people), without, level)
+    wide = t_interval(effect, everything, level)
     if units.noise == EXACT or everything.value == 0:
         smaller = min(units.people, units.groups)
-        wide = difference_interval(Mean(means[0], everything, smaller), without, level)
-    else:
-        wide = t_interval(effect, everything, level)
+        wide = joined(difference_interval(Mean(means[0], everything, smaller), without, level), wide)
     return clipped(narrow, -1.0, 1.0), clipped(joined(wide, narrow), -1.0, 1.0)
 
 
