@@ -12,8 +12,8 @@ from scoring.report.names import attribute_name, people_of, who_else
 from scoring.report.numbers import chance, p_value, points, points_interval, score
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS
 from scoring.statistics.coverage_figures import covered
+from scoring.statistics.designs.power import hardest_gap
 from scoring.statistics.levels import ALL
-from scoring.statistics.power import hardest_gap
 
 SIGNIFICANT = 0.05
 BRIEF = 3  # findings with every sentence; where there are more, a terminal shows the first of each

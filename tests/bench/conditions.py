@@ -13,9 +13,9 @@ import pandas as pd
 from scipy.special import expit
 
 from personas.people.quota import Tree
+from scoring.statistics.designs.power import DEFAULTS, baseline_replicates
 from scoring.statistics.effect import Contributions
 from scoring.statistics.pairs import Cells
-from scoring.statistics.power import DEFAULTS, baseline_replicates
 
 NODES = np.linspace(-7, 7, 71)
 WEIGHTS = np.exp(-(NODES**2) / 2) / np.exp(-(NODES**2) / 2).sum()

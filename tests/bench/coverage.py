@@ -18,13 +18,13 @@ from conditions import CONDITIONS, DESIGNS, FAMILIES, Condition, Design, studies
 
 from scoring.statistics.clustered_errors import detectable, unbiased_error
 from scoring.statistics.coverage_figures import FIGURES, INTERVAL, NULL, POWER, figures
+from scoring.statistics.designs.power import hardest_gap
+from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.effect import Contributions, estimate
 from scoring.statistics.gaps import gap, on_common_items
 from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.omnibus import family
 from scoring.statistics.pairs import Part, cells
-from scoring.statistics.power import hardest_gap
-from scoring.statistics.simulation import as_scores
 
 LEAST_STUDIES = 2000  # below which no figure is kept
 NO_RATES = (np.nan, np.nan)

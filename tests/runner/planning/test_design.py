@@ -11,7 +11,7 @@ from runner.engine.run import run
 from runner.planning.design import resolutions
 from runner.results.study_report import study_findings
 from runner.study.config import Study
-from scoring.statistics.power import Components, resolvable_gap
+from scoring.statistics.designs.power import Components, resolvable_gap
 
 STUDY = """
 [study]

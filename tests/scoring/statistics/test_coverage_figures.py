@@ -12,9 +12,9 @@ import pytest
 from scoring.report.findings import findings
 from scoring.report.sentences import finding
 from scoring.statistics.coverage_figures import FIGURES, INTERVAL, NULL, POWER, covered
+from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.effect import FEW_DRAWS, NEAR_EDGE, UNEQUAL_GROUPS, estimate
 from scoring.statistics.gaps import FEW_TEXTS, SHARED_TEXTS, UNEQUAL_PEOPLE
-from scoring.statistics.simulation import as_scores
 from scoring.statistics.subgroups import Slicing
 
 sys.path.append(str(Path(__file__).parents[2] / "bench"))
