@@ -250,7 +250,9 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
 
 def _conservative_gaps(effects: pd.DataFrame) -> Iterator[str]:
     """Whose gaps have intervals that cover more than they should, a line for each reason."""
-    tested = effects[effects["gap_p"].notna() & (effects["gap_conservative"] != "")] if len(effects) else effects
+    if effects.empty:
+        return
+    tested = effects[effects["gap_p"].notna() & (effects["gap_conservative"] != "")]
     for (why,), rows in tested.groupby(["gap_conservative"], sort=False):
         names = sorted({attribute_name(str(name)) for name in rows["attribute"]})
         yield (

@@ -168,7 +168,7 @@ def estimate(
     with_persona, without = (float(np.average(mean, weights=weight)) for mean in means)
     wording = mean_variance(wording_means(found.wording[people], weight))
     units = Units(total.shape[0], int((share > 0).any(axis=0).sum()), *_baseline_draws(of, people))
-    narrow, wide = intervals(total, share, (with_persona, without), wording, units, found.in_unit, level)
+    narrow, wide = intervals(total, share, (with_persona, without), wording, units, found.possible, level)
     of_people = people[found.person]
     return Estimate(
         personas=int(people.sum()),
@@ -222,27 +222,29 @@ def intervals(
     means: tuple[float, float],
     wording: Variance,
     units: Units,
-    in_unit: bool,
+    possible: tuple[float, float] | None,
     level: float = LEVEL,
 ) -> tuple[Interval, Interval]:
     """For these items, and for items like these too, from cluster × group contributions and the means with and without.
 
-    `in_unit` says that scores lie between 0 and 1: then limits respect that. The baseline's noise is apart in the first
-    interval; in the second it is in the variance between items already.
+    Limits respect what is `possible`, where scores lie between 0 and 1. The baseline's noise is apart in the first
+    interval; in the second it is in the variance between items already. There the limits are t's, which hold best where
+    few items move far; those within the bounds stand beside them where the baseline is exact, and take what wordings
+    add, since few wordings would put many standard errors into t's.
     """
     effect = means[0] - means[1]
-    people = one_way(total.sum(axis=1), share.sum(axis=1)).plus(wording)
-    everything = two_way(total, share).plus(wording)
-    if not in_unit:
+    people, crossed = one_way(total.sum(axis=1), share.sum(axis=1)).plus(wording), two_way(total, share)
+    everything = crossed.plus(wording)
+    if possible is None:
         narrow = t_interval(effect, people.plus(units.noise), level)
         return narrow, joined(t_interval(effect, everything, level), narrow)
-    without = Mean(means[1], units.noise, units.draws)
+    without, known = Mean(means[1], units.noise, units.draws), Mean(means[1], EXACT, math.inf)
     narrow = difference_interval(Mean(means[0], people, units.people), without, level)
-    wide = t_interval(effect, everything, level)
-    if units.noise == EXACT or everything.value == 0:
-        smaller = min(units.people, units.groups)
-        wide = joined(difference_interval(Mean(means[0], everything, smaller), without, level), wide)
-    return clipped(narrow, -1.0, 1.0), clipped(joined(wide, narrow), -1.0, 1.0)
+    wide = t_interval(effect, crossed, level)
+    if units.noise == EXACT or wording.value > 0 or everything.value == 0:
+        both = Mean(means[0], everything, min(units.people, units.groups))
+        wide = joined(difference_interval(both, known if everything.value > 0 else without, level), wide)
+    return clipped(narrow, *possible), clipped(joined(wide, narrow), *possible)
 
 
 def wording_means(wording: Matrix, weight: Floats) -> Floats:
