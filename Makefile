@@ -11,7 +11,7 @@ endif
 
 PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test quick coverage browser dist docs clean
+.PHONY: run test quick coverage browser dist hashes docs clean
 
 run: $(VENV)/.local
 	@$(BIN)/mtpa-run
@@ -34,9 +34,10 @@ coverage: $(VENV)/.dev
 browser:
 	@test -x /usr/bin/chromium || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 
-# The pages and files that are made from the code; a test fails where they are not as it is.
+# The pages and files that are made from the code (a test fails where they are not as it is), then the site, in site/.
 docs: $(VENV)/.dev
 	$(BIN)/python -m runner.cli.pages .
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # dist/ gets the sdist and the wheel that is built from it; the wheel is then installed where nothing else is, and tried.
 dist: $(VENV)/.dev
@@ -47,6 +48,23 @@ dist: $(VENV)/.dev
 	cd dist && rm -rf try && mkdir try && cd try && ../../.dist-venv/bin/mtpa-run --version \
 	  && ../../.dist-venv/bin/mtpa-run init api && ../../.dist-venv/bin/mtpa-run plan
 	rm -rf .dist-venv dist/try
+
+# dist/ gets the distributions and a list of what the wheel needs, each file by its sha256; all of it is then installed
+# by these hashes where nothing else is, and tried.
+hashes: $(VENV)/.made
+	rm -rf dist .dist-venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt build
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/pip install --quiet --disable-pip-version-check --dry-run --ignore-installed --report dist/report.json \
+	  -c constraints.txt .
+	$(BIN)/python .ci/hashes.py dist/report.json > dist/requirements-linux.txt
+	rm dist/report.json
+	$(PYTHON) -m venv .dist-venv
+	.dist-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r dist/requirements-linux.txt
+	.dist-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index dist/*.whl
+	.dist-venv/bin/pip check
+	.dist-venv/bin/mtpa-run --version
+	rm -rf .dist-venv
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)
@@ -61,4 +79,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .dist-venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .dist-venv dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

@@ -53,7 +53,11 @@ for command in (
 app.command("try")(init.try_model)
 app.add_typer(personas.app, name="personas", help="Survey files into personas: build, check, show, export.")
 app.add_typer(benchmarks.app, name="benchmarks", help="Benchmarks: list them, show an item, check a file.")
-app.add_typer(data.app, name="data", help="Pinned data and models: list them, fetch them.")
+app.add_typer(
+    data.app,
+    name="data",
+    help="Pinned data and models, and what a study's file no longer needs.",
+)
 
 
 def _say_version(wanted: bool) -> None:
@@ -109,6 +113,10 @@ def _failure(error: Exception) -> MtpaError:
         return error
     if isinstance(error, MemoryError):
         return MachineError("the memory is used up: take fewer people or items at once, or a larger machine")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return MachineError(
+            "this machine starts no more threads: end other programs, or raise `ulimit -u` or `ulimit -v`"
+        )
     if isinstance(error, sqlite3.Error):
         from runner.store.database import database_sentence  # takes pandas with it
 
