@@ -20,7 +20,7 @@ from runner.store.runs import sampling_rule
 from runner.study.assets import assets
 from runner.study.config import Study
 from runner.study.sections import ModelSection
-from runner.study.sources import load_benchmarks, load_personas
+from runner.study.sources import load_benchmarks, load_fidelity, load_personas
 
 
 class Prepared(NamedTuple):
@@ -42,11 +42,13 @@ def prepared(
 
     `enter` hears what goes on, in words.
     """
-    enter(f"fetching and reading {', '.join(dict.fromkeys(section.name for section in study.benchmarks))}")
+    names = dict.fromkeys(section.name for section in study.benchmarks)
+    enter(f"fetching and reading {', '.join(names) or 'nothing but people'}")
     selections = load_benchmarks(study, say)
     rule = sampling_rule(study.database, study.other_files)
     enter(f"fetching and reading the people of {', '.join(study.personas.sources)}")
     respondents = load_personas(study, say, rule)
+    selections += load_fidelity(study, respondents)
     if respondents.restricted():
         make_private(study.database)
     cache = ResultCache(study.database)

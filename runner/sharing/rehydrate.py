@@ -32,7 +32,7 @@ from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run
 from runner.study.config import Study
-from runner.study.sources import load_benchmarks, load_personas
+from runner.study.sources import load_benchmarks, load_fidelity, load_personas
 
 _HIDDEN = ("persona_id", "sha", "country", "weight", "cluster", "answers", "subgroups")
 Numbers = Mapping[str, Mapping[int, int]]  # table → the number of a row when crossed anew → its number in the file
@@ -71,7 +71,8 @@ def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> R
 def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path, say: Callable[[str], None]) -> Crossing:
     """The study's crossing, with its rows in a file of their own; a model's dtype is as it was asked."""
     (last,) = last_run(connection)
-    selections, people = load_benchmarks(study, say), load_personas(study, say, last.sampling)
+    people = load_personas(study, say, last.sampling)
+    selections = [*load_benchmarks(study, say), *load_fidelity(study, people)]
     identities = [identity_of(section, connection) for section in study.models]
     other = open_database(path)
     try:
