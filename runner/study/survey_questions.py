@@ -23,7 +23,7 @@ class FidelitySection(Section):
     answered."""
 
     ask: Literal["core", "all"] | tuple[str, ...] = "core"
-    """What is asked: the catalogue's value traits (`core`), all that are no demographics (`all`), or a list of traits."""
+    """What is asked: the catalogue's value traits (`core`), all but demographics (`all`), or a list of traits."""
     per_person: int | None = Field(None, gt=0)
     """How many of them each person is asked, at random by the seed; all if absent."""
     show: Show | tuple[str, ...] = "rest"
@@ -31,9 +31,9 @@ class FidelitySection(Section):
     asked (`others`); or `demographic` traits alone, or a list; never the trait that is asked."""
     n: int | None = Field(None, gt=0)
     """How many of the study's people are asked, the first; all if absent."""
-    where: Where = {}
+    where: Where = Field({})
     """Asks only people who have one of the listed values of each attribute, such as `{ country = ["NOR"] }`."""
-    learn_from: Where = {}
+    learn_from: Where = Field({})
     """Whom the learned reference learns from; everybody who is not asked if absent. Other countries than those of
     `where` make it a test across cultures."""
     rotations: int = Field(1, gt=0)
@@ -43,7 +43,7 @@ class FidelitySection(Section):
     known: float | None = Field(None, gt=0, lt=1)
     """The share of the people whose own answers correct the model's (prediction-powered inference); the others check
     it. No correction if absent."""
-    retest: dict[str, float] = {}
+    retest: dict[str, float] = Field({})
     """Published agreement of respondents with themselves when asked again, by trait, such as `{ trust = 0.8 }`."""
 
     @field_validator("retest")

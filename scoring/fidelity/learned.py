@@ -64,6 +64,7 @@ def learned_shares(
     at = np.array([row[each] for each in asked])
     features = visible_features(everyone, question.visible)
     found = np.full((len(at), question.options), np.nan)
+    import sklearn.ensemble  # noqa: F401  (what is not loaded yet could not be limited)
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):  # tables this small take ten times as long where threads wait for each other

@@ -4,7 +4,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from scoring.statistics.clustered_errors import EXACT, Interval, Mean, Variance, difference_interval, one_way, t_interval
+from scoring.statistics.clustered_errors import (
+    EXACT,
+    Interval,
+    Mean,
+    Variance,
+    difference_interval,
+    one_way,
+    t_interval,
+)
 from scoring.statistics.pairs import Codes
 from scoring.statistics.weights import Floats
 
@@ -19,7 +27,7 @@ class PeopleMean(NamedTuple):
 
 def clustered_variance(values: Floats, weight: Floats, cluster: Codes) -> tuple[float, Variance, int]:
     """The weighted mean, its variance clustered (CR2, `one_way`), and the number of clusters."""
-    total, share = (np.bincount(cluster, weights=each) for each in (weight * values, weight))
+    total, share = (np.bincount(cluster, weights=each).astype(float) for each in (weight * values, weight))
     return float(total.sum() / share.sum()), one_way(total, share), int((share > 0).sum())
 
 

@@ -18,10 +18,11 @@ def country_shares(answers: SurveyAnswers, everyone: Respondents) -> Mapping[str
     return {name: _left_out(question, answers, everyone) for name, question in answers.questions.items()}
 
 
-def majority(shares: Matrix) -> Matrix:
-    """The most frequent option has it all; of several, the first."""
-    found = np.eye(shares.shape[1])[np.nan_to_num(shares, nan=-1.0).argmax(axis=1)]
-    return np.where(np.isnan(shares).any(axis=1)[:, None], np.nan, found)
+def likeliest(shares: Matrix) -> Matrix:
+    """The most frequent option of each row has it all; of several, the first. NaN where the shares are."""
+    found: Matrix = np.eye(shares.shape[1])[np.nan_to_num(shares, nan=-1.0).argmax(axis=1)]
+    found[np.isnan(shares).any(axis=1)] = np.nan
+    return found
 
 
 def _left_out(question: AskedQuestion, answers: SurveyAnswers, everyone: Respondents) -> Matrix:
@@ -33,11 +34,11 @@ def _left_out(question: AskedQuestion, answers: SurveyAnswers, everyone: Respond
     country = factorized(frame["country"].astype(str))
     mass = np.zeros((country.max(initial=0) + 1, question.options))
     np.add.at(mass, (country[there], own[there]), weight[there])
-    rows = frame.index.get_indexer_for(frame.index)
-    rows = dict(zip(frame["persona_id"].astype(str), rows, strict=True))
+    rows = dict(zip(frame["persona_id"].astype(str), range(len(frame)), strict=True))
     at = np.array([rows[each] for each in answers.people["persona_id"].iloc[question.person]])
     found = mass[country[at]]
     found[np.arange(len(at)), own[at]] -= np.where(there[at], weight[at], 0.0)
     found = np.where(found < 1e-9 * weight[at, None], 0.0, found)  # what is left of one's own weight by rounding
     total = found.sum(axis=1, keepdims=True)
-    return np.divide(found, total, out=np.full_like(found, np.nan), where=total > 0)
+    left: Matrix = np.divide(found, total, out=np.full_like(found, np.nan), where=total > 0)
+    return left

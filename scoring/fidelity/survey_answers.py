@@ -44,13 +44,18 @@ class AskedQuestion:
     @cached_property
     def options(self) -> int:
         """How many options there are."""
-        return self.shares.shape[1]
+        return int(self.shares.shape[1])
 
     @cached_property
     def points(self) -> Matrix:
         """The options as points (options, d), so that half a squared distance is how much two answers differ: on the
         scale, or the corners of a simplex."""
         return np.eye(self.options) if self.places is None else np.sqrt(2) * self.places[:, None]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The options in words."""
+        return tuple(survey_options(self.trait).values())
 
     def of(self, people: NDArray[np.bool_]) -> "AskedQuestion":
         """The answers of some of the people."""
@@ -86,7 +91,7 @@ class SurveyAnswers:
     @cached_property
     def weight(self) -> Floats:
         """w_p of each person."""
-        return self.people["weight"].to_numpy(dtype=float)
+        return np.asarray(self.people["weight"], dtype=float)
 
     @cached_property
     def cluster(self) -> Codes:
@@ -96,9 +101,7 @@ class SurveyAnswers:
     def answered_as(self, shares: Mapping[str, Matrix]) -> "SurveyAnswers":
         """The same questions answered otherwise, those that have an answer."""
         questions = {name: self.questions[name].with_shares(each) for name, each in shares.items()}
-        return SurveyAnswers(
-            self.model, self.benchmark, self.shown, self.metric, self.people, questions, self.hides
-        )
+        return SurveyAnswers(self.model, self.benchmark, self.shown, self.metric, self.people, questions, self.hides)
 
     def groups(self, attributes: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.bool_] | None]]:
         """Everybody, then each level of each attribute: (attribute, level, who is in it); None for who is in a level
@@ -220,7 +223,7 @@ def _questions(
 def _as_shares(shares: pd.Series, options: int) -> Matrix:
     """Rows over the options: an option number is all of its row."""
     if pd.api.types.is_integer_dtype(shares):
-        return np.eye(options)[shares.to_numpy()]
+        return np.asarray(np.eye(options)[shares.to_numpy()], dtype=float)
     return np.array(shares.tolist(), dtype=float)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.benchmarks.registry import measured
+from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.levels import ALL
@@ -72,7 +73,7 @@ def findings(
     that need more than scores.
     """
     found = slicing.parts(scores)
-    effects = effect_tables(found, slicing)
+    effects = effect_tables([part for part in found if part.benchmark not in OWN_ANSWER_PARTS], slicing)
     of_items = item_table(found)
     shown = of_items.groupby(["model", "benchmark"]).head(SHOWN_ITEMS)["item_id"].unique() if len(of_items) else []
     tables = {

@@ -11,6 +11,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from scoring.fidelity.summary import fidelity_sentences
 from scoring.report.figures import figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.methods import bibtex
@@ -20,6 +21,7 @@ from scoring.report.sentences import NOTHING, statements
 
 SHOWN_PERSONAS = 200
 MAP = "world_110m"
+FIDELITY = "people groups spread structure calibration reliability points slopes corrected".split()
 _SECTIONS = (
     (
         "overall",
@@ -29,7 +31,11 @@ _SECTIONS = (
     ("countries", "Countries", ()),
     ("subgroups", "Subgroups", ()),
     ("heat", "Levels and benchmarks", ()),
-    ("traits", "Trait inference", ("traits", "stated_shares")),
+    (
+        "fidelity",
+        "Fidelity to the respondents",
+        (*(f"fidelity_{name}" for name in FIDELITY), "stated_shares"),
+    ),
     ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
     ("categories", "Item categories", ("categories", "aggregates_by_category")),
     ("formats", "Formats and rotations", ("formats", "rankings")),
@@ -47,7 +53,15 @@ _TITLES = {
     "gaps": "Δ by level, and the gap to everybody else with Holm-adjusted p and Benjamini–Hochberg q",
     "families": "Does the attribute matter at all: permutation p; disparity = max − min, beside what chance gives",
     "categories": "Δ by item category",
-    "traits": "How well hidden answers are told, beside majorities and a regression on the same visible traits",
+    "fidelity_people": "Agreement with the respondent's own answer, beside what needs no model",
+    "fidelity_groups": "Distance of the model's answers to the people's, beside a second sample of as many people",
+    "fidelity_spread": "Spread within levels, and what sets them apart, of the model's answers over the people's",
+    "fidelity_structure": "Correlations between the questions, the model's against the people's",
+    "fidelity_calibration": "Brier score of the probabilities and its parts",
+    "fidelity_reliability": "The reliability curve: how often an option of this probability was the respondent's",
+    "fidelity_points": "Fidelity and Δ of the same people, by level, with standard errors",
+    "fidelity_slopes": "How much Δ changes with fidelity over the levels",
+    "fidelity_corrected": "Shares and means from the model's answers, corrected by a part of the people's own",
     "stated_shares": "What the model says a country's people answer, beside what they answered (1 is equal)",
     "counterfactuals": "One trait changed in the same respondent: average marginal component effects",
     "formats": "How much of Δ's variance is wording, rotation and replicate",
@@ -120,6 +134,7 @@ def page(found: Findings, geometry: str | None = None, script: str | None = None
         found=found,
         about=found.about,
         statements=statements(found),
+        fidelity=fidelity_sentences(found.tables),
         nothing=NOTHING,
         sections=[section for section in sections if section["figures"] or section["tables"]],
         personas=tables.get("personas"),
