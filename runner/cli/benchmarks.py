@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from personas.errors import InputError
-from runner.cli.console import AsJson, out, print_json
-from runner.cli.help import WholeHelp
+from runner.cli.terminal.console import AsJson, out, print_json
+from runner.cli.terminal.help import WholeHelp
 from scoring.answers.items import LETTERS, Item, continuations, option_order, question_text, rotations
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def _items(found: "Benchmark") -> tuple[list[Item], list[str]]:
     from runner.study.assets import benchmark_directory
     from scoring.benchmarks.loaded import load_items
 
-    directory = benchmark_directory(found, lambda line: out.print(Text(line)))
+    directory = benchmark_directory(found)
     items: list[Item] = []
     refused: dict[str, str] = {}
     for part in found.parts:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from personas.errors import InputError, MachineError
-from runner.cli.console import say
+from runner.cli.terminal.console import say
 from runner.study.addresses import is_loopback
 
 TOKEN = "MTPA_SERVE_TOKEN"

@@ -3,14 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from runner.store.database import database_errors, open_database
+from runner.store.database import opened
 from runner.store.runs import sampling_rule
 from runner.store.scores import load_scores
 from runner.study.config import Study
 from runner.study.sources import load_benchmarks, load_personas
 from scoring.answers.items import Item
 from scoring.benchmarks.registry import measure
-from scoring.statistics.power import DEFAULTS, Components, Limits, Plan, cheapest, component_table, resolvable_gap
+from scoring.statistics.designs.power import (
+    DEFAULTS,
+    Components,
+    Limits,
+    Plan,
+    cheapest,
+    component_table,
+    resolvable_gap,
+)
 
 MOST_PEOPLE = 5000
 MOST_ROTATIONS = 4
@@ -35,11 +43,11 @@ def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution
     """
     known = _known(study, attribute)
     rule = sampling_rule(study.database, study.other_files)
-    levels = load_personas(study, _silent, rule).attribute(attribute).nunique()
+    levels = load_personas(study, rule).attribute(attribute).nunique()
     every_item = study.model_copy(
         update={"benchmarks": tuple(each.model_copy(update={"groups": None}) for each in study.benchmarks)}
     )
-    for asked, every in zip(load_benchmarks(study, _silent), load_benchmarks(every_item, _silent), strict=True):
+    for asked, every in zip(load_benchmarks(study), load_benchmarks(every_item), strict=True):
         rotated = asked.section.rotations
         for name in dict.fromkeys(_label(item) for item in asked.items):
             own, all_items = ([item for item in each.items if _label(item) == name] for each in (asked, every))
@@ -66,10 +74,6 @@ def _of_dealt(of: Components, groups: int, per_person: int | None) -> Components
     return replace(of, residual=of.residual * share, rotation=of.rotation * share)
 
 
-def _silent(line: str) -> None:
-    """A plan's remarks are not shown."""
-
-
 def _known(study: Study, attribute: str) -> dict[tuple[str, str], Components]:
     """Variance components of earlier runs in the file, by model and benchmark; of the measure of chosen options."""
     if not study.database.exists():
@@ -92,9 +96,7 @@ def _usd_a_request(study: Study, model: str) -> float | None:
     """The mean price of this model's completions in the file; None where there are none."""
     if not study.database.exists():
         return None
-    connection = open_database(study.database, create=False)
-    with database_errors(study.database):
+    with opened(study.database) as connection:
         sql = "SELECT avg(micro_usd) FROM completion JOIN model ON model.id = completion.model WHERE model.name = ?"
         (mean,) = connection.execute(sql, (model,)).fetchone()
-        connection.close()
     return None if mean is None else mean / 1e6

@@ -24,7 +24,7 @@ def study_fidelity(study: Study, parts: Sequence[Part], attributes: Sequence[str
     if not any(part.benchmark in OWN_ANSWER_PARTS for part in parts):
         return {}
     asked = Asked(*load_survey_rows(study.database))
-    everyone = load_everyone(study, lambda line: None)
+    everyone = load_everyone(study)
     return fidelity_tables(parts, everyone, asked, _design(study, attributes))
 
 

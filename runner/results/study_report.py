@@ -11,7 +11,6 @@ import pandas as pd
 from pydantic import ValidationError
 
 from personas.errors import MachineError
-from runner.engine.target import target_of
 from runner.results.fidelity import study_fidelity
 from runner.store.completeness import of_scores
 from runner.store.report_rows import load_items, load_levels, load_mass
@@ -28,12 +27,13 @@ from runner.study.assets import assets, fetch
 from runner.study.config import Study
 from runner.study.sections import ReportSection
 from runner.study.sources import Say, described, load_everyone
+from runner.study.target import target_of
 from scoring.benchmarks.base import Benchmark
 from scoring.fidelity.stated_shares import stated_share_table
 from scoring.report.findings import Findings, findings
 from scoring.report.paper import BY
 from scoring.report.sentences import finding as sentences
-from scoring.statistics.sequential import target_table
+from scoring.statistics.designs.sequential import target_table
 from scoring.statistics.subgroups import Slicing
 from scoring.statistics.weights import Weights
 from scoring.tables.distributions import distribution_table
@@ -90,13 +90,13 @@ def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None)
 def _stated_shares(study: Study, selection: SelectionRows | None) -> pd.DataFrame:
     """What models say of whole populations, where they were asked."""
     answers = load_stated_shares(study.database, selection)
-    return answers if answers.empty else stated_share_table(answers, load_everyone(study, lambda line: None))
+    return answers if answers.empty else stated_share_table(answers, load_everyone(study))
 
 
 def world_map(say: Say) -> str | None:
     """The geometry of the report's map; None, after a remark, where it cannot be fetched."""
     try:
-        return (fetch("world_map", say) / "world_110m.json").read_text(encoding="utf-8")
+        return (fetch("world_map") / "world_110m.json").read_text(encoding="utf-8")
     except MachineError as error:
         say(f"the page has no map: {error}")
         return None
@@ -106,7 +106,7 @@ def drawing_script(say: Say) -> str | None:
     """What draws the report's figures, a third of the size of plotly's whole script; None, so that the whole one is
     taken, where it cannot be fetched."""
     try:
-        return (fetch("plotly_geo", lambda line: None) / "plotly-geo.min.js").read_text(encoding="utf-8")
+        return (fetch("plotly_geo") / "plotly-geo.min.js").read_text(encoding="utf-8")
     except MachineError:
         say("the page is 3 MB larger than it need be: a smaller script for its figures cannot be fetched")
         return None

@@ -5,7 +5,7 @@ hashes of all personas and of all keys together tell whether both are what the s
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -13,9 +13,9 @@ from typing import NamedTuple
 from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from runner.backends.request import digest
-from runner.engine.cross import cross
-from runner.engine.prepare import identity_of
-from runner.engine.trials import Asked, Crossing
+from runner.crossing.cross import cross
+from runner.crossing.prepare import identity_of
+from runner.crossing.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, together
 from runner.sharing.scratch import scratch_folder
 from runner.store.database import (
@@ -24,10 +24,11 @@ from runner.store.database import (
     is_redacted,
     keep_private,
     mark_redacted,
-    open_database,
+    opened,
     transaction,
 )
 from runner.store.deals import known_starts
+from runner.store.last_run import last_run_row
 from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run
@@ -46,39 +47,33 @@ class Rehydrated(NamedTuple):
     gone: int
 
 
-def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> Rehydrated:
+def rehydrate(study: Study) -> Rehydrated:
     """Put the personas, prompts and keys of the study's redacted file back, from the survey that its sources name.
 
     Raises InputError where the file is not redacted, or the survey is not the one that the study was run with.
     """
-    connection = open_database(study.database, create=False)
-    try:
+    with opened(study.database) as connection:
         if not is_redacted(connection):
             raise InputError(f"{study.database}: is not redacted, nothing is to be put back")
         refuse_running(connection, study.database)
         with scratch_folder(study.database) as folder, database_errors(study.database):
             path = folder / "crossed.sqlite"
-            crossing = _cross_anew(study, connection, path, say)
+            crossing = _cross_anew(study, connection, path)
             with attached(connection, path, "crossed"), transaction(connection):
                 found = _put_back(study, connection, crossing)
         if crossing.respondents.restricted():
             keep_private(study.database)
         return found
-    finally:
-        connection.close()
 
 
-def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path, say: Callable[[str], None]) -> Crossing:
+def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path) -> Crossing:
     """The study's crossing, with its rows in a file of their own; a model's dtype is as it was asked."""
     (last,) = last_run(connection)
-    people = load_personas(study, say, last.sampling)
-    selections = [*load_benchmarks(study, say), *load_fidelity(study, people)]
+    people = load_personas(study, last.sampling)
+    selections = [*load_benchmarks(study), *load_fidelity(study, people)]
     identities = [identity_of(section, connection) for section in study.models]
-    other = open_database(path)
-    try:
+    with opened(path, create=True) as other:
         return cross(study, other, people, selections, identities, known_starts(connection))
-    finally:
-        other.close()
 
 
 def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) -> Rehydrated:
@@ -94,7 +89,7 @@ def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) 
         if model.id in numbers["model"]:
             _put_keys_back(connection, crossing.trials(model), numbers)
     if together(connection, f"SELECT key FROM main.completion WHERE finish != '{GONE}' ORDER BY id") != known["keys"]:
-        (code,) = connection.execute("SELECT code FROM main.run ORDER BY id DESC LIMIT 1").fetchone()
+        (code,) = last_run_row(connection, "code") or ("",)
         raise InputError(
             f"{study.path}: the prompts as this version of mtpa writes them are not those that were sent; use the "
             f"study as it was bundled, and mtpa {code}"

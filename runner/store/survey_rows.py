@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from runner.store.cache import unpack
-from runner.store.database import database_errors, open_database
+from runner.store.database import opened
 from runner.store.scores import named_sets
 from scoring.answers.items import Item, option_order
 from scoring.answers.responses import Response, option_probabilities
@@ -35,12 +35,10 @@ class SurveyRows(NamedTuple):
 def load_survey_rows(database: str | Path) -> SurveyRows:
     """Everything that was asked of a respondent's own answers. Raises InputError or MachineError."""
     path = Path(database)
-    connection = open_database(path, create=False)
-    with database_errors(path):
+    with opened(path) as connection:
         items = {int(number): Item(**json.loads(record)) for number, _, record in connection.execute(_ITEMS)}
         variants = _variants(connection)
         rows = list(_probabilities(connection, items, variants))
-        connection.close()
     sets = {str(row["traits"]): json.loads(row["shown"]) for row in variants.values()}
     return SurveyRows({item.id: item for item in items.values()}, sets, pd.DataFrame(rows))
 

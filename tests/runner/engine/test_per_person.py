@@ -9,7 +9,7 @@ from fake_llm import FakeLLM
 from studies import model, rows, write_study
 
 from personas.errors import InputError
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.planning.plan import plan
 from runner.results.study_report import study_findings
@@ -66,7 +66,7 @@ async def test_shards_are_parts_of_the_same_crossing(server: FakeLLM, tmp_path: 
     await run(whole)
     study = study_of(tmp_path / "parts", server, 3)
     parts = [study.part(f"{number}/2") for number in (1, 2)]
-    for part in parts:
+    for part in reversed(parts):  # the part that is merged first started last
         await run(part)
         scores = load_scores(part.database, last_selection(part.database))
         assert of_scores(part.database, scores).sentence == ""

@@ -116,7 +116,10 @@ def test_the_references_leave_the_respondent_out() -> None:
 
 def test_few_people_are_hidden() -> None:
     everyone = people(300, QUESTIONS)
-    rows = [*np.flatnonzero(everyone.frame["country"] == "NOR")[:30], *np.flatnonzero(everyone.frame["country"] == "IND")[:4]]
+    rows = [
+        *np.flatnonzero(everyone.frame["country"] == "NOR")[:30],
+        *np.flatnonzero(everyone.frame["country"] == "IND")[:4],
+    ]
     answers = played(everyone, rows, QUESTIONS, as_respondent)
     table = groups(answers, everyone, by=("country",))
     hidden = table[table["attribute"] == "country"]

@@ -15,7 +15,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.segment import Segment
 
-from runner.cli.streams import Stream
+from runner.cli.terminal.streams import Stream
 from runner.study.masking import scrub
 
 PLAIN_WIDTH = 120

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.statistics.sequential import Course, Look, Target, blocks, target_table
-from scoring.statistics.simulation import Design, simulate
+from scoring.statistics.designs.sequential import Course, Look, Target, blocks, target_table
+from scoring.statistics.designs.simulation import Design, simulate
 
 
 def course_of(full: pd.DataFrame, target: Target, people: dict[str, str]) -> tuple[pd.DataFrame, list[Look]]:

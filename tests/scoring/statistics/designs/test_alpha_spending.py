@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from scipy import stats
 
-from scoring.statistics.alpha_spending import confidence
+from scoring.statistics.designs.alpha_spending import confidence
 
 SHRINKING = tuple(k**-0.5 for k in range(1, 6))
 

@@ -1,35 +1,31 @@
-"""One model's part of a run as batches: look up, gather, send up as jobs, look after them, record what comes back.
+"""Tending jobs: getting them up to the provider, looking after them, and recording what comes back.
 
-Requests gather until they fill a job; a job is in the file before the provider hears of it (`runner/store/jobs.py`),
-and one loop brings every open job forward: up to the provider, and its results down. Jobs of runs that have ended are
-looked after like this run's own.
+A job is in the file before the provider hears of it (`runner/store/jobs.py`), and one loop brings every open job
+forward: up to the provider, and its results down. Jobs of runs that have ended are looked after like this run's own.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from typing import NamedTuple
 
-from runner.backends.batches.base import QUEUE_FULL, Batches, JobView, Result, make_batches
-from runner.backends.catalogue.prices import batch_price_of, worst_cost
+from runner.backends.batches.base import QUEUE_FULL, Batches, JobView, Result
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, PromptRefused, Transient
 from runner.backends.request import AnswerKind, Request
 from runner.backends.retry import ATTEMPTS
-from runner.engine.budget import BudgetReached, charge
+from runner.crossing.trials import Asked, AskedModel
+from runner.engine.budget import charge
 from runner.engine.context import Context
 from runner.engine.limits import REFUSALS
-from runner.engine.live import LONGEST_POLL_SECONDS, POLL_SECONDS
-from runner.engine.recorder import Judge, Recorder, declined
-from runner.engine.trials import Asked, AskedModel, blocks
-from runner.store.database import when_free
-from runner.store.jobs import Entry, Job, Jobs, Waiting
+from runner.engine.live import POLL_SECONDS
+from runner.engine.recorder import Recorder, declined
+from runner.engine.stopping import Stopping
+from runner.store.jobs import Job, Jobs, Waiting
 
 RESULTS_AT_ONCE = 500
-ROUND = 0.05  # of the people
-UNSUPPORTED = BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
 NEVER_SENT = Transient("never sent", "the run that made the job ended before it was sent")
 GONE = Transient("gone", "the provider has deleted the job and its results")
 UNKNOWN = "unknown"  # the kind of a refusal to say what is at the provider
@@ -45,54 +41,33 @@ class Content:
     lost: Transient | None = None
 
 
-class BatchRun(Recorder):
-    """Sends one model's trials as jobs, and looks after its open jobs."""
+class Retry(NamedTuple):
+    """A request that is worth another try, and every trial of this run that waits for it."""
 
-    def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
-        super().__init__(context, model, judges)
-        self._price = batch_price_of(model.section)
+    attempt: int
+    waiting: list[Asked]
+
+
+class Tender:
+    """Brings one model's open jobs forward. `again` is what came back unanswered and is worth another try."""
+
+    def __init__(
+        self, context: Context, model: AskedModel, recorder: Recorder, jobs: Jobs, batches: Batches, stopping: Stopping
+    ) -> None:
+        self._context, self._model, self._recorder = context, model, recorder
+        self._state, self._jobs, self._batches, self._stopping = context.state, jobs, batches, stopping
         self._settings = model.section.batch
-        self._batches: Batches = make_batches(model.section)
-        caps = (context.study_cap, model.section.cap)
-        asked = [*context.crossing.models, *context.crossing.judges.values()]
-        others = [each.id for each in asked if each.id != model.id]
-        self._jobs = Jobs(context.cache.connection, context.leases, context.process, model.id, caps, others)
-        self._most_requests = min(self._settings.requests, self._batches.limits.requests)
-        self._most_bytes = min(round(self._settings.megabytes * 1e6), self._batches.limits.size)
-        self._buffer: dict[bytes, Entry] = {}
-        self._again: dict[bytes, Entry] = {}
-        self._gathered = 0  # bytes in the buffer
+        self.again: dict[bytes, Retry] = {}
+        self.most_requests = min(self._settings.requests, batches.limits.requests)  # in a job
         self._contents: dict[int, Content] = {}
         self._incomplete: Counter[int] = Counter()  # downloads of a job that told of less than it answered
-        self._came_to = 0  # the person of the last round that went up
         self._work = asyncio.Event()  # there is a job to send up
         self._moved = asyncio.Event()  # a job went up, or was closed
 
-    async def run(self, trials: Iterator[Asked]) -> None:
-        """Ask what is not answered yet, and wait for the answers. Raises MtpaError for what ends the whole run."""
-        self._jobs.adopt()
-        looking_after = asyncio.create_task(self.look_after())
-        feeding = asyncio.create_task(self._feed(trials))
-        try:
-            await asyncio.wait({looking_after, feeding}, return_when=asyncio.FIRST_COMPLETED)
-            if looking_after.done():
-                await looking_after
-            await feeding
-        finally:
-            for task in (looking_after, feeding):
-                task.cancel()
-            await asyncio.gather(looking_after, feeding, return_exceptions=True)
-            self._remark_on_ends()
-            await self.close()
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        await self._batches.close()
-
-    async def look_after(self) -> None:
+    async def run(self) -> None:
         """Bring open jobs forward until cancelled; where nothing moves, look ever more seldom."""
         pause = self._settings.poll
-        while not self._halted:
+        while not self._stopping.halted:
             self._work.clear()
             self._jobs.adopt()
             moved = [await self._advance(job) for job in self._jobs.mine()]
@@ -101,119 +76,21 @@ class BatchRun(Recorder):
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._work.wait(), pause)
 
-    async def _feed(self, trials: Iterator[Asked]) -> None:
-        deferred: list[Asked] = []
-        try:
-            for block in blocks(trials):
-                await self._keep_step(block)
-                deferred += await self._take(block)
-            await self._send_up(everything=True)
-            pause = POLL_SECONDS
-            while (deferred or self._buffer or self._again or self._jobs.mine()) and not self._stopping:
-                await self._until_moved(pause)
-                before, deferred = deferred, [each for block in blocks(deferred) for each in await self._take(block)]
-                pause = POLL_SECONDS if len(deferred) < len(before) else min(1.5 * pause, LONGEST_POLL_SECONDS)
-                if not self._jobs.mine():
-                    self._ask_again()
-                    await self._send_up(everything=True)
-        except BudgetReached:
-            self._state.over_budget.add(self._model.section.name)
-
-    async def _keep_step(self, block: Sequence[Asked]) -> None:
-        """Where a cap may end the run, no model's jobs are far ahead of another's: what has gathered goes up in rounds
-        of a part of the people each."""
-        pace, crossing = self._context.pace, self._context.crossing
-        person = crossing.place_of(block[-1].trial.persona)
-        lead = max(1, round(ROUND * len(crossing.in_order)))
-        if pace.is_kept_by(self._model) and person - self._came_to >= lead:
-            await self._send_up(everything=True)
-            await pace.come_to(self._model, person, lead)
-            self._came_to = person
-
-    async def _take(self, block: Sequence[Asked]) -> list[Asked]:
-        """Look a block up and gather what is not answered; returns the trials that somebody else is asking."""
-        if self._stopping:
-            return []
-        fresh = self._look_up(block)
-        keys = {asked.request.key for asked in fresh}
-        mine = self._jobs.held(keys)
-        new = [key for key in keys if not (key in mine or key in self._buffer or key in self._again)]
-        held = await when_free(self._cache.connection, lambda: self._context.leases.take(new))
-        joining: dict[int, list[Asked]] = {}
-        later = []
-        for asked in fresh:
-            if asked.request.key in mine:
-                joining.setdefault(mine[asked.request.key], []).append(asked)
-            elif asked.request.key in held:
-                later.append(asked)
-            else:
-                self._gather(asked)
-        for job, part in joining.items():
-            self._jobs.join(job, [(asked.request.key, asked.trial) for asked in part])
-        await self._send_up()
-        await asyncio.sleep(0)
-        return later
-
-    def _gather(self, asked: Asked) -> None:
-        """Put a trial's request with those of the next job, or let the trial wait for the one that is there."""
-        key, request = asked.request.key, asked.request
-        waiting = self._buffer.get(key) or self._again.get(key)
-        if waiting:
-            waiting.trials.append(asked.trial)
-        elif request.kind == "loglik":
-            self._record_failure(key, [asked], 1, UNSUPPORTED)
-        else:
-            self._buffer[key] = self._entry(asked, 1)
-            self._gathered += len(self._buffer[key].line)
-
-    def _entry(self, asked: Asked, attempt: int) -> Entry:
-        request = asked.request
-        capped = self._jobs.capped
-        worst = worst_cost(self._price, self._model.identity, request) if capped else self._worst(request)
-        line = self._batches.line(request)
-        return Entry(request.key, line, worst, attempt, request.options, self._texts(asked), [asked.trial])
-
-    async def _send_up(self, everything: bool = False) -> None:
-        """Make jobs of what has gathered, full ones only if not `everything`. Raises BudgetReached."""
-        while self._buffer and not self._stopping:
-            if not everything and len(self._buffer) < self._most_requests and self._gathered < self._most_bytes:
-                return
-            entries = self._job_load()
-            job = self._jobs.make(entries)
-            if job is None:
-                if not self._jobs.mine():
-                    raise BudgetReached
-                await self._until_moved(LONGEST_POLL_SECONDS)
-                continue
-            content = b"".join(self._buffer.pop(entry.key).line for entry in entries[: job.requests])
-            self._gathered -= len(content)
-            self._contents[job.id] = Content(content)
-            self._work.set()
-            await self._until_up(job)
-
-    def _job_load(self) -> list[Entry]:
-        """The first of what has gathered that go into one job."""
-        load: list[Entry] = []
-        size = 0
-        for entry in islice(self._buffer.values(), self._most_requests):
-            size += len(entry.line)
-            if load and size > self._most_bytes:
-                break
-            load.append(entry)
-        return load
-
-    async def _until_moved(self, seconds: float) -> None:
-        """Wait until a job went up or was closed since the last wait, or the run is to stop; at most this long."""
-        deadline = time.monotonic() + seconds
-        while not self._moved.is_set() and (left := deadline - time.monotonic()) > 0 and not self._stopping:
-            await self._moving(min(left, POLL_SECONDS))
-        self._moved.clear()
-
-    async def _until_up(self, job: Job) -> None:
-        """Wait until a job is at the provider, or will never be; also where the run is to stop meanwhile."""
-        while job.id in self._contents and not self._halted:
+    async def bring(self, job: Job, lines: bytes) -> None:
+        """Hand a new job over, and wait until it is at the provider, or will never be; also where the run is to stop
+        meanwhile."""
+        self._contents[job.id] = Content(lines)
+        self._work.set()
+        while job.id in self._contents and not self._stopping.halted:
             await self._moving(POLL_SECONDS)
             self._moved.clear()
+
+    async def until_moved(self, seconds: float) -> None:
+        """Wait until a job went up or was closed since the last wait, or the run is to stop; at most this long."""
+        deadline = time.monotonic() + seconds
+        while not self._moved.is_set() and (left := deadline - time.monotonic()) > 0 and not self._stopping.due:
+            await self._moving(min(left, POLL_SECONDS))
+        self._moved.clear()
 
     async def _moving(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -274,7 +151,7 @@ class BatchRun(Recorder):
                 content.lost = error
                 if content.tries >= ATTEMPTS and not job.file_id:  # with a file, the job may be there
                     raise BadRequest(error.kind, str(error)) from None
-            if self._stopping:
+            if self._stopping.due:
                 self._let_go(job)  # a later run looks for it by its marker
             raise
         self._jobs.change(job, state="submitted", provider_id=job_id)
@@ -299,7 +176,7 @@ class BatchRun(Recorder):
         elif error.kind == "404" and job.age > self._batches.limits.kept:
             self._close(job, "gone", {}, GONE)
         else:
-            self._halt(f"job {job.provider_id or job.marker}: {error}")
+            self._stopping.halt(f"job {job.provider_id or job.marker}: {error}")
             self._let_go(job)
             return False
         return True
@@ -321,10 +198,10 @@ class BatchRun(Recorder):
             await self._keep(job, part, errors)
         except ModelUnavailable as error:
             if error.kind != "version":
-                self._halt(str(error))
+                self._stopping.halt(str(error))
                 return
             missing = error  # its answers will never be used: an open job would be in the way for ever
-        await self._until_committed()
+        await self._recorder.until_committed()
         if len(told) < view.answered and not isinstance(missing, ModelUnavailable):
             self._incomplete[job.id] += 1
             if self._incomplete[job.id] < ATTEMPTS:  # what is paid for is fetched again before it is asked again
@@ -334,16 +211,16 @@ class BatchRun(Recorder):
         if job.state == "cancelling" and isinstance(missing, BadRequest):
             missing = Transient("cancelled", str(missing))
         if missing.kind == QUEUE_FULL:
-            self._most_requests = max(1, job.requests // 2)
+            self.most_requests = max(1, job.requests // 2)
         self._close(job, view.state, errors, missing)
 
     async def _keep(self, job: Job, results: Sequence[Result], errors: dict[bytes, BackendError]) -> None:
         """Record answers with the scores of the trials of this run that wait for them; a later run scores the rest."""
         await asyncio.sleep(0)
         waiting = self._jobs.waiting(job.id, {result.key for result in results})
-        known = self._find(waiting)
+        known = self._recorder.answered(waiting)
         for key, found in results:
-            if key not in waiting or key in known or key in self._uncommitted:
+            if key not in waiting or key in known:
                 continue
             first = waiting[key][0]
             try:
@@ -351,39 +228,38 @@ class BatchRun(Recorder):
                     raise found
                 kind: AnswerKind = "letters" if first.options else "text"
                 read = self._batches.read(found, Request(key, (), {}, kind, first.options))
-                answer = self._ends.admit(read, first.attempt > 1)
+                answer = self._recorder.ends.admit(read, first.attempt > 1)
             except PromptRefused as error:
                 answer = declined(error)
             except BackendError as error:
                 errors[key] = error
                 continue
-            price = charge(self._price, answer.usage, first.worst)
-            self._store(key, self._jobs.texts(first.texts), self._met(waiting[key]), answer, price)
+            price = charge(self._recorder.price, answer.usage, first.worst)
+            self._recorder.store(key, self._jobs.texts(first.texts), self._met(waiting[key]), answer, price)
             self._state.spend(*price)
 
     def _close(self, job: Job, state: str, errors: Mapping[bytes, BackendError], missing: BackendError) -> None:
         """Let go of a job; what it did not answer fails, or is asked again."""
         waiting = self._jobs.waiting(job.id, self._jobs.keys(job.id))
         charged = estimated = 0
-        unanswered = set(waiting) - set(self._cache.find(waiting))
+        unanswered = set(waiting) - set(self._context.cache.find(waiting))
         if len(unanswered) == len(waiting):
             self._halt_if_alike([errors.get(key, missing) for key in unanswered])
         for key in unanswered:
             error, first = errors.get(key, missing), waiting[key][0]
             if error.charged:
-                price = charge(self._price, error.usage, first.worst)
+                price = charge(self._recorder.price, error.usage, first.worst)
                 charged += price.micro_usd
                 estimated += price.micro_usd * price.estimated
                 self._state.spend(*price)
             met = self._met(waiting[key])
             if isinstance(error, ModelUnavailable):
-                self._halt(str(error))
+                self._stopping.halt(str(error))
             elif met and isinstance(error, Transient) and first.attempt < (error.tries or ATTEMPTS):
-                self._again[key] = self._entry(met[0], first.attempt + 1)
-                self._again[key].trials.extend(asked.trial for asked in met[1:])
+                self.again[key] = Retry(first.attempt + 1, met)
             elif met:
                 self._note(error)
-                self._record_failure(key, met, first.attempt, error)
+                self._recorder.record_failure(key, met, first.attempt, error)
         self._jobs.close(job, state, charged, estimated)
         self._let_go(job)
 
@@ -391,14 +267,7 @@ class BatchRun(Recorder):
         """Stop where a whole job is refused for one reason: so would the next be."""
         refused = isinstance(errors[0], BadRequest) and errors[0].kind.isdecimal() if errors else False
         if refused and len(errors) >= REFUSALS and len({error.kind for error in errors}) == 1:
-            self._halt(f"it refuses every request alike: {errors[0]}")
-
-    def _ask_again(self) -> None:
-        """Gather what failed and is worth another try; what somebody else took meanwhile is theirs."""
-        held = self._context.leases.take(list(self._again))
-        self._buffer |= {key: entry for key, entry in self._again.items() if key not in held}
-        self._gathered = sum(len(entry.line) for entry in self._buffer.values())
-        self._again.clear()
+            self._stopping.halt(f"it refuses every request alike: {errors[0]}")
 
     def _met(self, waiting: Sequence[Waiting]) -> list[Asked]:
         """Those of the trials that this run has come to; it will come to the others, or a later run will."""

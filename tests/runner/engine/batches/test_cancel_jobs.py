@@ -7,8 +7,8 @@ from studies import load, model
 
 from personas.errors import InputError
 from runner.backends.errors import BadRequest
-from runner.engine import cancel_jobs as cancel
-from runner.engine.cancel_jobs import Left, cancel_jobs
+from runner.engine.batches import cancel_jobs as cancel
+from runner.engine.batches.cancel_jobs import Left, cancel_jobs
 
 
 class Provider:

@@ -22,7 +22,7 @@ from scoring.answers.items import LETTERS, Item, continuations
 from scoring.answers.responses import Response
 from scoring.benchmarks.base import Benchmark, JudgeQuestion
 from scoring.benchmarks.registry import measure
-from scoring.statistics.incomplete import Deal
+from scoring.statistics.designs.incomplete import Deal
 from scoring.statistics.pairs import CONTROL
 
 SCORER = "2"  # 2: letters are read from what a reply claims; a text never stands in for probabilities
@@ -53,6 +53,11 @@ class Question:
         """Names the code, and the judge, that score the item; a score by another is made anew."""
         judge = f":{self.judge}" if self.judge else ""
         return f"{SCORER}:{self.benchmark.name}:{self.benchmark.version}{judge}"
+
+    @property
+    def can_be_targeted(self) -> bool:
+        """Whether Δ can be looked at while it runs: there is a baseline, and no judge to wait for."""
+        return self.is_for(None) and self.judge is None
 
     def is_for(self, persona: Persona | None) -> bool:
         """Whether it can be asked of this persona: a hidden trait's gold answer is the persona's own."""

@@ -18,8 +18,8 @@ from personas.errors import InputError
 from runner.backends.catalogue.prices import batch_price_of, cost, saved_by_caching
 from runner.backends.request import Usage
 from runner.backends.retry import ATTEMPTS
-from runner.engine.cancel_jobs import cancel_jobs, jobs_left
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
+from runner.engine.batches.cancel_jobs import cancel_jobs, jobs_left
 from runner.engine.run import run
 from runner.planning.plan import plan
 from runner.progress.status import read_status
@@ -37,7 +37,8 @@ COST = 55  # half of 100 tokens in and 1 out
 
 @pytest.fixture(autouse=True)
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runner.engine.batch.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("runner.engine.batches.feeding.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("runner.engine.batches.tending.POLL_SECONDS", 0.05)
     for name in KEYS.values():
         monkeypatch.setenv(name, "k")
 

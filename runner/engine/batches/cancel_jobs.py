@@ -7,7 +7,7 @@ from typing import NamedTuple
 from personas.errors import InputError
 from runner.backends.batches.base import Batches, make_batches
 from runner.backends.errors import BackendError
-from runner.store.database import database_errors, now, open_database
+from runner.store.database import now, opened
 from runner.study.config import Study
 
 
@@ -24,12 +24,8 @@ def jobs_left(study: Study) -> list[Left]:
     """The study's jobs that a provider still works on, as far as the file knows."""
     if not study.database.exists():
         return []
-    connection = open_database(study.database, create=False)
-    try:
-        with database_errors(study.database):
-            return _left(connection, study)
-    finally:
-        connection.close()
+    with opened(study.database) as connection:
+        return _left(connection, study)
 
 
 def _left(connection: sqlite3.Connection, study: Study) -> list[Left]:
@@ -74,9 +70,7 @@ async def _cancel(batches: Batches, job: Left) -> BackendError | None:
 
 
 def _note_cancelled(study: Study, jobs: list[Left]) -> None:
-    connection = open_database(study.database, create=False)
-    with database_errors(study.database):
+    with opened(study.database) as connection:
         for job in jobs:
             sql = "UPDATE job SET state = 'cancelling', changed = ? WHERE id = ? AND state = 'submitted'"
             connection.execute(sql, (now(), job.id))
-        connection.close()

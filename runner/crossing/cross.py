@@ -13,15 +13,15 @@ from personas.people.sample import RULE
 from personas.prompt.trait_sets import cluster, trait_sets
 from personas.traits import Persona
 from runner.backends.request import AnswerKind, ModelIdentity
-from runner.engine.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind, is_sampled
+from runner.crossing.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind, is_sampled
 from runner.store.deals import Starts
 from runner.store.rows import register
 from runner.study.config import Study
 from runner.study.sections import ModelSection
 from runner.study.sources import Selection
 from scoring.answers.items import option_order, question_text, rotations
-from scoring.statistics.incomplete import Deal, deal
-from scoring.statistics.power import DEFAULTS, baseline_replicates
+from scoring.statistics.designs.incomplete import Deal, deal
+from scoring.statistics.designs.power import DEFAULTS, baseline_replicates
 
 
 def cross(

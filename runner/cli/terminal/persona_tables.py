@@ -8,7 +8,7 @@ from rich.text import Text
 from personas.surveys.build import Check, Mapped, SurveyReport
 from personas.surveys.reading import ValueRow
 from personas.traits import Trait
-from runner.cli.console import out as console
+from runner.cli.terminal.console import out as console
 
 _MANY = 12
 # What is printed in full, however long.

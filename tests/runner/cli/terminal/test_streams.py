@@ -13,7 +13,7 @@ from studies import ROOT, model, rows, start, write_study
 from waiting import HUNG, wait_until
 
 from runner.cli import app
-from runner.cli.streams import Stream, finished
+from runner.cli.terminal.streams import Stream, finished
 
 COMMAND = [sys.executable, "-m", "runner"]
 

@@ -7,47 +7,37 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from itertools import islice
 
 from personas.people.pseudonyms import TWIN
+from runner.crossing.trials import Asked, AskedModel, Crossing, Question, blocks
 from runner.engine.context import Context
-from runner.engine.live import ModelRun
-from runner.engine.recorder import Judge
-from runner.engine.trials import Asked, AskedModel, Crossing, Question, blocks
+from runner.engine.live import LiveRun
+from runner.engine.recorder import Recorder
 from runner.store.scores import load_scores
-from runner.study.config import Study
+from scoring.statistics.designs.sequential import Course, Look, Target
 from scoring.statistics.levels import ALL
-from scoring.statistics.sequential import Course, Look, Target
 
 
-def target_of(study: Study) -> Target | None:
-    """The [target] section as the statistics take it."""
-    section = study.target
-    return Target(section.half_width, section.by, section.rounds, study.study.seed) if section else None
-
-
-def is_targeted(question: Question) -> bool:
-    """Whether Δ can be looked at while it runs: there is a baseline, and no judge to wait for."""
-    return question.is_for(None) and question.judge is None
-
-
-class TargetedRun(ModelRun):
-    """A model that is asked no more than the target needs; a measure that cannot be looked at is asked whole.
+class Rounds:
+    """What a model is asked until the target is reached; a measure that cannot be looked at is asked whole.
 
     A killed run takes the same course again from the file, so that it sends nothing twice and ends at the same place.
     """
 
-    def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
-        super().__init__(context, model, judges)
+    def __init__(self, context: Context, model: AskedModel, recorder: Recorder, live: LiveRun) -> None:
         assert context.options.target is not None
+        self._context, self._model, self._recorder, self._live = context, model, recorder, live
         self._target = context.options.target
         self._questions: dict[str, dict[str, list[Question]]] = defaultdict(lambda: defaultdict(list))
-        for question in filter(is_targeted, context.crossing.questions):
-            self._questions[question.measure][question.item.group].append(question)
+        for question in context.crossing.questions:
+            if question.can_be_targeted:
+                self._questions[question.measure][question.item.group].append(question)
         people = _levels(context.crossing, self._target)
         self._courses = {
             name: Course(self._target, people, list(of), next(iter(of.values()))[0].deal)
             for name, of in self._questions.items()
         }
 
-    async def _blocks(self) -> AsyncIterator[list[Asked]]:
+    async def blocks(self) -> AsyncIterator[list[Asked]]:
+        """The trials of all rounds, a few hundred at a time."""
         left = self._context.options.limit
         async for trials in self._rounds():
             for block in blocks(islice(trials, left)):
@@ -60,31 +50,31 @@ class TargetedRun(ModelRun):
         """The trials of each round; a round is chosen once the one before it is answered and in the file."""
         crossing = self._context.crossing
         yield crossing.baseline(self._model)
-        whole = [question for question in crossing.questions if not is_targeted(question)]
+        whole = [question for question in crossing.questions if not question.can_be_targeted]
         yield self._trials({persona.persona_id: whole for _, persona in crossing.personas})
         while True:
-            await self._settle()
-            await self._until_committed()
-            if self._stopping or self._deferred:
+            await self._live.settle()
+            await self._recorder.until_committed()
+            if self._live.stopping.due or self._live.deferred:
                 return
             cells = self._next_cells(await asyncio.to_thread(self._looks))
             if not cells:
                 break
             yield self._trials(cells)
         for measure in self._courses:
-            tally = self._state.tallies[self._model.section.name, measure]
+            tally = self._context.state.tallies[self._model.section.name, measure]
             tally.spared = tally.planned - tally.done - tally.failed
 
     def _looks(self) -> dict[str, list[Look]]:
         selection = {**self._context.crossing.selection(), "models": [self._model.id]}
-        scores = load_scores(self._cache.path, selection)
+        scores = load_scores(self._context.cache.path, selection)
         return {name: course.looks(scores[scores["benchmark"] == name]) for name, course in self._courses.items()}
 
     def _next_cells(self, looks: Mapping[str, Sequence[Look]]) -> dict[str, list[Question]]:
         """What each respondent is asked next, of all measures."""
         cells: dict[str, list[Question]] = defaultdict(list)
         for name, course in self._courses.items():
-            self._state.targets[f"{self._model.section.name} on {name}"] = in_words(looks[name], self._target)
+            self._context.state.targets[f"{self._model.section.name} on {name}"] = in_words(looks[name], self._target)
             batch = course.next_batch(looks[name])
             for respondent, groups in batch.cells.items() if batch else ():
                 cells[respondent] += (question for group in groups for question in self._questions[name][group])

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.console import SafeConsole, printable, replace_what_cannot_be_encoded
+from runner.cli.terminal.console import SafeConsole, printable, replace_what_cannot_be_encoded
 from runner.study.masking import MASK, remember
 
 HOSTILE = "a\x1b[2Jb\x1b]8;;http://x\x07c\x00\x9bd\u202ee\u2066f\u200f\x7f\r"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from scoring.statistics.designs.power import DEFAULTS, Components, Limits, cheapest, components, resolvable_gap
+from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.pairs import Part, cells
-from scoring.statistics.power import DEFAULTS, Components, Limits, cheapest, components, resolvable_gap
-from scoring.statistics.simulation import as_scores
 
 
 def test_equal_to_the_two_way_anova_on_complete_data():

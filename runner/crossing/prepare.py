@@ -11,8 +11,8 @@ from personas.errors import MtpaError
 from runner.backends.catalogue.parameters import adapted
 from runner.backends.local import local_identity, weights
 from runner.backends.request import METHOD, AnswerKind, ModelIdentity
-from runner.engine.cross import cross
-from runner.engine.trials import Crossing
+from runner.crossing.cross import cross
+from runner.crossing.trials import Crossing
 from runner.store.cache import ResultCache
 from runner.store.database import database_errors, make_private, refuse_redacted
 from runner.store.deals import known_starts
@@ -33,21 +33,17 @@ class Prepared(NamedTuple):
 
 
 @contextmanager
-def prepared(
-    study: Study,
-    say: Callable[[str], None] = lambda line: None,
-    enter: Callable[[str], None] = lambda phase: None,
-) -> Iterator[Prepared]:
+def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) -> Iterator[Prepared]:
     """Fetch and read what the study names, open its database and make the rows of its crossing.
 
     `enter` hears what goes on, in words.
     """
     names = dict.fromkeys(section.name for section in study.benchmarks)
     enter(f"fetching and reading {', '.join(names) or 'nothing but people'}")
-    selections = load_benchmarks(study, say)
+    selections = load_benchmarks(study)
     rule = sampling_rule(study.database, study.other_files)
     enter(f"fetching and reading the people of {', '.join(study.personas.sources)}")
-    respondents = load_personas(study, say, rule)
+    respondents = load_personas(study, rule)
     selections += load_fidelity(study, respondents)
     if respondents.restricted():
         make_private(study.database)

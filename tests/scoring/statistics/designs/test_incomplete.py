@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scoring.statistics.incomplete import deal, ranks
+from scoring.statistics.designs.incomplete import deal, ranks
 
 
 @settings(max_examples=40)

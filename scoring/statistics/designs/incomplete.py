@@ -7,16 +7,16 @@ over everybody, and within each level of the nested strata, two groups are asked
 at most, seldom by 3 or 4 (simulated); by none where the people are a multiple of the groups.
 """
 
-import hashlib
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN
+from personas.stable_order import rank
 
 GOLDEN = (5**0.5 - 1) / 2
 
@@ -68,7 +68,7 @@ def deal(
     groups: Sequence[str], people: Sequence[str], strata: Sequence[Sequence[str]], per_person: int, seed: int
 ) -> Deal:
     """Deal groups to people. `strata` has the level of each person in each attribute, nested from the first on."""
-    circle = sorted(set(groups), key=lambda group: hashlib.sha256(f"{seed}\x1f{group}".encode()).digest())
+    circle = sorted(set(groups), key=partial(rank, seed))
     order = sorted(range(len(people)), key=lambda number: [column[number] for column in strata])
     starts = {people[number]: place % len(circle) for place, number in enumerate(order)}
     return Deal(per_person, {group: place for place, group in enumerate(circle)}, starts)

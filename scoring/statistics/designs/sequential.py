@@ -5,24 +5,25 @@ p-th persona of a level starting with block p, so that within a level every item
 round. Levels whose interval is wide are given further rounds. The baseline is asked first and whole; the noise that its
 replicates show is part of the interval, and only more replicates narrow it.
 
-Every look is one of at most `rounds`, fixed beforehand, and spends its share of α
-(`scoring.statistics.alpha_spending`): looks are made at the end of a round, and a round takes hours, so a confidence
-sequence, which bears a look after every answer, would ask for more than is needed.
+Every look is one of at most `rounds`, fixed beforehand, and spends its share of α (`alpha_spending`): looks are made
+at the end of a round, and a round takes hours, so a confidence sequence, which bears a look after every answer, would
+ask for more than is needed.
 """
 
-import hashlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
-from scoring.statistics.alpha_spending import confidence
+from personas.stable_order import rank
 from scoring.statistics.clustered_errors import LEVEL
+from scoring.statistics.designs.alpha_spending import confidence
+from scoring.statistics.designs.incomplete import Deal, numbered
 from scoring.statistics.effect import Contributions, estimate
-from scoring.statistics.incomplete import Deal, numbered
 from scoring.statistics.levels import ALL, HIDDEN_UNDER
 from scoring.statistics.pairs import is_twin, parts
 
@@ -73,7 +74,7 @@ class Batch:
 
 def blocks(groups: Sequence[str], rounds: int, seed: int) -> list[tuple[str, ...]]:
     """The item groups dealt into `rounds` blocks whose sizes differ by one at most, by sha256(seed, group)."""
-    order = sorted(set(groups), key=lambda group: hashlib.sha256(f"{seed}\x1f{group}".encode()).digest())
+    order = sorted(set(groups), key=partial(rank, seed))
     return [tuple(order[start::rounds]) for start in range(min(rounds, len(order)))]
 
 
