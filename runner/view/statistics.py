@@ -13,6 +13,7 @@ from runner.store.completeness import of_scores
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
 from runner.view.queries.file import version_of
+from scoring.fidelity.summary import fidelity_sentences
 from scoring.report.page import page
 from scoring.report.sentences import statements
 from scoring.statistics.effect import persona_effect
@@ -57,7 +58,8 @@ def effects(path: Path) -> Effects:
 def _finding(path: Path) -> tuple[str, ...]:
     """The sentences of an ended run; none where its study cannot be read here, as when its own files are elsewhere."""
     try:
-        return tuple(each.text for each in statements(study_findings(_study(path, None))))
+        found = study_findings(_study(path, None))
+        return (*(each.text for each in statements(found)), *fidelity_sentences(found.tables))
     except MtpaError:
         return ()
 
