@@ -36,8 +36,9 @@ def coherence(
     table = asyncio.run(study_coherence(study, model, people, say, acknowledge))
     shown = plain_table(
         "Are similar people embedded similarly?",
-        "Spearman: cosine similarity of the embeddings with Gower similarity of the traits, over pairs; of levels: with "
-        "the similarity of their answers; p: Mantel, one-sided, 999 permutations; by chance: the median with the embeddings dealt to other people",
+        "Spearman: cosine similarity of the embeddings with Gower similarity of the traits, over pairs; of levels: "
+        "with the similarity of their answers; p: Mantel, one-sided, 999 permutations; by chance: the median with the "
+        "embeddings dealt to others",
         ["traits shown", "compared with", "format", "frame", "survey"],
         ["people", "traits", "Spearman", "p", "by chance"],
     )

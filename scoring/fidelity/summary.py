@@ -9,6 +9,10 @@ from scoring.statistics.levels import ALL
 
 TABLES = ("people", "groups", "spread", "slopes")
 SIGNIFICANT = 0.05
+UNLEARNED = (
+    "What could be learned from the same traits is not known: that takes a hundred others who answered, and scikit-learn "
+    "(pip install 'mtpa[fidelity]')."
+)
 KEY = ["model", "benchmark", "shown", "metric"]
 
 
@@ -19,7 +23,7 @@ def fidelity_sentences(tables: Mapping[str, pd.DataFrame]) -> list[str]:
         return []
     overall = people[(people["attribute"] == ALL) & (people["trait"] == ALL) & (people["score"] == "exact")]
     several = overall["shown"].nunique() > 1
-    by_answer = overall.drop_duplicates(["model", "benchmark", "shown"])
+    by_answer = overall.drop_duplicates(["model", "benchmark", "shown"]).drop_duplicates(["model", "shown", "told"])
     questions = people[(people["attribute"] == ALL) & (people["trait"] != ALL)]
     found = []
     for _, row in by_answer.iterrows():
@@ -50,7 +54,8 @@ def _people(row: pd.Series, questions: int, several: bool) -> str:
         "the same people asked again": row["retest"],
     }
     others = [f"{name} in {_percent(value)}" for name, value in known.items() if not math.isnan(value)]
-    return f"{text} {_first_upper('; '.join(others))}." if others else text
+    text = f"{text} {_first_upper('; '.join(others))}." if others else text
+    return f"{text} {UNLEARNED}" if math.isnan(row["learned"]) else text
 
 
 def _groups(groups: pd.DataFrame) -> Iterator[str]:

@@ -73,7 +73,9 @@ def findings(
     that need more than scores.
     """
     found = slicing.parts(scores)
-    effects = effect_tables([part for part in found if part.benchmark not in OWN_ANSWER_PARTS], slicing)
+    more = further(found)
+    apart = OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()  # they have no Δ, but tables of their own
+    effects = effect_tables([part for part in found if part.benchmark not in apart], slicing)
     of_items = item_table(found)
     shown = of_items.groupby(["model", "benchmark"]).head(SHOWN_ITEMS)["item_id"].unique() if len(of_items) else []
     tables = {
@@ -95,7 +97,7 @@ def findings(
         "items": of_items,
         "answers": answer_table(found, slicing.attributes, list(shown)),
         "personas": persona_table(found, slicing.columns),
-        **further(found),
+        **more,
     }
     names = {(part.model, part.benchmark, name): metric_of(part, name) for part in found for name in MEASURES}
     tables = {name: _with_metric(table, names) for name, table in tables.items()}

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 
 from scoring.answers.distances import jensen_shannon_rows
-from scoring.statistics.levels import ALL, HIDDEN_UNDER
+from scoring.statistics.levels import ALL, HIDDEN_UNDER, is_missing
 
 Matrix = NDArray[np.float64]
 LEAST_GROUPS = 5
@@ -96,10 +96,10 @@ def group_coherence(
     the groups' mean embeddings with the similarity of their answers.
 
     That is 1 − the mean Jensen-Shannon distance of their answers over the traits, `codes` persona × trait (NaN: not
-    answered). Levels under five people are left out; NaN under five levels.
+    answered). Levels under five people, and those whose answer is missing, are left out; NaN under five levels.
     """
     own = np.array(levels)
-    names = [name for name in np.unique(own) if (own == name).sum() >= HIDDEN_UNDER]
+    names = [str(name) for name in np.unique(own) if (own == name).sum() >= HIDDEN_UNDER and not is_missing(name)]
     inside = np.isin(own, names)
     if len(names) < LEAST_GROUPS:
         return len(names), int(inside.sum()), Coherence(np.nan, np.nan, np.nan)

@@ -66,7 +66,7 @@ def test_groups_that_answer_alike_are_embedded_alike_though_nothing_is_told_of_t
     assert (shown["compared"], people["compared"]) == ("traits shown", "answers asked")
     assert shown["shown"] != people["shown"] and people["traits"] == 4
     assert ages["compared"] == "answers asked, 6 levels of age_band" and -1 <= ages["correlation"] <= 1
-    assert ages["personas"] == 120 and np.isnan(genders["correlation"])  # two levels are too few
+    assert 90 < ages["personas"] < 120 and np.isnan(genders["correlation"])  # two levels are too few
     assert shown["correlation"] > people["correlation"]
 
 

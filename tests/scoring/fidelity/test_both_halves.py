@@ -86,7 +86,10 @@ def test_where_people_are_told_better_truthfulness_falls() -> None:
     (said,) = fidelity_sentences(
         {"fidelity_people": pd.DataFrame([{**head, **everybody, **others}]), "fidelity_slopes": slopes}
     )
-    assert "in 50.0% of the cases (40.0% to 60.0%); 900 people" in said and "learned" not in said
+    assert (
+        "in 50.0% of the cases (40.0% to 60.0%); 900 people" in said and "learned from the same traits in" not in said
+    )
+    assert "What could be learned from the same traits is not known" in said
     assert f"Where personas are told better, Δ on other falls: {10 * row['slope']:+.1f} points a 10 points" in said
 
 
