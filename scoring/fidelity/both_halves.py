@@ -40,7 +40,7 @@ def point_rows(
                 there = people & ~np.isnan(x) & ~np.isnan(delta)
                 if there.sum() >= HIDDEN_UNDER:
                     row = _point(x[there], delta[there], answers.weight[there], answers.cluster[there])
-                    head = {"of": part.benchmark, "measure": measure, "x": name, "attribute": attribute}
+                    head = {"of": part.benchmark, "of_measure": measure, "x": name, "attribute": attribute}
                     yield {**head, "level": level, "personas": float(there.sum()), **row}
 
 
@@ -50,7 +50,7 @@ def slope_rows(points: pd.DataFrame) -> Iterator[dict[str, object]]:
     known (`slope_between`)."""
     if points.empty:
         return
-    keys = ["model", "benchmark", "shown", "metric", "of", "measure", "x", "attribute"]
+    keys = ["model", "benchmark", "shown", "metric", "of", "of_measure", "x", "attribute"]
     for key, rows in points[points["attribute"] != ALL].groupby(keys, sort=False):
         if len(rows) < LEAST_POINTS or rows[["fidelity_error", "effect_error"]].isna().any(axis=None):
             continue

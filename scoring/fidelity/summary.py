@@ -10,8 +10,8 @@ from scoring.statistics.levels import ALL
 TABLES = ("people", "groups", "spread", "slopes")
 SIGNIFICANT = 0.05
 UNLEARNED = (
-    "What could be learned from the same traits is not known: that takes a hundred others who answered, and scikit-learn "
-    "(pip install 'mtpa[fidelity]')."
+    "What could be learned from the same traits is not known: that takes a hundred others who answered, and "
+    "scikit-learn (pip install 'mtpa[fidelity]')."
 )
 KEY = ["model", "benchmark", "shown", "metric"]
 
@@ -90,9 +90,9 @@ def _spread(spread: pd.DataFrame) -> Iterator[str]:
     row = spread.loc[spread["levels"].idxmax()]
     sure = "" if math.isnan(row["within_low"]) else f" ({row['within_low']:.2f} to {row['within_high']:.2f})"
     within = f"its answers vary {row['within']:.2f} times as much as people's{sure}"
-    text = f"Within {row['attribute'].replace('_', ' ')}, {within}"
+    text = f"Within {_attribute(row)}, {within}"
     if not math.isnan(row["exaggeration"]):
-        text += f", and what sets the levels apart is {row['exaggeration']:.1f} times as much of it"
+        text += f", and what sets the levels apart is {max(0.0, row['exaggeration']):.1f} times as much of it"
     yield f"{text}."
 
 
@@ -104,7 +104,7 @@ def _slopes(slopes: pd.DataFrame) -> Iterator[str]:
         change = "rises" if row["slope"] > 0 else "falls"
         shown = row["low"] > 0 or row["high"] < 0
         low, high, slope = (f"{10 * row[name]:+.1f}" for name in ("low", "high", "slope"))
-        where = f"over {row['levels']:.0f} levels of {str(row['attribute']).replace('_', ' ')}"
+        where = f"over {row['levels']:.0f} levels of {_attribute(row)}"
         if shown:
             told = "are told better" if row["x"] == "fidelity" else "gain more fidelity from what is told"
             yield (
@@ -114,6 +114,11 @@ def _slopes(slopes: pd.DataFrame) -> Iterator[str]:
         else:
             sure = f"{low} to {high} points a 10 points, {where}"
             yield f"No slope of Δ on {row['of']} against {row['x']} is shown ({sure})."
+
+
+def _attribute(row: pd.Series) -> str:
+    """An attribute in words, without the survey that it is of."""
+    return str(row["attribute"]).rpartition(":")[2].replace("_", " ")
 
 
 def _percent(value: float) -> str:

@@ -165,8 +165,8 @@ def _answers(rows: pd.DataFrame, probabilities: pd.DataFrame) -> Iterator[tuple[
         yield words, read
     if len(probabilities):
         names = [name for name in KEY if name in rows and name in probabilities]
-        plain = rows[names].astype({name: str for name in names if isinstance(rows[name].dtype, pd.CategoricalDtype)})
-        both = plain.merge(probabilities[[*names, "shares"]], on=names)
+        theirs = probabilities[names].astype(str).assign(shares=probabilities["shares"])
+        both = rows[names].astype(str).merge(theirs, on=names)
         if len(both):
             yield PROBABILITIES, both
 

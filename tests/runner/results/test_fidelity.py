@@ -14,6 +14,7 @@ from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.results.study_report import finding, study_findings
 from runner.study.config import Study
+from runner.study.sections import BenchmarkSection, PersonaSection
 from scoring.report.page import page
 
 ASK = [f"starter_gss2018:{name}" for name in ("natenvir", "natheal", "natcrime", "natrace")]
@@ -83,6 +84,27 @@ def test_a_study_needs_something_to_ask(tmp_path: Path) -> None:
     }
     with pytest.raises(InputError, match="key 'benchmarks' is missing"):
         Study.from_dict(tables, tmp_path / "f.toml")
+
+
+def test_probabilities_are_calibrated_and_more_traits_are_compared_with_fewer(tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        small = study(tmp_path, server.url, n=40)
+        models = (small.models[0].model_copy(update={"answer": "probabilities"}),)
+        variants = small.variants.model_copy(update={"traits": ("demographic", "all")})
+        benchmark = BenchmarkSection(name="crows_pairs", part="choice", groups=2)
+        personas = PersonaSection(sources=("starter_gss2018",), n=40, stratify=("gender",))
+        small = small.model_copy(update={"models": models, "variants": variants, "personas": personas})
+        small = small.model_copy(update={"benchmarks": (benchmark,)})
+        assert asyncio.run(run(small, pilot=False)).exit_code == 0
+    tables = study_findings(small).tables
+    brier = tables["fidelity_calibration"]
+    assert (brier["trait"] == "all").sum() == 2 and brier["brier"].between(0, 2).all()
+    assert tables["fidelity_reliability"]["own"].between(0, 1).all()
+    points = tables["fidelity_points"]
+    assert set(points["x"]) == {"fidelity", "change of fidelity"} and set(points["of"]) == {"crows_pairs:choice"}
+    people = tables["fidelity_people"]
+    more = people[people["change"].notna()]
+    assert set(more["shown"]) == {"demographic, extended (30)"}  # beside the fewest there is nothing to compare with
 
 
 def test_a_report_says_how_well_people_are_played_beside_what_needs_no_model(tmp_path: Path) -> None:
