@@ -25,7 +25,7 @@ def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -
     except ImportError:
         if section.executor != "ray":
             raise
-        raise MachineError("executor = 'ray' needs the extra packages: pip install 'mtpa[cluster]'") from None
+        raise MachineError("executor = 'ray' needs Ray: pip install '.[cluster]' in mtpa's folder") from None
 
 
 def _found(path: str) -> Any:

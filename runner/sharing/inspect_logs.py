@@ -75,7 +75,7 @@ def require_inspect() -> Any:
         import inspect_ai.model
         import inspect_ai.scorer
     except ImportError:
-        raise InputError("export --inspect needs inspect_ai: pip install 'mtpa[inspect]'") from None
+        raise InputError("export --inspect needs inspect_ai: pip install inspect_ai") from None
     return inspect_ai
 
 
