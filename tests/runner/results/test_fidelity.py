@@ -15,6 +15,7 @@ from runner.engine.run import run
 from runner.results.study_report import finding, study_findings
 from runner.study.config import Study
 from runner.study.sections import BenchmarkSection, PersonaSection
+from scoring.fidelity.learned import is_installed
 from scoring.report.page import page
 
 ASK = [f"starter_gss2018:{name}" for name in ("natenvir", "natheal", "natcrime", "natrace")]
@@ -118,7 +119,8 @@ def test_a_report_says_how_well_people_are_played_beside_what_needs_no_model(tmp
     exact = people[(people["attribute"] == "all") & (people["trait"] == "all") & (people["score"] == "exact")].iloc[0]
     right = rows(tmp_path, "SELECT avg(value) FROM score WHERE value IS NOT NULL")[0][0]
     assert exact["told"] == pytest.approx(right, abs=0.03)  # everybody's mean, not every answer's
-    assert exact["low"] < exact["told"] < exact["high"] and exact["learned"] > exact["draw"]
+    assert exact["low"] < exact["told"] < exact["high"]
+    assert exact["learned"] > exact["draw"] or not is_installed()
     assert {"fidelity_groups", "fidelity_spread", "fidelity_structure", "fidelity_corrected"} <= set(found.tables)
     (sentence,) = finding(small)
     assert sentence.startswith("fake as its personas answers as the respondents themselves did in")
