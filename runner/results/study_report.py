@@ -30,7 +30,7 @@ from runner.study.sources import Say, described, load_everyone
 from runner.study.target import target_of
 from scoring.benchmarks.base import Benchmark
 from scoring.fidelity.stated_shares import stated_share_table
-from scoring.report.findings import Findings, findings
+from scoring.report.findings import Findings, brief_findings, findings
 from scoring.report.paper import BY
 from scoring.report.sentences import finding as sentences
 from scoring.statistics.designs.sequential import target_table
@@ -66,10 +66,28 @@ def study_findings(study: Study) -> Findings:
     )
 
 
+def brief_study_findings(study: Study, scores: pd.DataFrame | None = None, fidelity: bool = False) -> Findings:
+    """What the finding in sentences is made of, in a small part of the time; by the `scores` of a study's last run, if
+    they were read before. With `fidelity`, which takes longer, how well respondents are played too.
+
+    Raises InputError or MachineError.
+    """
+    for section in study.benchmarks:
+        described(section.name, study)  # so that its metric has a name
+    if scores is None:
+        scores = load_scores(study.database, last_selection(study.database))
+    missing = of_scores(study.database, scores).sentence
+    slicing = slicing_of(study, scores)
+    if not fidelity:
+        return brief_findings(scores, slicing, {"incomplete": missing})
+    told = partial(study_fidelity, study, attributes=slicing.attributes)
+    return brief_findings(scores, slicing, {"incomplete": missing}, told)
+
+
 def finding(study: Study) -> list[str]:
     """What the last run of a study found, in sentences: a paragraph for each model and benchmark, behind what is
     missing of a run that is not whole. Raises InputError or MachineError."""
-    return sentences(study_findings(study))
+    return sentences(brief_study_findings(study, fidelity=True))
 
 
 def paper_scores(study: Study, slicing: Slicing) -> pd.DataFrame:

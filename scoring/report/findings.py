@@ -74,8 +74,7 @@ def findings(
     """
     found = slicing.parts(scores)
     more = further(found)
-    apart = OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()  # they have no Δ, but tables of their own
-    effects = effect_tables([part for part in found if part.benchmark not in apart], slicing)
+    effects = effect_tables(_with_delta(found, more), slicing)
     of_items = item_table(found)
     shown = of_items.groupby(["model", "benchmark"]).head(SHOWN_ITEMS)["item_id"].unique() if len(of_items) else []
     tables = {
@@ -99,14 +98,40 @@ def findings(
         "personas": persona_table(found, slicing.columns),
         **more,
     }
-    names = {(part.model, part.benchmark, name): metric_of(part, name) for part in found for name in MEASURES}
-    tables = {name: _with_metric(table, names) for name, table in tables.items()}
+    tables = _with_metrics(tables, found)
     table = tables["effects"]
     sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
     about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
     warnings = (*_about_target(tables.get("target")), *about_letters, *_warnings(scores, table, slicing.adjust))
     about = {"asked": _asked(scores), "countries": countries_in(scores), **about}
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
+
+
+def brief_findings(
+    scores: pd.DataFrame,
+    slicing: Slicing,
+    about: Mapping[str, Any],
+    further: Callable[[Sequence[Part]], Mapping[str, pd.DataFrame]] = lambda found: {},
+) -> Findings:
+    """What the finding in sentences is made of and no more, in a small part of the time: Δ overall and by level, how
+    many answers changed, and the `further` tables."""
+    found = slicing.parts(scores)
+    more = further(found)
+    effects = effect_tables(_with_delta(found, more), slicing).effects
+    tables = {"effects": effects, "changed": changed_table(found), **more}
+    about = {"countries": countries_in(scores), **about}
+    return Findings(_with_metrics(tables, found), (), (), slicing, pd.DataFrame(), about)
+
+
+def _with_delta(found: Sequence[Part], more: Mapping[str, pd.DataFrame]) -> list[Part]:
+    """All parts, but those that ask a respondent's own answer where these have tables of their own: they have no Δ."""
+    apart = OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()
+    return [part for part in found if part.benchmark not in apart]
+
+
+def _with_metrics(tables: Mapping[str, pd.DataFrame], found: Sequence[Part]) -> dict[str, pd.DataFrame]:
+    names = {(part.model, part.benchmark, name): metric_of(part, name) for part in found for name in MEASURES}
+    return {name: _with_metric(table, names) for name, table in tables.items()}
 
 
 def _asked(scores: pd.DataFrame) -> str:
