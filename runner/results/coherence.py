@@ -55,7 +55,7 @@ async def _coherence(ready: Prepared, section: ModelSection, most: int) -> pd.Da
     ways = [*told, *(each._replace(shown=hiding(each.shown)) for each in told if asked)]
     texts = [[render(each, people.traits, way.shown, way.variant) for each in people.personas()] for way in ways]
     distinct = list(dict.fromkeys(text for own in texts for text in own))
-    vectors = await embed(section, identity_of(section, ready.cache.connection), distinct)
+    vectors = await embed(section, identity_of(section, ready.cache.connection, ready.study.whole_database), distinct)
     of_text = dict(zip(distinct, vectors, strict=True))
     tables = []
     seed, surveys = ready.study.study.seed, list(people.frame["survey"])

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from personas.people.respondents import Respondents
-from runner.store.survey_rows import load_survey_rows
+from runner.store.report_rows import load_survey_rows
 from runner.study.config import Study
 from runner.study.sources import load_everyone
 from runner.study.survey_questions import FidelitySection

@@ -71,7 +71,7 @@ def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path) -> Cro
     (last,) = last_run(connection)
     people = load_personas(study, last.sampling)
     selections = [*load_benchmarks(study), *load_fidelity(study, people)]
-    identities = [identity_of(section, connection) for section in study.models]
+    identities = [identity_of(section, connection, study.whole_database) for section in study.models]
     with opened(path, create=True) as other:
         return cross(study, other, people, selections, identities, known_starts(connection))
 
