@@ -40,7 +40,7 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
     """Every figure that there are numbers for; maps only where there is a geometry to draw them on."""
     effects = found.effects
     for name, title, text, figure in fidelity_figures(found.tables):
-        yield Figure(name, "fidelity", title, text, figure, folded=True)
+        yield Figure(name, "fidelity", title, text, figure)
     if effects.empty:
         return
     overall = effects[(effects["attribute"] == ALL) & effects["effect"].notna()]
