@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from scoring.statistics.clustered_errors import LEVEL, Variance, one_way, quantile, t_interval
+from scoring.statistics.clustered_errors import LEVEL, NO_INTERVAL, Variance, one_way, quantile, t_interval
 from scoring.statistics.pairs import Codes
 from scoring.statistics.weights import Floats
 
 FOLDS = 5
+LEAST_CHOSEN = 10
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,8 @@ def corrected_mean(known: People, unknown: People, tuning: float | None = None, 
 
     λ is cross-fitted: each fifth of the known people (whole clusters) is corrected by the λ of the others, so that it
     is not tuned to the errors that it corrects; `tuning` sets it instead. Variances are clustered (CR2), with
-    Satterthwaite's degrees of freedom. None under two clusters on a side.
+    Satterthwaite's degrees of freedom. There is no interval of a share that fewer than ten known people are on either
+    side of, and no estimate (None) under two clusters of known or of unknown people.
     """
     tuned = _cross_fitted(known, len(unknown), seed) if tuning is None else np.full(len(known), tuning)
     w = known.weight / known.weight.sum()
@@ -89,6 +91,8 @@ def corrected_mean(known: People, unknown: People, tuning: float | None = None, 
     value = mean_tuning * model[0] + residual[0]
     variance = residual[1].plus(shared)
     ours, theirs = t_interval(value, variance), t_interval(plain[0], plain[1])
+    if _is_rare(known.answers):
+        ours = theirs = NO_INTERVAL
     effective = len(known) * plain[1].value / variance.value if variance.value > 0 else math.nan
     spreads = (residual[1].value * len(known), plain[1].value * len(known), shared.value)
     human = (plain[0], theirs.low, theirs.high)
@@ -100,6 +104,12 @@ def people_needed(found: Corrected, half_width: float) -> float:
     part of the variance alone is more than that."""
     left = (half_width / quantile(LEVEL, math.inf)) ** 2 - found.shared
     return math.ceil(found.residual / left) if left > 0 else math.inf
+
+
+def _is_rare(own: Floats) -> bool:
+    """Whether answers are 0 or 1, and too few are one of these for their mean to be near normal."""
+    ones = float(own.sum())
+    return bool(np.isin(own, (0.0, 1.0)).all()) and min(ones, len(own) - ones) < LEAST_CHOSEN
 
 
 def _mean(values: Floats, people: People) -> tuple[float, Variance]:
