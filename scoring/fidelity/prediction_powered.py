@@ -15,7 +15,7 @@ from scoring.statistics.pairs import Codes
 from scoring.statistics.weights import Floats
 
 FOLDS = 5
-LEAST_CHOSEN = 10
+LEAST_KNOWN, LEAST_CHOSEN = 50, 10  # people, for the interval of a share
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def corrected_mean(known: People, unknown: People, tuning: float | None = None, 
 
     λ is cross-fitted: each fifth of the known people (whole clusters) is corrected by the λ of the others, so that it
     is not tuned to the errors that it corrects; `tuning` sets it instead. Variances are clustered (CR2), with
-    Satterthwaite's degrees of freedom. There is no interval of a share that fewer than ten known people are on either
-    side of, and no estimate (None) under two clusters of known or of unknown people.
+    Satterthwaite's degrees of freedom. There is no interval of a share under fifty known people, or ten on either side
+    of it, and no estimate (None) under two clusters of known or of unknown people.
     """
     tuned = _cross_fitted(known, len(unknown), seed) if tuning is None else np.full(len(known), tuning)
     w = known.weight / known.weight.sum()
@@ -109,7 +109,8 @@ def people_needed(found: Corrected, half_width: float) -> float:
 def _is_rare(own: Floats) -> bool:
     """Whether answers are 0 or 1, and too few are one of these for their mean to be near normal."""
     ones = float(own.sum())
-    return bool(np.isin(own, (0.0, 1.0)).all()) and min(ones, len(own) - ones) < LEAST_CHOSEN
+    few = len(own) < LEAST_KNOWN or min(ones, len(own) - ones) < LEAST_CHOSEN
+    return few and bool(np.isin(own, (0.0, 1.0)).all())
 
 
 def _mean(values: Floats, people: People) -> tuple[float, Variance]:
