@@ -15,17 +15,20 @@ from runner.study.quick import quick_name, quick_study
 from runner.study.sections import BackendName
 
 SCHEMA = "mtpa.schema.json"
-Kind = Literal["paper", "api", "openrouter", "vllm", "local"]
+Kind = Literal["paper", "api", "openrouter", "vllm", "local", "fidelity"]
 
 
 def init(
     kind: Annotated[
-        Kind, typer.Argument(help="The paper's protocol, an API, OpenRouter, a vLLM server, or a local model.")
+        Kind,
+        typer.Argument(
+            help="The paper's protocol, an API, OpenRouter, a vLLM server, a local model, or fidelity to a survey."
+        ),
     ],
     path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),
 ) -> None:
     """Write a commented study file: the paper's protocol, a study of an API or of OpenRouter with a budget, one of a
-    vLLM server of your own, or a local one."""
+    vLLM server of your own, a local one, or one of how well a model answers a survey as its respondents."""
     if path.exists():
         raise InputError(f"{path}: exists already; name another file with --to FILE")
     shipped = files("runner.study")

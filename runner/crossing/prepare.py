@@ -22,7 +22,7 @@ from runner.store.runs import sampling_rule
 from runner.study.assets import assets
 from runner.study.config import Study
 from runner.study.sections import ModelSection
-from runner.study.sources import load_benchmarks, load_personas
+from runner.study.sources import load_benchmarks, load_fidelity, load_personas
 
 
 class Prepared(NamedTuple):
@@ -40,11 +40,13 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
 
     `enter` hears what goes on, in words.
     """
-    enter(f"fetching and reading {', '.join(dict.fromkeys(section.name for section in study.benchmarks))}")
+    names = dict.fromkeys(section.name for section in study.benchmarks)
+    enter(f"fetching and reading {', '.join(names) or 'nothing but people'}")
     selections = load_benchmarks(study)
     rule = sampling_rule(study.database, study.other_files)
     enter(f"fetching and reading the people of {', '.join(study.personas.sources)}")
     respondents = load_personas(study, rule)
+    selections += load_fidelity(study, respondents)
     if study.study.is_private(bool(respondents.restricted())):
         make_private(study.database)
         if study.study.private:  # said anew of a file that is there

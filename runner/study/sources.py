@@ -17,10 +17,12 @@ from personas.surveys.reader import known_surveys, load_survey, read_survey
 from runner.study.assets import benchmark_directory, fetch
 from runner.study.config import Study
 from runner.study.sections import BenchmarkSection
+from runner.study.survey_questions import as_benchmark, asked_people, fidelity_items
 from scoring.answers.items import Item
 from scoring.benchmarks.base import Benchmark, Judged
 from scoring.benchmarks.loaded import load_items
 from scoring.benchmarks.registry import benchmark
+from scoring.benchmarks.trait_inference import TraitInference
 
 Say = Callable[[str], None]
 DESCRIPTIONS = (".toml", ".yaml", ".yml")
@@ -29,11 +31,13 @@ FILES = (".parquet", ".jsonl", ".jsonl.gz", ".json")
 
 @dataclass(frozen=True)
 class Selection:
-    """The items of one [[benchmarks]] table."""
+    """The items of one [[benchmarks]] table, or of [fidelity]; `people` are those whom they are put to, if not to
+    everybody."""
 
     benchmark: Benchmark
     section: BenchmarkSection
     items: list[Item]
+    people: frozenset[str] | None = None
 
 
 def load_everyone(study: Study) -> Respondents:
@@ -89,6 +93,23 @@ def _source(source: str, study: Study) -> Respondents:
 def load_benchmarks(study: Study) -> list[Selection]:
     """The items that the study asks, whole groups at a time."""
     return [_select(section, study) for section in study.benchmarks]
+
+
+def load_fidelity(study: Study, people: Respondents) -> list[Selection]:
+    """The survey's own questions, where the study asks them of its people. Raises InputError."""
+    section = study.fidelity
+    if section is None:
+        return []
+    try:
+        items, asked = fidelity_items(section, people), asked_people(section, people)
+    except InputError as error:
+        raise InputError(f"{study.path}, [fidelity]: {error}") from None
+    if (count := len({item.group for item in items})) < (section.per_person or 0):
+        raise InputError(
+            f"{study.path}, [fidelity]: per_person = {section.per_person}, but {count} questions are asked; choose 1 "
+            f"to {count}"
+        )
+    return [Selection(benchmark(TraitInference.name), as_benchmark(section), items, asked)]
 
 
 def described(name: str, study: Study) -> Benchmark:

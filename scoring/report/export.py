@@ -115,7 +115,6 @@ _PRINTED: Mapping[str, tuple[str, ...]] = {
     "validity": ("model", "benchmark", "attribute", "level", "unparsed_with", "refused_with", "failed_with", "effect",
                  "95 % interval"),
     "distributions": ("model", "benchmark", "level", "personas", "pooled", *_SIDES, "items too"),
-    "traits": ("model", "benchmark", "trait", "score", "personas", "told", "95 % interval", "majority", "logistic"),
 }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.benchmarks.registry import measured
+from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.coverage_figures import covered
@@ -73,7 +74,8 @@ def findings(
     that need more than scores.
     """
     found = slicing.parts(scores)
-    effects = effect_tables(found, slicing)
+    more = further(found)
+    effects = effect_tables(_with_delta(found, more), slicing)
     of_items = item_table(found)
     shown = of_items.groupby(["model", "benchmark"]).head(SHOWN_ITEMS)["item_id"].unique() if len(of_items) else []
     tables = {
@@ -95,7 +97,7 @@ def findings(
         "items": of_items,
         "answers": answer_table(found, slicing.attributes, list(shown)),
         "personas": persona_table(found, slicing.columns),
-        **further(found),
+        **more,
     }
     tables = _with_metrics(tables, found)
     table = tables["effects"]
@@ -112,13 +114,26 @@ def findings(
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
 
 
-def brief_findings(scores: pd.DataFrame, slicing: Slicing, about: Mapping[str, Any]) -> Findings:
-    """What the finding in sentences is made of and no more, in a small part of the time: Δ overall and by level, and
-    how many answers changed."""
+def brief_findings(
+    scores: pd.DataFrame,
+    slicing: Slicing,
+    about: Mapping[str, Any],
+    further: Callable[[Sequence[Part]], Mapping[str, pd.DataFrame]] = lambda found: {},
+) -> Findings:
+    """What the finding in sentences is made of and no more, in a small part of the time: Δ overall and by level, how
+    many answers changed, and the `further` tables."""
     found = slicing.parts(scores)
-    tables = {"effects": effect_tables(found, slicing).effects, "changed": changed_table(found)}
+    more = further(found)
+    effects = effect_tables(_with_delta(found, more), slicing).effects
+    tables = {"effects": effects, "changed": changed_table(found), **more}
     about = {"countries": countries_in(scores), **about}
     return Findings(_with_metrics(tables, found), (), (), slicing, pd.DataFrame(), about)
+
+
+def _with_delta(found: Sequence[Part], more: Mapping[str, pd.DataFrame]) -> list[Part]:
+    """All parts, but those that ask a respondent's own answer where these have tables of their own: they have no Δ."""
+    apart = OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()
+    return [part for part in found if part.benchmark not in apart]
 
 
 def _with_metrics(tables: Mapping[str, pd.DataFrame], found: Sequence[Part]) -> dict[str, pd.DataFrame]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from scoring.benchmarks.registry import measured
+from scoring.fidelity.summary import fidelity_sentences
 from scoring.report.findings import Findings, title_of
 from scoring.report.names import attribute_name, people_of, who_else
 from scoring.report.numbers import chance, p_value, points, points_interval, score
@@ -38,9 +39,10 @@ class Finding:
 
 def finding(found: Findings) -> list[str]:
     """The finding of a study as paragraphs, the same for every output: what is missing first, then a paragraph for each
-    model and benchmark."""
+    model and benchmark, then one for how well each model plays the respondents."""
     missing = [found.incomplete] if found.incomplete else []
-    return [*missing, *([each.text for each in statements(found)] or [NOTHING])]
+    told = [*(each.text for each in statements(found)), *fidelity_sentences(found.tables)]
+    return [*missing, *(told or [NOTHING])]
 
 
 def statements(found: Findings) -> list[Finding]:

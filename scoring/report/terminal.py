@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from scoring.benchmarks.registry import measured
+from scoring.fidelity.summary import fidelity_sentences
+from scoring.report.fidelity_terminal import fidelity_shown
 from scoring.report.findings import ARROWS, Findings, direction_of, title_of
 from scoring.report.fitted import FittedTable
 from scoring.report.names import attribute_name, level_name, who_else
@@ -39,9 +41,14 @@ def print_report(console: Console, found: Findings, full: bool = False, after: S
     """
     print_incomplete(console, found.incomplete)
     effects = found.effects
-    if effects.empty:
+    fidelity = fidelity_sentences(found.tables)
+    if full:
+        for model in dict.fromkeys(map(str, found.tables.get("fidelity_people", pd.DataFrame()).get("model", []))):
+            console.rule(Text(f"{model}: fidelity"))
+            console.print(Group(*fidelity_shown(found.tables, model)))
+    if effects.empty and not fidelity:
         console.print(NOTHING)
-    else:
+    elif len(effects):
         if full:
             for model, part in effects.groupby("model", observed=True):
                 console.rule(Text(str(model)))
@@ -50,6 +57,8 @@ def print_report(console: Console, found: Findings, full: bool = False, after: S
         console.print(_headline(found))
         _print_lines(console, "Before you trust an interval", found.warnings if full else ())
         _print_finding(console, found)
+    for paragraph in fidelity:
+        console.print(Text(paragraph))
     for line in after:  # in a pipe a line stays one
         console.print(Text(line), soft_wrap=not console.is_terminal)
 
@@ -114,8 +123,6 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
         and (validity["value_as_wrong"] != validity["value_left_out"]).any()
     ):
         yield _validity(validity)
-    if len(traits := _of(found, "traits", model)):
-        yield _traits(traits)
     for attribute in effects.loc[effects["attribute"] != ALL, "attribute"].unique():
         yield _subgroups(effects[effects["attribute"] == attribute], attribute, found.slicing.min_n)
     families = _of(found, "families", model)
@@ -247,24 +254,6 @@ def _validity(validity: pd.DataFrame) -> FittedTable:
         table.add_row(
             *names, *rates, signed(row["effect"]), number(row["value_left_out"]), number(row["value_as_wrong"])
         )
-    return table
-
-
-def _traits(traits: pd.DataFrame) -> FittedTable:
-    caption = (
-        "No Δ: without a persona there is nobody to tell of. ± is half a 95 % interval over people; exact, ordinal: 1 "
-        "is best, wasserstein: 0; gain: better than the regression by"
-    )
-    numbers = ["people", "told", "±", "majority", "of country", "regression", "gain", "± gain"]
-    table = plain_table("Hidden traits told from the others", caption, ["trait", "benchmark", "score"], numbers)
-    for _, row in traits.iterrows():
-        names = (escape(str(row[name])) for name in ("trait", "benchmark", "score"))
-        if math.isnan(row["personas"]):
-            table.add_row(*names, "<5", "hidden", *[""] * 6, style="dim")
-            continue
-        own = (f"{row['personas']:,.0f}", number(row["told"]), half_width(row["low"], row["high"]))
-        others = (number(row[name]) for name in ("majority", "country_majority", "logistic"))
-        table.add_row(*names, *own, *others, signed(row["gain"]), half_width(row["gain_low"], row["gain_high"]))
     return table
 
 
