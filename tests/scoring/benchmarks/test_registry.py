@@ -45,10 +45,10 @@ def test_a_package_registers_its_benchmark_by_entry_point(installed: Path) -> No
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ("capitals = capitals:Absent", "cannot be loaded"),
+        ("capitals = mtpa_capitals.capitals:Absent", "cannot be loaded"),
         ("capitals = pathlib:Path", "is no Benchmark"),
         ("capitals = sys:exit", "cannot be loaded: SystemExit"),
-        ("cities = capitals:Capitals", "calls itself 'capitals'"),
+        ("cities = mtpa_capitals.capitals:Capitals", "calls itself 'capitals'"),
     ],
 )
 def test_a_broken_entry_point_is_named_and_stops_no_other(installed: Path, entry: str, sentence: str) -> None:
