@@ -13,6 +13,7 @@ from runner.store.completeness import of_scores
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
 from runner.view.queries.file import version_of
+from scoring.report.findings import synthetic_people
 from scoring.report.page import page
 from scoring.report.sentences import statements
 from scoring.statistics.effect import persona_effect
@@ -29,7 +30,8 @@ class Effects:
     """`overall` has a row per model, benchmark and measure, as the report's forest plot takes it; `history` Δ and its
     interval for these items after a part of the answers, in the order in which they landed; `incomplete` says what is
     missing of a run that is not whole; `finding` has the report's sentences once the run has ended; `answers` says on
-    how many answers all of it stands, and `version` of which state of the file."""
+    how many answers all of it stands, `version` of which state of the file, and `synthetic` that people were made
+    up."""
 
     overall: pd.DataFrame
     history: pd.DataFrame
@@ -37,6 +39,7 @@ class Effects:
     finding: tuple[str, ...] = ()
     answers: int = 0
     version: tuple[int, int, str] = (0, 0, "")
+    synthetic: str = ""
 
 
 def effects(path: Path) -> Effects:
@@ -50,8 +53,8 @@ def effects(path: Path) -> Effects:
     ]
     history = [row for part in parts(scores) for row in _history(part)]
     told = _finding(path) if version[-1] else ()
-    missing = of_scores(path, scores).sentence
-    return Effects(pd.DataFrame(overall), pd.DataFrame(history), missing, told, len(scores), version)
+    missing, made_up = of_scores(path, scores).sentence, synthetic_people(scores)
+    return Effects(pd.DataFrame(overall), pd.DataFrame(history), missing, told, len(scores), version, made_up)
 
 
 def _finding(path: Path) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personas.people.respondents import SYNTHETIC
 from scoring.benchmarks.registry import measured
 from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
@@ -51,6 +52,12 @@ class Findings:
     def incomplete(self) -> str:
         """What is missing of a run that is not whole, in a sentence that stands before everything else; else ""."""
         return str(self.about.get("incomplete", ""))
+
+    @property
+    def heading(self) -> str:
+        """What stands before everything else, wherever the numbers appear: what is missing, and that people were made
+        up; else ""."""
+        return " ".join(filter(None, (self.incomplete, str(self.about.get("synthetic", "")))))
 
     @property
     def effects(self) -> pd.DataFrame:
@@ -102,8 +109,28 @@ def findings(
     sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
     about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
     warnings = (*_about_target(tables.get("target")), *about_letters, *_warnings(scores, table, slicing.adjust))
-    about = {"asked": _asked(scores), "countries": countries_in(scores), **about}
+    about = {
+        "asked": _asked(scores),
+        "countries": countries_in(scores),
+        "synthetic": synthetic_people(scores),
+        **about,
+    }
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
+
+
+def synthetic_people(scores: pd.DataFrame) -> str:
+    """How many of the personas are no respondents but made up, in a sentence; "" where none is."""
+    if "survey" not in scores:
+        return ""
+    people = scores[scores["persona_id"].astype(str) != ""].drop_duplicates("persona_id")["survey"].astype(str)
+    made_up = people[people.str.startswith(SYNTHETIC)]
+    if made_up.empty:
+        return ""
+    names = ", ".join(sorted(set(made_up)))
+    return (
+        f"{len(made_up):,} of the {len(people):,} personas are synthetic people ({names}): a model made them up, "
+        "nobody was asked, and nothing here is a finding about a population."
+    )
 
 
 def _asked(scores: pd.DataFrame) -> str:

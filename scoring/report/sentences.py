@@ -37,7 +37,7 @@ class Finding:
 def finding(found: Findings) -> list[str]:
     """The finding of a study as paragraphs, the same for every output: what is missing first, then a paragraph for each
     model and benchmark."""
-    missing = [found.incomplete] if found.incomplete else []
+    missing = [found.heading] if found.heading else []
     return [*missing, *([each.text for each in statements(found)] or [NOTHING])]
 
 
