@@ -34,9 +34,10 @@ coverage: $(VENV)/.dev
 browser:
 	@test -x /usr/bin/chromium || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 
-# The pages and files that are made from the code; a test fails where they are not as it is.
+# The pages and files that are made from the code (a test fails where they are not as it is), then the site, in site/.
 docs: $(VENV)/.dev
 	$(BIN)/python -m runner.cli.pages .
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # dist/ gets the sdist and the wheel that is built from it; the wheel is then installed where nothing else is, and tried.
 dist: $(VENV)/.dev
@@ -61,4 +62,4 @@ $(VENV)/.dev: pyproject.toml constraints.txt | $(VENV)/.made
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .dist-venv dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info
+	rm -rf $(VENV) .dist-venv dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache build *.egg-info

@@ -27,6 +27,13 @@ class MachineError(MtpaError):
     exit_code = 5
 
 
+class NewerFile(MachineError):
+    """A file that a newer version of mtpa has written; `sign` is what it was known by."""
+
+    def __init__(self, path: object, sign: str) -> None:
+        super().__init__(f"{path}: made by a newer version of mtpa ({sign}); upgrade mtpa to open it")
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A remedy for a misspelt name: the nearest right one, or all there are."""
     names = sorted(known)

@@ -5,7 +5,7 @@ import sys
 
 def main() -> None:
     """The console script. Whoever interrupts it while its modules load sees no traceback."""
-    from runner.cli.streams import guard
+    from runner.cli.terminal.streams import guard
 
     guard()
     try:

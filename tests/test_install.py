@@ -55,7 +55,7 @@ def test_the_wheel_has_every_file_of_the_packages_also_by_way_of_the_sdist(wheel
         path.relative_to(ROOT).as_posix()
         for name in PACKAGES
         for path in (ROOT / name).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".md"
+        if path.is_file() and "__pycache__" not in path.parts
     }
     assert {*here, "mtpa.py"} - set(of_tree) == set()
     assert of_tree == of_sdist

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("personas", "scoring", "runner", "migrations")
-MOST_MODULES, MOST_LINES = 20, 430
+MOST_MODULES, MOST_LINES = 18, 400
 # One word for one job in every folder that has it, and folders that mirror what they show.
 SHARED_NAMES = {"__init__", "app", "base", "errors", "labels"}
 MIRRORS = ("runner/cli", "runner/view/pages")

@@ -1,6 +1,5 @@
 """Stratified sampling of which every prefix is a sample, and the split into train and test."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +11,7 @@ from personas.people.allocation import SEPARATOR, allocate, refuse_small
 from personas.people.draws import Allocation, Weights
 from personas.people.quota import Tree
 from personas.people.respondents import Respondents
+from personas.stable_order import rank
 
 RULE = 2  # of new studies; a study that has a run keeps the rule of its file
 
@@ -54,7 +54,7 @@ def sample(
     if weighted:
         require_weights(respondents)
     cells = _cells(respondents, stratify)
-    ranks = np.array([_rank(seed, each) for each in respondents.frame["persona_id"]], dtype="S32")
+    ranks = np.array([rank(seed, each) for each in respondents.frame["persona_id"]], dtype="S32")
     weight = respondents.frame["weight"].to_numpy()
     keys = _weighted_order(ranks, weight) if weighted else ranks
     mass = weight.astype(float) if weighted else np.ones(len(respondents))
@@ -128,7 +128,7 @@ def split(
     `least` in train. A trait with fewer than 2 × least answers cannot have both.
     """
     cells = _cells(respondents, stratify).to_numpy()
-    ranks = np.array([_rank(seed, f"split:{each}") for each in respondents.frame["persona_id"]], dtype="S32")
+    ranks = np.array([rank(seed, f"split:{each}") for each in respondents.frame["persona_id"]], dtype="S32")
     order = np.lexsort((ranks, cells.astype(str)))
     place = np.arange(len(order))
     testing = np.zeros(len(respondents), dtype=bool)
@@ -169,7 +169,3 @@ def _weighted_order(ranks: np.ndarray, weights: np.ndarray) -> np.ndarray:
     uniform = np.array([(int.from_bytes(rank.ljust(32, b"\0")[:7], "big") >> 4) + 0.5 for rank in ranks]) / 2**52
     times: np.ndarray = -np.log(uniform) / weights
     return times
-
-
-def _rank(seed: int, persona_id: str) -> bytes:
-    return hashlib.sha256(f"{seed}{SEPARATOR}{persona_id}".encode()).digest()

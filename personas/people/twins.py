@@ -1,6 +1,5 @@
 """Counterfactual twins: the same person but for one trait."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -9,6 +8,7 @@ import pandas as pd
 from personas.errors import InputError, nearest
 from personas.people.pseudonyms import TWIN
 from personas.people.respondents import Respondents
+from personas.stable_order import rank
 
 
 def twins(respondents: Respondents, traits: Sequence[str]) -> Respondents:
@@ -39,7 +39,7 @@ def _swapped(respondents: Respondents, trait: str) -> pd.DataFrame:
         others = [each for each in values if each != value]
         if value not in values or not others:
             continue
-        drawn = int.from_bytes(hashlib.sha256(f"{persona_id}\x1f{trait}".encode()).digest()[:8], "big")
+        drawn = int.from_bytes(rank(persona_id, trait)[:8], "big")
         other = others[drawn % len(others)]
         rows.append(row)
         changed.append(other)

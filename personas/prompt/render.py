@@ -1,13 +1,14 @@
 """From a persona to the words that stand before a question, and to the messages that are sent."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from personas.prompt.neutral import neutral_text
 from personas.prompt.phrases import SECOND, THIRD, Facts, Wording, facts
+from personas.stable_order import rank
 from personas.traits import Persona, Trait, catalogue
 
 Format = Literal["none", "prose-paper", "prose", "bullets", "json", "oneliner", "neutral"]
@@ -66,7 +67,7 @@ def permuted(shown: Sequence[str], trait_order: int) -> list[str]:
     """The traits in one of the orders: 0 is their own, every other number a permutation by sha256."""
     if trait_order == 0:
         return list(shown)
-    return sorted(shown, key=lambda name: hashlib.sha256(f"{trait_order}\x1f{name}".encode()).digest())
+    return sorted(shown, key=partial(rank, trait_order))
 
 
 def _ordered(sections: Mapping[str, tuple[str, ...]], trait_order: int) -> dict[str, tuple[str, ...]]:

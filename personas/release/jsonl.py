@@ -18,10 +18,10 @@ from personas.bounded import check_file, lines, parse_json
 from personas.errors import InputError
 from personas.people.respondents import META, OPTIONAL, Respondents
 from personas.release.assemble import respondents_of
-from personas.release.parquet import replaced
 from personas.surveys.extended import PHRASE
 from personas.surveys.survey import load_survey
 from personas.traits import Trait, catalogue
+from personas.whole_file import replaced
 
 
 def write_jsonl(path: Path, respondents: Respondents, core_only: bool) -> int:

@@ -5,13 +5,10 @@ the survey does not have the variable. Labels, scales, sources and the build rep
 """
 
 import json
-import os
-import secrets
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,9 +17,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from personas.bounded import open_parquet, parse_json
-from personas.errors import InputError, MachineError
+from personas.errors import InputError
 from personas.people.respondents import META, OPTIONAL, Respondents, Source, in_order
 from personas.traits import NOT_ASKED, Trait, Wording
+from personas.whole_file import replaced
 
 FORMAT = 1
 _KEY = b"mtpa"
@@ -107,32 +105,3 @@ def _trait(table: Mapping[str, Any]) -> Trait:
 
 def _wording(wording: Wording) -> Wording:
     return wording if isinstance(wording, str) else {int(code): text for code, text in wording.items()}
-
-
-@contextmanager
-def replaced(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
-    """A file to write that takes its place only when it is complete; readable as the umask says, or by its owner alone.
-
-    Raises MachineError where the disk refuses.
-    """
-    temporary = None
-    try:
-        handle, temporary = new_beside(path, private)
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise MachineError(f"{path} cannot be written ({error.strerror or error}): choose another place") from None
-    finally:
-        if temporary:
-            temporary.unlink(missing_ok=True)
-
-
-def new_beside(path: Path, private: bool = False) -> tuple[int, Path]:
-    """A new file in the same folder, open to write; its permissions are never wider than the umask."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
-    return os.open(
-        temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600 if private else 0o666
-    ), temporary

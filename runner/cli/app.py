@@ -13,13 +13,13 @@ from personas.errors import MachineError, MtpaError
 from runner.cli import benchmarks, data, files, init, personas, report
 from runner.cli import study as commands
 from runner.cli.coherence import coherence
-from runner.cli.console import err, replace_what_cannot_be_encoded
-from runner.cli.help import WholeHelp
 from runner.cli.plan import explain, plan
 from runner.cli.serve import serve
 from runner.cli.show import show
 from runner.cli.status import status
-from runner.cli.streams import finished
+from runner.cli.terminal.console import err, replace_what_cannot_be_encoded
+from runner.cli.terminal.help import WholeHelp
+from runner.cli.terminal.streams import finished
 from runner.cli.view import view
 from runner.study.config import Study
 
@@ -50,9 +50,14 @@ for command in (
     view,
 ):
     app.command()(command)
+app.command("try")(init.try_model)
 app.add_typer(personas.app, name="personas", help="Survey files into personas: build, check, show, export.")
 app.add_typer(benchmarks.app, name="benchmarks", help="Benchmarks: list them, show an item, check a file.")
-app.add_typer(data.app, name="data", help="Pinned data and models: list them, fetch them.")
+app.add_typer(
+    data.app,
+    name="data",
+    help="Pinned data and models, and what a study's file no longer needs.",
+)
 
 
 def _say_version(wanted: bool) -> None:

@@ -8,8 +8,8 @@ import typer
 from rich.text import Text
 
 from personas.errors import InputError
-from runner.cli.console import AsJson, out, print_json
-from runner.cli.help import WholeHelp
+from runner.cli.terminal.console import AsJson, out, print_json
+from runner.cli.terminal.help import WholeHelp
 from scoring.answers.items import Item, option_order, question_text
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ Name = Annotated[str, typer.Argument(help="A benchmark's name, or a .toml or lm-
 @app.command("list")
 def list_benchmarks(as_json: AsJson = False) -> None:
     """Every installed benchmark: its items and parts, which is the default, its licence, and what is to be fetched."""
-    from runner.cli.benchmark_tables import described, print_list
+    from runner.cli.terminal.benchmark_tables import described, print_list
     from scoring.benchmarks.registry import broken, registry
 
     if as_json:
@@ -47,7 +47,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """One item, as it is sent, with its right answer."""
-    from runner.cli.benchmark_tables import print_item
+    from runner.cli.terminal.benchmark_tables import print_item
     from scoring.benchmarks.registry import benchmark
 
     found = benchmark(name)
@@ -63,7 +63,7 @@ def show(
 def check(name: Name) -> None:
     """Read a benchmark and every record of its data; says what it holds, or what is wrong and where, and shows five
     items as they will be asked, the right answer marked."""
-    from runner.cli.benchmark_tables import print_parts, print_sample
+    from runner.cli.terminal.benchmark_tables import print_parts, print_sample
     from scoring.benchmarks.registry import benchmark
 
     if Path(name).suffix in _DATA:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from runner.cli.console import out, say
+from runner.cli.terminal.console import out, say
 from runner.study.config import Study
 
 

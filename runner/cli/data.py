@@ -8,8 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from personas.errors import InputError
-from runner.cli.console import out
-from runner.cli.help import WholeHelp
+from runner.cli.terminal.console import out
+from runner.cli.terminal.help import WholeHelp
 from runner.study.config import Study
 
 app = typer.Typer(cls=WholeHelp, no_args_is_help=True)
@@ -77,13 +77,12 @@ def release_reserved(
     yes: Annotated[bool, typer.Option("--yes", help="Release without asking.")] = False,
 ) -> None:
     """What killed runs still hold of the budget, because nobody knows what their last requests cost: let go of it."""
-    from runner.store.database import open_database
+    from runner.store.database import opened
     from runner.store.ledger import held, release
 
     path = Study.load(context.obj).database
-    connection = open_database(path, create=False)
-    found = held(connection)
-    connection.close()
+    with opened(path) as connection:
+        found = held(connection)
     if not found:
         out.print(f"{escape(str(path))}: nothing is held.", highlight=False, soft_wrap=True)
         return

@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from personas.errors import InputError
-from runner.cli.console import err, out, say
+from runner.cli.terminal.console import err, out, say
 from runner.study.config import Study
 
 

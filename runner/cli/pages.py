@@ -7,6 +7,8 @@ import sqlite_utils
 
 from migrations import schema
 from migrations.views import VIEWS
+from runner.cli.app import app
+from runner.cli.terminal import help
 from runner.study import reference
 from scoring.report import dictionary
 
@@ -14,8 +16,9 @@ from scoring.report import dictionary
 def pages() -> dict[str, str]:
     """The text of each, by its path in the tree."""
     return {
-        "docs/study.md": reference.page(),
-        "docs/data.md": dictionary.page(view_columns()),
+        "docs/reference/cli.md": help.page(app, "mtpa-run"),
+        "docs/reference/study.md": reference.page(),
+        "docs/reference/data.md": dictionary.page(view_columns()),
         "runner/study/schema.json": reference.schema_text(),
     }
 

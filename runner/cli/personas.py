@@ -15,9 +15,9 @@ from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
 from personas.people.draws import Allocation
 from personas.prompt.render import Format, Frame, Variant, render
-from runner.cli.console import AsJson, print_json
-from runner.cli.console import out as console
-from runner.cli.help import WholeHelp
+from runner.cli.terminal.console import AsJson, print_json
+from runner.cli.terminal.console import out as console
+from runner.cli.terminal.help import WholeHelp
 
 if TYPE_CHECKING:
     from personas.people.respondents import Respondents
@@ -50,7 +50,7 @@ def build_command(
     from personas.release.parquet import write_personas
     from personas.surveys.build import Options, build
     from personas.surveys.clean import MissingRule
-    from runner.cli.persona_tables import print_report
+    from runner.cli.terminal.persona_tables import print_report
 
     requests = _requests(survey, wave or [], country or [])
     rule = MissingRule(missing_limit, missing_by, not_asked)
@@ -131,7 +131,7 @@ def check_command(
     """Say what a survey description makes of a data file: what every value becomes, and what does not map."""
     from personas.surveys.build import check
     from personas.surveys.survey import load_survey
-    from runner.cli.persona_tables import print_check
+    from runner.cli.terminal.persona_tables import print_check
 
     survey = load_survey(description)
     found = check(survey, data, _alpha3(country, country) if country else "")
@@ -182,8 +182,8 @@ def export_command(
     """Write MTPA.jsonl (the sample, core traits, train/test split), MTPA-base.jsonl (everyone) and a dataset card."""
     from personas.people.sample import deviation, sample, split
     from personas.release.card import dataset_card
-    from personas.release.parquet import replaced
     from personas.release.read import read_personas, refuse_restricted
+    from personas.whole_file import replaced
 
     everyone = read_personas(personas)
     if not i_may_share:

@@ -10,13 +10,13 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from runner.cli.console import AsJson, out, print_json
 from runner.cli.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.cli.study import ShardOption
+from runner.cli.terminal.console import AsJson, out, print_json
 from runner.study.config import Study
 
 if TYPE_CHECKING:
-    from runner.engine.trials import Asked
+    from runner.crossing.trials import Asked
     from runner.planning.cap import Cap
     from runner.planning.plan import Plan
 
@@ -39,8 +39,8 @@ def plan(
         return
     from personas.errors import MtpaError
     from runner.backends.catalogue.model_list import catalogue_remarks
+    from runner.crossing.prepare import prepared
     from runner.engine.acknowledgement import agreed_keys
-    from runner.engine.prepare import prepared
     from runner.planning.cap import cap_of
     from runner.planning.faults import all_faults, missing_keys
     from runner.planning.plan import first_requests
@@ -124,7 +124,7 @@ def explain(
     as_json: AsJson = False,
 ) -> None:
     """The fields behind a trial's key, and how the nearest answered request differs."""
-    from runner.engine.prepare import prepared
+    from runner.crossing.prepare import prepared
     from runner.planning.explain import explain as explanation
 
     with prepared(Study.load(context.obj)) as ready:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.text import Text
 
 from personas.errors import InputError, nearest
-from runner.cli.console import AsJson, out, print_json, say
+from runner.cli.terminal.console import AsJson, out, print_json, say
 from runner.study.config import Study
 
 if TYPE_CHECKING:

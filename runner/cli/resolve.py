@@ -30,7 +30,7 @@ def print_resolution(study: Study, gap: float, by: str | None, out: Console) -> 
         f"A gap of {gap:g} by {attribute}, found with 80 % power",
         "now: the least gap that the study finds as it stands; then the design with the fewest requests, of up to "
         "5,000 people a level. Variances: measured in this study's database, or defaults (see "
-        "scoring/statistics/power.py)",
+        "scoring/statistics/designs/power.py)",
         ["model", "benchmark"],
         ["variances", "now", "people", "levels", "groups", "rotations", "finds", "requests", "USD"],
     )

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from personas.errors import InputError, MachineError
-from runner.cli.console import say
+from runner.cli.terminal.console import say
 from runner.study.addresses import is_loopback
 
 TOKEN = "MTPA_SERVE_TOKEN"
@@ -40,7 +40,7 @@ def serve(
     try:
         import torch
     except ImportError:
-        raise MachineError("local models need the extra packages: pip install 'mtpa[local]'") from None
+        raise MachineError("local models need torch: pip install '.[local]' in mtpa's folder") from None
     from runner.backends.local import fastest_dtype, weights
     from runner.serve.app import application
     from runner.serve.app import serve as serve_application

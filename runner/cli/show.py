@@ -8,8 +8,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.console import AsJson, out, print_json
 from runner.cli.study import ShardOption
+from runner.cli.terminal.console import AsJson, out, print_json
 from runner.study.config import Study
 
 if TYPE_CHECKING:

@@ -4,13 +4,14 @@ import asyncio
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 
 from personas.errors import InputError, MtpaError
-from runner.cli.console import err, out, say
+from runner.cli.terminal.console import err, out, say
 from runner.study.config import Study
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ ShardOption = Annotated[
 
 def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
     """Run, report, and say how it ended; returns the exit code."""
-    from runner.engine.state import State, dollars_spent
+    from runner.engine.state import State
+    from runner.study.amounts import dollars_spent
 
     _confirm(study, limit, yes)
     state = State()
@@ -69,7 +71,8 @@ def _say_what_is_found(study: Study, state: "State") -> None:
             soft_wrap=True,
         )
     elif not state.interrupted:
-        steps = "Next: mtpa-run view --open (every answer) · mtpa-run report --full (every table), --html, --methods"
+        command = "mtpa-run" if study.path == Path("mtpa.toml") else f"mtpa-run --study {study.path}"
+        steps = f"Next: {command} view --open (every answer) · {command} report --full (every table), --html, --methods"
         print_study_report(study, formats=["csv"], next_steps=[steps])
 
 
@@ -109,7 +112,7 @@ def _failures(state: "State") -> list[str]:
 def _confirm(study: Study, limit: int | None, yes: bool) -> None:
     """Ask before spending more than the study's `confirm_above`. Raises InputError where nobody can be asked."""
     from runner.backends.catalogue.prices import FREE, price_of
-    from runner.engine.prepare import prepared
+    from runner.crossing.prepare import prepared
     from runner.planning.plan import plan
 
     if yes or all(price_of(model) == FREE for model in study.models):
@@ -130,8 +133,8 @@ def _confirm(study: Study, limit: int | None, yes: bool) -> None:
 
 def _offer_to_cancel(study: Study) -> None:
     """Jobs go on without us, and the next run collects them: whether to cancel them is asked where somebody can be."""
-    from runner.engine.cancel_jobs import cancel_jobs, jobs_left
-    from runner.engine.state import counted
+    from runner.engine.batches.cancel_jobs import cancel_jobs, jobs_left
+    from runner.study.amounts import counted
 
     if not (left := jobs_left(study)):
         return

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.console import out, say
+from runner.cli.terminal.console import out, say
 from runner.study.config import Study
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from runner.backends.catalogue.prices import FREE, cost
 from runner.backends.request import Usage
 from runner.store.cache import ResultCache
-from runner.store.database import when_free
+from runner.store.database import transaction, when_free
 from runner.store.ledger import room_left
 from runner.study.sections import Price
 
@@ -125,14 +125,12 @@ class Budget:
     def _extend(self, amount: int) -> None:
         """Reserve a block in the file, or as much of it as the caps leave, but no less than the amount needs."""
         connection = self._cache.connection
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             room = room_left(connection, self._row[1], *self._caps)
             short = amount - (self._held - self._outstanding)
             block = min(room, max(short, min(amount * BLOCK_REQUESTS, self._outstanding // BLOCK_SHARE)))
-            if block >= short:
-                sql = "UPDATE spend SET reserved_micro_usd = reserved_micro_usd + ? WHERE process = ? AND model = ?"
-                connection.execute(sql, (block, *self._row))
-                self._held += block
-        finally:
-            connection.execute("COMMIT")
+            if block < short:
+                return
+            sql = "UPDATE spend SET reserved_micro_usd = reserved_micro_usd + ? WHERE process = ? AND model = ?"
+            connection.execute(sql, (block, *self._row))
+        self._held += block

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from runner.backends.base import Backend, Learn
 from runner.backends.request import ModelIdentity
+from runner.crossing.trials import Crossing
 from runner.engine.pace import Pace
 from runner.engine.state import State
-from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
 from runner.store.leases import Leases
 from runner.study.sections import ModelSection
-from scoring.statistics.sequential import Target
+from scoring.statistics.designs.sequential import Target
 
 BackendFactory = Callable[[ModelSection, ModelIdentity, Learn], Backend]
 

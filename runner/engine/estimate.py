@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from runner.backends.catalogue.parameters import family
 from runner.backends.catalogue.prices import cost_at, most_output_tokens, price_of
 from runner.backends.request import Request, Usage
-from runner.engine.trials import AskedModel
+from runner.crossing.trials import AskedModel
 from runner.store.cache import ResultCache
 from runner.study.sections import Price
 

@@ -2,21 +2,22 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
 
+from runner.crossing.trials import BLOCK, Asked, AskedModel, Judged, judge_request
 from runner.engine.context import Context
-from runner.engine.live import ModelRun
+from runner.engine.live import LiveRun
+from runner.engine.recorder import Recorder
 from runner.engine.state import Tally
-from runner.engine.trials import BLOCK, Asked, AskedModel, Judged, judge_request
 from scoring.benchmarks.base import JudgeQuestion
 
 
-class JudgeRun(ModelRun):
-    """A model that judges the answers of others: its trials come from them, one by one."""
+class JudgeRun:
+    """A model that judges the answers of others: its trials come from them, one by one; how many is not known."""
 
     def __init__(self, context: Context, model: AskedModel) -> None:
+        self._state, self._model = context.state, model
         self._submitted: asyncio.Queue[Asked | None] = asyncio.Queue()
-        super().__init__(replace(context, options=replace(context.options, pilot=False)), model)
+        self._live = LiveRun(context, model, Recorder(context, model), pilot=False)
 
     def submit(self, asked: Asked, question: JudgeQuestion, judged: Judged) -> None:
         """Have an answer judged; its score is pending until then."""
@@ -28,8 +29,9 @@ class JudgeRun(ModelRun):
         """Nothing more will be submitted."""
         self._submitted.put_nowait(None)
 
-    def plan(self) -> None:
-        """How much there is to judge is not known beforehand."""
+    async def run(self) -> None:
+        """Judge what is submitted until `finish`. Raises MtpaError for what ends the whole run."""
+        await self._live.run(self._blocks())
 
     async def _blocks(self) -> AsyncIterator[list[Asked]]:
         ended = False

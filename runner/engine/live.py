@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -13,12 +13,13 @@ from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUna
 from runner.backends.request import Request, Usage
 from runner.backends.retry import LONGEST_WAIT, retrying
 from runner.backends.waiting import in_words
+from runner.crossing.trials import Asked, AskedModel, blocks
 from runner.engine.budget import Budget, BudgetReached, Charge, Reservation, charge
 from runner.engine.context import Context
 from runner.engine.limits import FIRST_SLOTS, Admission, Breaker, Gate, Rates, Refusals
-from runner.engine.pilot import REQUESTS, letters_verdict, verdict
-from runner.engine.recorder import Judge, Recorder, declined
-from runner.engine.trials import Asked, AskedModel, blocks
+from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
+from runner.engine.recorder import Recorder, declined
+from runner.engine.stopping import Stopping
 from runner.store.database import when_free
 
 POLL_SECONDS = 0.5
@@ -51,17 +52,19 @@ class Flight:
         return self.waiting[0].request.key
 
 
-class ModelRun(Recorder):
-    """Feeds one model's trials through its workers."""
+class LiveRun:
+    """Feeds one model's trials through its workers; what they bring goes to the recorder."""
 
-    def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
-        super().__init__(context, model, judges)
-        section = model.section
+    def __init__(self, context: Context, model: AskedModel, recorder: Recorder, pilot: bool = True) -> None:
+        self._context, self._model, self._recorder = context, model, recorder
+        self._state, section = context.state, model.section
+        self.stopping = Stopping(context, section.name)
         first = None if section.backend == "local" else FIRST_SLOTS
         self._gate = Gate(context.slots.get(section.name, section.concurrency), first)
         self._rates = Rates(section.requests_per_minute, section.tokens_per_minute)
         self._breaker = Breaker(self._gate)
-        self._refusals = Refusals(answered=not self._is_new())
+        is_new = recorder.is_new()
+        self._refusals = Refusals(answered=not is_new)
         self._backend = context.make_backend(section, model.identity, self._rates.learn)
         self._budget = Budget(context.cache, context.process, model.id, context.study_cap, section.cap)
         self._deferred: list[Asked] = []
@@ -75,34 +78,37 @@ class ModelRun(Recorder):
         self._said_until = 0.0
         self._error: Exception | None = None
         self.waits = True  # for what others are asking; not where nobody will bring it any more
-        if context.options.pilot and self._is_new():
-            self._pilot = []
+        if pilot and is_new:
+            recorder.pilot = []
         self._state.limits[section.name] = self._limits
-        self.plan()
 
-    async def _blocks(self) -> AsyncIterator[list[Asked]]:
-        """The trials to ask, a few hundred at a time."""
-        context = self._context
-        async for block in context.pace.blocks(context.crossing, self._model, context.options.limit):
-            yield block
+    @property
+    def is_piloting(self) -> bool:
+        """Whether the first answers of a new model are still to be judged."""
+        return self._recorder.pilot is not None
+
+    @property
+    def deferred(self) -> bool:
+        """Whether trials are left to another process."""
+        return bool(self._deferred)
 
     def _limits(self) -> dict[str, float | None]:
         """How much may be sent at once as of now: `concurrency` of at most `most`, requests and tokens a minute."""
         rates = {"requests": self._rates.requests_per_minute, "tokens": self._rates.tokens_per_minute}
         return {"in_use": self._gate.active, "concurrency": int(self._gate.limit), "most": self._gate.most, **rates}
 
-    async def run(self) -> None:
-        """Ask everything that is not answered yet. Raises MtpaError for what ends the whole run."""
+    async def run(self, trials: AsyncIterator[list[Asked]]) -> None:
+        """Ask what is not answered yet of these blocks. Raises MtpaError for what ends the whole run."""
         letting_go = asyncio.create_task(self._let_go())
         try:
-            async for block in self._blocks():
+            async for block in trials:
                 self._deferred += await self._take(block)
-            await self._settle()
-            if self._pilot and (reason := letters_verdict(self._pilot)):  # a short run: few answers are enough for this
-                self._halt(reason)
+            await self.settle()
+            if self._recorder.pilot and (reason := letters_verdict(self._recorder.pilot)):
+                self.stopping.halt(reason)  # also after a short run: few answers are enough for this
             await self._note_exactness()
         finally:
-            self._remark_on_ends()
+            self._recorder.remark_on_ends()
             letting_go.cancel()
             for task in (*self._workers, *(flight.retries for flight in self._flights.values() if flight.retries)):
                 task.cancel()
@@ -113,8 +119,8 @@ class ModelRun(Recorder):
 
     async def _let_go(self) -> None:
         """Once the model is to stop, what waits for a limit or for another try is not sent: that may take minutes."""
-        while not self._stopping:
-            await self._sleep(POLL_SECONDS)
+        while not self.stopping.due:
+            await self.stopping.sleep(POLL_SECONDS)
         self._letting_go.set()
         while self._admitting:
             if worker := self._admitting.pop():
@@ -125,15 +131,15 @@ class ModelRun(Recorder):
         if not isinstance(self._backend, Batching) or (found := await self._backend.exactness()) is None:
             return
         sql = "SELECT exactness FROM model WHERE id = ?"
-        (before,) = self._cache.connection.execute(sql, (self._model.id,)).fetchone()
+        (before,) = self._context.cache.connection.execute(sql, (self._model.id,)).fetchone()
         known = json.dumps(combined(json.loads(before), found))
-        self._cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (known, self._model.id))
+        self._context.cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (known, self._model.id))
 
-    async def _settle(self) -> None:
+    async def settle(self) -> None:
         """Wait until everything taken so far is answered, here or by another process."""
         pause = POLL_SECONDS
-        while self._deferred and self.waits and not self._stopping:
-            await self._sleep(pause)
+        while self._deferred and self.waits and not self.stopping.due:
+            await self.stopping.sleep(pause)
             before = len(self._deferred)
             self._deferred = [asked for block in blocks(self._deferred) for asked in await self._take(block)]
             pause = POLL_SECONDS if len(self._deferred) < before else min(1.5 * pause, LONGEST_POLL_SECONDS)
@@ -141,13 +147,13 @@ class ModelRun(Recorder):
 
     async def _take(self, block: Sequence[Asked]) -> list[Asked]:
         """Look a block up and send what is not answered; returns the trials that another process is asking."""
-        if self._stopping:
+        if self.stopping.due:
             return []
-        fresh = self._look_up(block)
+        fresh = self._recorder.look_up(block)
         if not fresh or not self._context.options.send:
             return []
         keys = [asked.request.key for asked in fresh]
-        held = await when_free(self._cache.connection, lambda: self._context.leases.take(keys))
+        held = await when_free(self._context.cache.connection, lambda: self._context.leases.take(keys))
         later = [asked for asked in fresh if asked.request.key in held]
         for asked in fresh:
             if asked.request.key not in held:
@@ -161,12 +167,10 @@ class ModelRun(Recorder):
         if key in self._flights:
             self._flights[key].waiting.append(asked)
             return
-        if key in self._uncommitted:  # answered since the block was looked up
-            self._tally(asked).hits += 1
-            self._record(key, self._uncommitted[key][1], [asked])
+        if self._recorder.record_if_on_its_way(asked):  # answered since the block was looked up
             return
         await self._window.acquire()
-        if self._stopping:
+        if self.stopping.due:
             self._window.release()
             return
         self._flights[key] = Flight([asked])
@@ -175,15 +179,15 @@ class ModelRun(Recorder):
             self._workers = [asyncio.create_task(self._work()) for _ in range(count)]
         await self._queue.put(self._flights[key])
         self._check()
-        if self._pilot is not None and len(self._pilot) + len(self._flights) >= REQUESTS:
-            await self._finish_pilot()
+        if (pilot := self._recorder.pilot) is not None and len(pilot) + len(self._flights) >= REQUESTS:
+            await self._until_landed()
+            self._finish_pilot(pilot)
 
-    async def _finish_pilot(self) -> None:
-        await self._until_landed()
-        if self._pilot is not None and len(self._pilot) >= REQUESTS:
-            if reason := verdict(self._pilot):
-                self._halt(reason)
-            self._pilot = None
+    def _finish_pilot(self, pilot: Sequence[Piloted]) -> None:
+        if len(pilot) >= REQUESTS:
+            if reason := verdict(pilot):
+                self.stopping.halt(reason)
+            self._recorder.pilot = None
 
     async def _until_landed(self) -> None:
         """Wait until nothing is in flight."""
@@ -228,15 +232,14 @@ class ModelRun(Recorder):
     async def _try(self, flight: Flight) -> None:
         """Attempt a request. Raises Stopped where the model is to stop, BackendError where this attempt failed."""
         try:
-            if self._stopping:
+            if self.stopping.due:
                 raise Stopped
             await self._attempt(flight)
         except BudgetReached:
-            self._state.over_budget.add(self._model.section.name)
-            self._halted = True
+            self.stopping.halt_over_budget()
             raise Stopped from None
         except ModelUnavailable as error:
-            self._halt(str(error))
+            self.stopping.halt(str(error))
             raise Stopped from None
         except Transient as error:
             flight.failure = error
@@ -252,7 +255,9 @@ class ModelRun(Recorder):
         self._state.in_flight += 1
         flight.attempts += 1
         try:
-            answer = self._ends.admit(await self._backend.answer(request), isinstance(flight.failure, BrokenOff))
+            answer = self._recorder.ends.admit(
+                await self._backend.answer(request), isinstance(flight.failure, BrokenOff)
+            )
         except PromptRefused as error:
             answer = declined(error)
         except BackendError as error:
@@ -268,15 +273,15 @@ class ModelRun(Recorder):
         if used := answer.usage.total:
             self._rates.settle(admission, used)
         price = self._settle_costs(request, reserved, answer.usage)
-        self._store(flight.key, self._texts(flight.first), flight.waiting, answer, price)
+        self._recorder.store(flight.key, self._recorder.texts(flight.first), flight.waiting, answer, price)
 
     def _settle_costs(
         self, request: Request, reserved: Reservation, usage: Usage | None, charged: bool = True
     ) -> Charge:
         """Book what an attempt cost, if it was `charged`: what was used, else what was reserved."""
         unknown = charged and not (usage and usage.known)
-        worst = reserved.amount or (self._worst(request) if unknown else 0)
-        price = charge(self._price, usage, worst) if charged else Charge()
+        worst = reserved.amount or (self._recorder.worst(request) if unknown else 0)
+        price = charge(self._recorder.price, usage, worst) if charged else Charge()
         self._state.spend(*price)
         self._budget.settle(reserved, price)
         return price
@@ -288,7 +293,7 @@ class ModelRun(Recorder):
         self._admitting.add(worker)
         try:
             if self._budget.capped:
-                reserved = await self._budget.reserve(worst_cost(self._price, self._model.identity, request))
+                reserved = await self._budget.reserve(worst_cost(self._recorder.price, self._model.identity, request))
             await self._gate.enter()
             inside = True
             admission = await self._rates.admit(self._most_tokens(request)) if self._rates.limited else NO_LIMIT
@@ -301,7 +306,7 @@ class ModelRun(Recorder):
             raise Stopped from None
         finally:
             self._admitting.discard(worker)
-        if self._stopping:  # while it waited
+        if self.stopping.due:  # while it waited
             self._gate.leave()
             self._budget.settle(reserved, Charge())
             raise Stopped
@@ -309,14 +314,14 @@ class ModelRun(Recorder):
 
     def _most_tokens(self, request: Request) -> float:
         """Prompt and answer as far as they can be told beforehand; what they came to is settled later."""
-        prompt = max(worst_prompt_tokens(request) / 4, self._estimate.prompt_tokens(request))
-        return prompt + (most_output_tokens(self._model.identity) or self._estimate.high)
+        prompt = max(worst_prompt_tokens(request) / 4, self._recorder.estimate.prompt_tokens(request))
+        return prompt + (most_output_tokens(self._model.identity) or self._recorder.estimate.high)
 
     def _may_wait(self, error: Transient) -> bool:
         """Whether the wait that an endpoint asks for is one that a run makes; a long one is said at once."""
         seconds, name = error.retry_after or 0.0, self._model.section.name
         if seconds > LONGEST_WAIT:
-            self._halt(f"the endpoint asks to wait {in_words(seconds)}: {error}; run again then")
+            self.stopping.halt(f"the endpoint asks to wait {in_words(seconds)}: {error}; run again then")
             return False
         if seconds > LONG_WAIT and time.monotonic() > self._said_until:
             self._said_until = time.monotonic() + seconds
@@ -330,9 +335,9 @@ class ModelRun(Recorder):
             if error.kind == "429":
                 self._gate.shrink()
             elif self._breaker.failed():
-                self._halt(f"most calls fail, the last with {error}")
+                self.stopping.halt(f"most calls fail, the last with {error}")
         elif isinstance(error, BadRequest) and self._refusals.refused(error, persona):
-            self._halt(f"it refuses every request alike: {error}")
+            self.stopping.halt(f"it refuses every request alike: {error}")
 
     async def _pause(self, seconds: float) -> None:
         """Wait for another try, but not once the model is to stop."""
@@ -344,7 +349,7 @@ class ModelRun(Recorder):
         """Land a flight without an answer: it failed, was not sent, or cannot be recorded, which ends the run."""
         try:
             if isinstance(error, BackendError):
-                self._record_failure(flight.key, flight.waiting, flight.attempts, error)
+                self._recorder.record_failure(flight.key, flight.waiting, flight.attempts, error)
             elif not isinstance(error, Stopped):
                 raise error
         except Exception as broken:
@@ -354,7 +359,7 @@ class ModelRun(Recorder):
     def _break_off(self, error: Exception) -> None:
         """End the run with the first such error."""
         self._error = self._error or error
-        self._halted = True
+        self.stopping.halted = True
 
     def _land(self, flight: Flight) -> None:
         del self._flights[flight.key]

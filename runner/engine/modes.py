@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from itertools import islice
 
-from runner.engine.batch import BatchRun
+from runner.backends.catalogue.prices import batch_price_of
+from runner.crossing.trials import Asked, AskedModel
+from runner.engine.batches.batch import BatchRun
 from runner.engine.context import Context
-from runner.engine.live import ModelRun
+from runner.engine.live import LiveRun
 from runner.engine.pilot import REQUESTS
-from runner.engine.recorder import Judge
-from runner.engine.target import TargetedRun
-from runner.engine.trials import Asked, AskedModel
+from runner.engine.recorder import Judge, Recorder
+from runner.engine.rounds import Rounds
+from runner.engine.state import Tally
 
 
 async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) -> None:
@@ -18,67 +20,64 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
 
     A live run looks after jobs that an earlier one left, because their keys may be sent by nobody else.
     """
-    section = model.section
-    live = TargetedRun if context.options.target else ModelRun
+    section, options = model.section, context.options
+    _plan(context, model)
+    recorder = Recorder(context, model, judges)
     try:
-        if not section.has_batches or not context.options.send:
-            await live(context, model, judges).run()
-        elif section.mode == "live":
-            await _ask_live(context, model, live(context, model, judges))
+        if section.has_batches and options.send and section.mode != "live":
+            await _ask_in_batches(context, model, judges, recorder)
+            return
+        live = LiveRun(context, model, recorder, options.pilot)
+        if options.target:
+            trials = Rounds(context, model, recorder, live).blocks()
         else:
-            await _ask_in_batches(context, model, judges)
+            trials = context.pace.blocks(context.crossing, model, options.limit)
+        if section.has_batches and options.send:
+            await _ask_beside_jobs(context, model, live, trials)
+        else:
+            await live.run(trials)
     finally:
         context.pace.leave(model)
 
 
-async def _ask_live(context: Context, model: AskedModel, live: ModelRun) -> None:
+def _plan(context: Context, model: AskedModel) -> None:
+    """Count the trials that there will be."""
+    for question, count in context.crossing.counts(model):
+        context.state.tallies.setdefault((model.section.name, question.measure), Tally()).planned += count
+
+
+async def _ask_beside_jobs(
+    context: Context, model: AskedModel, live: LiveRun, trials: AsyncIterator[list[Asked]]
+) -> None:
     """Live, beside the open jobs; where these can be looked after no more, their requests are not waited for."""
-    jobs = BatchRun(context, model)
-    looking_after = asyncio.create_task(jobs.look_after())
-    looking_after.add_done_callback(lambda task: setattr(live, "waits", False))
+    jobs = BatchRun(context, model, Recorder(context, model, price=batch_price_of(model.section)))
+    tending = asyncio.create_task(jobs.tend())
+    tending.add_done_callback(lambda task: setattr(live, "waits", False))
     try:
-        await live.run()
+        await live.run(trials)
     finally:
-        failed = looking_after.exception() if looking_after.done() and not looking_after.cancelled() else None
-        looking_after.cancel()
-        await asyncio.gather(looking_after, return_exceptions=True)
+        failed = tending.exception() if tending.done() and not tending.cancelled() else None
+        tending.cancel()
+        await asyncio.gather(tending, return_exceptions=True)
         await jobs.close()
     if failed:
         raise failed
 
 
-async def _ask_in_batches(context: Context, model: AskedModel, judges: Mapping[str, Judge]) -> None:
+async def _ask_in_batches(context: Context, model: AskedModel, judges: Mapping[str, Judge], recorder: Recorder) -> None:
+    """In jobs; where the section says so, after a pilot that is sent live and is on the disk before they are made."""
     trials = islice(context.crossing.trials(model), context.options.limit)
     if model.section.mode == "auto":
-        pilot = Pilot(context, model, judges, trials)
-        await _ask_live(context, model, pilot)
-        if not pilot.passed:
+        live = LiveRun(context, model, recorder, context.options.pilot)
+        await _ask_beside_jobs(context, model, live, _pilot(live, trials))
+        await recorder.until_committed()
+        if live.stopping.due:
             return
-    batches = BatchRun(context, model, judges)
-    if model.section.mode == "batch":
-        batches.plan()
-    await batches.run(trials)
+    batched = Recorder(context, model, judges, batch_price_of(model.section))
+    await BatchRun(context, model, batched).run(trials)
 
 
-class Pilot(ModelRun):
-    """The first requests of a new model, sent live: blocks of the run's trials until the pilot is over."""
-
-    def __init__(
-        self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None, trials: Iterator[Asked]
-    ) -> None:
-        super().__init__(context, model, judges)
-        self._trials = trials
-
-    async def _blocks(self) -> AsyncIterator[list[Asked]]:
-        while self._pilot is not None and not self._stopping and (block := list(islice(self._trials, REQUESTS))):
-            yield block
-
-    async def run(self) -> None:
-        """Ask the first requests; on return they are on the disk."""
-        await super().run()
-        await self._until_committed()
-
-    @property
-    def passed(self) -> bool:
-        """Whether the rest may go up."""
-        return not self._stopping and self._model.section.name not in self._state.over_budget
+async def _pilot(live: LiveRun, trials: Iterator[Asked]) -> AsyncIterator[list[Asked]]:
+    """Blocks of the run's trials until the pilot is over."""
+    while live.is_piloting and not live.stopping.due and (block := list(islice(trials, REQUESTS))):
+        yield block

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from itertools import islice
 
-from runner.engine.trials import BLOCK, Asked, AskedModel, Crossing
+from runner.crossing.trials import BLOCK, Asked, AskedModel, Crossing
 
 LEAD = 0.02  # of the people: as far as one model may be ahead of another
 POLL_SECONDS = 0.5

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol, cast
 
@@ -17,15 +16,16 @@ from runner.backends.catalogue.prices import (
 )
 from runner.backends.errors import BackendError, ModelUnavailable, PromptRefused
 from runner.backends.request import NOTHING_USED, Request
+from runner.crossing.trials import Asked, AskedModel, Judged
 from runner.engine.budget import Charge
 from runner.engine.context import Context
 from runner.engine.estimate import estimate
 from runner.engine.pilot import LEAST_MASS, Piloted
 from runner.engine.state import Tally
-from runner.engine.trials import Asked, AskedModel, Judged
 from runner.engine.unnamed import UnnamedEnds
 from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, as_stored
 from runner.study.masking import scrub
+from runner.study.sections import Price
 from scoring.answers.metrics import expected_value
 from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import Judged as JudgedBenchmark
@@ -52,28 +52,23 @@ def as_asked(response: Response, request: Request) -> Response:
 class Recorder:
     """One model's answers: found in the file or recorded there, scored, and counted in the run's state."""
 
-    def __init__(self, context: Context, model: AskedModel, judges: Mapping[str, Judge] | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        model: AskedModel,
+        judges: Mapping[str, Judge] | None = None,
+        price: Price | None = None,
+    ) -> None:
         self._context, self._model = context, model
         self._cache, self._state, self._judges = context.cache, context.state, judges or {}
-        self._price = price_of(model.section)
-        self._estimate = estimate(model, context.cache)
+        self.price = price or price_of(model.section)
+        self.estimate = estimate(model, context.cache)
+        self.ends = UnnamedEnds(context.cache, model.id)
+        self.pilot: list[Piloted] | None = None  # what a pilot judges, while there is one
         self._uncommitted: dict[bytes, tuple[int, Response]] = {}
-        self._halted = False
-        self._pilot: list[Piloted] | None = None
         self._served = context.cache.served(model.id)
-        self._ends = UnnamedEnds(context.cache, model.id)
 
-    @property
-    def _stopping(self) -> bool:
-        return self._halted or self._context.stop.is_set()
-
-    def plan(self) -> None:
-        """Count the trials that there will be."""
-        for question, count in self._context.crossing.counts(self._model):
-            key = (self._model.section.name, question.measure)
-            self._state.tallies.setdefault(key, Tally()).planned += count
-
-    async def _until_committed(self) -> None:
+    async def until_committed(self) -> None:
         """Wait until what was recorded is on the disk. Raises what stopped the writer."""
         last = max((number for number, _ in self._uncommitted.values()), default=0)
         while self._cache.committed < last:
@@ -81,19 +76,18 @@ class Recorder:
                 raise self._cache.error
             await asyncio.sleep(0.01)
 
-    async def _sleep(self, seconds: float) -> None:
-        """Wait, but not for longer than until the run is to stop."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):  # wait_for may swallow a cancellation in Python 3.11
-                await self._context.stop.wait()
-
-    def _is_new(self) -> bool:
+    def is_new(self) -> bool:
         """Whether no answer of this model could be used so far: what a pilot stopped is piloted again."""
         sql = (
             "SELECT 1 FROM score JOIN completion ON completion.id = score.completion "
             "WHERE score.model = ? AND status IN ('ok', 'pending') AND ifnull(mass, 1) >= ? LIMIT 1"
         )
         return self._cache.connection.execute(sql, (self._model.id, LEAST_MASS)).fetchone() is None
+
+    def answered(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Those of the keys that have an answer, in the file or on its way there."""
+        keys = set(keys)
+        return self._find(keys).keys() | (keys & self._uncommitted.keys())
 
     def _find(self, keys: Iterable[bytes]) -> dict[bytes, int]:
         """The completion ids of the keys that are in the file; what is not there yet may be in `_uncommitted`."""
@@ -102,7 +96,7 @@ class Recorder:
         self._uncommitted = {key: entry for key, entry in self._uncommitted.items() if entry[0] > done}
         return known
 
-    def _look_up(self, block: Sequence[Asked]) -> list[Asked]:
+    def look_up(self, block: Sequence[Asked]) -> list[Asked]:
         """Score what is answered; return the trials whose request is not."""
         known = self._find({asked.request.key for asked in block})
         scored: dict[tuple[int, int], Mapping[tuple[int, ...], ScoreState]] = {}
@@ -120,13 +114,19 @@ class Recorder:
                     self._tally(asked).add(asked, found[2])
                 else:
                     stale.setdefault(known[key], []).append(asked)
-            elif key in self._uncommitted:
-                self._tally(asked).hits += 1
-                self._record(key, self._uncommitted[key][1], [asked])
-            else:
+            elif not self.record_if_on_its_way(asked):
                 fresh.append(asked)
         self._rescore(stale)
         return fresh
+
+    def record_if_on_its_way(self, asked: Asked) -> bool:
+        """Score a trial whose request was answered in this run and is not yet in the file; whether there was one."""
+        key = asked.request.key
+        if key not in self._uncommitted:
+            return False
+        self._tally(asked).hits += 1
+        self._record(key, self._uncommitted[key][1], [asked])
+        return True
 
     def _is_current(self, asked: Asked, completion: int, found: ScoreState) -> bool:
         """Whether a score in the file may stay: of this answer, by today's scorer, and not waiting for a judge."""
@@ -139,18 +139,19 @@ class Recorder:
             for row, known in self._cache.responses(part, loglik).items():
                 self._record(part[row][0].request.key, known.response, part[row])
 
-    def _texts(self, asked: Asked) -> Texts:
+    def texts(self, asked: Asked) -> Texts:
+        """The texts that an answer to a trial is kept with."""
         if asked.judged:
             return Texts("", asked.request.messages[-1]["content"], "")
         return Texts(asked.persona_text, asked.text, self._context.crossing.system)
 
-    def _worst(self, request: Request) -> int:
+    def worst(self, request: Request) -> int:
         """The most that a request can cost; where nothing bounds its answer, the most that the plan reckons with."""
         if most_output_tokens(self._model.identity) is None:
-            return self._estimate.cost(worst_prompt_tokens(request), self._estimate.high)
-        return worst_cost(self._price, self._model.identity, request)
+            return self.estimate.cost(worst_prompt_tokens(request), self.estimate.high)
+        return worst_cost(self.price, self._model.identity, request)
 
-    def _store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: Charge) -> None:
+    def store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: Charge) -> None:
         """Record an answer with the scores of the trials that wait for it."""
         if answer.served and (served := scrub(answer.served)) != self._served:
             self._note_served(served)
@@ -165,7 +166,7 @@ class Recorder:
             usage=answer.usage,
             micro_usd=price.micro_usd,
             estimated=price.estimated,
-            saved_micro_usd=saved_by_caching(self._price, answer.usage),
+            saved_micro_usd=saved_by_caching(self.price, answer.usage),
         )
         self._state.caching.add(answer.usage, completion.saved_micro_usd)
         for asked in trials:
@@ -198,10 +199,10 @@ class Recorder:
         for asked in trials:
             scores.append(self._score(key, asked, response))
             outcome = scores[-1].outcome
-            if completion and self._pilot is not None and asked is trials[0]:
-                planned = self._estimate.cost(self._estimate.prompt_tokens(asked.request), self._estimate.high)
+            if completion and self.pilot is not None and asked is trials[0]:
+                planned = self.estimate.cost(self.estimate.prompt_tokens(asked.request), self.estimate.high)
                 kind = asked.request.kind
-                self._pilot.append(Piloted(response, outcome, completion.micro_usd, planned, kind))
+                self.pilot.append(Piloted(response, outcome, completion.micro_usd, planned, kind))
         self._uncommitted[key] = (self._cache.record(key, completion, scores), response)
 
     def _score(self, key: bytes, asked: Asked, response: Response) -> Score:
@@ -223,22 +224,19 @@ class Recorder:
         self._tally(asked).add(asked, found.value)
         return Score(asked.trial, found, expected_value(question.item, asked.order, response), question.scorer)
 
-    def _remark_on_ends(self) -> None:
+    def remark_on_ends(self) -> None:
         """Say what has to be said of how the answers ended."""
-        if remark := self._ends.remark(self._model.section.name):
+        if remark := self.ends.remark(self._model.section.name):
             self._state.remarks.append(remark)
 
-    def _record_failure(self, key: bytes, trials: Sequence[Asked], attempts: int, error: BackendError) -> None:
+    def record_failure(self, key: bytes, trials: Sequence[Asked], attempts: int, error: BackendError) -> None:
+        """Record that a request was not answered, for each trial that waits for it."""
         self._state.failures[self._model.section.name, error.kind] += len(trials)
         self._state.failed(self._model.section.name, error)
         for asked in trials:
             self._tally(asked).failed += 1
         failures = [Failure(key, asked.trial, attempts, error.kind, str(error)) for asked in trials]
         self._cache.record(key, failures=failures)
-
-    def _halt(self, reason: str) -> None:
-        self._halted = True
-        self._state.stopped.setdefault(self._model.section.name, reason)
 
     def _tally(self, asked: Asked) -> Tally:
         return self._state.tallies[self._model.section.name, asked.question.measure]

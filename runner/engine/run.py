@@ -9,25 +9,25 @@ from importlib.metadata import distributions, version
 from typing import Any
 
 from personas.errors import MachineError
-from runner.backends import make_backend
 from runner.backends.catalogue.prices import price_source
+from runner.backends.providers import make_backend
+from runner.crossing.prepare import Prepared, prepared
+from runner.crossing.trials import Crossing
 from runner.engine.acknowledgement import require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
 from runner.engine.limits import fitted
 from runner.engine.modes import ask
 from runner.engine.pace import Pace
-from runner.engine.prepare import Prepared, prepared
 from runner.engine.state import State
-from runner.engine.target import target_of
-from runner.engine.trials import Crossing
 from runner.store.cache import ResultCache
-from runner.store.database import checkpoint, database_errors, now
+from runner.store.database import checkpoint, database_errors, now, transaction
 from runner.store.identity import Watch
 from runner.store.leases import Leases
 from runner.store.ledger import beside_the_cap
 from runner.store.runs import NAMED
 from runner.study.config import Study
+from runner.study.target import target_of
 
 WATCH_SECONDS = 0.25
 
@@ -165,15 +165,12 @@ def _pace(crossing: Crossing, stop: asyncio.Event, options: Options, capped: boo
 def _refuse_pruned(ready: Prepared) -> None:
     """Raises MachineError where the rows made are gone: until a run holds its lock, a prune may take them."""
     connection, selection = ready.cache.connection, ready.crossing.selection()
-    connection.execute("BEGIN IMMEDIATE")  # after a prune that is going on; the next one sees the lock
-    try:
+    with transaction(connection):  # after a prune that is going on; the next one sees the lock
         for table in NAMED:
             sql = f"SELECT count(*) FROM json_each(?) WHERE value NOT IN (SELECT id FROM {table} UNION SELECT 0)"
             (gone,) = connection.execute(sql, (json.dumps(list(selection[f"{table}s"])),)).fetchone()
             if gone:
                 raise MachineError(f"{ready.study.database}: was pruned while this run began; run again")
-    finally:
-        connection.execute("COMMIT")
 
 
 def _begin(ready: Prepared, state: State) -> int:

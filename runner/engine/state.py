@@ -1,7 +1,6 @@
 """What a run knows of itself while it goes: the terminal, `mtpa-run status` and the exit code read it."""
 
 import json
-import sqlite3
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
@@ -9,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.backends.errors import BackendError, Transient
-from runner.backends.request import Usage
-from runner.engine.trials import Asked
+from runner.crossing.trials import Asked
 from runner.store.database import now
+from runner.store.prompt_caching import Caching
 
 COUNTS = ("planned", "hits", "answered", "failed", "unparsed", "spared", "effect")
 
@@ -48,48 +47,6 @@ class Tally:
         if not self.sums["n_with"] or not self.sums["n_without"]:
             return None
         return float(self.sums["with"] / self.sums["n_with"] - self.sums["without"] / self.sums["n_without"])
-
-
-@dataclass
-class Caching:
-    """What the providers' caches did: of the prompts' tokens, those read from the cache, and what that saved."""
-
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    saved_micro_usd: int = 0
-
-    def add(self, usage: Usage, saved: int) -> None:
-        """Count an answer."""
-        if usage.prompt_tokens is None:
-            return
-        self.prompt_tokens += usage.prompt_tokens
-        self.cached_tokens += usage.cached_tokens
-        self.saved_micro_usd += saved
-
-    def sentence(self) -> str:
-        """In words; "" where nothing was cached."""
-        if not self.cached_tokens:
-            return ""
-        share, saved = self.cached_tokens / self.prompt_tokens, self.saved_micro_usd / 1e6
-        return f"{share:.0%} of the prompts' tokens came from the provider's cache, which saved ${saved:.4f}"
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun, in the plural where that is due."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def dollars_spent(micro_usd: int, estimated: int) -> str:
-    """What was spent, in words, and how much of it nobody has confirmed."""
-    spent = f"${micro_usd / 1e6:.4f} spent"
-    return f"{spent}, ${estimated / 1e6:.4f} of it estimated because usage was not reported" if estimated else spent
-
-
-def caching(connection: sqlite3.Connection, model: int | None = None) -> Caching:
-    """What the caches did to the answers in a file, of one model or of all."""
-    sums = "sum(prompt_tokens), sum(cached_tokens), sum(saved_micro_usd)"
-    sql = f"SELECT {sums} FROM completion WHERE ? IS NULL OR model = ?"
-    return Caching(*(int(each or 0) for each in connection.execute(sql, (model, model)).fetchone()))
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from runner.engine.prepare import Prepared
+from runner.crossing.prepare import Prepared
 from runner.planning.plan import Plan
 from runner.store.ledger import room_left
 

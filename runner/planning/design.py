@@ -3,14 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from runner.store.database import database_errors, open_database
+from runner.store.database import opened
 from runner.store.runs import sampling_rule
 from runner.store.scores import load_scores
 from runner.study.config import Study
 from runner.study.sources import load_benchmarks, load_personas
 from scoring.answers.items import Item
 from scoring.benchmarks.registry import measure
-from scoring.statistics.power import DEFAULTS, Components, Limits, Plan, cheapest, component_table, resolvable_gap
+from scoring.statistics.designs.power import (
+    DEFAULTS,
+    Components,
+    Limits,
+    Plan,
+    cheapest,
+    component_table,
+    resolvable_gap,
+)
 
 MOST_PEOPLE = 5000
 MOST_ROTATIONS = 4
@@ -88,9 +96,7 @@ def _usd_a_request(study: Study, model: str) -> float | None:
     """The mean price of this model's completions in the file; None where there are none."""
     if not study.database.exists():
         return None
-    connection = open_database(study.database, create=False)
-    with database_errors(study.database):
+    with opened(study.database) as connection:
         sql = "SELECT avg(micro_usd) FROM completion JOIN model ON model.id = completion.model WHERE model.name = ?"
         (mean,) = connection.execute(sql, (model,)).fetchone()
-        connection.close()
     return None if mean is None else mean / 1e6

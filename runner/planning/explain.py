@@ -9,8 +9,8 @@ from personas.errors import InputError
 from personas.prompt.messages import compose
 from personas.prompt.render import Variant
 from runner.backends.request import ModelIdentity, digest, key_fields
-from runner.engine.prepare import Prepared
-from runner.engine.trials import Asked, AskedModel
+from runner.crossing.prepare import Prepared
+from runner.crossing.trials import Asked, AskedModel
 
 Difference = tuple[str, str, str]
 CANDIDATES = 1000

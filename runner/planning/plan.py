@@ -9,14 +9,15 @@ from typing import Any
 from runner.backends.catalogue.parameters import adapted
 from runner.backends.catalogue.price_list import batch_factor, listed
 from runner.backends.catalogue.prices import CACHED_FROM, batch_price_of, mode_price_of, most_output_tokens, warnings
+from runner.crossing.prepare import Prepared
+from runner.crossing.trials import Asked, AskedModel, Question
 from runner.engine.estimate import Estimate, estimate
 from runner.engine.pilot import REQUESTS
-from runner.engine.prepare import Prepared
-from runner.engine.state import caching, counted
-from runner.engine.target import is_targeted, target_of
-from runner.engine.trials import Asked, AskedModel, Question
 from runner.store.cache import Trial
-from scoring.statistics.sequential import LEAST_PERSONAS, Target
+from runner.store.prompt_caching import caching
+from runner.study.amounts import counted
+from runner.study.target import target_of
+from scoring.statistics.designs.sequential import LEAST_PERSONAS, Target
 
 BLOCK = 4096
 BATCH_MINUTES = 24 * 60.0  # what both providers promise at most
@@ -98,7 +99,7 @@ def _about_target(target: Target, questions: Sequence[Question]) -> str:
         f"looked at {target.rounds} times at most, all looks together at 95 %; "
         f"under {LEAST_PERSONAS} different personas everything is asked"
     )
-    whole = sorted({question.measure for question in questions if not is_targeted(question)})
+    whole = sorted({question.measure for question in questions if not question.can_be_targeted})
     return f"{text}; so it is of {', '.join(whole)}" if whole else text
 
 

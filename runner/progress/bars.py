@@ -10,7 +10,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
-from runner.engine.state import State, counted
+from runner.engine.state import State
+from runner.study.amounts import counted
 
 LINE_SECONDS, LOOK_SECONDS = 10.0, 0.2
 LEAST_SECONDS = 3.0  # of asking before a rate says anything

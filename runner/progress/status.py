@@ -7,11 +7,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from runner.engine.state import Caching, caching, counted, dollars_spent
 from runner.store.completeness import of_last_run
-from runner.store.database import database_errors, file_size, open_database
+from runner.store.database import file_size, opened
+from runner.store.last_run import last_run_row
 from runner.store.leases import is_running
 from runner.store.ledger import accepted
+from runner.store.prompt_caching import Caching, caching
+from runner.study.amounts import counted, dollars_spent
 
 FEWEST = 1000  # scores, under which what they take says nothing on a million
 
@@ -119,22 +121,18 @@ class Status:
 
 def read_status(path: Path) -> Status:
     """The last run of the file. Raises InputError or MachineError."""
-    connection = open_database(path, create=False)
-    with database_errors(path):
+    with opened(path) as connection:
         (completions,) = connection.execute("SELECT count(*) FROM completion").fetchone()
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
-        found = replace(last_run(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
+        found = replace(run_status(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
         found = replace(found, accepted=accepted(connection), is_on=is_running(connection, path))
-        connection.close()
     return replace(found, incomplete=of_last_run(path).sentence)
 
 
-def last_run(connection: sqlite3.Connection) -> Status:
+def run_status(connection: sqlite3.Connection) -> Status:
     """The last run without counting what is in the file, which takes long in a big one."""
-    row = connection.execute(
-        "SELECT id, started, ended, heartbeat, ending FROM run ORDER BY id DESC LIMIT 1"
-    ).fetchone()
+    row = last_run_row(connection, "id, started, ended, heartbeat, ending")
     if row is None:
         return Status()
     amounts = "SELECT settled_micro_usd AS settled, reserved_micro_usd AS reserved, "

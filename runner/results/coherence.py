@@ -12,8 +12,8 @@ from personas.people.respondents import Respondents
 from personas.prompt.render import render
 from personas.prompt.trait_sets import set_name
 from runner.backends.embeddings import embed
+from runner.crossing.prepare import Prepared, identity_of, prepared
 from runner.engine.acknowledgement import require_acknowledgement
-from runner.engine.prepare import Prepared, identity_of, prepared
 from runner.study.config import Study
 from runner.study.sections import ModelSection
 from runner.study.sources import Say

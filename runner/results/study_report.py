@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from personas.errors import MachineError
 from personas.prompt.trait_sets import trait_sets
-from runner.engine.target import target_of
 from runner.store.completeness import of_scores
 from runner.store.report_rows import load_items, load_levels, load_mass
 from runner.store.runs import SelectionRows
@@ -28,12 +27,13 @@ from runner.study.assets import assets, fetch
 from runner.study.config import Study
 from runner.study.sections import ReportSection
 from runner.study.sources import Say, described, load_everyone
+from runner.study.target import target_of
 from scoring.benchmarks.base import Benchmark
 from scoring.report.findings import Findings, findings
 from scoring.report.paper import BY
 from scoring.report.sentences import finding as sentences
+from scoring.statistics.designs.sequential import target_table
 from scoring.statistics.pairs import Part
-from scoring.statistics.sequential import target_table
 from scoring.statistics.subgroups import Slicing
 from scoring.statistics.weights import Weights
 from scoring.tables.distributions import distribution_table

@@ -15,16 +15,17 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Mapping
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
 from personas.bounded import check_file, parse_json
-from personas.errors import InputError, MachineError
-from personas.release.parquet import replaced
+from personas.errors import InputError, MachineError, NewerFile
+from personas.whole_file import replaced
 from runner.sharing.redaction import temporary_copy
 from runner.sharing.scratch import scratch_folder
-from runner.store.database import database_errors, is_redacted, keep_private, open_database
+from runner.store.database import is_redacted, keep_private, opened, read_only
 from runner.store.foreign import in_time, refuse_code
 from runner.store.ledger import forget_agreements, refuse_false_amounts
 from runner.study.config import Study
@@ -59,16 +60,11 @@ def write_bundle(study: Study, path: Path, share: bool = False) -> Path:
         files[name] = {"sha256": _sha256(copy), "bytes": copy.stat().st_size}
         about = {"format": FORMAT, "mtpa": version("mtpa"), "redacted": not share, "files": files, **_versions(copy)}
         texts[MANIFEST] = json.dumps(about, indent=1, sort_keys=True).encode()
-        packed = copy.with_name("bundle.zip")
-        with replaced(packed, private=share) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with replaced(path, private=share) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             for member in sorted(texts):
                 archive.writestr(_entry(member), texts[member])
             with copy.open("rb") as source, archive.open(_entry(name), "w", force_zip64=True) as target:
                 shutil.copyfileobj(source, target, _CHUNK)
-        try:
-            packed.replace(path)
-        except OSError as error:
-            raise MachineError(f"{path}: cannot be written ({error.strerror}); choose another place") from None
     return path
 
 
@@ -159,11 +155,8 @@ def _descriptions(study: Study) -> dict[str, bytes]:
 
 
 def _versions(copy: Path) -> dict[str, Any]:
-    connection = sqlite3.connect(copy)
-    try:
+    with closing(read_only(copy)) as connection:
         code, packages = connection.execute("SELECT code, packages FROM run").fetchone()
-    finally:
-        connection.close()
     return {"ran_with": code, "packages": json.loads(packages)}
 
 
@@ -194,7 +187,7 @@ def _manifest(path: Path, archive: zipfile.ZipFile) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         raise InputError(f"{path}: its {MANIFEST} makes no sense; ask for a new bundle") from None
     if number > FORMAT:
-        raise InputError(f"{path}: made by a newer version of mtpa ({str(about.get('mtpa'))!r:.40}); upgrade mtpa")
+        raise NewerFile(path, f"{str(about.get('mtpa'))!r:.40}")
     if odd := next((name for name in files if not _NAME.fullmatch(name)), None):
         raise InputError(f"{path}: the member {odd!r:.100} has no name that a bundle gives; ask for a new bundle")
     if sorted(names) != sorted([*files, MANIFEST]) or STUDY not in files:
@@ -260,18 +253,14 @@ def _checked_study(path: Path, target: Path) -> Study:
     """The study of an unpacked bundle, its file where it belongs and with our schema alone."""
     study = Study.load(target / STUDY)
     refuse_code(study.database, path)  # before it is opened to be brought up to date, which writes
-    connection = open_database(study.database, create=False)
-    try:
-        with database_errors(study.database), in_time(connection, study.database):
-            sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-            if not sound or not _is_plain(connection, target.with_name("fresh.sqlite")):
-                raise InputError(f"{path}: its database has not the tables that mtpa makes; ask for a new bundle")
-            refuse_false_amounts(connection, path)
-            forget_agreements(connection)
-            if not is_redacted(connection):
-                keep_private(study.database)
-    finally:
-        connection.close()
+    with opened(study.database) as connection, in_time(connection, study.database):
+        sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
+        if not sound or not _is_plain(connection, target.with_name("fresh.sqlite")):
+            raise InputError(f"{path}: its database has not the tables that mtpa makes; ask for a new bundle")
+        refuse_false_amounts(connection, path)
+        forget_agreements(connection)
+        if not is_redacted(connection):
+            keep_private(study.database)
     return study
 
 
@@ -280,8 +269,5 @@ def _is_plain(connection: sqlite3.Connection, path: Path) -> bool:
     ours = "CASE WHEN name = '_sqlite_migrations' THEN '' ELSE sql END"  # that table is sqlite-utils' own
     internal = "type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4')"  # what ANALYZE leaves
     sql = f"SELECT type, name, tbl_name, {ours} FROM sqlite_schema WHERE NOT ({internal}) ORDER BY type, name"
-    fresh = open_database(path)
-    try:
+    with opened(path, create=True) as fresh:
         return connection.execute(sql).fetchall() == fresh.execute(sql).fetchall()
-    finally:
-        fresh.close()

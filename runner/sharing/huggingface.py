@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import yaml
 
 from personas.errors import MachineError
-from personas.release.parquet import replaced
+from personas.whole_file import replaced
 from runner.results.study_report import about
 from runner.sharing.redaction import HIDDEN
 from runner.store.completeness import of_last_run
-from runner.store.database import database_errors, open_database
+from runner.store.database import opened
 from runner.store.scores import load_scores
 from runner.study.config import Study
 from runner.study.sources import described
@@ -106,10 +106,8 @@ def _write_trials(path: Path, scores: pd.DataFrame, private: bool) -> None:
 
 
 def _write_items(path: Path, copy: Path) -> None:
-    connection = open_database(copy, create=False)
-    with database_errors(copy):
+    with opened(copy) as connection:
         records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item ORDER BY id")]
-        connection.close()
     rows = [
         {**record, "item_id": record["id"], "meta": json.dumps(record["meta"], ensure_ascii=False)}
         for record in records

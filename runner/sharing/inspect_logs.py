@@ -22,7 +22,8 @@ from personas.prompt.render import Variant
 from personas.prompt.trait_sets import set_name
 from runner.sharing.redaction import GONE, HIDDEN
 from runner.store.cache import unpack
-from runner.store.database import database_errors, keep_private, open_database
+from runner.store.database import keep_private, opened
+from runner.store.last_run import last_run_row
 from scoring.answers.items import LETTERS, Item, option_order, question_text
 from scoring.statistics.levels import HIDDEN_UNDER
 from scoring.statistics.pairs import WORDING
@@ -74,7 +75,7 @@ def require_inspect() -> Any:
         import inspect_ai.model
         import inspect_ai.scorer
     except ImportError:
-        raise InputError("export --inspect needs inspect_ai: pip install 'mtpa[inspect]'") from None
+        raise InputError("export --inspect needs inspect_ai: pip install inspect_ai") from None
     return inspect_ai
 
 
@@ -87,12 +88,11 @@ def write_inspect_logs(
     MachineError where the disk refuses.
     """
     inspect_ai = require_inspect()
-    connection = open_database(copy, create=False)
     written = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with database_errors(copy):
-            run = connection.execute("SELECT started, ended, code FROM run ORDER BY id DESC LIMIT 1").fetchone()
+    with opened(copy) as connection:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            run = last_run_row(connection, "started, ended, code") or ("", "", "")
             tables = {name: _rows(connection, name) for name in ("item", "persona")}
             for persona in tables["persona"].values():
                 persona["subgroups"] = json.loads(persona["subgroups"])
@@ -112,10 +112,8 @@ def write_inspect_logs(
                         keep_private(path)
                     written.append(path)
                     say(f"{path.name}: {len(samples):,} samples")
-    except OSError as error:
-        raise MachineError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
-    finally:
-        connection.close()
+        except OSError as error:
+            raise MachineError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
     return written
 
 

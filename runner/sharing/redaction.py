@@ -19,7 +19,8 @@ from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from personas.release.assemble import source_of
 from runner.sharing.scratch import scratch_folder
-from runner.store.database import attached, database_errors, mark_redacted, open_database, transaction
+from runner.store.database import attached, database_errors, mark_redacted, opened, transaction
+from runner.store.last_run import last_run_row
 from runner.store.runs import SELECTED, choose
 from runner.study.sections import ReportSection
 from scoring.statistics.levels import HIDDEN_UNDER
@@ -60,30 +61,27 @@ def write_copy(database: Path, copy: Path, report: ReportSection, share: bool) -
 
     Raises InputError where there is no run yet, or where scores themselves would tell a restricted survey's answers.
     """
-    connection = open_database(copy)
-    try:
+    with opened(copy, create=True) as connection:
         with database_errors(database), attached(connection, database, "source"), transaction(connection):
             _copy(connection, database, report, share)
         mark_redacted(connection, not share)
         connection.execute("UPDATE _sqlite_migrations SET applied_at = ''")  # the same content is the same file
         connection.execute("PRAGMA journal_mode = DELETE")
         connection.execute("VACUUM")
-    finally:
-        connection.close()
 
 
 @contextmanager
 def temporary_copy(database: Path, report: ReportSection, share: bool, beside: Path | None = None) -> Iterator[Path]:
     """The copy that `write_copy` makes, in a folder of its own beside a file (the database if absent), then deleted."""
-    open_database(database, create=False).close()
+    with opened(database):  # brings an older file up to date, which the copy's tables have to match
+        pass
     with scratch_folder(beside or database) as folder:
         write_copy(database, folder / "copy.sqlite", report, share)
         yield folder / "copy.sqlite"
 
 
 def _copy(connection: sqlite3.Connection, database: Path, report: ReportSection, share: bool) -> None:
-    sql = "SELECT id, selection FROM source.run ORDER BY id DESC LIMIT 1"
-    if not (run := connection.execute(sql).fetchone()):
+    if not (run := last_run_row(connection, "id, selection", "source")):
         raise InputError(f"{database}: has no run yet; run the study first")
     choose(connection, json.loads(run[1]))
     if not share:
@@ -172,7 +170,7 @@ def together(connection: sqlite3.Connection, sql: str) -> str:
 def checks(connection: sqlite3.Connection, path: Path) -> dict[str, str]:
     """What `write_copy` noted for the day that the personas come back. Raises InputError where that is not there."""
     try:
-        (beat,) = connection.execute("SELECT heartbeat FROM main.run ORDER BY id DESC LIMIT 1").fetchone()
+        (beat,) = last_run_row(connection, "heartbeat") or ("{}",)
         found = json.loads(beat)["checks"]
         return {name: str(found[name]) for name in ("personas", "keys")}
     except (TypeError, KeyError, ValueError):

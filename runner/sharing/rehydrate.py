@@ -13,9 +13,9 @@ from typing import NamedTuple
 from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from runner.backends.request import digest
-from runner.engine.cross import cross
-from runner.engine.prepare import identity_of
-from runner.engine.trials import Asked, Crossing
+from runner.crossing.cross import cross
+from runner.crossing.prepare import identity_of
+from runner.crossing.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, together
 from runner.sharing.scratch import scratch_folder
 from runner.store.database import (
@@ -24,10 +24,11 @@ from runner.store.database import (
     is_redacted,
     keep_private,
     mark_redacted,
-    open_database,
+    opened,
     transaction,
 )
 from runner.store.deals import known_starts
+from runner.store.last_run import last_run_row
 from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run
@@ -51,8 +52,7 @@ def rehydrate(study: Study) -> Rehydrated:
 
     Raises InputError where the file is not redacted, or the survey is not the one that the study was run with.
     """
-    connection = open_database(study.database, create=False)
-    try:
+    with opened(study.database) as connection:
         if not is_redacted(connection):
             raise InputError(f"{study.database}: is not redacted, nothing is to be put back")
         refuse_running(connection, study.database)
@@ -64,8 +64,6 @@ def rehydrate(study: Study) -> Rehydrated:
         if crossing.respondents.restricted():
             keep_private(study.database)
         return found
-    finally:
-        connection.close()
 
 
 def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path) -> Crossing:
@@ -73,11 +71,8 @@ def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path) -> Cro
     (last,) = last_run(connection)
     selections, people = load_benchmarks(study), load_personas(study, last.sampling)
     identities = [identity_of(section, connection) for section in study.models]
-    other = open_database(path)
-    try:
+    with opened(path, create=True) as other:
         return cross(study, other, people, selections, identities, known_starts(connection))
-    finally:
-        other.close()
 
 
 def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) -> Rehydrated:
@@ -93,7 +88,7 @@ def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) 
         if model.id in numbers["model"]:
             _put_keys_back(connection, crossing.trials(model), numbers)
     if together(connection, f"SELECT key FROM main.completion WHERE finish != '{GONE}' ORDER BY id") != known["keys"]:
-        (code,) = connection.execute("SELECT code FROM main.run ORDER BY id DESC LIMIT 1").fetchone()
+        (code,) = last_run_row(connection, "code") or ("",)
         raise InputError(
             f"{study.path}: the prompts as this version of mtpa writes them are not those that were sent; use the "
             f"study as it was bundled, and mtpa {code}"

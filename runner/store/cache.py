@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from personas.errors import MachineError, MtpaError
 from runner.backends.request import Usage, without_surrogates
-from runner.store.database import database_errors, is_locked, now, open_database
+from runner.store.database import database_errors, is_locked, now, open_database, opened, transaction
 from runner.store.rows import insert, select_many, text_ids
 from runner.study.masking import scrub
 from scoring.answers.responses import Outcome, Response
@@ -124,6 +124,7 @@ class ResultCache:
         self.committed = 0
         self.is_kept_waiting = False  # by another program that holds the file
         self._handed = 0
+        self._is_closed = False
         self._texts: dict[bytes, int] = {}
         self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=QUEUED)
         self._thread = threading.Thread(target=self._write_until_closed, name="mtpa-writer", daemon=True)
@@ -179,6 +180,8 @@ class ResultCache:
         return self._put(_Job(b"", None, (), (), (sql, values)))
 
     def _put(self, job: _Job) -> int:
+        if self._is_closed:
+            raise ValueError(f"{self.path} is closed: nothing more is recorded there")
         if self.error:
             raise self.error
         self._handed += 1
@@ -191,24 +194,27 @@ class ResultCache:
             await asyncio.sleep(0.01)
 
     def close(self) -> None:
-        """Commit what is waiting and close the file. Raises what stopped the writer."""
-        self._jobs.put(None)
-        self._thread.join()
-        self.connection.close()
-        if self.error:
-            raise self.error
+        """Commit what is waiting and close the file; whoever records afterwards gets a ValueError.
+
+        Raises what stopped the writer. To close twice does no more than to close once.
+        """
+        if not self._is_closed:
+            self._is_closed = True
+            self._jobs.put(None)
+            self._thread.join()
+            self.connection.close()
+            if self.error:
+                raise self.error
 
     def _write_until_closed(self) -> None:
         group: list[_Job | None] = []
         try:
-            with database_errors(self.path):
-                connection = open_database(self.path)
+            with opened(self.path, create=True) as connection:
                 connection.execute(f"PRAGMA busy_timeout = {LOOK_AGAIN_MS}")
                 self._texts = dict(connection.execute("SELECT sha, id FROM text"))
                 while group[-1:] != [None]:
                     group = self._next_group()
                     self._commit_when_free(connection, [job for job in group if job is not None])
-                connection.close()
         except Exception as error:  # whatever it is, the run must hear of it
             unknown = MachineError(f"{self.path}: an answer cannot be written: {type(error).__name__}: {error}")
             self.error = error if isinstance(error, MtpaError) else unknown
@@ -240,8 +246,7 @@ class ResultCache:
                 return
 
     def _commit(self, connection: sqlite3.Connection, group: Sequence[_Job]) -> None:
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             ids = self._completion_ids(connection, group)
             scores = [_score_row(score, ids[score.key or job.key]) for job in group for score in job.scores]
             insert(connection, "INSERT OR REPLACE", "score", _SCORE, scores)
@@ -253,11 +258,6 @@ class ResultCache:
             for job in group:
                 if job.statement:
                     connection.execute(*job.statement)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise
         self.committed += len(group)
 
     def _completion_ids(self, connection: sqlite3.Connection, group: Sequence[_Job]) -> dict[bytes, int]:

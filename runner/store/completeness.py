@@ -10,7 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN
-from runner.store.database import database_errors, open_database
+from runner.store.database import opened
+from runner.store.last_run import last_run_row
 from runner.store.runs import NOT_MERGED, LastRun, SelectionRows, last_run
 from runner.store.scores import last_selection, load_scores
 
@@ -65,31 +66,23 @@ def of_scores(path: str | Path, scores: pd.DataFrame) -> Completeness:
     """How whole the last run of a file is, by the scores of what it selected (`load_scores`). Raises InputError or
     MachineError."""
     path = Path(path)
-    connection = open_database(path, create=False)
-    try:
-        with database_errors(path):
-            return by_scores(connection, scores)
-    finally:
-        connection.close()
+    with opened(path) as connection:
+        return by_scores(connection, scores)
 
 
 def of_last_run(path: str | Path) -> Completeness:
     """The same by the run's own account, which takes no reading of scores where there is one. Raises InputError or
     MachineError."""
     path = Path(path)
-    connection = open_database(path, create=False)
-    try:
-        with database_errors(path):
-            found = by_account(connection)
-    finally:
-        connection.close()
+    with opened(path) as connection:
+        found = by_account(connection)
     return found or of_scores(path, load_scores(path, last_selection(path)))
 
 
 def by_account(connection: sqlite3.Connection) -> Completeness | None:
     """How whole the last run is, as it counts itself; None where it does not, as a merged one."""
     for run in last_run(connection):
-        (beat,) = connection.execute("SELECT heartbeat FROM run ORDER BY id DESC LIMIT 1").fetchone()
+        (beat,) = last_run_row(connection, "heartbeat") or ("{}",)
         rows = json.loads(beat).get("rows", [])
         if not rows:
             return None

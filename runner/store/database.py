@@ -6,7 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
@@ -14,7 +14,7 @@ from typing import TypeVar
 import sqlite_utils
 
 from migrations import schema
-from personas.errors import InputError, MachineError
+from personas.errors import InputError, MachineError, NewerFile
 from runner.store.identity import LOG, real, refuse_odd_file
 
 REDACTED = int.from_bytes(b"mtpr", "big")
@@ -50,7 +50,7 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
     with database_errors(path):
         if not create and not os.access(place.parent, os.W_OK):
             connection = read_only(path)
-            _migrate(connection, path, create)
+            _migrate_or_close(connection, path, create)
             return connection
         place.parent.mkdir(parents=True, exist_ok=True)
         with _alone(place.parent):
@@ -62,8 +62,18 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
                 "cache_size = -65536",
             ):
                 connection.execute(f"PRAGMA {pragma}")
-            _migrate(connection, path, create)
+            _migrate_or_close(connection, path, create)
     return connection
+
+
+@contextmanager
+def opened(path: Path, create: bool = False) -> Iterator[sqlite3.Connection]:
+    """The file, as `open_database` opens it, and closed whatever happens inside; what SQLite says there is a sentence.
+
+    Raises InputError or MachineError.
+    """
+    with database_errors(path), closing(open_database(path, create)) as connection:
+        yield connection
 
 
 def make_private(path: Path) -> None:
@@ -102,12 +112,20 @@ def read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False, isolation_level=None)
 
 
+def _migrate_or_close(connection: sqlite3.Connection, path: Path, create: bool) -> None:
+    try:
+        _migrate(connection, path, create)
+    except BaseException:
+        connection.close()
+        raise
+
+
 def _migrate(connection: sqlite3.Connection, path: Path, create: bool) -> None:
     database = sqlite_utils.Database(connection)
     known = {step.name for step in schema.pending(database)} | {step.name for step in schema.applied(database)}
     applied = {step.name for step in schema.applied(database)}
     if newer := applied - _step_names():
-        raise MachineError(f"{path}: made by a newer version of mtpa ({min(newer)}); upgrade mtpa to open it")
+        raise NewerFile(path, min(newer))
     if not applied and database.table_names():
         raise InputError(f"{path}: an SQLite file, but not one of mtpa's; name another database in [study] database")
     if not applied and not create:
@@ -167,12 +185,12 @@ def file_size(path: Path) -> int:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """What is written inside is there as a whole or not at all."""
+def transaction(connection: sqlite3.Connection, undo: bool = False) -> Iterator[None]:
+    """What is written inside is there as a whole or not at all: `undo` it in the end where it is a trial."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
-        connection.execute("COMMIT")
+        connection.execute("ROLLBACK" if undo else "COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN, pseudonym
+from runner.store.last_run import last_run_row
 from scoring.benchmarks.registry import measure
-from scoring.statistics.incomplete import Deal, ranks
+from scoring.statistics.designs.incomplete import Deal, ranks
 
 DealRows = dict[str, Any]
 Starts = Mapping[str, int]
@@ -65,7 +66,7 @@ def known_starts(connection: sqlite3.Connection) -> dict[tuple[str, ...], Starts
 
     Whoever was dealt groups once keeps them, so that a study with more people sends nothing again.
     """
-    row = connection.execute("SELECT selection FROM main.run ORDER BY id DESC LIMIT 1").fetchone()
+    row = last_run_row(connection, "selection")
     deals = json.loads(row[0]).get("deals", []) if row else []
     if not deals:
         return {}

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Self
 
 from personas.errors import InputError, MachineError
-from runner.store.database import NO_LOCKS
+from runner.store.database import NO_LOCKS, transaction
 from runner.store.identity import Identity, identity, real
 from runner.store.rows import insert, select_many
 
@@ -116,8 +116,7 @@ class Leases:
         rest are this run's."""
         sql = "SELECT key, process FROM lease WHERE key IN ({})"
         elsewhere = ("SELECT key FROM completion WHERE key IN ({})", "SELECT key FROM job_trial WHERE key IN ({})")
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._connection):
             found = list(select_many(self._connection, sql, keys))
             alive = {process: self.lives(process) for process in {process for _, process in found}}
             held = {bytes(key) for key, process in found if process != self._process and alive[process]}
@@ -125,8 +124,6 @@ class Leases:
             rows = [(key, self._process) for key in keys if key not in held]
             conflict = "ON CONFLICT (key) DO UPDATE SET process = excluded.process"
             insert(self._connection, "INSERT", "lease", ("key", "process"), rows, conflict)
-        finally:
-            self._connection.execute("COMMIT")
         return held
 
     def lives(self, process: int) -> bool:

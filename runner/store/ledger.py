@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from personas.errors import InputError
-from runner.store.database import database_errors, now, open_database, transaction
+from runner.store.database import database_errors, now, opened, transaction
 from runner.store.leases import refuse_running
 
 MOST = 10**15  # micro-dollars that a row may name
@@ -73,8 +73,7 @@ def release(path: Path) -> list[Held]:
 
     Raises MachineError while a run is on: what it holds is in flight.
     """
-    connection = open_database(path, create=False)
-    try:
+    with opened(path) as connection:
         with database_errors(path), transaction(connection):
             refuse_running(connection, path)
             found = held(connection)
@@ -83,8 +82,6 @@ def release(path: Path) -> list[Held]:
             connection.execute(f"INSERT INTO released ({columns}) {rows}", (now(),))
             connection.execute("UPDATE spend SET reserved_micro_usd = 0")
         return found
-    finally:
-        connection.close()
 
 
 def accepted(connection: sqlite3.Connection) -> list[str]:

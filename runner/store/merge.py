@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from personas.errors import InputError
-from runner.store.database import attached, database_errors, make_private, open_database, refuse_redacted, transaction
+from runner.store.database import attached, database_errors, make_private, opened, refuse_redacted, transaction
 from runner.store.deals import in_other_numbers
 from runner.store.foreign import in_time, refuse_code
 from runner.store.identity import identity
@@ -54,8 +54,7 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
         _check(source)
     if not all(stat.S_IMODE(source.stat().st_mode) & 0o077 for source in sources):
         make_private(into)
-    connection = open_database(into)
-    try:
+    with opened(into, create=True) as connection:
         refuse_redacted(connection, into)
         refuse_running(connection, into)
         selected = last_run(connection)
@@ -65,8 +64,6 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
                 selected += _bring(connection, source, found)
         with database_errors(into), transaction(connection):
             found.remarks += select_together(connection, selected)
-    finally:
-        connection.close()
     return found
 
 
@@ -76,8 +73,7 @@ def _check(source: Path) -> None:
         raise InputError(f"{source}: not an SQLite database; name a file that a study has written")
     if source.exists():
         refuse_code(source)
-    connection = open_database(source, create=False)
-    try:
+    with opened(source) as connection:
         refuse_redacted(connection, source)
         with database_errors(source), in_time(connection, source):
             refuse_open_jobs(connection, source)
@@ -85,8 +81,6 @@ def _check(source: Path) -> None:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError("malformed")
-    finally:
-        connection.close()
 
 
 def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[LastRun]:
@@ -164,7 +158,7 @@ def _bring_runs(connection: sqlite3.Connection, found: Merged) -> list[LastRun]:
     """Runs, known by what they ran and when they began; of one that was going on, the later state is kept."""
     _make_map(connection, "run")
     last: list[LastRun] = []
-    for number, heartbeat, *row in connection.execute(f"{RUNS} FROM source.run ORDER BY id").fetchall():
+    for number, heartbeat, *row in connection.execute(f"SELECT {RUNS} FROM source.run ORDER BY id").fetchall():
         theirs = LastRun.read(row)
         last = [theirs._replace(selection=_in_our_numbers(connection, theirs.selection))]
         ours = _same_run(connection, last[0])

@@ -2,13 +2,11 @@
 
 import shutil
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from personas.errors import MachineError
-from runner.store.database import database_errors, file_size, open_database
+from runner.store.database import database_errors, file_size, opened, transaction
 from runner.store.leases import refuse_open_jobs, refuse_running
 from runner.store.runs import NAMED, SELECTED, choose, last_run
 
@@ -44,26 +42,10 @@ def prune(path: Path, delete: bool = False) -> Pruned:
     Answers go where no score is of them any more; runs, spending and what judges answered stay. Raises InputError or
     MachineError, also while a run is on.
     """
-    connection = open_database(path, create=False)
-    try:
-        with database_errors(path), _undone(connection, not delete):
-            refuse_running(connection, path)
-            refuse_open_jobs(connection, path)
-            return _prune(connection)
-    finally:
-        connection.close()
-
-
-@contextmanager
-def _undone(connection: sqlite3.Connection, undo: bool) -> Iterator[None]:
-    """A transaction that is undone in the end, if `undo`: so a trial run counts what a real one deletes."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        connection.execute("ROLLBACK" if undo else "COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
+    with opened(path) as connection, transaction(connection, undo=not delete):
+        refuse_running(connection, path)
+        refuse_open_jobs(connection, path)
+        return _prune(connection)
 
 
 def _prune(connection: sqlite3.Connection) -> Pruned:
@@ -100,8 +82,7 @@ def vacuum(path: Path) -> tuple[int, int]:
 
     Raises InputError or MachineError, also while a run is on or where the disk has no room for the copy.
     """
-    connection = open_database(path, create=False)
-    try:
+    with opened(path) as connection:
         refuse_running(connection, path)
         before, free = file_size(path), shutil.disk_usage(path.parent).free
         if free < 2 * before:
@@ -112,6 +93,4 @@ def vacuum(path: Path) -> tuple[int, int]:
         with database_errors(path):
             connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
-        connection.close()
     return before, file_size(path)

@@ -8,11 +8,11 @@ from typing import Any
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN
-from runner.store.database import database_errors, open_database
+from runner.store.database import opened
 from runner.store.deals import deals_by_measure
 from runner.store.runs import SELECTED, choose
 from scoring.benchmarks.registry import measure
-from scoring.statistics.incomplete import Deal
+from scoring.statistics.designs.incomplete import Deal
 from scoring.statistics.levels import ALL
 
 _MASS = """
@@ -29,11 +29,9 @@ def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
     """The text of these items: item_id, benchmark, part, question (context and question), choices (a list),
     right (the numbers of the right options, where there are right ones)."""
     path = Path(database)
-    connection = open_database(path, create=False)
     wanted = set(item_ids)
-    with database_errors(path):
+    with opened(path) as connection:
         found = connection.execute("SELECT item_id, benchmark, part, record FROM item").fetchall()
-        connection.close()
     rows = []
     for item_id, benchmark, part, text in found:
         if item_id in wanted:
@@ -55,14 +53,12 @@ def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | Non
     masses were kept are left out.
     """
     path = Path(database)
-    connection = open_database(path, create=False)
-    with database_errors(path):
+    with opened(path) as connection:
         wanted = "1"
         if selection is not None:
             choose(connection, {name: list(rows) for name, rows in selection.items() if name != "shard"})
             wanted = SELECTED
         found = connection.execute(_MASS.format(wanted)).fetchall()
-        connection.close()
     sums = ["answers", "without", "mass", "under_half", "hidden"]
     named = [(model, measure(name, part), *numbers) for model, name, part, *numbers in found]
     rows = pd.DataFrame(named, columns=["model", "benchmark", *sums, "ceiling"])
@@ -78,12 +74,10 @@ def load_levels(
     item groups, and the deals of those measures of which not everybody is asked everything. Twins are not
     respondents."""
     path = Path(database)
-    connection = open_database(path, create=False)
-    with database_errors(path):
+    with opened(path) as connection:
         people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
         items = connection.execute("SELECT id, benchmark, part, grp FROM item").fetchall()
         deals = deals_by_measure(connection, selection)
-        connection.close()
     wanted, asked = set(selection["personas"]), set(selection["items"])
     levels = {
         str(name): str(json.loads(subgroups).get(attribute, "")) if attribute else ALL

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.backends.request import digest
+from runner.store.database import transaction
 
 ROWS_A_STATEMENT = 256
 
@@ -40,9 +41,8 @@ def register(
     rows = [(sha, *map(_cell, record.values())) for sha, record in zip(shas, records, strict=True)]
     update = ", ".join(f"{name} = excluded.{name}" for name in mutable)
     conflict = f"ON CONFLICT (sha) DO UPDATE SET {update}" if mutable else "ON CONFLICT (sha) DO NOTHING"
-    connection.execute("BEGIN IMMEDIATE")
-    insert(connection, "INSERT", table, ["sha", *records[0]], rows, conflict)
-    connection.execute("COMMIT")
+    with transaction(connection):
+        insert(connection, "INSERT", table, ["sha", *records[0]], rows, conflict)
     ids = dict(connection.execute(f"SELECT sha, id FROM {table}"))
     return [ids[sha] for sha in shas]
 

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.people.sample import RULE
-from runner.store.database import database_errors, open_database
+from runner.store.database import opened
 from runner.store.deals import together as deals_together
+from runner.store.last_run import last_run_row
 
 NAMED = ("model", "item", "persona", "variant")
 SelectionRows = dict[str, Any]
 NOT_MERGED = "not merged yet"
-RUNS = "SELECT id, heartbeat, study, code, packages, seed, started, selection, ended, sampling, planned, ending, prices"
+RUNS = "id, heartbeat, study, code, packages, seed, started, selection, ended, sampling, planned, ending, prices"
 # What a report tells the rows of a table apart by: two rows that share it cannot stand in one report.
 _LABELS: Mapping[str, str] = {
     "model": "name",
@@ -40,15 +41,15 @@ class LastRun(NamedTuple):
 
     @classmethod
     def read(cls, row: Sequence[Any]) -> "LastRun":
-        """From the columns of `RUNS` after the heartbeat."""
+        """From the values of `RUNS` after the heartbeat."""
         study, code, packages, seed, started, selection, *rest = row
         return cls(study, code, packages, seed, started, json.loads(selection), *rest)
 
 
 def last_run(connection: sqlite3.Connection) -> list[LastRun]:
     """The last run of the file; none before the first."""
-    rows = connection.execute(f"{RUNS} FROM main.run ORDER BY id DESC LIMIT 1").fetchall()
-    return [LastRun.read(row) for _, _, *row in rows]
+    row = last_run_row(connection, RUNS)
+    return [LastRun.read(row[2:])] if row else []
 
 
 def add_run(connection: sqlite3.Connection, run: LastRun, heartbeat: str) -> int:
@@ -64,12 +65,8 @@ def sampling_rule(database: Path, others: Iterable[Path] = ()) -> int:
     for path in (database, *others):
         if not path.exists() or path.stat().st_size == 0:
             continue
-        connection = open_database(path, create=False)
-        try:
-            with database_errors(path):
-                row = connection.execute("SELECT sampling FROM run ORDER BY id DESC LIMIT 1").fetchone()
-        finally:
-            connection.close()
+        with opened(path) as connection:
+            row = last_run_row(connection, "sampling")
         if row:
             return int(row[0])
     return RULE

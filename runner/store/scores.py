@@ -13,8 +13,9 @@ import pandas as pd
 
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
-from runner.store.database import database_errors, open_database
+from runner.store.database import opened
 from runner.store.deals import is_dealt
+from runner.store.last_run import last_run_row
 from runner.store.runs import SelectionRows
 from scoring.answers.items import LETTERS, Item, option_order
 from scoring.answers.metrics import metric_name
@@ -53,12 +54,10 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     the benchmarks' `meta_columns`. Names are categorical. Raises InputError or MachineError.
     """
     path = Path(database)
-    connection = open_database(path, create=False)
-    with database_errors(path):
+    with opened(path) as connection:
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
         control = _control_texts(connection)
-        connection.close()
     frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
@@ -161,10 +160,8 @@ def _block(packed: np.ndarray) -> pd.DataFrame:
 def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
     """Where the one right option stands: item_id, rotation, letter; items with several or none are left out."""
     path = Path(database)
-    connection = open_database(path, create=False)
-    with database_errors(path):
+    with opened(path) as connection:
         records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
-        connection.close()
     rows = []
     for record in records:
         weights = record["weights"] or ()
@@ -179,10 +176,8 @@ def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
 def load_distributions(database: str | Path) -> dict[str, Item]:
     """The items that are scored against a population's distribution, by id."""
     path = Path(database)
-    connection = open_database(path, create=False)
-    with database_errors(path):
+    with opened(path) as connection:
         records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
-        connection.close()
     found = (Item(**record) for record in records if record["scoring"].get("kind") == SHARES)
     return {item.id: item for item in found}
 
@@ -190,14 +185,12 @@ def load_distributions(database: str | Path) -> dict[str, Item]:
 def load_stated_shares(database: str | Path, selection: SelectionRows | None) -> pd.DataFrame:
     """What was answered to questions about a whole population: model, trait, country, text."""
     path = Path(database)
-    connection = open_database(path, create=False)
-    with database_errors(path):
+    with opened(path) as connection:
         rows = connection.execute(
             "SELECT s.model, s.item, m.name, i.record, c.answer FROM score s JOIN item i ON i.id = s.item "
             "JOIN model m ON m.id = s.model JOIN completion c ON c.id = s.completion "
             "WHERE s.persona = 0 AND json_extract(i.record, '$.scoring.kind') = 'shares' ORDER BY s.id"
         ).fetchall()
-        connection.close()
     found = [
         (name, meta["trait"], meta["stated_country"], text)
         for model, item, name, record, text in rows
@@ -210,15 +203,11 @@ def load_stated_shares(database: str | Path, selection: SelectionRows | None) ->
 def load_about(database: str | Path) -> dict[str, Any]:
     """The last run's own account: study text, code version, seed, times, packages; and every model as it was served."""
     path = Path(database)
-    connection = open_database(path, create=False)
-    with database_errors(path):
-        run = connection.execute(
-            "SELECT study, code, seed, started, ended, packages, prices FROM run ORDER BY id DESC LIMIT 1"
-        ).fetchone()
+    with opened(path) as connection:
+        run = last_run_row(connection, "study, code, seed, started, ended, packages, prices")
         models = connection.execute(
             "SELECT name, provider, model, revision, dtype, answer, served, exactness, parameters FROM model"
         ).fetchall()
-        connection.close()
     names = ("study", "code", "seed", "started", "ended", "packages", "prices")
     about = dict(zip(names, run or ("", "", 0, "", "", "{}", ""), strict=True))
     fields = ("name", "provider", "model", "revision", "dtype", "answer", "served", "exactness", "parameters")
@@ -233,10 +222,8 @@ def load_about(database: str | Path) -> dict[str, Any]:
 def last_selection(database: str | Path) -> SelectionRows | None:
     """What the last run of the file selected; None before the first."""
     path = Path(database)
-    connection = open_database(path, create=False)
-    with database_errors(path):
-        row = connection.execute("SELECT selection FROM run ORDER BY id DESC LIMIT 1").fetchone()
-        connection.close()
+    with opened(path) as connection:
+        row = last_run_row(connection, "selection")
     return json.loads(row[0]) if row else None
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import platformdirs
 
 from personas.errors import InputError, MachineError, nearest
-from personas.release.parquet import new_beside
+from personas.whole_file import write_whole
 from runner.study.downloads import Asset, AssetFile, SourceError, _download, _sources
 from runner.study.pickles import unpickle_frame
 from scoring.benchmarks.base import Benchmark
@@ -92,7 +92,7 @@ def fetch_files(name: str, pinned: Sequence[HubFile], local: Path) -> Path:
             if content is None:
                 content = _from_hub(name, file, local, scratch)
             if _if_pinned(directory / file.path, file) != content:
-                write_file(directory / file.path, content)
+                write_whole(directory / file.path, content)
     return directory
 
 
@@ -157,7 +157,7 @@ def _fetch_missing(name: str, asset: Asset, missing: dict[str, AssetFile], direc
                     reasons.append(f"{title}: {error}")
                     log.info("%s: %s: %s", name, title, error)
                     break
-                write_file(directory / file, _normal(content, asset.text))
+                write_whole(directory / file, _normal(content, asset.text))
                 del missing[file]
         if not missing:
             return
@@ -187,21 +187,6 @@ def _whole(path: Path, entry: AssetFile) -> bool:
             return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
     except OSError:
         return False
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write in one step: a reader sees the old file or the whole new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = new_beside(path)  # a cache that several people share is readable by them
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _check_space(name: str, directory: Path, needed: int) -> None:
@@ -236,5 +221,5 @@ def _keep_parquet(source: Path, target: Path) -> None:
         return
     buffer = BytesIO()
     unpickle_frame(source.read_bytes()).to_parquet(buffer, index=False)
-    write_file(target, buffer.getvalue())
-    write_file(seal, hashlib.sha256(buffer.getvalue()).hexdigest().encode())
+    write_whole(target, buffer.getvalue())
+    write_whole(seal, hashlib.sha256(buffer.getvalue()).hexdigest().encode())

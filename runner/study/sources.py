@@ -1,8 +1,8 @@
 """Where a study's personas and items come from: built-in names and files, fetched and read."""
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from personas.people.respondents import Respondents, combine
 from personas.people.sample import RULE, sample
 from personas.people.twins import twins
 from personas.release.read import read_personas
+from personas.stable_order import rank
 from personas.surveys.reader import known_surveys, load_survey, read_survey
 from runner.study.assets import benchmark_directory, fetch
 from runner.study.config import Study
@@ -155,6 +156,6 @@ def _whole_groups(items: list[Item], groups: int | None, seed: int) -> list[Item
     if groups is None:
         return items
     names = {item.group for item in items}
-    ranked = sorted(names, key=lambda name: hashlib.sha256(f"{seed}\x1f{name}".encode()).digest())
+    ranked = sorted(names, key=partial(rank, seed))
     chosen = set(ranked[:groups])
     return [item for item in items if item.group in chosen]

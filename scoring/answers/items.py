@@ -1,11 +1,13 @@
 """Item, and how an item becomes a question with lettered options."""
 
-import hashlib
 import math
 import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
+
+from personas.stable_order import rank
 
 Ask = Literal["letter", "loglik", "text"]
 LETTERS = string.ascii_uppercase
@@ -77,7 +79,7 @@ def option_order(item: Item, rotation: int = 0) -> tuple[int, ...]:
     numbers = range(len(item.choices))
     if not item.shuffle or item.ask != "letter":
         return tuple(numbers)
-    base = sorted(numbers, key=lambda number: hashlib.sha256(f"{item.id}\x1f{number}".encode()).digest())
+    base = sorted(numbers, key=partial(rank, item.id))
     shift = rotation % len(base)
     return tuple(base[shift:] + base[:shift])
 

@@ -21,8 +21,10 @@ VIEWS_HEAD = """## Views of the SQLite file
 
 The database itself shows a study with names in three views: open it with Datasette or DBeaver, or in R:
 
-    file <- DBI::dbConnect(RSQLite::SQLite(), "results/NAME.sqlite")
-    trials <- DBI::dbGetQuery(file, "SELECT * FROM trials")
+```r
+file <- DBI::dbConnect(RSQLite::SQLite(), "results/NAME.sqlite")
+trials <- DBI::dbGetQuery(file, "SELECT * FROM trials")
+```
 
 Unlike the CSV files, the views hold the respondents' ids and answers: pass a file on as `mtpa-run bundle` makes it.
 """

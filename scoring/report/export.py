@@ -10,6 +10,7 @@ from pandas.api.types import is_datetime64_any_dtype as is_datetime
 from pandas.api.types import is_numeric_dtype
 
 from personas.errors import MachineError
+from personas.whole_file import whole_file, write_whole
 from scoring.report.numbers import cell, interval
 from scoring.report.paper import TITLES, paper_grid
 
@@ -39,8 +40,7 @@ def write_tables(database: Path, tables: Mapping[str, pd.DataFrame], suffix: str
 def write_text(path: Path, text: str) -> Path:
     """Write a file as UTF-8. Raises MachineError where the disk refuses."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text.encode())
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror})") from None
     return path
@@ -55,20 +55,21 @@ def as_cell(value: Any) -> Any:
 def _csv(table: pd.DataFrame, path: Path, incomplete: str) -> None:
     texts = [name for name in table if not is_numeric_dtype(table[name].dtype) and not is_datetime(table[name].dtype)]
     safe = table.assign(**{name: table[name].astype(object).map(as_cell) for name in texts})
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(f"# {incomplete}\n" if incomplete else "")
-        safe.rename(columns=as_cell).to_csv(file, index=False)
+    with whole_file(path) as file:
+        file.write(f"# {incomplete}\n".encode() if incomplete else b"")
+        safe.rename(columns=as_cell).to_csv(file, index=False, mode="wb")
 
 
 def _parquet(table: pd.DataFrame, path: Path, incomplete: str) -> None:
     if incomplete:
         table = table.copy(deep=False)
         table.attrs = {"incomplete": incomplete}
-    table.to_parquet(path, index=False)
+    with whole_file(path) as file:
+        table.to_parquet(file, index=False)
 
 
 def _latex(table: pd.DataFrame, path: Path, incomplete: str) -> None:
-    path.write_text(latex_table(path.stem.rsplit(".", 1)[-1], table, incomplete), encoding="utf-8")
+    write_whole(path, latex_table(path.stem.rsplit(".", 1)[-1], table, incomplete).encode())
 
 
 def latex_table(name: str, table: pd.DataFrame, incomplete: str = "") -> str:

@@ -11,10 +11,10 @@ from personas.people.respondents import SYNTHETIC
 from scoring.benchmarks.registry import measured
 from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
+from scoring.statistics.designs.power import component_table
+from scoring.statistics.designs.sequential import UNFINISHED
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
-from scoring.statistics.power import component_table
-from scoring.statistics.sequential import UNFINISHED
 from scoring.statistics.subgroups import MEASURES, Adjust, Slicing, effect_tables, metric_of
 from scoring.tables.bootstrap import aggregate_table, aggregates_by_category
 from scoring.tables.changed import changed_table

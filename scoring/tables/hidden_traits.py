@@ -3,7 +3,6 @@
 Its trials have no baseline without a persona, so there is no Δ: the scores are absolute, with intervals over people.
 """
 
-import hashlib
 import math
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from personas.errors import InputError
 from personas.people.respondents import Respondents
+from personas.stable_order import rank
 from personas.traits import Trait
 from scoring.benchmarks.trait_inference import ORDINAL_PART, TOLD_PARTS, positions
 from scoring.statistics.clustered_errors import LEVEL, Variance, t_interval
@@ -73,7 +73,7 @@ def _baselines(answers: pd.DataFrame, everyone: Respondents, visible: Sequence[s
     """Every baseline's code for each person and trait asked; without any where nobody is left to learn from."""
     asked = everyone.frame["persona_id"].isin(answers["persona_id"])
     test, rest = everyone.take(np.flatnonzero(asked)), everyone.frame["persona_id"][~asked]
-    order = sorted(rest.index, key=lambda row: hashlib.sha256(f"{seed}\x1f{rest[row]}".encode()).digest())
+    order = sorted(rest.index, key=lambda row: rank(seed, rest[row]))
     train = everyone.take(order[:MOST_LEARNT])
     found = [pd.DataFrame(columns=["persona_id", "trait", *BASELINES])]
     for trait in answers["trait"].unique():

@@ -184,7 +184,7 @@ def _cells(
 
 def default_replicates(people: int, items: int) -> int:
     """As a study that names none: see `runner.study.sections`."""
-    from scoring.statistics.power import DEFAULTS, baseline_replicates
+    from scoring.statistics.designs.power import DEFAULTS, baseline_replicates
 
     return baseline_replicates(DEFAULTS, people, items)
 

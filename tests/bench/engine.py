@@ -28,9 +28,10 @@ from studies import model
 from runner.backends.base import Answer
 from runner.backends.chat_completions import body
 from runner.backends.request import Request, Usage, canonical
+from runner.crossing.prepare import prepared
 from runner.engine import run as engine
-from runner.engine.prepare import prepared
 from runner.engine.run import run
+from runner.engine.state import State
 from runner.study.config import Study
 from scoring.answers.responses import Response
 
@@ -89,10 +90,10 @@ async def whole(study: Study) -> float:
     began = 0.0
     begin = engine._begin
 
-    def mark(ready: engine.Prepared) -> int:
+    def mark(ready: engine.Prepared, state: State) -> int:
         nonlocal began
         began = time.perf_counter()
-        return begin(ready)
+        return begin(ready, state)
 
     engine._begin = mark
     try:

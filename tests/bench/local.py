@@ -51,7 +51,7 @@ SHAPES = {"llama-3.2-1b": (2048, 8192, 16), "llama-3.1-8b": (4096, 14_336, 32)} 
 
 def real_requests(count: int, dtype: str) -> tuple[Any, list[Any]]:
     """The model's identity, and requests of a study, persona by persona."""
-    from runner.engine.prepare import prepared
+    from runner.crossing.prepare import prepared
     from runner.study.config import Study
 
     with tempfile.TemporaryDirectory() as folder:

@@ -46,7 +46,7 @@ dtype = "{dtype}"
 
 def real_requests(count: int, dtype: str) -> tuple[Any, list[Any]]:
     """The model, and requests of a study, persona by persona."""
-    from runner.engine.prepare import prepared
+    from runner.crossing.prepare import prepared
     from runner.study.config import Study
 
     with tempfile.TemporaryDirectory() as folder:

@@ -13,9 +13,9 @@ import pandas as pd
 from scipy import stats
 
 from scoring.statistics.clustered_errors import LEVEL
+from scoring.statistics.designs.sequential import Course, Target
+from scoring.statistics.designs.simulation import Design, simulate
 from scoring.statistics.effect import persona_effect
-from scoring.statistics.sequential import Course, Target
-from scoring.statistics.simulation import Design, simulate
 
 DESIGNS = (
     (Design(100, 100, levels=1, baseline_replicates=50), Target(0.03)),

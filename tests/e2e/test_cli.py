@@ -118,7 +118,7 @@ def test_a_real_model_answers_and_a_second_run_needs_none(tmp_path: Path) -> Non
 
 @pytest.mark.slow
 def test_it_runs_inside_a_running_loop(tmp_path: Path) -> None:
-    """As in a notebook: the README's four lines."""
+    """As in a notebook: the lines of docs/how-to/analyse.md."""
     from fake_llm import FakeLLM
 
     with FakeLLM() as server:

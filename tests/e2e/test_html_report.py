@@ -10,7 +10,7 @@ from waiting import wait_until
 
 from scoring.report.findings import findings
 from scoring.report.page import page
-from scoring.statistics.simulation import as_scores
+from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.subgroups import Slicing
 
 pytestmark = pytest.mark.slow

@@ -8,8 +8,9 @@ from pathlib import Path
 import sqlite_utils
 
 from migrations import schema
-from personas.errors import InputError, MachineError
-from runner.store.database import database_errors, open_database, read_only
+from personas.errors import InputError, MachineError, NewerFile
+from runner.store.database import database_errors, opened, read_only
+from runner.store.last_run import last_run_row
 
 TABLES = ("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text")
 
@@ -17,7 +18,7 @@ TABLES = ("run", "model", "item", "persona", "variant", "completion", "score", "
 def checked(path: Path) -> Path:
     """The path of a file that can be shown; one of an older version gets its missing schema steps.
 
-    Raises InputError where it is missing, empty, damaged, newer than this version, or not one of mtpa's.
+    Raises InputError where it is missing, empty, damaged or not one of mtpa's; NewerFile.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such database; run the study first, or name another file")
@@ -25,17 +26,20 @@ def checked(path: Path) -> Path:
         raise InputError(f"{path}: the file is empty; run the study first, or name another file")
     try:
         if _is_older(path):
-            open_database(path, create=False).close()
+            with opened(path):  # which takes the missing steps
+                pass
         with reading(path) as connection:
             for name in TABLES:
                 connection.execute(f"SELECT * FROM {name} ORDER BY rowid DESC LIMIT 1").fetchall()
+    except NewerFile:
+        raise
     except MachineError as error:
         raise InputError(str(error)) from None
     return path
 
 
 def _is_older(path: Path) -> bool:
-    """Whether schema steps are missing. Raises InputError for a newer file, or one that is not ours."""
+    """Whether schema steps are missing. Raises NewerFile, or InputError for a file that is not ours."""
     with reading(path) as connection:
         database = sqlite_utils.Database(connection)
         has_steps = "_sqlite_migrations" in database.table_names()
@@ -44,7 +48,7 @@ def _is_older(path: Path) -> bool:
     if not applied:
         raise InputError(f"{path}: an SQLite file, but not one of mtpa's; name the database of a study")
     if newer := applied - known:
-        raise InputError(f"{path}: made by a newer version of mtpa ({min(newer)}); upgrade mtpa to open it")
+        raise NewerFile(path, min(newer))
     return applied != known
 
 
@@ -85,5 +89,5 @@ def version_of(path: Path) -> tuple[int, int, str]:
     """What changes when there is something new to compute: the last score, the last run and its end."""
     with reading(path) as connection:
         (score,) = connection.execute("SELECT coalesce(max(id), 0) FROM score").fetchone()
-        row = connection.execute("SELECT id, coalesce(ended, '') FROM run ORDER BY id DESC LIMIT 1").fetchone()
-    return (int(score), *(row or (0, "")))
+        run, ended = last_run_row(connection, "id, coalesce(ended, '')") or (0, "")
+    return int(score), run, ended

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from runner.progress.status import Status, last_run
+from runner.progress.status import Status, run_status
 from runner.store.completeness import by_account
 
 RECENT_SECONDS = 30.0
@@ -69,7 +69,7 @@ class Pulse:
 
     def read(self, connection: sqlite3.Connection) -> Live:
         """The last run of the file as it is now."""
-        status = last_run(connection)
+        status = run_status(connection)
         if status.run != self._run:
             self._run, self._moments = status.run, deque(maxlen=REMEMBERED)
         answered = sum(row.answered for row in status.rows)

@@ -11,7 +11,7 @@ from personas.prompt.messages import compose
 from personas.prompt.render import Variant
 from personas.traits import catalogue
 from runner.backends.request import ModelIdentity, digest, key_fields
-from runner.engine.trials import answer_kind
+from runner.crossing.trials import answer_kind
 from runner.store.cache import unpack
 from runner.view.queries.trial_table import BASELINE, Place
 from scoring.answers.items import LETTERS, Item, option_order

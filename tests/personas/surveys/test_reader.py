@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pyreadstat
 import pytest
+from survey_files import evs_frame
 
 from personas.countries import country_name
 from personas.errors import InputError
@@ -96,27 +97,6 @@ def test_files_whose_labels_contradict_each_other_are_not_mixed(tmp_path: Path) 
         pyreadstat.write_sav(unlike, tmp_path / name, variable_value_labels={"x1": labels})
     with pytest.raises(InputError, match=r"two\.sav: the scale of mine:x1 runs the other way"):
         read_files(load_survey(str(tmp_path / "mine.toml")), [tmp_path / "one.sav", tmp_path / "two.sav"])
-
-
-def evs_frame() -> pd.DataFrame:
-    rows = 8
-    columns = {f"v{n}": [1, 2, 1, 2, 1, 2, 1, 2] for n in range(1, 150)}
-    frame = pd.DataFrame(columns | {"v225": [1, 2] * 4, "v227": [1] * 6 + [2] * 2, "v261": range(1, 9)})
-    return frame.assign(
-        studyno=7500,
-        id_cocas=np.arange(rows) + 2_000_000_001,
-        c_abrv=["DE", "DE", "GB-GBN", "GB-NIR", "XK", "NO", "NO", "NO"],
-        age=[18, 82, 40, 41, 42, 43, 44, -1],
-        v1=[4, 4, 4, 4, 4, 4, 4, 4],
-        v2=[1, 2, 3, 4, -1, -6, -9, -10],
-        v51=[1, 1, 1, 2, 1, 1, 1, 1],
-        v52=[3, 8, 1, -3, 5, 6, 7, 9],
-        v114=[1, 2, 3, 1, 2, 3, 1, 2],
-        v228b_r=[-3, -3, -3, -3, -3, -3, 5, 616],
-        v243_ISCED_1=[0, 1, 2, 3, 4, 66, 7, 8],
-        v276_r=[1, 2, 3, 4, 5, -2, 1, 1],
-        gweight=1.5,
-    )
 
 
 def test_evs_recodes(tmp_path: Path) -> None:

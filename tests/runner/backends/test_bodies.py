@@ -8,9 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from runner.backends import make_backend
 from runner.backends.errors import BackendError
 from runner.backends.http import MAX_BODY
+from runner.backends.providers import make_backend
 from runner.backends.request import ModelIdentity, Request
 from runner.study.sections import ModelSection
 

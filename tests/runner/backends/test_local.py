@@ -18,10 +18,10 @@ from studies import load, rows
 from waiting import HUNG, listens, until
 
 from personas.errors import MachineError
-from runner.backends import make_backend
 from runner.backends.base import Learn
 from runner.backends.errors import BadRequest
 from runner.backends.local import DEATHS, LOSSES, LocalBackend, local_identity
+from runner.backends.providers import make_backend
 from runner.backends.request import ModelIdentity, Request
 from runner.engine.context import BackendFactory
 from runner.engine.run import run

@@ -21,7 +21,7 @@ from ray.cluster_utils import Cluster  # noqa: E402
 from waiting import HUNG, until, wait_until  # noqa: E402
 
 from personas.errors import InputError, MachineError  # noqa: E402
-from runner.backends import make_backend  # noqa: E402
+from runner.backends.providers import make_backend  # noqa: E402
 from runner.backends.ray import BLOCK, RayBackend  # noqa: E402
 from runner.backends.ray_cluster import room  # noqa: E402
 from runner.backends.request import ModelIdentity, Request  # noqa: E402

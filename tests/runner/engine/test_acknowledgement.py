@@ -23,7 +23,7 @@ def restricted(monkeypatch: pytest.MonkeyPatch) -> None:
         sources = {name: replace(each, restricted=True, licence="for my eyes") for name, each in found.sources.items()}
         return replace(found, sources=sources)
 
-    monkeypatch.setattr("runner.engine.prepare.load_personas", people)
+    monkeypatch.setattr("runner.crossing.prepare.load_personas", people)
 
 
 @pytest.mark.usefixtures("restricted")

@@ -7,7 +7,7 @@ import pytest
 from fake_llm import FakeLLM
 from studies import load, model, rows
 
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.planning.plan import plan
 from runner.results.study_report import study_findings

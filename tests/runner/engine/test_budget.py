@@ -14,10 +14,10 @@ from studies import load, model, rows, start, write_study
 from waiting import HUNG
 
 from personas.errors import InputError
-from runner.backends import make_backend
 from runner.backends.base import Answer
 from runner.backends.catalogue.prices import FREE, cost, price_of, worst_cost, worst_prompt_tokens
 from runner.backends.errors import Transient
+from runner.backends.providers import make_backend
 from runner.backends.request import ModelIdentity, Request, Usage
 from runner.engine.run import run
 from runner.store.cache import ResultCache

@@ -9,7 +9,7 @@ from fake_llm import FakeLLM
 from studies import model, rows, write_study
 
 from personas.errors import InputError
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.planning.plan import plan
 from runner.results.study_report import study_findings

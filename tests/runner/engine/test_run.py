@@ -19,7 +19,7 @@ from runner.backends import chat_completions as chat
 from runner.backends.base import Answer
 from runner.backends.errors import BadRequest, Transient
 from runner.backends.request import Request, Usage
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
 from runner.engine.run import rescore, run
 from runner.engine.state import State
 from runner.planning.plan import plan

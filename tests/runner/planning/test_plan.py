@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from personas.errors import InputError
 from runner.cli.app import app
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
 from runner.planning.cap import Cap, cap_of
 from runner.planning.plan import plan
 from runner.study.config import Study

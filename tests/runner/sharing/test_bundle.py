@@ -12,7 +12,7 @@ from studies import load, model
 
 from personas.errors import InputError, MachineError
 from personas.people.respondents import Respondents
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.results.study_report import study_findings
 from runner.sharing.bundle import MANIFEST, unbundle, write_bundle

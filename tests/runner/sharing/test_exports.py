@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from personas.errors import InputError
 from runner.cli.app import app
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.sharing.redaction import HIDDEN
 from runner.store.scores import last_selection, load_scores

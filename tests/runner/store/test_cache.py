@@ -8,10 +8,10 @@ import pytest
 from run_study import open_at_once
 from waiting import HUNG
 
-from personas.errors import InputError, MachineError
+from personas.errors import InputError, MachineError, NewerFile
 from runner.backends.request import Usage
 from runner.store.cache import Completion, ResultCache, Score, Trial, as_stored
-from runner.store.database import open_database
+from runner.store.database import open_database, opened, transaction
 from runner.store.rows import insert, register
 from scoring.answers.responses import Outcome, Response
 
@@ -82,7 +82,7 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_corrupt(tmp_path: Path, monkey
         connection.execute(f"PRAGMA max_page_count = {pages + 40}")
         return connection
 
-    monkeypatch.setattr("runner.store.cache.open_database", small)
+    monkeypatch.setattr("runner.store.database.open_database", small)
     cache = ResultCache(tmp_path / "a.sqlite")
     with pytest.raises(MachineError, match="the disk is full"):
         for number in range(100_000):
@@ -93,6 +93,37 @@ def test_a_full_disk_is_a_sentence_and_nothing_is_corrupt(tmp_path: Path, monkey
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     (completions,) = connection.execute("SELECT count(*) FROM completion").fetchone()
     assert connection.execute("SELECT count(*) FROM score").fetchone() == (completions,)
+
+
+def test_a_closed_cache_takes_nothing_more_and_says_so(tmp_path: Path) -> None:
+    cache = ResultCache(tmp_path / "a.sqlite")
+    cache.record(completion(1).key, completion(1), [score(1)])
+    cache.close()
+    cache.close()
+    with pytest.raises(ValueError, match="closed"):
+        cache.record(completion(2).key, completion(2), [score(2)])
+    with opened(tmp_path / "a.sqlite") as connection:
+        assert connection.execute("SELECT count(*) FROM completion").fetchone() == (1,)
+
+
+def test_an_opened_file_is_closed_whatever_happens(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="lacks what mtpa keeps there"), opened(tmp_path / "a.sqlite", True) as kept:
+        kept.execute("SELECT * FROM nowhere")
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        kept.execute("SELECT 1")
+
+
+def test_a_transaction_is_kept_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    with opened(tmp_path / "a.sqlite", create=True) as connection:
+        for undo in (True, False):
+            with transaction(connection, undo):
+                connection.execute("INSERT INTO lease VALUES (x'00', 1)")
+                assert connection.execute("SELECT count(*) FROM lease").fetchone() == (1,)
+            assert connection.execute("SELECT count(*) FROM lease").fetchone() == (0 if undo else 1,)
+        with pytest.raises(ZeroDivisionError), transaction(connection):
+            connection.execute("DELETE FROM lease")
+            raise ZeroDivisionError
+        assert connection.execute("SELECT count(*) FROM lease").fetchone() == (1,)
 
 
 def test_files_that_are_not_ours_are_refused(tmp_path: Path) -> None:
@@ -112,7 +143,7 @@ def test_a_file_from_a_newer_version_is_refused(tmp_path: Path) -> None:
     connection = open_database(tmp_path / "a.sqlite")
     connection.execute("INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('mtpa', '9999_x', '')")
     connection.close()
-    with pytest.raises(MachineError, match="newer version"):
+    with pytest.raises(NewerFile, match="newer version"):
         open_database(tmp_path / "a.sqlite")
 
 

@@ -17,7 +17,7 @@ from waiting import HUNG
 
 from personas.errors import InputError, MachineError
 from runner.backends.request import Usage, digest
-from runner.engine.prepare import prepared
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.store import foreign
 from runner.store.cache import Completion, Failure, ResultCache, Score, Trial, as_stored

@@ -14,10 +14,10 @@ from studies import load, model
 
 from personas.people.respondents import Respondents
 from personas.release.jsonl import write_jsonl
-from personas.release.parquet import replaced, write_personas
+from personas.release.parquet import write_personas
+from personas.whole_file import replaced, write_whole
 from runner.engine.run import run
 from runner.store.merge import merge
-from runner.study.assets import write_file
 from runner.study.config import Study
 from runner.study.sources import load_personas
 
@@ -46,7 +46,7 @@ async def test_a_study_and_its_personas(
             found, sources={name: replace(each, restricted=restricted) for name, each in found.sources.items()}
         )
 
-    monkeypatch.setattr("runner.engine.prepare.load_personas", people)
+    monkeypatch.setattr("runner.crossing.prepare.load_personas", people)
     wanted = 0o600 if restricted else 0o666 & ~mask
     with FakeLLM(latency=0.01) as server, umask(mask):
         study = load(tmp_path, [model(server.url)], n=2, groups=2)
@@ -64,5 +64,5 @@ def test_a_file_is_as_the_umask_says(mask: int, tmp_path: Path) -> None:
     with umask(mask):
         with replaced(tmp_path / "table.csv") as file:
             file.write(b"x")
-        write_file(tmp_path / "cache" / "asset", b"x")  # others may share the cache
+        write_whole(tmp_path / "cache" / "asset", b"x")  # others may share the cache
     assert {mode(tmp_path / "table.csv"), mode(tmp_path / "cache" / "asset")} == {0o666 & ~mask}

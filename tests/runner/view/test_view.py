@@ -11,7 +11,7 @@ import pytest
 from fake_llm import FakeLLM
 from studies import load, model
 
-from personas.errors import InputError
+from personas.errors import InputError, NewerFile
 from runner.engine.run import run
 from runner.view.app import application
 from runner.view.pages.text import visible
@@ -123,7 +123,7 @@ def test_files_that_cannot_be_shown(file, tmp_path):
     text.write_text("not a database " * 100)
     said = {}
     for path in (newer, damaged, foreign, empty, text, tmp_path / "absent.sqlite", tmp_path):
-        with pytest.raises(InputError) as caught:
+        with pytest.raises(NewerFile if path == newer else InputError) as caught:
             checked(path)
         said[path.stem] = str(caught.value)
         assert str(path) in said[path.stem]

@@ -16,8 +16,8 @@ from scoring.report.numbers import signed
 from scoring.report.page import page
 from scoring.report.paper import paper_figures, paper_grid, paper_tables
 from scoring.report.terminal import print_paper, print_report
+from scoring.statistics.designs.simulation import Design, as_scores, simulate
 from scoring.statistics.effect import persona_effect
-from scoring.statistics.simulation import Design, as_scores, simulate
 from scoring.statistics.subgroups import Slicing
 from scoring.tables.items_and_people import item_table
 from scoring.tables.score_levels import score_table

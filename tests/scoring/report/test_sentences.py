@@ -15,8 +15,8 @@ from scoring.report.methods import methods_text
 from scoring.report.page import page
 from scoring.report.sentences import finding, statements
 from scoring.report.terminal import print_report
+from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.effect import persona_effect
-from scoring.statistics.simulation import as_scores
 from scoring.statistics.subgroups import Slicing
 
 ABOUT = {

@@ -10,10 +10,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scoring.statistics.clustered_errors import one_way, two_way
+from scoring.statistics.designs.simulation import Design, as_scores, simulate
 from scoring.statistics.effect import Contributions, persona_effect
 from scoring.statistics.gaps import gap, least_variance
 from scoring.statistics.pairs import Part, cells, clustered, persona_weights
-from scoring.statistics.simulation import Design, as_scores, simulate
 
 ANSWERS = [[1, 0, 1], [1, 1, 1], [0, 0, 1]]
 BASELINE = [1, 0, 0]

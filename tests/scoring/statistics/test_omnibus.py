@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.effect import Contributions
 from scoring.statistics.omnibus import CONFOUNDED, FEW_ITEMS, family, wald_test
 from scoring.statistics.pairs import Part, cells
-from scoring.statistics.simulation import as_scores
 
 
 def contributions(answers):

@@ -8,10 +8,10 @@ import pytest
 
 from personas.errors import InputError
 from scoring.statistics.clustered_errors import detectable
+from scoring.statistics.designs.simulation import Design, as_scores, simulate
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.gaps import ITEMS_TOO, THESE_ITEMS
 from scoring.statistics.multiplicity import adjusted
-from scoring.statistics.simulation import Design, as_scores, simulate
 from scoring.statistics.subgroups import Slicing, effect_tables, effects
 
 

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from scoring.benchmarks.registry import registry
+from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.pigeonhole import DRAWS, drawn_totals, pigeonhole_weights
-from scoring.statistics.simulation import as_scores
 from scoring.tables.bootstrap import aggregate_table
 
 

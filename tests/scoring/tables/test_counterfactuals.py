@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.effect import persona_effect
-from scoring.statistics.simulation import as_scores
 from scoring.tables.counterfactuals import counterfactual_table
 
 

@@ -6,7 +6,7 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from scoring.answers.items import Item
-from scoring.statistics.simulation import as_scores
+from scoring.statistics.designs.simulation import as_scores
 from scoring.tables.distributions import distribution_table, jackknifed
 
 SHARES = np.array([0.5, 0.3, 0.2])

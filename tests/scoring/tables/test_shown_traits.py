@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
+from scoring.statistics.designs.simulation import Design, simulate
 from scoring.statistics.effect import persona_effect
-from scoring.statistics.simulation import Design, simulate
 from scoring.tables.shown_traits import conditioning_table, of_smallest_set, set_sizes
 
 FEW, MANY = "demographic (10)", "demographic, value (33)"

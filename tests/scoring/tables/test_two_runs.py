@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.statistics.simulation import as_scores
+from scoring.statistics.designs.simulation import as_scores
 from scoring.tables.two_runs import difference_table
 
 

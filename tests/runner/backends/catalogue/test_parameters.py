@@ -9,7 +9,7 @@ from strict_llm import RULES, StrictLLM
 from studies import load, model, rows
 
 from runner.backends.catalogue.parameters import adapted, dropped
-from runner.engine import prepare
+from runner.crossing import prepare
 from runner.engine.run import run
 from runner.study.sections import ModelSection
 

@@ -1,0 +1,33 @@
+"""Which class asks which provider; one is imported only where it is used, its SDK with it."""
+
+from importlib import import_module
+from typing import Any, cast
+
+from personas.errors import MachineError
+from runner.backends.base import Backend, Learn
+from runner.backends.request import ModelIdentity
+from runner.study.sections import ModelSection
+
+LOCAL = {"process": "runner.backends.local.LocalBackend", "ray": "runner.backends.ray.RayBackend"}  # by executor
+REMOTE = {
+    "openai": "runner.backends.openai.OpenAIBackend",
+    "gemini": "runner.backends.gemini.GeminiBackend",
+    "openai-compatible": "runner.backends.compatible.CompatibleBackend",
+}
+
+
+def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -> Backend:
+    """The backend that a model of the study names. Raises InputError or MachineError where it cannot be made."""
+    if section.backend != "local":
+        return cast(Backend, _found(REMOTE[section.backend])(section, learn))
+    try:
+        return cast(Backend, _found(LOCAL[section.executor])(section, identity))
+    except ImportError:
+        if section.executor != "ray":
+            raise
+        raise MachineError("executor = 'ray' needs Ray: pip install '.[cluster]' in mtpa's folder") from None
+
+
+def _found(path: str) -> Any:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)

@@ -1,0 +1,165 @@
+"""The crossing of a study from its people, items and models; rows that the file lacks are made."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from types import MappingProxyType
+from typing import Any
+
+from personas.errors import InputError
+from personas.people.pseudonyms import TWIN, pseudonym
+from personas.people.respondents import Respondents
+from personas.people.sample import RULE
+from personas.prompt.trait_sets import cluster, trait_sets
+from personas.traits import Persona
+from runner.backends.request import AnswerKind, ModelIdentity
+from runner.crossing.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind, is_sampled
+from runner.store.deals import Starts
+from runner.store.rows import register
+from runner.study.config import Study
+from runner.study.sections import ModelSection
+from runner.study.sources import Selection
+from scoring.answers.items import option_order, question_text, rotations
+from scoring.statistics.designs.incomplete import Deal, deal
+from scoring.statistics.designs.power import DEFAULTS, baseline_replicates
+
+
+def cross(
+    study: Study,
+    connection: Any,
+    respondents: Respondents,
+    selections: Sequence[Selection],
+    identities: Sequence[ModelIdentity],
+    known: Mapping[tuple[str, ...], Starts] = MappingProxyType({}),
+    rule: int = RULE,
+) -> Crossing:
+    """The crossing of a study; rows that the database does not have yet are made. `known` says where people start whom
+    an earlier run dealt groups to (`known_starts`), `rule` how they were drawn."""
+    people = list(respondents.personas())
+    sets = trait_sets(study.trait_sets, respondents.traits)
+    records = _persona_records(study, respondents, people, sets[0])
+    persona_ids = register(connection, "persona", records, mutable=["subgroups"])
+    variants = [(variant, shown) for shown in sets for variant in study.variants.crossed()]
+    told = [{**asdict(variant), "traits": shown} for variant, shown in variants]
+    variant_ids = register(connection, "variant", told)
+    questions = [
+        question
+        for each in selections
+        for question in _questions(connection, each, _deal(study, each, respondents, known))
+    ]
+    asked = _models(study, connection, identities, questions, rule)
+    return Crossing(
+        personas=list(zip(persona_ids, people, strict=True)),
+        variants=[AskedVariant(number, *each) for number, each in zip(variant_ids, variants, strict=True)],
+        questions=questions,
+        models=[model for model in asked if model.section.name not in study.judges],
+        judges={model.section.name: model for model in asked if model.section.name in study.judges},
+        respondents=respondents,
+        system=study.variants.system,
+        shard=study.shard,
+        strata=study.personas.stratify,
+    )
+
+
+def _deal(
+    study: Study, selection: Selection, respondents: Respondents, known: Mapping[tuple[str, ...], Starts]
+) -> Deal | None:
+    """Who is asked which groups of a benchmark; None where everybody is asked all."""
+    groups, per_person = {item.group for item in selection.items}, selection.section.per_person
+    if per_person is None or per_person == len(groups):
+        return None
+    names = [str(name) for name in respondents.frame["persona_id"]]
+    circle = deal(list(groups), [], [], per_person, study.study.seed).circle
+    before = known.get(tuple(circle), {})
+    new = [place for place, name in enumerate(names) if TWIN not in name and pseudonym(name) not in before]
+    levels = [respondents.attribute(name).iloc[new].tolist() for name in study.personas.stratify]
+    found = deal(circle, [names[place] for place in new], levels, per_person, study.study.seed)
+    kept = {name: before[pseudonym(name)] for name in names if pseudonym(name) in before}
+    return replace(found, starts={**kept, **found.starts})
+
+
+def _persona_records(
+    study: Study, respondents: Respondents, people: Sequence[Persona], shown: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Persona rows; `subgroups` are the attributes that the report tells apart."""
+    columns = {name: respondents.attribute(name) for name in study.report.attributes}
+    return [
+        {
+            "persona_id": person.persona_id,
+            "survey": person.survey,
+            "wave": person.wave,
+            "country": person.country,
+            "weight": person.weight,
+            "cluster": cluster(person, shown),
+            "answers": dict(person.answers),
+            "subgroups": {name: str(column.iat[place]) for name, column in columns.items()},
+        }
+        for place, person in enumerate(people)
+    ]
+
+
+def _questions(connection: Any, selection: Selection, deal: Deal | None) -> Iterator[Question]:
+    items = selection.items
+    records = [
+        {
+            "item_id": item.id,
+            "benchmark": item.benchmark,
+            "part": item.part,
+            "grp": item.group,
+            "record": {**asdict(item), "meta": dict(item.meta), "scoring": dict(item.scoring)},
+        }
+        for item in items
+    ]
+    for number, item in zip(register(connection, "item", records), items, strict=True):
+        orders = tuple(option_order(item, each) for each in range(rotations(item, selection.section.rotations)))
+        texts = tuple(question_text(item, order) for order in orders)
+        yield Question(number, item, selection.benchmark, orders, texts, selection.section.judge, deal)
+
+
+def _models(
+    study: Study, connection: Any, identities: Sequence[ModelIdentity], questions: Sequence[Question], rule: int
+) -> list[AskedModel]:
+    """The study's models with their rows. Where a kind of answer that is asked for is computed otherwise than before,
+    the row is one of its own, so that old answers are never paired with new ones."""
+    records = [
+        {"name": section.name, **identity.fields(), "answer": section.answer}
+        for identity, section in zip(identities, study.models, strict=True)
+    ]
+    found: list[AskedModel] = []
+    for section, identity, record in zip(study.models, identities, records, strict=True):
+        row = {"provider": "", "model": "", "revision": "", "dtype": "", **record}
+        judges = section.name in study.judges
+        kinds: set[AnswerKind] = {answer_kind(each.item, section.answer)[0] for each in questions}
+        kinds = {"text"} if judges else kinds
+        if method := max((identity.methods.get(kind, "") for kind in kinds), default=""):
+            row["method"] = method
+        (number,) = register(connection, "model", [row], mutable=["name"])
+        sql = "UPDATE model SET methods = ? WHERE provider = ? AND model = ? AND revision = ?"
+        connection.execute(sql, (json.dumps(identity.methods), identity.provider, identity.model, identity.revision))
+        if twin := next((each for each in found if each.id == number), None):
+            raise InputError(f"{study.path}: {_same(twin.section, section)}")
+        found.append(AskedModel(number, section, identity, _baseline_replicates(study, section, questions, rule)))
+    return found
+
+
+def _baseline_replicates(study: Study, section: ModelSection, questions: Sequence[Question], rule: int) -> int:
+    """How often the model's sampled baseline is asked: as the study says, else as is cheapest; a study whose people
+    were drawn before there was such a rule keeps its baseline."""
+    if section.baseline_replicates is not None or rule < RULE:
+        return section.baseline_replicates or section.replicates
+    sampled = [question for question in questions if is_sampled(question.item, section)]
+    if section.name in study.judges or not sampled:
+        return section.replicates
+    rotated = max(len(question.orders) for question in sampled)
+    return baseline_replicates(DEFAULTS, study.personas.n, len(sampled), rotated)
+
+
+def _same(one: ModelSection, other: ModelSection) -> str:
+    """What to do about two models that no answer in the file can be told apart by."""
+    names = f"models {one.name!r} and {other.name!r}"
+    if one.base_urls == other.base_urls:
+        return f"{names} are the same; drop one"
+    return (
+        f"{names} have the same id on two endpoints, so their answers could not be told apart; if they serve different "
+        "versions, name each with revision = …, else list both addresses in one model's base_urls"
+    )

@@ -1,0 +1,104 @@
+"""A study made ready to ask: what it names is fetched and read, its file opened, its rows made."""
+
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from personas.errors import MtpaError
+from runner.backends.catalogue.parameters import adapted
+from runner.backends.local import local_identity, weights
+from runner.backends.request import METHOD, AnswerKind, ModelIdentity
+from runner.crossing.cross import cross
+from runner.crossing.trials import Crossing
+from runner.store.cache import ResultCache
+from runner.store.database import database_errors, make_private, refuse_redacted
+from runner.store.deals import known_starts
+from runner.store.runs import sampling_rule
+from runner.study.assets import assets
+from runner.study.config import Study
+from runner.study.sections import ModelSection
+from runner.study.sources import load_benchmarks, load_personas
+
+
+class Prepared(NamedTuple):
+    """A study with its file open and its rows made; `rule` is the sampling rule by which its people are drawn;
+    `remarks` is what to know of its benchmarks."""
+
+    study: Study
+    cache: ResultCache
+    crossing: Crossing
+    rule: int
+    remarks: tuple[str, ...] = ()
+
+
+@contextmanager
+def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) -> Iterator[Prepared]:
+    """Fetch and read what the study names, open its database and make the rows of its crossing.
+
+    `enter` hears what goes on, in words.
+    """
+    enter(f"fetching and reading {', '.join(dict.fromkeys(section.name for section in study.benchmarks))}")
+    selections = load_benchmarks(study)
+    rule = sampling_rule(study.database, study.other_files)
+    enter(f"fetching and reading the people of {', '.join(study.personas.sources)}")
+    respondents = load_personas(study, rule)
+    if respondents.restricted():
+        make_private(study.database)
+    cache = ResultCache(study.database)
+    try:
+        refuse_redacted(cache.connection, study.database)
+        enter("planning who is asked what")
+        identities = [identity_of(section, cache.connection) for section in study.models]
+        with database_errors(study.database):
+            known = known_starts(cache.connection)
+            crossing = cross(study, cache.connection, respondents, selections, identities, known, rule)
+        remarks = tuple(remark for selection in selections for remark in selection.remarks)
+        yield Prepared(study, cache, crossing, rule, remarks)
+    finally:
+        cache.close()
+
+
+def identity_of(section: ModelSection, connection: sqlite3.Connection) -> ModelIdentity:
+    """What of the model is part of every key: for a local one, `dtype = "auto"` is as the file has it already."""
+    if section.backend == "local":
+        sql = "SELECT dtype FROM model WHERE provider = 'local' AND model = ? ORDER BY id LIMIT 1"
+        row = connection.execute(sql, (section.id,)).fetchone()
+        identity = local_identity(section, row[0] if row else None)
+        return replace(identity, methods=_methods(identity, connection))
+    return ModelIdentity(section.backend, section.id, section.revision, "", _parameters(section, connection))
+
+
+def _parameters(section: ModelSection, connection: sqlite3.Connection) -> dict[str, Any]:
+    """The decoding parameters as they are sent: those that a file from before has answers to stay as they were."""
+    now, before = adapted(section)[0], adapted(section, before=True)[0]
+    if now == before:
+        return now
+    sql = "SELECT parameters FROM model WHERE provider = ? AND model = ? AND revision = ? AND answer = ?"
+    known = connection.execute(sql, (section.backend, section.id, section.revision, section.answer))
+    return before if any(json.loads(row[0]) == before for row in known) else now
+
+
+def _methods(identity: ModelIdentity, connection: sqlite3.Connection) -> Mapping[AnswerKind, str]:
+    """Which answers of a local model are computed otherwise than before: as the file knows, else as its tokenizer and
+    template tell."""
+    known_before = "provider = 'local' AND model = ? AND revision = ? AND methods IS NOT NULL"
+    sql = f"SELECT methods FROM model WHERE {known_before} LIMIT 1"
+    if row := connection.execute(sql, (identity.model, identity.revision)).fetchone():
+        known: Mapping[AnswerKind, str] = json.loads(row[0])
+        return known
+    entry = assets().get(identity.model)
+    if entry is not None and entry.changed is not None:
+        return dict.fromkeys(entry.changed, METHOD)
+    try:
+        from runner.serve.method import changed_of_model  # loads transformers, which takes seconds
+
+        found = changed_of_model(*weights(identity.model), None if entry else identity.revision or None)
+    except (
+        MtpaError,
+        ImportError,
+    ):  # another machine has the model: what is not known is never paired with old answers
+        return dict.fromkeys(("text", "letters", "loglik"), METHOD)
+    return dict.fromkeys(sorted(found), METHOD)

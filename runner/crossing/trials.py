@@ -1,0 +1,364 @@
+"""The cross product of a study, enumerated lazily, persona by persona."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import chain, islice
+from typing import Any, NamedTuple
+
+from personas.people.respondents import Respondents
+from personas.people.sample import balance
+from personas.prompt.messages import compose
+from personas.prompt.render import Variant, render
+from personas.traits import Persona
+from runner.backends.request import AnswerKind, ModelIdentity, Request, digest, key_fields
+from runner.store.cache import Trial
+from runner.store.deals import DealRows
+from runner.store.runs import SelectionRows
+from runner.study.sections import ModelSection
+from runner.study.shard import WHOLE, Shard
+from scoring.answers.items import LETTERS, Item, continuations
+from scoring.answers.responses import Response
+from scoring.benchmarks.base import Benchmark, JudgeQuestion
+from scoring.benchmarks.registry import measure
+from scoring.statistics.designs.incomplete import Deal
+from scoring.statistics.pairs import CONTROL
+
+SCORER = "2"  # 2: letters are read from what a reply claims; a text never stands in for probabilities
+BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Question:
+    """An item as it is asked: per rotation, the order of its options and the text; `deal` says of whom, if not of
+    everybody."""
+
+    id: int
+    item: Item
+    benchmark: Benchmark
+    orders: tuple[tuple[int, ...], ...]
+    texts: tuple[str, ...]
+    judge: str | None = None
+    deal: Deal | None = None
+
+    @cached_property
+    def measure(self) -> str:
+        """What a report calls the part that the item belongs to."""
+        return measure(self.benchmark.name, self.item.part)
+
+    @property
+    def scorer(self) -> str:
+        """Names the code, and the judge, that score the item; a score by another is made anew."""
+        judge = f":{self.judge}" if self.judge else ""
+        return f"{SCORER}:{self.benchmark.name}:{self.benchmark.version}{judge}"
+
+    @property
+    def can_be_targeted(self) -> bool:
+        """Whether Δ can be looked at while it runs: there is a baseline, and no judge to wait for."""
+        return self.is_for(None) and self.judge is None
+
+    def is_for(self, persona: Persona | None) -> bool:
+        """Whether it can be asked of this persona: a hidden trait's gold answer is the persona's own."""
+        if self.item.baseline_only:
+            return persona is None
+        trait = self.item.target_trait
+        return trait is None or (persona is not None and trait in persona.answers)
+
+    def is_put_to(self, persona: Persona | None, variant: Variant) -> bool:
+        """Whether it is asked of this persona in this variant; the baseline and the neutral control are asked all."""
+        if not self.is_for(persona):
+            return False
+        if self.deal is None or persona is None or variant.format == CONTROL:
+            return True
+        return self.deal.holds(persona.persona_id, self.item.group)
+
+
+@dataclass(frozen=True)
+class AskedModel:
+    """A model of the study with its row."""
+
+    id: int
+    section: ModelSection
+    identity: ModelIdentity
+    baseline_replicates: int = 1
+
+    def replicates_of(self, question: Question, persona: Persona | None) -> int:
+        """How often a question is put to a persona, or, more often where answers are draws, to nobody."""
+        alone = persona is None and is_sampled(question.item, self.section)
+        return max(self.section.replicates, self.baseline_replicates) if alone else self.section.replicates
+
+    @cached_property
+    def fields(self) -> dict[str, Any]:
+        """The part of every key that is the model's."""
+        return self.identity.fields()
+
+
+class AskedVariant(NamedTuple):
+    """A variant with its row, and the traits that it shows."""
+
+    id: int
+    variant: Variant
+    shown: Sequence[str]
+
+
+NOBODY = AskedVariant(0, Variant(), ())
+
+
+class Judged(NamedTuple):
+    """The answer that a judge is asked about, and its key."""
+
+    response: Response
+    key: bytes
+
+
+class Asked(NamedTuple):
+    """A trial and what it takes to send and score it."""
+
+    trial: Trial
+    question: Question
+    persona: Persona | None
+    persona_text: str
+    request: Request
+    judged: Judged | None = None
+
+    @property
+    def text(self) -> str:
+        """The question as it is asked."""
+        return self.question.texts[self.trial.rotation]
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """The options in the order shown."""
+        return self.question.orders[self.trial.rotation]
+
+
+class ShardPart(NamedTuple):
+    """The places of those whom a shard asks anything, and how many trials each question has in it, by its id."""
+
+    people: Sequence[int]
+    places: Counter[int]
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Everything that a study crosses, each with the id of its row; a shard asks its own part of the trials.
+
+    `personas` are in the order of asking, of which every prefix is balanced over the levels of `strata`.
+    """
+
+    personas: Sequence[tuple[int, Persona]]
+    variants: Sequence[AskedVariant]
+    questions: Sequence[Question]
+    models: Sequence[AskedModel]
+    judges: Mapping[str, AskedModel]
+    respondents: Respondents
+    system: str
+    shard: Shard = WHOLE
+    strata: Sequence[str] = ()
+
+    def trials(self, model: AskedModel) -> Iterator[Asked]:
+        """The trials of one model: the baseline first, then persona by persona."""
+        for trials in self.people_of(model):
+            yield from trials
+
+    def people_of(self, model: AskedModel) -> Iterator[Iterator[Asked]]:
+        """The trials of one model, those of the baseline and of each persona apart.
+
+        A sampled baseline is asked twice at first; its further replicates go with the people, so that every prefix of
+        a run knows both sides equally well.
+        """
+        first, most, count = 2, model.baseline_replicates, len(self.in_order)
+        yield self.baseline(model, 0, first if count else most)
+        for place, (number, persona) in enumerate(self.in_order):
+            due = [first + max(0, most - first) * each // count for each in (place, place + 1)]
+            told = self.of_persona(model, number, persona, self.questions)
+            yield chain(self.baseline(model, *due), told) if due[1] > due[0] else told
+
+    @cached_property
+    def in_order(self) -> Sequence[tuple[int, Persona]]:
+        """Those whom the shard asks, in the order of asking: every prefix is balanced in each shard, too."""
+        if self.shard.whole:
+            return self.personas
+        here = self._of_shard.people
+        order = balance(self.respondents.take(here), self.strata)
+        return [self.personas[here[place]] for place in order]
+
+    def place_of(self, number: int) -> int:
+        """When the persona of this row is asked, from 1; 0 for the baseline."""
+        return self._place_of.get(number, 0)
+
+    @cached_property
+    def _place_of(self) -> Mapping[int, int]:
+        return {number: place for place, (number, _) in enumerate(self.in_order, start=1)}
+
+    def baseline(self, model: AskedModel, start: int = 0, stop: int | None = None) -> Iterator[Asked]:
+        """The trials without a persona, of the sampled ones replicates `start` to `stop`."""
+        return self._asked(model, 0, None, NOBODY, self.questions, start, stop)
+
+    def of_persona(
+        self, model: AskedModel, number: int, persona: Persona, questions: Sequence[Question]
+    ) -> Iterator[Asked]:
+        """Some questions to one persona, in every variant; `number` is its row."""
+        for variant in self.variants:
+            yield from self._asked(model, number, persona, variant, questions)
+
+    def counts(self, model: AskedModel) -> Iterator[tuple[Question, int]]:
+        """How many trials of one model each question has."""
+        for question in self.questions:
+            extra = model.replicates_of(question, None) - model.section.replicates
+            alone = self._baseline_places[question.id] * extra if extra else 0
+            yield question, self._places[question.id] * model.section.replicates + alone
+
+    @cached_property
+    def _baseline_places(self) -> Counter[int]:
+        """How many baseline trials each question has in a model without replicates, by its id."""
+        return Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
+
+    @cached_property
+    def _places(self) -> Mapping[int, int]:
+        """How many trials each question has in a model without replicates, by its id."""
+        if not self.shard.whole:
+            return self._of_shard.places
+        places = {}
+        dealt = [each.variant for each in self.variants if each.variant.format != CONTROL]
+        for question in self.questions:
+            people = sum(question.is_for(persona) for _, persona in self.personas)
+            told = people * (len(self.variants) - len(dealt))
+            if dealt:
+                told += len(dealt) * sum(question.is_put_to(persona, dealt[0]) for _, persona in self.personas)
+            places[question.id] = len(question.orders) * (question.is_for(None) + told)
+        return places
+
+    @cached_property
+    def _of_shard(self) -> "ShardPart":
+        """Whom the shard asks, and how often each question."""
+        places = Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
+        people = []
+        for place, (_, persona) in enumerate(self.personas):
+            before = places.total()
+            for each in self.variants:
+                places.update(question.id for question, _, _ in self._asked_of(persona, each, self.questions))
+            if places.total() > before:
+                people.append(place)
+        return ShardPart(people, places)
+
+    def asked(self, model: AskedModel, trial: Trial) -> Asked:
+        """One trial, by the ids of its rows."""
+        question, persona = self._numbered[trial.item], self._people.get(trial.persona)
+        variant = self._variants[trial.variant] if persona else NOBODY
+        text = self._persona_text(persona, variant, question.item.target_trait)
+        return Asked(trial, question, persona, text, self._request(model, question, trial, text, variant.variant))
+
+    @cached_property
+    def _numbered(self) -> Mapping[int, Question]:
+        return {question.id: question for question in self.questions}
+
+    @cached_property
+    def _people(self) -> Mapping[int, Persona]:
+        return dict(self.personas)
+
+    @cached_property
+    def _variants(self) -> Mapping[int, AskedVariant]:
+        return {each.id: each for each in self.variants}
+
+    def selection(self) -> SelectionRows:
+        """The rows that a report on this study is about, and which part of its trials this file asks."""
+        return {
+            "shard": [self.shard.number, self.shard.count],
+            "models": [model.id for model in self.models],
+            "personas": [number for number, _ in self.personas],
+            "variants": [each.id for each in self.variants],
+            "items": [question.id for question in self.questions],
+            **({} if self.shard.whole else {"here": [number for number, _ in self.in_order]}),
+            **({"deals": deals} if (deals := list(self._deals())) else {}),
+        }
+
+    def _deals(self) -> Iterator[DealRows]:
+        """Who is asked what, where not everybody is asked everything, in the numbers of the rows."""
+        told = [each.id for each in self.variants if each.variant.format != CONTROL]
+        dealt: dict[int, tuple[Deal, list[Question]]] = {}
+        for question in self.questions:
+            if question.deal:
+                dealt.setdefault(id(question.deal), (question.deal, []))[1].append(question)
+        for deal, questions in dealt.values():
+            circle: list[list[int]] = [[] for _ in deal.places]
+            for question in questions:
+                circle[deal.places[question.item.group]].append(question.id)
+            starts = [[number, deal.start(persona.persona_id)] for number, persona in self.personas]
+            yield {"per_person": deal.per_person, "groups": circle, "starts": starts, "variants": told}
+
+    def _asked(
+        self,
+        model: AskedModel,
+        persona_id: int,
+        persona: Persona | None,
+        variant: AskedVariant,
+        questions: Sequence[Question],
+        start: int = 0,
+        stop: int | None = None,
+    ) -> Iterator[Asked]:
+        for question, text, rotation in self._asked_of(persona, variant, questions):
+            count = model.replicates_of(question, persona)
+            for replicate in range(count)[start:stop]:
+                trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
+                request = self._request(model, question, trial, text, variant.variant)
+                yield Asked(trial, question, persona, text, request)
+
+    def _asked_of(
+        self, persona: Persona | None, variant: AskedVariant, questions: Sequence[Question]
+    ) -> Iterator[tuple[Question, str, int]]:
+        """Which of the questions the shard puts to a persona, with the persona's text and the rotation."""
+        texts: dict[str | None, str] = {}
+        for question in questions:
+            if not question.is_put_to(persona, variant.variant):
+                continue
+            hidden = question.item.target_trait
+            if hidden not in texts:
+                texts[hidden] = self._persona_text(persona, variant, hidden)
+            for rotation, asked in enumerate(question.texts):
+                if self.shard.holds(texts[hidden] or asked):
+                    yield question, texts[hidden], rotation
+
+    def _persona_text(self, persona: Persona | None, variant: AskedVariant, hidden: str | None) -> str:
+        if persona is None:
+            return ""
+        shown = [name for name in variant.shown if name != hidden]
+        return render(persona, self.respondents.traits, shown, variant.variant)
+
+    def _request(
+        self, model: AskedModel, question: Question, trial: Trial, persona_text: str, variant: Variant
+    ) -> Request:
+        messages = compose(persona_text or None, question.texts[trial.rotation], self.system, variant)
+        kind, options = answer_kind(question.item, model.section.answer)
+        method = model.identity.methods.get(kind, "")
+        fields = key_fields(model.fields, messages, kind, options, trial.replicate, method)
+        return Request(digest(fields), messages, model.identity.parameters, kind, options)
+
+
+def is_sampled(item: Item, section: ModelSection) -> bool:
+    """Whether an answer to an item is a draw: text, at a temperature that is not 0."""
+    return answer_kind(item, section.answer)[0] == "text" and section.decoding.get("temperature") != 0
+
+
+def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:
+    """A few hundred trials at a time."""
+    iterator = iter(trials)
+    while block := list(islice(iterator, BLOCK)):
+        yield block
+
+
+def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
+    """What is asked of a model whose study says `answer`, and the letters or continuations that it chooses from."""
+    if item.ask == "loglik":
+        return "loglik", continuations(item)
+    if item.ask == "letter" and answer == "probabilities":
+        return "letters", tuple(LETTERS[: len(item.choices)])
+    return "text", ()
+
+
+def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:
+    """What a judge is sent."""
+    messages = [{"role": "user", "content": question.text}]
+    fields = key_fields(judge.fields, messages, "text", (), 0, judge.identity.methods.get("text", ""))
+    return Request(digest(fields), messages, judge.identity.parameters, "text", ())

@@ -1,0 +1,35 @@
+"""When one model of a run is to stop: because the whole run is, or for a reason of its own."""
+
+import asyncio
+from contextlib import suppress
+
+from runner.engine.context import Context
+
+
+class Stopping:
+    """Whether a model is to stop. `halted` is its own: the others go on."""
+
+    def __init__(self, context: Context, name: str) -> None:
+        self._stop, self._state, self._name = context.stop, context.state, name
+        self.halted = False
+
+    @property
+    def due(self) -> bool:
+        """Whether nothing more is to be sent."""
+        return self.halted or self._stop.is_set()
+
+    def halt(self, reason: str) -> None:
+        """Stop the model; the first reason is the one that is shown."""
+        self.halted = True
+        self._state.stopped.setdefault(self._name, reason)
+
+    def halt_over_budget(self) -> None:
+        """Stop the model because a cap leaves no room for its next request."""
+        self.halted = True
+        self._state.over_budget.add(self._name)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, but not for longer than until the run is to stop."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):  # wait_for may swallow a cancellation in Python 3.11
+                await self._stop.wait()

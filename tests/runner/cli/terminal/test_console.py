@@ -1,0 +1,71 @@
+"""What reaches the terminal: text as text, whatever it holds, and whatever the terminal can show."""
+
+import io
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from runner.cli.terminal.console import SafeConsole, printable, replace_what_cannot_be_encoded
+from runner.study.masking import MASK, remember
+
+HOSTILE = "a\x1b[2Jb\x1b]8;;http://x\x07c\x00\x9bd\u202ee\u2066f\u200f\x7f\r"
+
+
+def _printed(*things: object, **options: object) -> str:
+    stream = io.StringIO()
+    console = SafeConsole(file=stream, width=60, force_terminal=True, color_system=None, emoji=False)
+    console.print(*things, **options)  # type: ignore[arg-type]
+    return stream.getvalue()
+
+
+def _table() -> Table:
+    table = Table("name", title=Text(HOSTILE))
+    table.add_row(Text(HOSTILE))
+    table.add_row(escape(HOSTILE))
+    return table
+
+
+@pytest.mark.parametrize("thing", [Text(HOSTILE), escape(HOSTILE), Panel(HOSTILE, title=Text(HOSTILE)), _table()])
+def test_nothing_from_outside_controls_the_terminal(thing: object) -> None:
+    shown = _printed(thing)
+    assert not {"\x1b", "\x00", "\x07", "\x9b", "\r", "\x7f"} & set(shown)
+    assert not any(unicodedata.bidirectional(each) in ("RLO", "LRI", "RLE", "PDI") for each in shown)
+    assert "a" in shown and "\ufffd" in shown
+
+
+@given(st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp", "L"])))
+def test_what_is_printable_stays_and_nothing_else(text: str) -> None:
+    shown = printable(text)
+    assert len(shown) == len(text)
+    shown.encode()
+    assert all(each in "\n\t" or unicodedata.category(each) != "Cc" for each in shown)
+    assert printable(shown) == shown
+
+
+def test_a_key_in_a_message_is_masked() -> None:
+    remember("sk-console-0123456789")
+    assert _printed("it is sk-console-0123456789", highlight=False).strip() == f"it is {MASK}"
+
+
+def test_rich_may_still_colour() -> None:
+    stream = io.StringIO()
+    SafeConsole(file=stream, force_terminal=True, color_system="standard").print("[bold]loud[/]")
+    assert "\x1b[1m" in stream.getvalue()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp437", "koi8-r"])
+def test_a_terminal_that_lacks_a_character_gets_another(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(shown, encoding=encoding))
+    replace_what_cannot_be_encoded()
+    SafeConsole(width=60).print("Δ = −0.1 ± 0.2 \udc80 中")
+    sys.stdout.write("Δ of a question")
+    sys.stdout.flush()
+    assert b"0.1" in shown.getvalue() and b"of a question" in shown.getvalue()
