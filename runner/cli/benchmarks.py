@@ -88,7 +88,7 @@ def init_command(
     ] = None,
 ) -> None:
     """Draft the description of a file of questions from its columns, for you to correct."""
-    from personas.release.parquet import replaced
+    from personas.whole_file import replaced
     from scoring.benchmarks.files.benchmark_draft import draft
     from scoring.benchmarks.registry import benchmark
 

@@ -149,8 +149,8 @@ def init_command(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="the .toml to write; named as the data")] = None,
 ) -> None:
     """Draft the description of a survey from its file's own questions and labels, for you to correct."""
-    from personas.release.parquet import replaced
     from personas.surveys.survey_draft import draft
+    from personas.whole_file import replaced
 
     path = out or Path(f"{data.stem}.toml")
     if path.suffix != ".toml" or path.exists():
