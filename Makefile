@@ -11,7 +11,7 @@ endif
 
 PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test quick coverage browser dist docs clean
+.PHONY: run test quick coverage browser dist hashes docs clean
 
 run: $(VENV)/.local
 	@$(BIN)/mtpa-run
@@ -48,6 +48,23 @@ dist: $(VENV)/.dev
 	cd dist && rm -rf try && mkdir try && cd try && ../../.dist-venv/bin/mtpa-run --version \
 	  && ../../.dist-venv/bin/mtpa-run init api && ../../.dist-venv/bin/mtpa-run plan
 	rm -rf .dist-venv dist/try
+
+# dist/ gets the distributions and a list of what the wheel needs, each file by its sha256; all of it is then installed
+# by these hashes where nothing else is, and tried.
+hashes: $(VENV)/.made
+	rm -rf dist .dist-venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt build
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/pip install --quiet --disable-pip-version-check --dry-run --ignore-installed --report dist/report.json \
+	  -c constraints.txt .
+	$(BIN)/python .ci/hashes.py dist/report.json > dist/requirements-linux.txt
+	rm dist/report.json
+	$(PYTHON) -m venv .dist-venv
+	.dist-venv/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r dist/requirements-linux.txt
+	.dist-venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-index dist/*.whl
+	.dist-venv/bin/pip check
+	.dist-venv/bin/mtpa-run --version
+	rm -rf .dist-venv
 
 $(VENV)/.made:
 	$(PYTHON) -m venv $(VENV)

@@ -4,12 +4,14 @@ Every reader of a file that somebody else may have written goes through here. A 
 names it; of a text that is parsed, a ValueError in a clause, so that its reader can name the line.
 """
 
+import io
 import json
 import re
 import stat
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -30,6 +32,7 @@ NODES = 100_000  # of a YAML file, its aliases written out
 CELLS = 100_000_000  # of a sheet
 COLUMNS = 20_000
 MEMBERS = 2_000
+DIRECTORY = 4_000_000  # bytes of an archive's list of members
 _PLAUSIBLE = 200  # times smaller than its content: what a table of equal cells packs to
 _SMALL = 100_000_000  # bytes that may be packed however well
 _LARGEST_INTEGER = 2**63
@@ -84,6 +87,8 @@ def parse_toml(text: str) -> dict[str, Any]:
         tables = tomllib.loads(text)
     except RecursionError:
         raise ValueError(f"nested more than {DEPTH} deep") from None
+    except ValueError as error:
+        raise _sober(error) from None
     check_value(tables)
     return tables
 
@@ -97,6 +102,11 @@ def _check_dotted_keys(text: str) -> None:
             raise ValueError(f"a key of more than {DEPTH} parts")
 
 
+def _sober(error: ValueError) -> ValueError:
+    """Python's advice to its programmers, on integers of thousands of digits, is none for who wrote the file."""
+    return ValueError("an integer of more than 64 bits") if "integer string conversion" in str(error) else error
+
+
 def parse_json(text: str) -> Any:
     """The value of a JSON text. Raises ValueError for one that is wrong, too deep, or holds what `check_value`
     refuses."""
@@ -104,6 +114,8 @@ def parse_json(text: str) -> Any:
         value = json.loads(text)
     except RecursionError:
         raise ValueError(f"nested more than {DEPTH} deep") from None
+    except ValueError as error:
+        raise _sober(error) from None
     if _SUSPECT.search(text) or text.count("[") + text.count("{") > DEPTH:
         check_value(value)
     return value
@@ -195,12 +207,37 @@ def check_text(text: str) -> None:
         raise ValueError("holds half of a surrogate pair, which is no character") from None
 
 
+class _ArchiveFile(io.FileIO):
+    """An archive's bytes: its list of members, which Python reads as a whole, is bounded, and every place in it is."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        """The next bytes."""
+        if size is not None and size > DIRECTORY:
+            raise zipfile.BadZipFile(f"its list of members would take {_megabytes(size)}")
+        return super().read(-1 if size is None else size) or b""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Go to a place."""
+        try:
+            return super().seek(offset, whence)
+        except (OSError, OverflowError):
+            raise zipfile.BadZipFile("it points outside of itself") from None
+
+
+@contextmanager
+def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
+    """A zip to read from, a piece of at most `DIRECTORY` bytes at a time. Raises BadZipFile for what is none, or lists
+    more members than any does; OSError."""
+    with _ArchiveFile(path) as file, zipfile.ZipFile(file) as archive:
+        yield archive
+
+
 def check_archive(path: Path, most: int = UNPACKED) -> None:
     """Raises InputError for a zip that would unpack to more than `most` bytes, far better packed than a table is, or
     of more members than one has; BadZipFile for what is no zip. Python unpacks no more of a member than it declares.
     """
     check_file(path)
-    with zipfile.ZipFile(path) as archive:
+    with open_archive(path) as archive:
         entries = archive.infolist()
         packed, size = path.stat().st_size, sum(entry.file_size for entry in entries)
     if len(entries) > MEMBERS or size > most or size > max(_SMALL, _PLAUSIBLE * packed):

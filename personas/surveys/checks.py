@@ -64,14 +64,17 @@ def _first(names: str | list[str]) -> str:
     return names if isinstance(names, str) else names[0]
 
 
-def read_ids(path: Path, values: pd.Series) -> list[str]:
-    """The respondents' ids as text. Raises InputError for an empty, fractional or repeated one."""
+def read_ids(path: Path, values: pd.Series, repeated_by_wave: bool = False) -> list[str]:
+    """The respondents' ids as text. Raises InputError for an empty, fractional or repeated one; where every wave has
+    its own 1, 2, 3 …, repeated ones are told apart by their wave."""
     ids = [text(value) for value in values]
-    for row, each in enumerate(ids):
-        if each in ("", "nan", "None") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):
+    for row, (each, missing) in enumerate(zip(ids, values.isna(), strict=True)):
+        if missing or each in ("", "nan", "None") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):
             raise InputError(
                 f"{path}, column {values.name!r}, row {row + 1}: {each!r} is no respondent id: are the columns shifted?"
             )
+    if repeated_by_wave:
+        return ids
     seen = pd.Series(ids)
     repeated = seen[seen.duplicated(keep=False)]
     if len(repeated):

@@ -19,6 +19,9 @@ _MAGIC = {".sav": (b"$FL2", b"$FL3"), ".zsav": (b"$FL3",), ".xlsx": (b"PK\x03\x0
 _MAGIC[".dta"] = (b"<stata_dta>", *(bytes([version]) for version in range(104, 116)))
 _KNOWN = {b"%PDF": "a PDF document", b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "a gzip archive", b"$FL": "SPSS data"}
 _KNOWN |= {b"<!": "a web page", b"<html": "a web page", b"RDX": "an R file", b"PAR1": "a Parquet file"}
+_KNOWN |= dict.fromkeys(
+    (b"\xff\xfe", b"\xfe\xff"), "text in UTF-16, which Excel calls Unicode text (save it as CSV UTF-8)"
+)
 
 
 def open_table(path: Path) -> Table:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,10 @@ from pyarrow.lib import ArrowException
 
 from personas.bounded import WHOLE, check_cells, check_file, lines, parse_json
 from personas.errors import InputError
-from personas.surveys.table import Table
+from personas.surveys.table import Table, damaged
+
+_SEPARATOR = re.compile(r'"?sep=(.)"?\s*')  # the first line that Excel takes for itself
+_COMMA = re.compile(r"-?\d+,\d+")
 
 
 def open_csv(path: Path) -> Table:
@@ -21,11 +25,14 @@ def open_csv(path: Path) -> Table:
     encoding = _csv_encoding(path)
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         first = file.readline()
-        separator = max(";,\t", key=first.count)
-        file.seek(0)
+        if named := _SEPARATOR.fullmatch(first):
+            separator, above = named[1], 1
+        else:
+            separator, above = max(";,\t|", key=first.count), 0
+            file.seek(0)
         rows = csv.reader(file, delimiter=separator)
         header = _trimmed([name.strip() for name in next(rows, [])])
-        count, width = _measure(path, rows, len(header))
+        count, width = _measure(path, rows, len(header), above)
     names, questions, notes = _split_header(header, path)
     if encoding != "utf-8-sig":
         notes.append(f"{path.name}: read as Windows-1252")
@@ -39,16 +46,28 @@ def open_csv(path: Path) -> Table:
             encoding_errors="replace",
             header=None,
             names=range(width),
-            skiprows=1,
+            skiprows=1 + above,
             usecols=sorted(places),
             index_col=False,
             low_memory=False,
             keep_default_na=False,
             na_values=["", " "],
         )
-        return frame.rename(columns=places).iloc[start:stop].reset_index(drop=True)
+        frame = frame.rename(columns=places).iloc[start:stop].reset_index(drop=True)
+        return frame.apply(_pointed) if separator == ";" else frame
 
     return Table(path, _named(names), count, load, questions, notes=notes)
+
+
+def _pointed(column: pd.Series) -> pd.Series:
+    """A column of numbers that are all written with a decimal comma, as numbers."""
+    found = column.dropna()
+    if pd.api.types.is_numeric_dtype(column) or found.empty or not _COMMA.fullmatch(str(found.iloc[0])):
+        return column
+    texts = found.astype(str)
+    if not texts.str.fullmatch(_COMMA.pattern).all():
+        return column
+    return pd.to_numeric(texts.str.replace(",", ".", regex=False)).reindex(column.index)
 
 
 def _trimmed(header: list[str]) -> list[str]:
@@ -74,7 +93,7 @@ def _csv_encoding(path: Path) -> str:
     return "utf-8-sig" if right >= wrong else "windows-1252"
 
 
-def _measure(path: Path, rows: Any, width: int) -> tuple[int, int]:
+def _measure(path: Path, rows: Any, width: int, above: int = 0) -> tuple[int, int]:
     """The number of data rows and of cells in each.
 
     Raises InputError for a row with other cells than the header names. Separators too many at the end of every row are
@@ -86,7 +105,7 @@ def _measure(path: Path, rows: Any, width: int) -> tuple[int, int]:
             continue
         longest = longest or max(width, len(row))
         if len(row) != longest or any(cell.strip() for cell in row[width:]):
-            raise InputError(_misfit(path, f"line {rows.line_num}", len(row), width))
+            raise InputError(_misfit(path, f"line {rows.line_num + above}", len(row), width))
         count += 1
     return count, longest or width
 
@@ -121,7 +140,7 @@ def open_xlsx(path: Path) -> Table:
         rows = [_cells(path, number, row, len(names)) for number, row in enumerate(cells, 2)]
         book.close()
     except (BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
-        raise InputError(f"{path} is damaged ({error}): download it again") from None
+        raise damaged(path, error) from None
     filled = [row for row in rows if any(cell is not None for cell in row)]
     frame = pd.DataFrame(filled, columns=range(len(names)))
     frame = frame[[at for at, name in enumerate(names) if name]].set_axis(list(_named(names)), axis=1)
@@ -145,7 +164,7 @@ def open_parquet(path: Path) -> Table:
     try:
         file = pq.ParquetFile(path)
     except ArrowException as error:
-        raise InputError(f"{path} is damaged ({error}): fetch it again") from None
+        raise damaged(path, error) from None
     names = tuple(file.schema_arrow.names)
     _split_header(names, path)
 

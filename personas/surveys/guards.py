@@ -2,10 +2,9 @@
 cells."""
 
 import re
-import zipfile
 from pathlib import Path
 
-from personas.bounded import CELLS, check_archive, check_cells, check_file, open_parquet
+from personas.bounded import CELLS, check_archive, check_cells, check_file, open_archive, open_parquet
 from personas.errors import InputError
 
 LAST_ROW = 1_048_576  # of an Excel sheet
@@ -32,7 +31,7 @@ def check_table(path: Path) -> None:
 
 def _check_sheets(path: Path) -> None:
     """No sheet names a row or a size that Excel does not have: rows that are left out would be made up one by one."""
-    with zipfile.ZipFile(path) as book:
+    with open_archive(path) as book:
         for name in book.namelist():
             if not name.startswith("xl/worksheets/"):
                 continue

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyreadstat
 
-from personas.errors import InputError
-from personas.surveys.table import Table, text
+from personas.surveys.file_process import FileRefused, read_labelled
+from personas.surveys.table import Table, damaged, text
 
 # In an SPSS dictionary, extension record 20 names the encoding: record type, subtype, size 1, length, then the name.
 _SPSS_ENCODING = re.compile(rb"(?:\x07\0\0\0\x14\0\0\0\x01\0\0\0|\0\0\0\x07\0\0\0\x14\0\0\0\x01).{4}([\w.-]+)", re.S)
@@ -20,7 +19,7 @@ _WINDOWS = "windows-1252"
 _BYTES = "latin1"
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
-_FAILURES = (pyreadstat.ReadstatError, pyreadstat.PyreadstatError)
+About = dict[str, Any]  # what a file says of its columns, as pyreadstat names it
 
 
 def open_labelled(path: Path) -> Table:
@@ -29,13 +28,13 @@ def open_labelled(path: Path) -> Table:
     A text that is not in the file's encoding loses the bytes that are wrong, and nothing else does.
     """
     file = _File(path)
-    meta = file.read(metadataonly=True)[1]
-    names = list(meta.column_names)
+    about = file.read(metadataonly=True)[1]
+    names = list(about["column_names"])
     # Some writers of .sav leave the number of rows open.
-    rows = meta.number_rows if meta.number_rows else len(file.read(usecols=names[:1])[0])
+    rows = about["number_rows"] or len(file.read(usecols=names[:1])[0])
     ranges = {
         name: [(each["lo"], each["hi"]) for each in found if isinstance(each["lo"], int | float)]
-        for name, found in (meta.missing_ranges or {}).items()
+        for name, found in (about["missing_ranges"] or {}).items()
     }
 
     def load(variables: list[str], start: int, stop: int) -> pd.DataFrame:
@@ -48,10 +47,10 @@ def open_labelled(path: Path) -> Table:
         tuple(names),
         int(rows),
         load,
-        {name: label.strip() for name, label in meta.column_names_to_labels.items() if label},
-        {name: {text(code): each for code, each in labels.items()} for name, labels in _labels(meta).items()},
+        {name: label.strip() for name, label in about["column_names_to_labels"].items() if label},
+        {name: {text(code): each for code, each in labels.items()} for name, labels in _labels(about).items()},
         ranges,
-        frozenset(name for name, measure in (meta.variable_measure or {}).items() if measure == "ordinal"),
+        frozenset(name for name, measure in (about["variable_measure"] or {}).items() if measure == "ordinal"),
         file.notes,
     )
 
@@ -63,42 +62,37 @@ class _File:
         self.path = path
         self.notes: list[str] = []
         self._encoding = ""
-        self._reader: Any = pyreadstat.read_dta if path.suffix.lower() == ".dta" else pyreadstat.read_sav
 
-    def read(self, **what: Any) -> tuple[pd.DataFrame, Any]:
-        """What pyreadstat reads, its texts decoded. Raises InputError where the file is damaged."""
+    def read(self, **what: Any) -> tuple[pd.DataFrame, About]:
+        """What the file holds, its texts decoded. Raises InputError where the file is damaged."""
         try:
             if not self._encoding:
-                frame, meta = self._try(**what)
-                return frame, meta
-        except (UnicodeDecodeError, *_FAILURES) as error:
-            if not (isinstance(error, UnicodeDecodeError) or "convert" in str(error).lower()):
-                raise self._damaged(error) from None
+                return self._try(**what)
+        except FileRefused as error:
+            if not error.encoding:
+                raise damaged(self.path, error) from None
         try:
-            frame, meta = self._try(encoding=_BYTES, **what)
+            frame, about = self._try(encoding=_BYTES, **what)
             if not self._encoding:
-                about = meta if what.get("metadataonly") else self._try(encoding=_BYTES, metadataonly=True)[1]
-                self._encoding = _encoding(self.path, [*_texts(about), *_cells(frame)])
-        except (UnicodeDecodeError, *_FAILURES) as error:
-            raise self._damaged(error) from None
-        self._decode(frame, meta)
-        return frame, meta
+                whole = about if what.get("metadataonly") else self._try(encoding=_BYTES, metadataonly=True)[1]
+                self._encoding = _encoding(self.path, [*_texts(whole), *_cells(frame)])
+        except FileRefused as error:
+            raise damaged(self.path, error) from None
+        self._decode(frame, about)
+        return frame, about
 
-    def _try(self, **what: Any) -> tuple[pd.DataFrame, Any]:
-        options = {"user_missing": True, "disable_datetime_conversion": True}
-        found: tuple[pd.DataFrame, Any] = self._reader(str(self.path), **options, **what)
-        return found
+    def _try(self, **what: Any) -> tuple[pd.DataFrame, About]:
+        return read_labelled(self.path, user_missing=True, disable_datetime_conversion=True, **what)
 
-    def _damaged(self, error: Exception) -> InputError:
-        return InputError(f"{self.path} is damaged or cut off ({error}): download it again")
-
-    def _decode(self, frame: pd.DataFrame, meta: Any) -> None:
+    def _decode(self, frame: pd.DataFrame, about: About) -> None:
         """Bytes as texts: labels, questions and the cells of columns of text."""
         decode = self._text
-        meta.column_names_to_labels = {name: decode(label) for name, label in meta.column_names_to_labels.items()}
-        meta.variable_value_labels = {
+        about["column_names_to_labels"] = {
+            name: decode(label) for name, label in about["column_names_to_labels"].items()
+        }
+        about["variable_value_labels"] = {
             name: {decode(code): decode(label) for code, label in labels.items()}
-            for name, labels in _labels(meta).items()
+            for name, labels in _labels(about).items()
         }
         for name in _textual(frame):
             frame[name] = frame[name].map({value: decode(value) for value in frame[name].unique()})
@@ -119,13 +113,13 @@ class _File:
             self.notes.append(note)
 
 
-def _labels(meta: Any) -> Mapping[str, Mapping[Any, str]]:
-    return meta.variable_value_labels or {}
+def _labels(about: About) -> Mapping[str, Mapping[Any, str]]:
+    return about["variable_value_labels"] or {}
 
 
-def _texts(meta: Any) -> list[str]:
-    labels = [label for table in _labels(meta).values() for label in table.values()]
-    return [str(each) for each in [*labels, *meta.column_names_to_labels.values()] if each]
+def _texts(about: About) -> list[str]:
+    labels = [label for table in _labels(about).values() for label in table.values()]
+    return [str(each) for each in [*labels, *about["column_names_to_labels"].values()] if each]
 
 
 def _textual(frame: pd.DataFrame) -> list[str]:

@@ -215,7 +215,7 @@ def _ids(survey: Survey, part: Part, cells: pd.DataFrame, reading: Reading) -> l
         reading.notes.append(f"{table.path.name} has no ids: its respondents are named {ROW}-{digest}-NUMBER")
         return [f"{ROW}-{digest}-{number}" for number in np.flatnonzero(part.keep) + part.start + 1]
     values = cells[table.find(column)]
-    return read_ids(table.path, values) if part.waves.nunique() < 2 else [text(value) for value in values]
+    return read_ids(table.path, values, part.waves.nunique() > 1)
 
 
 def _region(key: str, labels: Mapping[str, str], entry: Entry | None) -> str:

@@ -59,7 +59,7 @@ class Table:
 def damaged(path: Path, error: Exception) -> InputError:
     """The sentence about a file that a library could not read."""
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return InputError(f"{path} is damaged ({reason}): download it again")
+    return InputError(f"{path} is damaged or cut off ({reason}): download it again")
 
 
 def text(value: Any) -> str:

@@ -113,6 +113,10 @@ def _failure(error: Exception) -> MtpaError:
         return error
     if isinstance(error, MemoryError):
         return MachineError("the memory is used up: take fewer people or items at once, or a larger machine")
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return MachineError(
+            "this machine starts no more threads: end other programs, or raise `ulimit -u` or `ulimit -v`"
+        )
     if isinstance(error, sqlite3.Error):
         from runner.store.database import database_sentence  # takes pandas with it
 

@@ -110,7 +110,7 @@ def export(
         require_inspect()
     with temporary_copy(study.database, study.report, share) as copy:
         if inspect is not None:
-            written += write_inspect_logs(copy, inspect, study.study.name, share, say)
+            written += write_inspect_logs(copy, inspect, study.study, share, say)
         if hf is not None:
             from runner.sharing.huggingface import write_dataset
 

@@ -52,10 +52,10 @@ def status(
 
 def _print_finding(study: Study) -> None:
     """What an ended run found, in sentences; its banner stands above."""
-    from runner.results.study_report import study_findings
+    from runner.results.study_report import brief_study_findings
     from scoring.report.sentences import statements
 
-    for each in statements(study_findings(study)):
+    for each in statements(brief_study_findings(study)):
         out.print(Text(each.text))
 
 

@@ -34,9 +34,9 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
         _offer_to_cancel(study)
     spent = f", {dollars_spent(state.micro_usd, state.estimated_micro_usd)}" if state.micro_usd else ""
     counts = (state.total("planned"), state.total("hits"), state.sent, state.total("failed"))
-    line = "{:,} trials: {:,} answered before, {:,} requests sent, {:,} failed".format(*counts)
+    line = "{:,} trials: {:,} needed no request of their own, {:,} requests sent, {:,} failed".format(*counts)
     spared = f" The target spared {state.total('spared'):,} of the trials." if state.total("spared") else ""
-    out.print(f"{line}{spent}.{spared}", highlight=False, soft_wrap=True)
+    out.print(f"{line}{spent}.{spared}", highlight=False, soft_wrap=not out.is_terminal)
     for name, words in state.targets.items():
         out.print(escape(f"{name}: {words}."), highlight=False, soft_wrap=True)
     if cached := state.caching.sentence():

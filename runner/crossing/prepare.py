@@ -14,7 +14,7 @@ from runner.backends.request import METHOD, AnswerKind, ModelIdentity
 from runner.crossing.cross import cross
 from runner.crossing.trials import Crossing
 from runner.store.cache import ResultCache
-from runner.store.database import database_errors, make_private, refuse_redacted
+from runner.store.database import database_errors, keep_private, make_private, refuse_redacted
 from runner.store.deals import known_starts
 from runner.store.runs import sampling_rule
 from runner.study.assets import assets
@@ -45,8 +45,10 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
     rule = sampling_rule(study.database, study.other_files)
     enter(f"fetching and reading the people of {', '.join(study.personas.sources)}")
     respondents = load_personas(study, rule)
-    if respondents.restricted():
+    if study.study.is_private(bool(respondents.restricted())):
         make_private(study.database)
+        if study.study.private:  # said anew of a file that is there
+            keep_private(study.database)
     cache = ResultCache(study.database)
     try:
         refuse_redacted(cache.connection, study.database)

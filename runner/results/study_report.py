@@ -29,7 +29,7 @@ from runner.study.sections import ReportSection
 from runner.study.sources import Say, described, load_everyone
 from runner.study.target import target_of
 from scoring.benchmarks.base import Benchmark
-from scoring.report.findings import Findings, findings
+from scoring.report.findings import Findings, brief_findings, findings
 from scoring.report.paper import BY
 from scoring.report.sentences import finding as sentences
 from scoring.statistics.designs.sequential import target_table
@@ -68,10 +68,21 @@ def study_findings(study: Study) -> Findings:
     )
 
 
+def brief_study_findings(study: Study, scores: pd.DataFrame | None = None) -> Findings:
+    """What the finding in sentences is made of, in a small part of the time; by the `scores` of a study's last run, if
+    they were read before. Raises InputError or MachineError."""
+    for section in study.benchmarks:
+        described(section.name, study)  # so that its metric has a name
+    if scores is None:
+        scores = load_scores(study.database, last_selection(study.database))
+    missing = of_scores(study.database, scores).sentence
+    return brief_findings(scores, slicing_of(study, scores), {"incomplete": missing})
+
+
 def finding(study: Study) -> list[str]:
     """What the last run of a study found, in sentences: a paragraph for each model and benchmark, behind what is
     missing of a run that is not whole. Raises InputError or MachineError."""
-    return sentences(study_findings(study))
+    return sentences(brief_study_findings(study))
 
 
 def paper_scores(study: Study, slicing: Slicing) -> pd.DataFrame:

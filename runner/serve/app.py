@@ -6,6 +6,7 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,6 +16,7 @@ from personas.errors import MachineError
 from runner.serve.batcher import Batcher, TooLarge
 from runner.serve.bounds import TooMuch, refuse_too_much
 from runner.serve.chat_api import ChatRequest, first_token, reply
+from runner.serve.door import BACKLOG, Door
 from runner.serve.generation import ends
 from runner.serve.model import ServedModel
 from runner.serve.prompts import log_sum, spelt
@@ -27,6 +29,7 @@ TOKENISER = web.AppKey("tokeniser", ThreadPoolExecutor)
 SHORT_BYTES = 8192  # of texts that are tokenised sooner than another thread takes them over
 SHUTDOWN_SECONDS = 3.0
 BODY_SECONDS = 60.0
+IDLE_SECONDS = 30.0  # that a connection may be open without a request, or take for the head of one
 OVERFLOW = "the model's numbers overflow in this dtype; name dtype = 'bfloat16' or 'float32'"
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -199,13 +202,23 @@ def _texts(value: Any) -> Sequence[str]:
 
 async def serve(app: web.Application, socket: Path | None, host: str, port: int, ready: Callable[[], None]) -> None:
     """Serve until cancelled."""
+    door = Door()
+    app.middlewares.insert(0, door.noted)
     runner = web.AppRunner(
-        app, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_SECONDS, keepalive_timeout=60
+        app,
+        access_log=None,
+        handler_cancellation=True,
+        shutdown_timeout=SHUTDOWN_SECONDS,
+        keepalive_timeout=IDLE_SECONDS,
     )
     await runner.setup()
-    site = web.UnixSite(runner, str(socket)) if socket else web.TCPSite(runner, host, port)
+    assert runner.server
+    letting_in, loop = partial(door.protocol, runner.server), asyncio.get_running_loop()
     try:
-        await site.start()
+        if socket:
+            listening = await loop.create_unix_server(letting_in, str(socket), backlog=BACKLOG)
+        else:
+            listening = await loop.create_server(letting_in, host, port, backlog=BACKLOG)
     except OSError as error:
         await runner.cleanup()
         raise MachineError(
@@ -215,4 +228,5 @@ async def serve(app: web.Application, socket: Path | None, host: str, port: int,
     try:
         await asyncio.Event().wait()
     finally:
+        listening.close()
         await runner.cleanup()

@@ -20,7 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import IO, Any
 
-from personas.bounded import check_file, parse_json
+from personas.bounded import check_file, open_archive, parse_json
 from personas.errors import InputError, MachineError, NewerFile
 from personas.whole_file import replaced
 from runner.sharing.redaction import temporary_copy
@@ -60,7 +60,10 @@ def write_bundle(study: Study, path: Path, share: bool = False) -> Path:
         files[name] = {"sha256": _sha256(copy), "bytes": copy.stat().st_size}
         about = {"format": FORMAT, "mtpa": version("mtpa"), "redacted": not share, "files": files, **_versions(copy)}
         texts[MANIFEST] = json.dumps(about, indent=1, sort_keys=True).encode()
-        with replaced(path, private=share) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        with (
+            replaced(path, private=study.study.is_private(share)) as file,
+            zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        ):
             for member in sorted(texts):
                 archive.writestr(_entry(member), texts[member])
             with copy.open("rb") as source, archive.open(_entry(name), "w", force_zip64=True) as target:
@@ -79,7 +82,7 @@ def unbundle(path: Path, folder: Path) -> Study:
     check_file(path, MOST_BYTES)
     _folder(folder)
     try:
-        with zipfile.ZipFile(path) as archive, scratch_folder(folder) as scratch:
+        with open_archive(path) as archive, scratch_folder(folder) as scratch:
             target = scratch / "bundle"
             files = _manifest(path, archive)
             _refuse_unknown_members(path, archive, files)
@@ -252,16 +255,29 @@ def _copy_at_most(source: IO[bytes], target: IO[bytes], most: int, found: Any) -
 def _checked_study(path: Path, target: Path) -> Study:
     """The study of an unpacked bundle, its file where it belongs and with our schema alone."""
     study = Study.load(target / STUDY)
-    refuse_code(study.database, path)  # before it is opened to be brought up to date, which writes
-    with opened(study.database) as connection, in_time(connection, study.database):
+    where = f"{study.database}: "  # a copy in a folder that is about to go, of which a sentence would say nothing
+    try:
+        _check_database(path, study.database, target.with_name("fresh.sqlite"))
+    except (InputError, MachineError) as error:
+        if not str(error).startswith(where):
+            raise
+        if isinstance(error, NewerFile):
+            raise MachineError(str(error).replace(where, f"{path}: ")) from None
+        what = str(error).removeprefix(where).partition(":")[0]
+        raise InputError(f"{path}: its database cannot be used ({what}); ask for a new bundle") from None
+    return study
+
+
+def _check_database(path: Path, database: Path, fresh: Path) -> None:
+    refuse_code(database, path)  # before it is opened to be brought up to date, which writes
+    with opened(database) as connection, in_time(connection, database):
         sound = connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",)
-        if not sound or not _is_plain(connection, target.with_name("fresh.sqlite")):
+        if not sound or not _is_plain(connection, fresh):
             raise InputError(f"{path}: its database has not the tables that mtpa makes; ask for a new bundle")
         refuse_false_amounts(connection, path)
         forget_agreements(connection)
         if not is_redacted(connection):
-            keep_private(study.database)
-    return study
+            keep_private(database)
 
 
 def _is_plain(connection: sqlite3.Connection, path: Path) -> bool:

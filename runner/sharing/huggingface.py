@@ -61,7 +61,7 @@ def write_dataset(study: Study, copy: Path, folder: Path, share: bool) -> list[P
     except OSError as error:
         raise MachineError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
     trials, items = folder / "trials.parquet", folder / "items.parquet"
-    _write_trials(trials, scores, private=share)
+    _write_trials(trials, scores, private=study.study.is_private(share))
     _write_items(items, copy)
     return [trials, items, write_text(folder / "README.md", _card(study, scores, (trials, items), share))]
 

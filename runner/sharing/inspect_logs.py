@@ -24,6 +24,7 @@ from runner.sharing.redaction import GONE, HIDDEN
 from runner.store.cache import unpack
 from runner.store.database import keep_private, opened
 from runner.store.last_run import last_run_row
+from runner.study.sections import StudySection
 from scoring.answers.items import LETTERS, Item, option_order, question_text
 from scoring.statistics.levels import HIDDEN_UNDER
 from scoring.statistics.pairs import WORDING
@@ -80,7 +81,7 @@ def require_inspect() -> Any:
 
 
 def write_inspect_logs(
-    copy: Path, folder: Path, study: str, share: bool, say: Callable[[str], None] = lambda line: None
+    copy: Path, folder: Path, study: StudySection, share: bool, say: Callable[[str], None] = lambda line: None
 ) -> list[Path]:
     """Write the logs of a (redacted) copy of a study's file; returns their paths.
 
@@ -106,9 +107,9 @@ def write_inspect_logs(
                 while samples := list(islice(found, SAMPLES)):
                     number += 1
                     path = folder / _file_name(run[0], log, number)
-                    document = _document(inspect_ai, log, samples, run, (study, path.stem))
+                    document = _document(inspect_ai, log, samples, run, (study.name, path.stem))
                     inspect_ai.log.write_eval_log(document, path, format="eval")
-                    if share:
+                    if study.is_private(share):
                         keep_private(path)
                     written.append(path)
                     say(f"{path.name}: {len(samples):,} samples")

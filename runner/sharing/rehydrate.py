@@ -61,7 +61,7 @@ def rehydrate(study: Study) -> Rehydrated:
             crossing = _cross_anew(study, connection, path)
             with attached(connection, path, "crossed"), transaction(connection):
                 found = _put_back(study, connection, crossing)
-        if crossing.respondents.restricted():
+        if study.study.is_private(bool(crossing.respondents.restricted())):
             keep_private(study.database)
         return found
 

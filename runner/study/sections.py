@@ -41,6 +41,13 @@ class StudySection(Section):
     """The results file, relative to the study file; `results/NAME.sqlite` if absent."""
     seed: int = 0
     """Which people, items and orders are drawn; another seed draws others."""
+    private: bool | None = None
+    """Whether the results file, and what is shared of it whole, is for its owner alone. If absent, it is where it holds
+    answers of restricted surveys; anything else is readable as the umask says."""
+
+    def is_private(self, restricted: bool) -> bool:
+        """Whether a file with the answers of these surveys is for its owner alone."""
+        return restricted if self.private is None else self.private
 
 
 class PersonaSection(Section):

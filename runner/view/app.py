@@ -4,14 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from dash import Dash, Input, Output, State, dcc, html, set_props
+from dash import Dash, Input, Output, State, dcc, html, no_update, set_props
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from personas.errors import MtpaError
 from runner.view.access import REPORT_POLICY, Guard
 from runner.view.background import result
-from runner.view.pages import compare, explore, live, report, trial
+from runner.view.pages import compare, explore, items, overview, report, trial
 from runner.view.pages.parts import named
 from runner.view.pages.text import line, visible
 from runner.view.queries.trial import answer_text
@@ -27,13 +27,14 @@ class Page(NamedTuple):
 
 
 PAGES = {
-    "/": Page("Overview", live.render, live.register),
+    "/": Page("Overview", overview.render, overview.register),
+    "/items": Page("Items", items.render, items.register),
     "/explore": Page("Trials", explore.render, explore.register),
     "/compare": Page("Compare", compare.render, compare.register),
     "/report": Page("Report", report.render, report.register),
-    "/trial": Page("", trial.render),
+    "/trial": Page("", trial.render, trial.register),
 }
-NUMBERS = ("/explore", "/compare", "/trial")  # which do not say by themselves what is missing
+NUMBERS = ("/items", "/explore", "/compare", "/trial")  # which do not say by themselves what is missing
 _DOCUMENT = """<!doctype html>
 <html lang="en">
 <head>
@@ -72,6 +73,7 @@ def application(source: Source, token: str, host: str, port: int) -> Dash:
             html.Header([html.Span(line(source.path.name, 60), className="file"), named(html.Nav(id="nav"), "Pages")]),
             html.Div(id="problem", role="alert"),
             html.Main(id="main", tabIndex=-1),
+            dcc.Store(id="begun", data=False),
         ]
     )
     _route(app, source)
@@ -88,17 +90,36 @@ def _route(app: Dash, source: Source) -> None:
         Output("nav", "children"),
         Output("problem", "children"),
         Input("url", "pathname"),
+        Input("begun", "data"),
         State("url", "search"),
     )
-    def show(path: str | None, search: str | None) -> tuple[list[Any], list[Any], str]:
+    def show(path: str | None, _: bool, search: str | None) -> tuple[list[Any], list[Any], str]:
         path = path or "/"
         try:
+            if not source.has_begun():
+                return _waiting(source), [], ""
             content = PAGES[path].render(source, search or "") if path in PAGES else _absent(path)
-            if path in NUMBERS and (missing := live.incomplete(source.live(), live.effects_of(source))):
+            if path in NUMBERS and (missing := overview.incomplete(source.live(), source.effects())):
                 content = [missing, *content]
         except Exception as error:  # a file from outside may hold anything
             return [html.H1("mtpa")], _links(path), _said(error)
         return content, _links(path), ""
+
+    @app.callback(Output("begun", "data"), Input("begun-beat", "n_intervals"), prevent_initial_call=True)
+    def begun(_: int) -> Any:
+        return source.has_begun() or no_update
+
+
+def _waiting(source: Source) -> list[Any]:
+    """The page before there is anything to look at."""
+    start = f"mtpa-run --study {source.study}" if source.study else "mtpa-run"
+    file, command = html.Code(line(str(source.path), 200)), html.Code(line(start, 200))
+    said: list[Any] = ["No run has begun in ", file, " yet. Start it from another terminal with ", command]
+    return [
+        html.H1("Waiting for the run"),
+        html.P([*said, ": this page shows it as soon as it begins."], role="status"),
+        dcc.Interval(id="begun-beat", interval=1000),
+    ]
 
 
 def _tell(error: Exception) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 from personas.errors import MachineError
@@ -59,8 +58,8 @@ class Paced:
     """The newest result of one function, computed again when the file changed and somebody looks, and then no more
     than a twentieth of the time, and not more often than every ten seconds."""
 
-    def __init__(self, background: Background, function: Callable[[Path], Any], path: Path) -> None:
-        self._background, self._function, self._path = background, function, path
+    def __init__(self, background: Background, function: Callable[..., Any], *arguments: Any) -> None:
+        self._background, self._function, self._arguments = background, function, arguments
         self._lock = threading.Lock()
         self._future: Future[Any] | None = None
         self._version: Hashable = None
@@ -78,7 +77,7 @@ class Paced:
                 self._future = None
             if self._future is None and version != self._version and (is_last or now >= self._not_before):
                 self._version, self._began = version, now
-                self._future = self._background.ask((self._function, version), self._function, self._path)
+                self._future = self._background.ask((self._function, version), self._function, *self._arguments)
             return self._last
 
     def _take(self, future: Future[Any], now: float) -> None:

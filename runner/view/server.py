@@ -14,7 +14,7 @@ from waitress.server import create_server
 
 from personas.errors import MachineError
 from runner.view.app import application
-from runner.view.queries.file import checked
+from runner.view.queries.file import checked, is_blank
 from runner.view.source import Source
 
 ADDRESS = "127.0.0.1"
@@ -27,11 +27,12 @@ SILENT_SECONDS = 15  # after which a connection that has not sent a whole reques
 class View:
     """The page over one file, at an address that only this process knows; `plain`: under the machine's own address.
 
-    Raises InputError where the file cannot be shown, MachineError where the port is taken.
+    The file of a study may be still to be made: the page waits for its first run. Raises InputError where the file
+    cannot be shown, MachineError where the port is taken.
     """
 
     def __init__(self, path: Path, study: Path | None = None, port: int = 0, plain: bool = False) -> None:
-        self.source = Source(checked(path), study)
+        self.source = Source(path if study is not None and is_blank(path) else checked(path), study)
         token = secrets.token_urlsafe(32)
         listening = _listening(port)
         number = listening.getsockname()[1]
@@ -52,6 +53,7 @@ class View:
     def serve(self) -> None:
         """Until interrupted."""
         with closing(self.source):
+            self.source.watch()
             self._server.run()
 
 

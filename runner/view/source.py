@@ -2,19 +2,21 @@
 
 from collections.abc import Callable, Hashable, Iterator
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Any, NamedTuple, TypeVar
 
+from personas.errors import MtpaError
 from runner.view.background import Background, Paced
-from runner.view.queries.file import reading, version_of
+from runner.view.queries.file import has_run, reading, version_of
 from runner.view.queries.heartbeat import Live, Pulse
 from runner.view.queries.trial_table import Choices, choices
-from runner.view.statistics import effects, report_page
+from runner.view.statistics import Effects, effects, report_page
 
 T = TypeVar("T")
+WATCH_SECONDS = 1.0
 
 
 class Report(NamedTuple):
@@ -31,11 +33,41 @@ class Source:
     def __init__(self, path: Path, study: Path | None = None) -> None:
         self.path, self.study = path, study
         self.background = Background()
-        self.effects = Paced(self.background, effects, path)
+        self._effects = Paced(self.background, effects, path, study)
         self._pulse, self._lock = Pulse(), Lock()
         self._choices: tuple[Any, Choices] | None = None
         self._report: Report | None = None
         self._reported: Hashable = None
+        self._has_begun, self._closed = False, Event()
+
+    def has_begun(self) -> bool:
+        """Whether a run has been entered into the file; where there is none yet, the page waits for it."""
+        self._has_begun = self._has_begun or has_run(self.path)
+        return self._has_begun
+
+    def watch(self) -> None:
+        """Compute what a run found as soon as it has ended, whether somebody looks or not."""
+        Thread(target=self._watch, daemon=True).start()
+
+    def _watch(self) -> None:
+        closed = False
+        while not closed:
+            with suppress(MtpaError, OSError):  # whoever looks at the page is told
+                if self.has_begun() and version_of(self.path)[-1]:
+                    self.effects()
+            closed = self._closed.wait(WATCH_SECONDS)
+
+    def effects(self) -> Effects | None:
+        """What the last run finds, as computed last: while it goes, of some moments ago; of an ended one, of the whole
+        or None."""
+        version = version_of(self.path)
+        found: Effects | None = self._effects.latest(version, is_last=bool(version[-1]))
+        return found if found is None or found.version == version or not version[-1] else None
+
+    @property
+    def trouble(self) -> str:
+        """Why Δ could not be computed, where it could not."""
+        return self._effects.error
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -74,5 +106,6 @@ class Source:
             return before._replace(is_stale=version != self._reported)
 
     def close(self) -> None:
-        """End the process for statistics."""
+        """End the process for statistics, and the watch."""
+        self._closed.set()
         self.background.close()

@@ -1,24 +1,29 @@
-"""What takes statistics: Δ as it narrows, two sides compared, the report's page. Plain functions of a file, so that a
-process of their own can run them."""
+"""What takes statistics: Δ as it narrows, the finding, two sides compared, the report's page.
+
+Plain functions of a file, so that a process of their own can run them.
+"""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from personas.errors import InputError, MtpaError
-from runner.results.study_report import drawing_script, study_findings, world_map
+from runner.results.study_report import brief_study_findings, drawing_script, study_findings, world_map
 from runner.store.completeness import of_scores
+from runner.store.report_rows import load_items
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
 from runner.view.queries.file import version_of
 from scoring.report.findings import synthetic_people
 from scoring.report.page import page
-from scoring.report.sentences import statements
+from scoring.report.sentences import Finding, headline, largest_gaps, statements
 from scoring.statistics.effect import persona_effect
+from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part, parts
 from scoring.statistics.subgroups import MEASURES, metric_of
+from scoring.tables.items_and_people import item_table
 from scoring.tables.two_runs import difference_table
 
 SHARES = (1 / 8, 1 / 4, 1 / 2, 1.0)
@@ -27,42 +32,57 @@ LEAST_PERSONAS = 2
 
 @dataclass(frozen=True)
 class Effects:
-    """`overall` has a row per model, benchmark and measure, as the report's forest plot takes it; `history` Δ and its
-    interval for these items after a part of the answers, in the order in which they landed; `incomplete` says what is
-    missing of a run that is not whole; `finding` has the report's sentences once the run has ended; `answers` says on
-    how many answers all of it stands, `version` of which state of the file, and `synthetic` that people were made
-    up."""
+    """What a run finds so far, or has found. `answers` says on how many answers all of it stands, and `version` of
+    which state of the file.
+
+    `overall` has a row per model and benchmark, as the report's forest plot takes it. While a run goes, `history` has Δ
+    and its interval for these items after a part of the answers, in the order in which they landed. Once it has ended,
+    `finding` has the report's sentences and `gaps` the largest gaps between people; `untold` says why there are none.
+    `incomplete` says what is missing of a run that is not whole, `synthetic` that people were made up.
+    """
 
     overall: pd.DataFrame
-    history: pd.DataFrame
+    history: pd.DataFrame = field(default_factory=pd.DataFrame)
+    gaps: pd.DataFrame = field(default_factory=pd.DataFrame)
+    finding: tuple[Finding, ...] = ()
+    untold: str = ""
     incomplete: str = ""
-    finding: tuple[str, ...] = ()
     answers: int = 0
     version: tuple[int, int, str] = (0, 0, "")
     synthetic: str = ""
 
+    @property
+    def is_final(self) -> bool:
+        """Whether it is of a run that has ended."""
+        return bool(self.version[-1])
 
-def effects(path: Path) -> Effects:
-    """Δ of the last run's trials so far."""
+
+def effects(path: Path, study: Path | None = None) -> Effects:
+    """Δ of the last run's trials so far; of an ended run the finding, by the study file or the run's own text."""
     version = version_of(path)  # before the scores are read: what lands meanwhile makes it old
     scores = load_scores(path, last_selection(path))
-    overall = [
-        {**_head(part, measure), **asdict(persona_effect(part.scores, measure))}
-        for part in parts(scores)
-        for measure in _measured(part)
-    ]
-    history = [row for part in parts(scores) for row in _history(part)]
-    told = _finding(path) if version[-1] else ()
-    missing, made_up = of_scores(path, scores).sentence, synthetic_people(scores)
-    return Effects(pd.DataFrame(overall), pd.DataFrame(history), missing, told, len(scores), version, made_up)
-
-
-def _finding(path: Path) -> tuple[str, ...]:
-    """The sentences of an ended run; none where its study cannot be read here, as when its own files are elsewhere."""
+    answers, made_up = int((scores["status"] != "failed").sum()), synthetic_people(scores)
+    found = Effects(pd.DataFrame(), answers=answers, version=version, synthetic=made_up)
+    if not version[-1]:
+        return replace(_so_far(found, scores), incomplete=of_scores(path, scores).sentence)
     try:
-        return tuple(each.text for each in statements(study_findings(_study(path, None))))
-    except MtpaError:
-        return ()
+        brief = brief_study_findings(_study(path, study), scores)
+    except MtpaError as error:  # as where a benchmark's own file is elsewhere
+        return replace(_so_far(found, scores), untold=str(error), incomplete=of_scores(path, scores).sentence)
+    shown = replace(found, overall=headline(brief.effects), gaps=largest_gaps(brief.effects))
+    return replace(shown, finding=tuple(statements(brief)), incomplete=brief.incomplete)
+
+
+def _so_far(found: Effects, scores: pd.DataFrame) -> Effects:
+    """With Δ of these scores and how it narrowed."""
+    of = list(parts(scores))
+    overall = [
+        {**_head(part, measure), "attribute": ALL, **asdict(persona_effect(part.scores, measure))}
+        for part in of
+        for measure in _measured(part)[-1:]
+    ]
+    history = [row for part in of for row in _history(part)]
+    return replace(found, overall=pd.DataFrame(overall), history=pd.DataFrame(history))
 
 
 def _head(part: Part, measure: str) -> dict[str, object]:
@@ -84,6 +104,21 @@ def _history(part: Part) -> Iterator[dict[str, object]]:
             found = persona_effect(some, measure)
             head = {**_head(part, measure), "answers": len(some)}
             yield {**head, "effect": found.effect, "low": found.people_low, "high": found.people_high}
+
+
+def item_changes(path: Path) -> pd.DataFrame:
+    """Every item with its question, and how many answers personas changed to it (`scoring.tables.items_and_people`);
+    those that changed most beyond chance first."""
+    table = item_table(load_scores(path, last_selection(path)))
+    if table.empty:
+        return table
+    texts = load_items(path, list(table["item_id"].unique()))
+    same = texts["question"].duplicated(keep=False) | (texts["question"] == "")  # the options tell them apart
+    asked = texts["question"].where(~same, texts["choices"].map(" | ".join))
+    table = table.assign(question=table["item_id"].map(dict(zip(texts["item_id"], asked, strict=True))))
+    beyond = (table["moved"].fillna(0) - table["by_chance"].fillna(0)).rename("beyond")
+    order = beyond.to_frame().assign(spread=table["spread"].fillna(0))
+    return table.loc[order.sort_values(["beyond", "spread"], ascending=False, kind="stable").index]
 
 
 def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> pd.DataFrame:

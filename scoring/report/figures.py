@@ -9,26 +9,30 @@ import plotly.graph_objects as go
 
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.names import attribute_name, level_name
+from scoring.report.numbers import in_points
 from scoring.report.sentences import headline
 from scoring.statistics.levels import ALL
 from scoring.statistics.subgroups import MEASURES
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
-SCALE = [[0.0, "#D55E00"], [0.5, "#f2f2f2"], [1.0, "#0072B2"]]
+SCALE = [[0.0, "#D55E00"], [0.5, "#c4c8ce"], [1.0, "#0072B2"]]  # no colour at all is no data
 NET_OF_NEUTRAL = "net of the neutral text"
+POINTS = "Δ in percentage points"
+BELOW = 0.32  # how much lower than Δ what is net of the neutral text is drawn
 WIDE, NARROW = "items like these too", "these items"
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its heading, and in words what it shows, for who cannot see it."""
+    """A figure with its heading, and in words what it shows, for who cannot see it; `same_as` is the figure that shows
+    the same numbers in another way."""
 
     id: str
     section: str
     title: str
     description: str
     figure: go.Figure
-    folded: bool = False
+    same_as: str = ""
 
 
 def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
@@ -38,10 +42,11 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
         return
     overall = effects[(effects["attribute"] == ALL) & effects["effect"].notna()]
     if len(overall):
-        text = "Each row is a model and benchmark: Δ with its 95 % intervals, and Δ net of the neutral text."
-        title = "Persona effect Δ with 95 % intervals, on one scale"
+        text = "Each row is a model and benchmark: Δ with its 95% intervals, and Δ net of the neutral text."
+        title = "Persona effect Δ with 95% intervals, on one scale"
         shown = headline(overall)
-        yield Figure("forest", "overall", title, text, forest(shown[shown["effect"].notna()]))
+        yield Figure("forest", "forest", title, text, forest(shown[shown["effect"].notna()]))
+    spans = _spans(pd.concat(list(_resolved(effects))))
     for number, rows in enumerate(_resolved(effects)):
         name = f"{rows['model'].iloc[0]} on {title_of(str(rows['benchmark'].iloc[0]))}"
         better = direction_of(str(rows["benchmark"].iloc[0]))
@@ -50,20 +55,32 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
             if levels.empty:
                 continue
             section = "countries" if attribute == "country" else "subgroups"
-            text = f"Δ of {name} by {attribute_name(attribute)}, sorted, with 95 % intervals for these items."
+            text = f"Δ of {name} by {attribute_name(attribute)}, sorted, with 95% intervals for these items."
             plot = dots(levels, found.slicing.min_n)
+            plot.update_xaxes(range=spans[str(attribute)])
             title = f"Δ by {attribute_name(attribute)}: {name} ({better})"
-            yield Figure(f"dots-{number}-{attribute}", section, title, text, plot, attribute != "country")
+            own = f"dots-{number}-{attribute}"
+            yield Figure(own, section, title, text, plot)
             if attribute == "country" and geometry:
                 text = f"Δ of {name} by country, as colour on a world map; the dot plot has the same numbers in order."
-                yield Figure(f"map-{number}", section, f"The same on a map: {name}", text, world_map(levels), True)
+                yield Figure(f"map-{number}", section, title, text, world_map(levels), own)
     for number, (model, rows) in enumerate(effects[effects["attribute"] != ALL].groupby("model", observed=True)):
         shown = pd.concat(list(_resolved(rows))) if len(rows) else rows
         if shown["effect"].notna().any():
             text = f"Δ of {model} for each attribute level (rows) and benchmark (columns)."
-            yield Figure(
-                f"heat-{number}", "heat", f"Attribute levels and benchmarks: {model}", text, heat_map(shown), True
-            )
+            yield Figure(f"heat-{number}", "heat", f"Attribute levels and benchmarks: {model}", text, heat_map(shown))
+
+
+def _spans(effects: pd.DataFrame) -> dict[str, list[float]]:
+    """From where to where Δ of each attribute's levels is drawn, in points: the same for every benchmark."""
+    shown = effects[~effects["hidden"]].fillna({"people_low": effects["effect"], "people_high": effects["effect"]})
+    ends = shown.groupby("attribute", observed=True).agg(low=("people_low", "min"), high=("people_high", "max"))
+    ends = ends.assign(low=ends["low"].clip(upper=0), high=ends["high"].clip(lower=0))
+    room = (0.04 * (ends["high"] - ends["low"])).clip(lower=1e-3)
+    return {
+        str(name): [100 * (row.low - pad), 100 * (row.high + pad)]
+        for (name, row), pad in zip(ends.iterrows(), room, strict=True)
+    }
 
 
 def _resolved(effects: pd.DataFrame) -> Iterator[pd.DataFrame]:
@@ -72,7 +89,7 @@ def _resolved(effects: pd.DataFrame) -> Iterator[pd.DataFrame]:
         yield rows[rows["measure"] == list(MEASURES)[-1]] if (rows["measure"] == list(MEASURES)[-1]).any() else rows
 
 
-def _layout(figure: go.Figure, height: int, axis: str = "Δ = with − without") -> go.Figure:
+def _layout(figure: go.Figure, height: int, axis: str = POINTS) -> go.Figure:
     figure.update_layout(
         height=height,
         margin={"l": 10, "r": 10, "t": 10, "b": 40},
@@ -86,14 +103,19 @@ def _layout(figure: go.Figure, height: int, axis: str = "Δ = with − without")
 
 
 def _bars(rows: pd.DataFrame, scope: str) -> dict[str, object]:
-    high, low = rows[f"{scope}_high"] - rows["effect"], rows["effect"] - rows[f"{scope}_low"]
+    return _between(rows["effect"], rows[f"{scope}_low"], rows[f"{scope}_high"])
+
+
+def _between(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, object]:
+    """An interval as plotly's error bars have it, in points."""
+    high, low = 100 * (high - middle), 100 * (middle - low)
     return {"type": "data", "symmetric": False, "array": high.tolist(), "arrayminus": low.tolist()}
 
 
 def forest(overall: pd.DataFrame) -> go.Figure:
     """Δ per model × benchmark × measure: the thick bar is for these items, the thin one for items like these too."""
     rows = overall.iloc[::-1]
-    names = _forest_names(rows)
+    places = list(range(len(rows)))
     figure = go.Figure()
     for scope, label, width, colour in (("items", WIDE, 1.5, GREY), ("people", NARROW, 5, BLUE)):
         marker: dict[str, object] = {
@@ -103,17 +125,19 @@ def forest(overall: pd.DataFrame) -> go.Figure:
         }
         marker["line"] = {"width": 2, "color": colour}
         bars = {**_bars(rows, scope), "thickness": width, "color": colour, "width": 5 if scope == "items" else 0}
-        figure.add_scatter(x=rows["effect"], y=names, mode="markers", marker=marker, error_x=bars, name=label)
+        figure.add_scatter(x=100 * rows["effect"], y=places, mode="markers", marker=marker, error_x=bars, name=label)
     if "net" in rows and rows["net"].notna().any():
-        high, low = rows["net_high"] - rows["net"], rows["net"] - rows["net_low"]
-        bars = {"type": "data", "symmetric": False, "array": high.tolist(), "arrayminus": low.tolist()}
+        bars = {**_between(rows["net"], rows["net_low"], rows["net_high"]), "thickness": 1}
         marker = {"symbol": "circle-open", "size": 9, "color": ORANGE}
-        bars |= {"thickness": 1}
-        own = [f"{name}, net" for name in names]
-        figure.add_scatter(x=rows["net"], y=own, mode="markers", marker=marker, error_x=bars, name=NET_OF_NEUTRAL)
-        order = [each for name in names for each in (f"{name}, net", name)]
-        figure.update_yaxes(categoryorder="array", categoryarray=order)
-    return _layout(figure, 120 + 60 * len(rows))
+        below = [place - BELOW for place in places]
+        figure.add_scatter(
+            x=100 * rows["net"], y=below, mode="markers", marker=marker, error_x=bars, name=NET_OF_NEUTRAL
+        )
+    _layout(figure, 120 + 60 * len(rows))
+    figure.update_yaxes(
+        tickvals=places, ticktext=_forest_names(rows), range=[-0.7, len(rows) - 0.5], showgrid=False, zeroline=False
+    )
+    return figure
 
 
 def _forest_names(rows: pd.DataFrame) -> list[str]:
@@ -128,7 +152,7 @@ def _forest_names(rows: pd.DataFrame) -> list[str]:
 
 
 def dots(levels: pd.DataFrame, min_n: int) -> go.Figure:
-    """Levels sorted by Δ, with 95 % intervals for these items; hollow where there are too few people to compare."""
+    """Levels sorted by Δ, with 95% intervals for these items; hollow where there are too few people to compare."""
     rows = levels.sort_values("effect")
     few = rows["personas"] < min_n
     figure = go.Figure()
@@ -140,7 +164,7 @@ def dots(levels: pd.DataFrame, min_n: int) -> go.Figure:
             names = _row_names(part)
             bars = {**_bars(part, "people"), "thickness": 1.5, "color": colour}
             marker = {"symbol": symbol, "size": 9, "color": colour}
-            figure.add_scatter(x=part["effect"], y=names, mode="markers", marker=marker, error_x=bars, name=label)
+            figure.add_scatter(x=100 * part["effect"], y=names, mode="markers", marker=marker, error_x=bars, name=label)
     figure.update_yaxes(categoryorder="array", categoryarray=_row_names(rows))
     return _layout(figure, 110 + 24 * len(rows))
 
@@ -153,16 +177,16 @@ def _row_names(rows: pd.DataFrame) -> list[str]:
 
 def world_map(levels: pd.DataFrame) -> go.Figure:
     """Δ as colour, zero in the middle."""
-    bound = float(levels["effect"].abs().max()) or 0.01
+    bound = 100 * float(levels["effect"].abs().max()) or 1.0
     figure = go.Figure(
         go.Choropleth(
             locations=levels["level"],
-            z=levels["effect"],
+            z=100 * levels["effect"],
             zmin=-bound,
             zmax=bound,
             colorscale=SCALE,
             marker={"line": {"color": GREY, "width": 0.5}},
-            colorbar={"title": "Δ", "thickness": 12},
+            colorbar={"title": "Δ, points", "thickness": 12},
         )
     )
     figure.update_geos(
@@ -172,7 +196,7 @@ def world_map(levels: pd.DataFrame) -> go.Figure:
         bgcolor="rgba(0,0,0,0)",
         showframe=False,
         showland=True,
-        landcolor="rgba(128,128,128,.25)",
+        landcolor="rgba(0,0,0,0)",
     )
     return _layout(figure, 380)
 
@@ -184,16 +208,16 @@ def heat_map(rows: pd.DataFrame) -> go.Figure:
     shown = rows.assign(row=names, column=rows["benchmark"].map(title_of))
     order = list(dict.fromkeys(shown["row"]))[::-1]
     shown = shown[shown["effect"].notna()]
-    bound = float(shown["effect"].abs().max()) or 0.01
-    colour = {"color": shown["effect"].tolist(), "cmin": -bound, "cmax": bound, "colorscale": SCALE}
+    bound = 100 * float(shown["effect"].abs().max()) or 1.0
+    colour = {"color": (100 * shown["effect"]).tolist(), "cmin": -bound, "cmax": bound, "colorscale": SCALE}
     figure = go.Figure(
         go.Scatter(
             x=shown["column"],
             y=[escape(name) for name in shown["row"]],
             mode="markers+text",
-            text=[f"{value:+.3f}" for value in shown["effect"]],
+            text=[in_points(value) for value in shown["effect"]],
             textposition="middle right",
-            marker={**colour, "symbol": "square", "size": 18, "showscale": True, "colorbar": {"title": "Δ"}},
+            marker={**colour, "symbol": "square", "size": 18, "showscale": True, "colorbar": {"title": "Δ, points"}},
         )
     )
     figure.update_yaxes(categoryorder="array", categoryarray=[escape(name) for name in order])

@@ -103,8 +103,7 @@ def findings(
         "personas": persona_table(found, slicing.columns),
         **further(found),
     }
-    names = {(part.model, part.benchmark, name): metric_of(part, name) for part in found for name in MEASURES}
-    tables = {name: _with_metric(table, names) for name, table in tables.items()}
+    tables = _with_metrics(tables, found)
     table = tables["effects"]
     sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
     about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
@@ -131,6 +130,20 @@ def synthetic_people(scores: pd.DataFrame) -> str:
         f"{len(made_up):,} of the {len(people):,} personas are synthetic people ({names}): a model made them up, "
         "nobody was asked, and nothing here is a finding about a population."
     )
+
+
+def brief_findings(scores: pd.DataFrame, slicing: Slicing, about: Mapping[str, Any]) -> Findings:
+    """What the finding in sentences is made of and no more, in a small part of the time: Δ overall and by level, and
+    how many answers changed."""
+    found = slicing.parts(scores)
+    tables = {"effects": effect_tables(found, slicing).effects, "changed": changed_table(found)}
+    about = {"countries": countries_in(scores), "synthetic": synthetic_people(scores), **about}
+    return Findings(_with_metrics(tables, found), (), (), slicing, pd.DataFrame(), about)
+
+
+def _with_metrics(tables: Mapping[str, pd.DataFrame], found: Sequence[Part]) -> dict[str, pd.DataFrame]:
+    names = {(part.model, part.benchmark, name): metric_of(part, name) for part in found for name in MEASURES}
+    return {name: _with_metric(table, names) for name, table in tables.items()}
 
 
 def _asked(scores: pd.DataFrame) -> str:

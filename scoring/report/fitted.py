@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 LEAST = 16  # a column of words is never narrower, unless its longest cell is
+INDENT = 2
 _EDGE = 3  # a column's padding and rule
 
 
@@ -32,7 +33,7 @@ class FittedTable:
         if self._least_width() <= options.max_width:
             yield self._table()
         else:
-            yield from self._blocks()
+            yield from self._blocks(options.max_width - INDENT)
 
     def _widths(self) -> list[int]:
         """The width of each column's widest cell."""
@@ -63,7 +64,7 @@ class FittedTable:
             shown.add_row(*cells, style=style)
         return shown
 
-    def _blocks(self) -> Iterator[Text | Padding]:
+    def _blocks(self, width: int) -> Iterator[Text | Padding]:
         if self.title:
             yield Text(self.title, style="bold")
         words = len(self._names)
@@ -71,7 +72,19 @@ class FittedTable:
             labels = [cell.plain.replace("\n", ", ") for cell in cells[:words] if cell.plain]
             yield Text(" · ".join(labels), style=style or "bold")
             pairs = zip(self._numbers, cells[words:], strict=True)
-            facts = "; ".join(f"{name} {cell.plain}".replace(" ", "\u00a0") for name, cell in pairs if cell.plain)
-            yield Padding(Text(facts, style=style), (0, 0, 0, 2))
+            facts = _filled([f"{name} {cell.plain}" for name, cell in pairs if cell.plain], width)
+            yield Padding(Text(facts, style=style), (0, 0, 0, INDENT))
         if self.caption:
             yield Text(self.caption, style="dim")
+
+
+def _filled(facts: list[str], width: int) -> str:
+    """Facts in lines of this width that end between two of them."""
+    lines: list[str] = []
+    for number, fact in enumerate(facts):
+        text = f"{fact};" if number < len(facts) - 1 else fact
+        if lines and cell_len(f"{lines[-1]} {text}") <= width:
+            lines[-1] += f" {text}"
+        else:
+            lines.append(text)
+    return "\n".join(lines)

@@ -11,6 +11,7 @@ from personas.traits import catalogue
 from scoring.statistics.levels import ALL, PAIR
 
 _GENDERS = {"male": "men", "female": "women"}  # as survey codebooks label them
+_SINGULAR = {"male": "man", "female": "woman"}
 _ATTRIBUTES = {"age_band": "age"}
 
 
@@ -44,6 +45,12 @@ def people_of(attribute: str, level: str) -> str:
     rest = [_clause(name, each) for name, each in parts.items()]
     rest += [f"whose gender is “{gender}”"] if gender and gender not in _GENDERS else []
     return " ".join([who, *rest])
+
+
+def person(gender: str, age: str, country: str) -> str:
+    """One person as a list has them: "man, 42, United States"; "" where nothing of it is known."""
+    known = [_SINGULAR.get(gender, gender), _years(age), _label("country", country) if country else ""]
+    return ", ".join(each for each in known if each and each != MISSING_LABEL)
 
 
 def _label(name: str, level: str) -> str:

@@ -27,8 +27,8 @@ function neutral(trace) {
 const plots = read("data-plots");
 function draw() {
   for (const [id, figure] of Object.entries(plots)) {
-    const fold = document.getElementById(id).closest("details");
-    if (fold && !fold.open) continue; // a plot that is not shown has no width
+    const place = document.getElementById(id);
+    if (!place || !place.offsetParent) continue; // a plot that is not shown has no width
     const { template, ...layout } = figure.layout;
     Plotly.react(id, figure.data.map(neutral), themed(layout), { responsive: true, displaylogo: false, displayModeBar: false });
   }
@@ -36,6 +36,38 @@ function draw() {
 draw();
 document.querySelectorAll("details").forEach((each) => each.addEventListener("toggle", draw));
 window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+function show(tab) {
+  for (const each of tab.parentElement.children) {
+    const chosen = each === tab;
+    each.setAttribute("aria-selected", chosen);
+    each.tabIndex = chosen ? 0 : -1;
+    document.getElementById(each.getAttribute("aria-controls")).hidden = !chosen;
+  }
+  draw();
+}
+for (const tab of document.querySelectorAll("[role=tab]")) {
+  tab.addEventListener("click", () => show(tab));
+  tab.addEventListener("keydown", (event) => {
+    const other = { ArrowRight: tab.nextElementSibling, ArrowLeft: tab.previousElementSibling }[event.key];
+    if (other) { show(other); other.focus(); }
+  });
+}
+
+// a closed section opens for whoever follows a link into it
+function arrive() {
+  const place = location.hash && document.getElementById(location.hash.slice(1));
+  const fold = place && place.querySelector("details.section");
+  if (fold) { fold.open = true; place.scrollIntoView(); }
+}
+window.addEventListener("hashchange", arrive);
+document.querySelectorAll("nav a").forEach((each) => each.addEventListener("click", () => setTimeout(arrive)));
+arrive();
+
+// on a narrow screen a row is a block, and each cell says what it is
+for (const table of document.querySelectorAll("table")) {
+  const heads = [...table.querySelectorAll("thead th")].map((each) => each.textContent);
+  for (const row of table.querySelectorAll("tbody tr")) [...row.querySelectorAll("td")].forEach((cell) => { cell.dataset.label = heads[cell.cellIndex]; });
+}
 window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
 
 function element(kind, className, text) {
@@ -63,14 +95,16 @@ function optionRow(text, share) {
 
 function levelBlock(name, counts, choices, right) {
   const total = Object.values(counts).reduce((sum, [answers]) => sum + answers, 0);
+  const known = Object.values(counts).filter(([, , changed]) => changed !== null);
+  const changed = known.reduce((sum, [answers, , share]) => sum + answers * share, 0) / known.reduce((sum, [answers]) => sum + answers, 0);
   const block = element("div", "level");
-  block.append(element("strong", "", `${name} (${total} answers)`));
+  block.append(element("strong", "", `${name} (${total} answers${known.length ? `, ${(100 * changed).toFixed(0)}% changed` : ""})`));
   choices.forEach((text, number) => block.append(optionRow((right.includes(number) ? "✓ " : "") + text, counts[number] ? counts[number][1] : 0)));
   if (counts[-1]) block.append(optionRow("unread", counts[-1][1]));
   return block;
 }
 
-const signed = (value) => (value === null ? "–" : (value > 0 ? "+" : "") + value.toFixed(3));
+const signed = (value) => (value === null ? "–" : (value > 0 ? "+" : "") + (100 * value).toFixed(1) + " points");
 function itemBlock(item, attribute) {
   const block = element("article", "item");
   const moved = item.moved === null ? "" : `; ${(100 * item.moved).toFixed(0)}% of answers changed` + (item.by_chance === null ? "" : ` (${(100 * item.by_chance).toFixed(0)}% would by chance)`);

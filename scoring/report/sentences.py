@@ -55,6 +55,17 @@ def headline(effects: pd.DataFrame) -> pd.DataFrame:
     return overall.groupby(["model", "benchmark"], observed=True, sort=False).tail(1)
 
 
+def largest_gaps(effects: pd.DataFrame, most: int = 3) -> pd.DataFrame:
+    """The largest gaps that were tested, of the rows that the finding is about, with the people in words as `who`."""
+    if effects.empty:
+        return effects
+    keys = ["model", "benchmark", "measure"]
+    tested = effects[effects["gap_p"].notna()].merge(headline(effects)[keys], on=keys)
+    order = tested["gap"].abs().sort_values(ascending=False, kind="stable").index[:most]
+    names = zip(tested["attribute"].astype(str), tested["level"].astype(str), strict=True)
+    return tested.assign(who=[people_of(*each) for each in names]).loc[order]
+
+
 def _statement(found: Findings, row: pd.Series) -> Finding:
     name = f"{row['model']} on {title_of(str(row['benchmark']))}"
     who = who_else(int(found.about.get("countries", 0)))
@@ -126,10 +137,20 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
         if math.isnan(each["by_chance"]):
             by_chance = "how many would change by chance alone is not known, as the baseline was sampled once"
         elif each["by_chance"] == 0:
-            by_chance = "by chance alone none would change, as no answer is drawn"
+            by_chance = _undrawn(found, str(row["model"]))
         else:
             by_chance = f"by chance alone {chance(each['by_chance'])} would change"
         yield f"Personas changed {chance(each['changed'])} of {each['answers']:,} choices{neutral}; {by_chance}."
+
+
+def _undrawn(found: Findings, model: str) -> str:
+    """What changes answers by chance where none is drawn."""
+    known = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
+    if known.get("provider") == "local" and known["dtype"] != "float32":
+        return f"no answer is drawn, but rounding in {known['dtype']} alone turns some that are nearly even"
+    if known.get("provider", "local") != "local":
+        return "no answer is drawn; how many the endpoint would give otherwise when asked again is not known"
+    return "by chance alone none would change, as no answer is drawn"
 
 
 def _gap(found: Findings, row: pd.Series) -> Iterator[str]:
@@ -145,13 +166,14 @@ def _gap(found: Findings, row: pd.Series) -> Iterator[str]:
     if len(holds):
         top = holds.loc[holds["gap"].abs().idxmax()]
         who, more = people_of(str(top["attribute"]), str(top["level"])), "above" if top["gap"] > 0 else "below"
+        size = points(abs(top["gap"]), signed=False)
         bounds = points_interval(top["gap_low"], top["gap_high"])
         p = p_value(top["gap_holm"]).replace("<", "< ")
         p = p if p.startswith("<") else f"= {p}"
         over = "all gaps" if found.slicing.adjust == "all" else "the levels of its attribute"
-        others = f"; {len(holds) - 1} more hold" if len(holds) > 1 else ""
+        others = f"; {len(holds) - 1} more {'holds' if len(holds) == 2 else 'hold'}" if len(holds) > 1 else ""
         yield (
-            f"The largest gap by {names} that holds: Δ of {who} is {points(top['gap'], signed=False)} {more} everybody "
+            f"The largest gap by {names} that holds: Δ of {who} is {size} {more} everybody "
             f"else's ({bounds}, p {p} after Holm over {over}{others})."
         )
     elif tested.empty:

@@ -50,8 +50,8 @@ def print_report(console: Console, found: Findings, full: bool = False, after: S
         console.print(_headline(found))
         _print_lines(console, "Before you trust an interval", found.warnings if full else ())
         _print_finding(console, found)
-    for line in after:
-        console.print(Text(line), soft_wrap=True)
+    for line in after:  # in a pipe a line stays one
+        console.print(Text(line), soft_wrap=not console.is_terminal)
 
 
 def _print_lines(console: Console, title: str, lines: Sequence[str]) -> None:

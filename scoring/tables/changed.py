@@ -1,5 +1,6 @@
 """How many answers a persona changes, beside how many change by chance and with a text that says nothing."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -34,22 +35,16 @@ def changed_table(scores: Scores) -> pd.DataFrame:
 
 def item_changes(part: Part) -> pd.DataFrame:
     """The same for every item: item_id, answers, weight (the personas' together), neutral_answers, and `CHANGED`."""
-    scores = part.scores
-    chosen, alone = chosen_option(scores).to_numpy(), part.alone.to_numpy()
-    item, turns = factorized(scores["item_id"]), int(scores["rotation"].max()) + 1
-    asked = item * turns + scores["rotation"].to_numpy()
-    names = [str(name) for name in pd.unique(scores["item_id"])]  # in the order of their codes
-    size, options = len(names) * turns, int(chosen.max(initial=0)) + 1
-    read = chosen >= 0
-    base = alone & read
-    counts = np.bincount(asked[base] * options + chosen[base], minlength=size * options).reshape(size, options)
-    total = counts.sum(axis=1)
+    scores, alone = part.scores, part.alone.to_numpy()
+    asked = _Asked.of(part)
+    item, turns, names, size = asked.item, asked.turns, asked.names, len(asked.counts)
+    read, counts, total = asked.chosen >= 0, asked.counts, asked.counts.sum(axis=1)
     control, people = part.control.to_numpy(), ~alone & ~part.control.to_numpy() & ~part.twins.to_numpy()
-    own, neutral = (_differing(rows & read & (total[asked] > 0), asked, chosen, counts) for rows in (people, control))
+    own, neutral = (_differing(rows & read & (total[asked.place] > 0), asked) for rows in (people, control))
     weight = part.weights_of(scores["persona_id"][own[0]])
     answers, changed = _by_item(item[own[0]], own[1], weight, len(names))
     spoken, differs = _by_item(item[neutral[0]], neutral[1], np.ones(len(neutral[1])), len(names))
-    asked_weight = np.bincount(asked[own[0]], weights=weight, minlength=size)
+    asked_weight = np.bincount(asked.place[own[0]], weights=weight, minlength=size)
     chance = _chance(counts, bool(scores["sampled"].any()) if "sampled" in scores else bool((total > 1).any()))
     by_chance = [
         _mean(pd.Series(chance[place : place + turns]), pd.Series(asked_weight[place : place + turns]))
@@ -68,10 +63,44 @@ def chosen_option(rows: pd.DataFrame) -> pd.Series:
     return chosen.astype(int)
 
 
-def _differing(rows: Any, asked: Codes, chosen: Codes, counts: Codes) -> tuple[Any, Any]:
+def row_changes(part: Part) -> pd.Series:
+    """For each score of a persona the share of baseline answers to the same question, in the same order, that it
+    differs from; NaN where either was not read."""
+    asked = _Asked.of(part)
+    rows = ~part.alone.to_numpy() & (asked.chosen >= 0) & (asked.counts.sum(axis=1)[asked.place] > 0)
+    found = pd.Series(np.nan, index=part.scores.index)
+    found[rows] = _differing(rows, asked)[1]
+    return found
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What every score was asked: the item and its place, which is that of a question in an order (`turns` a question),
+    and the option chosen; `counts` has how often the baseline chose each option, by place; `names` the items."""
+
+    names: list[str]
+    turns: int
+    item: Codes
+    place: Codes
+    chosen: Codes
+    counts: Codes
+
+    @classmethod
+    def of(cls, part: Part) -> "_Asked":
+        scores, chosen = part.scores, chosen_option(part.scores).to_numpy()
+        item, turns = factorized(scores["item_id"]), int(scores["rotation"].max()) + 1
+        place = item * turns + scores["rotation"].to_numpy()
+        names = [str(name) for name in pd.unique(scores["item_id"])]  # in the order of their codes
+        size, options = len(names) * turns, int(chosen.max(initial=0)) + 1
+        base = part.alone.to_numpy() & (chosen >= 0)
+        counts = np.bincount(place[base] * options + chosen[base], minlength=size * options).reshape(size, options)
+        return cls(names, turns, item, place, chosen, counts)
+
+
+def _differing(rows: Any, asked: _Asked) -> tuple[Any, Any]:
     """Which rows are compared, and the share of baseline answers that each differs from."""
-    same = counts[asked[rows], chosen[rows]] / counts.sum(axis=1)[asked[rows]]
-    return rows, 1 - same
+    counts, place = asked.counts, asked.place[rows]
+    return rows, 1 - counts[place, asked.chosen[rows]] / counts.sum(axis=1)[place]
 
 
 def _by_item(item: Codes, differs: Any, weight: Any, count: int) -> tuple[Any, Any]:

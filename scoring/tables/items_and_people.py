@@ -10,7 +10,7 @@ from scoring.benchmarks.registry import category_column
 from scoring.statistics.effect import effect_of
 from scoring.statistics.levels import columns_of, levels_of, shown_levels
 from scoring.statistics.pairs import Part, Scores, factorized, parts
-from scoring.tables.changed import chosen_option, item_changes
+from scoring.tables.changed import chosen_option, item_changes, row_changes
 
 _ITEM = (
     *("model", "benchmark", "item_id", "measure", "people", "without", "with_persona", "effect", "spread"),
@@ -63,7 +63,8 @@ def _moved(part: Part) -> pd.DataFrame:
 def answer_table(scores: Scores, by: Sequence[str], items: Sequence[str]) -> pd.DataFrame:
     """How often each option of these items was chosen: a row per model, item, attribute, level and option.
 
-    `answers` is their number, `share` their share by persona weight. The attribute "baseline" is nobody, "all"
+    `answers` is their number, `share` their share by persona weight, `changed` the share of them that differs from the
+    baseline's (NaN of the baseline itself). The attribute "baseline" is nobody, "all"
     everybody; option −1 is an answer that was not read. A level under five people is left out.
     """
     rows = []
@@ -72,7 +73,7 @@ def answer_table(scores: Scores, by: Sequence[str], items: Sequence[str]) -> pd.
         if "chosen_by_probability" not in clean.scores or clean.scores.empty:
             continue
         weight = np.where(clean.alone, 1.0, clean.weights_of(clean.scores["persona_id"]))
-        frame = clean.scores.assign(option=chosen_option(clean.scores), weight=weight)
+        frame = clean.scores.assign(option=chosen_option(clean.scores), weight=weight, changed=row_changes(clean))
         people = frame[~clean.alone]
         slices = [("baseline", frame[clean.alone], pd.Series("baseline", index=frame.index))]
         slices += [("all", people, pd.Series("all", index=people.index))]
@@ -83,7 +84,7 @@ def answer_table(scores: Scores, by: Sequence[str], items: Sequence[str]) -> pd.
     if not rows:
         return pd.DataFrame()
     table = pd.concat(rows, ignore_index=True)
-    return table[["model", "benchmark", "item_id", "attribute", "level", "option", "answers", "share"]]
+    return table[["model", "benchmark", "item_id", "attribute", "level", "option", "answers", "share", "changed"]]
 
 
 def _shown(people: pd.DataFrame, attribute: str) -> tuple[pd.DataFrame, pd.Series]:
@@ -95,8 +96,14 @@ def _shown(people: pd.DataFrame, attribute: str) -> tuple[pd.DataFrame, pd.Serie
 
 def _option_shares(rows: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
     keys = [rows["item_id"].astype(str), level.rename("level"), "option"]
-    table = rows.groupby(keys, observed=True)["weight"].agg(answers="size", share="sum").reset_index()
-    return table.assign(share=table["share"] / table.groupby(["item_id", "level"])["share"].transform("sum"))
+    weighted = rows.assign(moved=rows["weight"] * rows["changed"], known=rows["weight"].where(rows["changed"].notna()))
+    sums = weighted.groupby(keys, observed=True)
+    table = sums["weight"].agg(answers="size", share="sum").reset_index()
+    known = sums["known"].sum().to_numpy()
+    changed = np.divide(sums["moved"].sum().to_numpy(), known, out=np.full(len(known), np.nan), where=known > 0)
+    return table.assign(
+        share=table["share"] / table.groupby(["item_id", "level"])["share"].transform("sum"), changed=changed
+    )
 
 
 def persona_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:

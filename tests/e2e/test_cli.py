@@ -110,7 +110,7 @@ def test_a_real_model_answers_and_a_second_run_needs_none(tmp_path: Path) -> Non
     assert rows(tmp_path, "SELECT count(*) FROM score WHERE status = 'ok' AND value IS NOT NULL") == [(trials,)]
     second = command("--study", study)
     assert second.returncode == 0, second.stderr
-    assert f"{trials} answered before, 0 requests sent" in second.stdout
+    assert f"{trials} needed no request of their own, 0 requests sent" in second.stdout
     planned = json.loads(command("--study", study, "plan", "--json").stdout)
     assert [row["to_send"] for row in planned["rows"]] == [0, 0, 0]
     assert (tmp_path / "study.effects.csv").read_text().startswith("model,benchmark,")

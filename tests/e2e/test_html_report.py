@@ -80,16 +80,31 @@ def tab(new_context, html):
     opened.close()
 
 
+def open_all(tab) -> None:
+    """Open every closed section."""
+    tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+
+
 def test_every_plot_is_drawn_and_nothing_leaves_the_page(tab, html):
     plots = tab.locator(".plot").count()
     assert plots >= 5
-    assert tab.locator(".choroplethlayer path").count() == 0  # folded: drawn when it is opened
-    for summary in tab.locator("details:has(.plot) > summary").all():
-        summary.click()
-    wait_until(lambda: tab.evaluate("document.querySelectorAll('.plot:has(.main-svg)').length") == plots)
+    assert tab.locator(".choroplethlayer path").count() == 0  # behind the dots: drawn when it is chosen
+    open_all(tab)
+    tab.locator("[role=tab]:has-text('Map')").first.click()
     wait_until(lambda: tab.locator(".choroplethlayer path").count() >= 1)
+    hidden = tab.locator("[role=tabpanel][hidden] .plot").count()
+    wait_until(lambda: tab.evaluate("document.querySelectorAll('.plot:has(.main-svg)').length") == plots)
+    assert hidden == 1  # the dots, which were drawn before
     assert tab.said == []
     assert [url for url in tab.asked if not url.startswith(("data:", "blob:")) and url != html.as_uri()] == []
+
+
+def test_the_finding_is_on_the_first_screen_and_a_link_opens_its_section(tab):
+    assert tab.locator(".finding").first.bounding_box()["y"] < 400
+    assert tab.evaluate("document.documentElement.scrollHeight") < 3 * 900
+    assert not tab.locator("#gaps table").first.is_visible()
+    tab.click("nav a[href='#gaps']")
+    wait_until(lambda: tab.locator("#gaps details.section").evaluate("(each) => each.open"))
 
 
 def test_what_a_model_wrote_is_shown_and_not_run(tab):
@@ -100,6 +115,7 @@ def test_what_a_model_wrote_is_shown_and_not_run(tab):
 
 def test_the_item_page_filters(tab):
     assert tab.locator(".item").count() == 12
+    open_all(tab)
     tab.fill("#item-search", "item 11?")
     assert tab.locator(".item").count() == 1
     tab.select_option("#item-attribute", "gender")
@@ -108,9 +124,15 @@ def test_the_item_page_filters(tab):
     assert tab.locator("#item-count").text_content() == "0 of 12 items"
 
 
-def test_narrow_screen_does_not_scroll_sideways(tab):
-    tab.set_viewport_size({"width": 400, "height": 800})
-    wait_until(lambda: tab.evaluate("document.documentElement.scrollWidth <= 400"))
+@pytest.mark.parametrize("width", [400, 900, 1400])
+def test_nothing_scrolls_sideways(tab, width):
+    tab.set_viewport_size({"width": width, "height": 900})
+    open_all(tab)
+    wait_until(lambda: tab.evaluate(f"document.documentElement.scrollWidth <= {width}"))
+    wide = "[...document.querySelectorAll('.scroll')].filter((each) => each.scrollWidth > each.clientWidth + 1).length"
+    wait_until(lambda: tab.evaluate(wide) == 0)
+    heads = "[...document.querySelectorAll('details.legend')].every((each) => each.querySelectorAll('dd').length === "
+    assert tab.evaluate(f"{heads}each.previousElementSibling.querySelectorAll('thead th').length)")
 
 
 def test_every_plot_and_field_has_a_name(tab):

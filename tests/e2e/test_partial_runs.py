@@ -14,7 +14,7 @@ from waiting import HUNG, wait_until
 from runner.cli.app import app
 from runner.results.study_report import study_findings
 from runner.study.config import Study
-from runner.view.pages.live import account
+from runner.view.pages.overview import account
 from runner.view.source import Source
 from scoring.report.page import page
 

@@ -1,5 +1,6 @@
 """The live page in a real browser, over a real run in progress."""
 
+import json
 import re
 import subprocess
 import sys
@@ -18,7 +19,7 @@ SCRIPT = "<img src=x onerror='window.stolen = 1'><script>window.stolen = 2</scri
 TURNED = "\u202eA\u202c שלום \x1b[31m\x00 \u200b"
 LONG = "x" * 1_000_000 + "the end"
 SETTLED = "!document.querySelector('[data-dash-is-loading], .ag-overlay-loading-center')"
-PAGES = ("/", "/explore", "/compare?what=format&first=prose&second=bullets", "/report")
+PAGES = ("/", "/items", "/explore", "/compare?what=format&first=prose&second=bullets", "/report")
 
 
 async def _sometimes(server, request, raw):
@@ -111,7 +112,7 @@ def test_numbers_move_and_the_effect_appears(tab, run):
     assert re.search(r"steady\d of 8|steady\d+\d of 8", tab.locator("#live").text_content())
     tab.wait_for_selector("#forest .main-svg")
     tab.wait_for_selector("#narrowing .main-svg")
-    assert "letter probabilities" in tab.locator("#live").text_content()
+    assert re.search(r"on [\d,]+ answers", tab.locator("#figures").text_content())
 
 
 def test_filter_open_a_trial_and_go_back(tab, run):
@@ -127,11 +128,43 @@ def test_filter_open_a_trial_and_go_back(tab, run):
     tab.wait_for_selector("h2:has-text('Prompt as sent')")
     assert "\n- Background: " in tab.locator("section:has-text('Prompt as sent') pre").first.text_content()
     assert tab.locator("text=These messages hash to the request's key").count() == 1
-    tab.go_back()
+    opened = tab.url
+    tab.click("text=Next →")
+    wait_until(lambda: tab.url != opened and tab.locator("a:has-text('← Previous')").count() == 1)
+    assert "format=bullets" in tab.url
+    tab.click("text=← Previous")
+    tab.wait_for_url(opened)
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=run.base)
+    tab.click("#copy")
+    tab.wait_for_selector("#copied:has-text('Copied')")
+    copied = json.loads(tab.evaluate("navigator.clipboard.readText()"))
+    assert copied["who"] in tab.locator("main").text_content() and len(copied["options"]) == 2
+    tab.click("text=Back to the table")
+    tab.wait_for_selector(".ag-row a")
+    for _ in range(4):
+        tab.go_back()
+        tab.wait_for_load_state()
     wait_until(lambda: tab.evaluate(_every_row_is("format", "bullets")))
     assert tab.url == address
     tab.go_back()
     tab.wait_for_url("**/explore")
+
+
+def test_only_what_the_persona_changed_the_most_changed_first(tab, run):
+    tab.goto(f"{run.base}/explore?model=steady&only=changed&order=change")
+    tab.wait_for_selector(".ag-row a")
+    cells = "(name) => [...document.querySelectorAll(`.ag-row [col-id=${name}]`)].map((each) => each.textContent)"
+    wait_until(lambda: len(tab.evaluate(cells, "answer")) > 3)
+    chosen, before = tab.evaluate(cells, "answer"), tab.evaluate(cells, "baseline")
+    assert all(one != other for one, other in zip(chosen, before, strict=True))
+    assert all(re.fullmatch(r"(man|woman), \d+, [A-Z].*", each) for each in tab.evaluate(cells, "persona"))
+
+
+def test_an_item_shows_who_changed(tab, run):
+    tab.goto(f"{run.base}/items")
+    tab.click("table a >> nth=0")
+    tab.wait_for_selector("table:has-text('without persona')")
+    assert tab.locator("progress").count() >= 4
 
 
 def _every_row_is(column: str, value: str) -> str:
@@ -147,7 +180,7 @@ def test_two_formats_beside_each_other(tab, run):
     wait_until(lambda: tab.evaluate("document.querySelectorAll('.ag-row').length > 3"))
 
 
-@pytest.mark.parametrize(("scheme", "width", "pages"), [("light", 1300, ("/", "/report")), ("dark", 400, PAGES[:3])])
+@pytest.mark.parametrize(("scheme", "width", "pages"), [("light", 1300, ("/", "/report")), ("dark", 400, PAGES[:4])])
 def test_no_fault_for_who_cannot_see_or_has_a_small_screen(new_context, run, scheme, width, pages):
     context = new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
     tab = context.new_page()
@@ -157,7 +190,7 @@ def test_no_fault_for_who_cannot_see_or_has_a_small_screen(new_context, run, sch
     for path in (*pages, f"/trial?place={'-'.join(map(str, trial))}"):
         tab.goto(f"{run.base}{path}")
         tab.wait_for_selector("h1")
-        tab.wait_for_selector(".ag-row [col-id], #live, h2, #report-state")
+        tab.wait_for_selector(".ag-row [col-id], #account, h2, main table, #report-state")
         wait_until(lambda: tab.evaluate(SETTLED))
         _assert_no_grave_fault(tab)
         wait_until(lambda: tab.evaluate(f"document.documentElement.scrollWidth <= {width}"))
@@ -244,7 +277,7 @@ def test_hostile_answers_are_inert_and_readable(tab, run):
     tab.goto(f"{run.base}/explore?status=failed&model=%3Cscript%3Ewindow.stolen%3D3%3C%2Fscript%3E")
     tab.wait_for_selector("text=0 trials.")
     tab.goto(run.base)
-    tab.wait_for_selector("#live:has-text('onerror')")
+    tab.wait_for_selector("#tables:has-text('onerror')")
     assert tab.evaluate("window.stolen") is None
 
 
@@ -282,4 +315,40 @@ def test_stop_asks_first_and_then_the_run_ends_tidily(tab, run):
     said, _ = run.going.communicate(timeout=HUNG)
     assert run.going.returncode == 130, said
     tab.wait_for_selector(".summary:has-text('Ended')")
-    assert tab.locator("#stop").is_disabled()
+    tab.wait_for_selector("#stop", state="hidden")
+    tab.wait_for_selector(".finding")
+    ((answers,),) = rows(run.folder, "SELECT count(*) FROM score")
+    assert f"Computed on all {answers:,} answers" in tab.locator("#account").text_content()
+
+
+def test_a_run_is_waited_for_and_what_it_found_is_there_though_nobody_looked(new_context, tmp_path):
+    with FakeLLM() as server:
+        study = write_study(tmp_path, [model(server.url, answer="probabilities")], n=12, groups=6)
+        page = subprocess.Popen(
+            [sys.executable, "-m", "runner", "--study", str(study), "view"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            assert page.stdout is not None
+            address = page.stdout.readline().strip()
+            context = new_context()
+            tab = context.new_page()
+            tab.goto(address)
+            tab.wait_for_selector("h1:has-text('Waiting for the run')")
+            going = start(study, "--yes", "--no-pilot")
+            tab.wait_for_selector("h1:has-text('Overview')")
+            tab.close()
+            said, _ = going.communicate(timeout=HUNG)
+            assert going.returncode == 0, said
+            tab = context.new_page()
+            tab.goto(address)
+            tab.wait_for_selector(".finding")
+            tab.wait_for_selector("#forest .main-svg")
+            assert tab.locator("#now").is_hidden()
+            assert f"Computed on all {6 * 13} answers" in tab.locator("#account").text_content()
+        finally:
+            page.terminate()
+            page.wait(HUNG)

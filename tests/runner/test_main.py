@@ -1,10 +1,13 @@
 """How the command starts."""
 
+import resource
+import subprocess
 import sys
 
 import pytest
+from studies import ROOT
 
-from runner.__main__ import main
+from runner.__main__ import LEAST_MEMORY, main
 
 
 class Interrupting:
@@ -21,3 +24,16 @@ def test_an_interrupt_while_it_loads_leaves_without_a_traceback(monkeypatch: pyt
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130
+
+
+def test_too_little_memory_to_load_is_a_sentence() -> None:
+    """Libraries abort or hang where they cannot have what they ask for while they load."""
+    little = LEAST_MEMORY // 2
+    done = subprocess.run(
+        [sys.executable, "-m", "runner", "--version"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (little, little)),
+    )
+    assert (done.returncode, done.stdout) == (5, "") and "needs at least 1.3 GB" in done.stderr

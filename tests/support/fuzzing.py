@@ -13,11 +13,12 @@ import sqlite3
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
+import psutil
 
 SECONDS = 10
 MEMORY = 1_000_000_000  # bytes beyond what the modules take
@@ -133,16 +134,20 @@ def _bundle(folder: Path) -> bytes:
     with sqlite3.connect(database) as connection:
         connection.execute("PRAGMA journal_mode = DELETE")
     members = {"mtpa.toml": STUDY.encode(), "results/s.sqlite": database.read_bytes()}
-    about = {"format": 1, "mtpa": "1", "files": {n: _entry(c) for n, c in members.items()}}
+    return _packed({**members, "manifest.json": _manifest(members)})
+
+
+def _manifest(members: Mapping[str, bytes]) -> bytes:
+    files = {name: {"sha256": hashlib.sha256(each).hexdigest(), "bytes": len(each)} for name, each in members.items()}
+    return json.dumps({"format": 1, "mtpa": "1", "files": files}).encode()
+
+
+def _packed(members: Mapping[str, bytes]) -> bytes:
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in {**members, "manifest.json": json.dumps(about).encode()}.items():
+        for name, content in members.items():
             archive.writestr(name, content)
     return packed.getvalue()
-
-
-def _entry(content: bytes) -> dict[str, object]:
-    return {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
 
 
 VALUES = ["1", "-1", '""', "[]", "{}", "[[1]]", "true", '"x"', "1e400", "nan", "9" * 20, "[" * 99 + "]" * 99]
@@ -162,16 +167,17 @@ def misvalued(text: str, chance: random.Random) -> str:
     return "\n".join(lines)
 
 
-def damaged(content: bytes, chance: random.Random, packed: bool) -> bytes:
-    """A valid file with a few changes; of a zip, half the time a member is changed and packed again."""
-    if packed and chance.random() < 0.6:
+def damaged(content: bytes, chance: random.Random, packed: bool, text: bool = False) -> bytes:
+    """A valid file with a few changes; of a zip, mostly a member is changed and packed again; of a text, seldom
+    so that it is none."""
+    if packed and chance.random() < 0.8:
         return _repacked(content, chance)
     found = bytearray(content)
     for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
         at = chance.randrange(len(found)) if found else 0
         change = chance.randrange(6)
         if change == 0 and found:
-            found[at] = chance.randrange(256)
+            found[at] = chance.randrange(32, 127) if text else chance.randrange(256)
         elif change == 1:
             del found[at : at + chance.choice((1, 4, 40))]
         elif change == 2:
@@ -182,30 +188,30 @@ def damaged(content: bytes, chance: random.Random, packed: bool) -> bytes:
             other = chance.randrange(len(found)) if found else 0
             found[at : at + 8] = found[other : other + 8]
         else:
-            found[at : at + 4] = chance.randbytes(4)
+            found[at : at + 4] = bytes(chance.choices(range(9, 127), k=4)) if text else chance.randbytes(4)
     return bytes(found)
 
 
 def _repacked(content: bytes, chance: random.Random) -> bytes:
-    result = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as source, zipfile.ZipFile(result, "w", zipfile.ZIP_DEFLATED) as target:
-        names = source.namelist()
-        chosen = chance.choice(names)
-        for name in names:
-            text = source.read(name)
-            target.writestr(name, damaged(text, chance, False) if name == chosen else text)
-    return result.getvalue()
+    """A zip with one member changed; a bundle's manifest mostly says so, so that the member itself is looked at."""
+    with zipfile.ZipFile(io.BytesIO(content)) as source:
+        members = {name: source.read(name) for name in source.namelist()}
+    chosen = chance.choice(list(members))
+    members[chosen] = damaged(members[chosen], chance, False)
+    if "manifest.json" in members and chosen != "manifest.json" and chance.random() < 0.8:
+        members["manifest.json"] = _manifest({n: c for n, c in members.items() if n != "manifest.json"})
+    return _packed(members)
 
 
 def inputs(reader: str, count: int, seed: int, folder: Path) -> Iterator[bytes]:
-    """Files for a reader: four of five are a valid one, damaged."""
+    """Files for a reader: nine of ten are a valid one, damaged."""
     chance, whole = random.Random(f"{reader}{seed}"), valid(reader, folder)
     packed = reader in ("xlsx", "bundle")
     for number in range(count):
-        if number % 5 < 2 and reader in DESCRIPTIONS:
+        if number % 10 < 7 and reader in DESCRIPTIONS:
             yield misvalued(whole.decode(), chance).encode()
-        elif number % 5 < 4:
-            yield damaged(whole, chance, packed)
+        elif number % 10 < 9:
+            yield damaged(whole, chance, packed, text=reader in TEXTS)
         else:
             head = whole[: chance.choice((0, 4, 40))]
             yield head + b"".join(
@@ -246,6 +252,7 @@ def _readers() -> dict[str, tuple[str, Callable[[Path], object]]]:
 
 READERS = ("study", "benchmark", "survey", "lm_eval", "jsonl", "csv", "xlsx", "sav", "parquet", "bundle")
 DESCRIPTIONS = ("study", "benchmark", "survey", "lm_eval")
+TEXTS = (*DESCRIPTIONS, "jsonl", "csv")
 # How a reader says that it saw no more than the beginning.
 SHALLOW = (
     "survey description",
@@ -254,7 +261,7 @@ SHALLOW = (
     "not a YAML",
     "is not a ",
     "not a bundle",
-    "line 1:",
+    "line 1: not JSON",
     "not UTF-8",
     "is empty",
 )
@@ -295,7 +302,9 @@ def _try_reader(reader: str, count: int, seed: int, folder: Path) -> None:
     if whole.error or not whole.deep:
         raise AssertionError(f"{reader}: the valid file is not read: {whole}")
     (size,) = [int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "VmSize" in line]
-    resource.setrlimit(resource.RLIMIT_AS, (size * 1024 + MEMORY, resource.RLIM_INFINITY))
+    limit = (size * 1024 + MEMORY, resource.RLIM_INFINITY)
+    for process in (0, *(child.pid for child in psutil.Process().children())):
+        resource.prlimit(process, resource.RLIMIT_AS, limit)
     for number, content in enumerate(inputs(reader, count, seed, folder)):
         (folder / "last").write_bytes(content)
         sys.stdout.write(json.dumps([reader, number, *attempt(reader, content, folder)]) + "\n")

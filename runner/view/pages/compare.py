@@ -18,17 +18,19 @@ from runner.view.queries.trial_table import Filter, latest
 from runner.view.source import Source
 from runner.view.statistics import compared
 from scoring.report.findings import title_of
+from scoring.report.numbers import in_points, points_interval, score
 
-PAGE = "compare"
+PAGE, EFFECT = "compare", "persona effect"
 FIELDS = tuple(each.name for each in fields(Sides))
 _COLUMNS = [
-    {"field": "item", "headerName": "Item", "width": 150},
-    {"field": "first", "headerName": "First", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 120},
-    {"field": "one", "headerName": "Value", "width": 85, "type": "rightAligned"},
-    {"field": "second", "headerName": "Second", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 120},
-    {"field": "other", "headerName": "Value", "width": 85, "type": "rightAligned"},
-    {"field": "question", "headerName": "Question", "flex": 2, "minWidth": 220},
-    {"field": "persona", "headerName": "Persona", "width": 190},
+    {"field": "question", "headerName": "Question", "flex": 2, "minWidth": 200},
+    {"field": "first", "headerName": "First", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 130},
+    {"field": "one", "headerName": "p", "width": 75, "type": "rightAligned"},
+    {"field": "second", "headerName": "Second", "cellRenderer": "TrialLink", "flex": 1, "minWidth": 130},
+    {"field": "other", "headerName": "p", "width": 75, "type": "rightAligned"},
+    {"field": "right", "headerName": "Right answer", "flex": 1, "minWidth": 110},
+    {"field": "change", "headerName": "Change", "width": 95, "type": "rightAligned"},
+    {"field": "persona", "headerName": "Asked as", "width": 190},
 ]
 
 
@@ -49,7 +51,7 @@ def _shown(source: Source, sides: Sides) -> list[Any]:
         return [html.P("Choose two different ones: their answers to the same items stand side by side.")]
     upto = source.look(latest, Filter())
     identity = {"table": "pairs", "search": sides.search(), "upto": upto}
-    names = {"first": line(sides.first, 60), "second": line(sides.second, 60)}
+    names = {"first": _named(source, sides, sides.first), "second": _named(source, sides, sides.second)}
     columns = [{**each, "headerName": names.get(str(each["field"]), each["headerName"])} for each in _COLUMNS]
     return [
         html.Div(html.P("Computing the difference and its intervals…"), id="difference", role="status"),
@@ -68,13 +70,23 @@ def _fields(source: Source, sides: Sides) -> list[Any]:
         dropdown(_id("second"), "Second", sorts, sides.second),
         dropdown(_id("benchmark"), "Benchmark", known.benchmarks, sides.benchmark),
         dropdown(_id("only"), "Only", [(DIFFERENT, "where they chose differently")], sides.only),
+        dropdown(_id("order"), "Order (as answered)", [("change", "largest change first")], sides.order),
     ]
 
 
-def _sorts(source: Source, sides: Sides) -> Sequence[str]:
+def _sorts(source: Source, sides: Sides) -> Sequence[Any]:
     """What there is to compare; personas are offered as they are searched for."""
     known = source.choices()
-    return {"persona": (), "model": known.models, "format": known.formats}[sides.what]
+    if sides.what == "persona":
+        chosen = [name for name in (sides.first, sides.second) if name]
+        return [(name, _named(source, sides, name)) for name in chosen]
+    return {"model": known.models, "format": known.formats}[sides.what]
+
+
+def _named(source: Source, sides: Sides, name: str) -> str:
+    """A side in words: of a persona, who it is."""
+    known = dict(source.look(personas, name)) if sides.what == "persona" and name else {}
+    return line(known.get(name, name).partition(" · ")[0], 60)
 
 
 def _id(field: str) -> str:
@@ -112,8 +124,11 @@ def register(app: Dash, source: Source) -> None:
         )
         def offer(typed: str | None, search: str | None, side: str = side) -> list[dict[str, str]]:
             sides = Sides.parse(search or "")
-            found = source.look(personas, typed or "") if sides.what == "persona" else _sorts(source, sides)
-            return options(found, getattr(sides, side))
+            if sides.what != "persona":
+                return options(_sorts(source, sides), getattr(sides, side))
+            found = source.look(personas, typed or "")
+            others = [each for each in _sorts(source, sides) if each[0] not in dict(found)]
+            return options([*others, *found], getattr(sides, side))
 
     @app.callback(
         Output({"table": "pairs", "search": MATCH, "upto": MATCH}, "getRowsResponse"),
@@ -150,6 +165,8 @@ def _difference(found: pd.DataFrame, sides: Sides) -> Any:
     """Second − first, with both intervals."""
     if found.empty:
         return html.Div(html.P("No answered trial in common."))
+    resolved = found.groupby("benchmark", observed=True)["measure"].transform("last")
+    found = found[found["measure"] == resolved]  # by letter probabilities where there are any
     what = {"baseline": f"two {sides.what}s" if sides.what == "persona" else "baseline"}
     rows = [
         (
@@ -157,29 +174,29 @@ def _difference(found: pd.DataFrame, sides: Sides) -> Any:
             str(row.metric),
             what.get(str(row.compared), str(row.compared)),
             f"{row.items:,}",
-            number(row.without, ".3f"),
-            number(row.with_persona, ".3f"),
-            number(row.effect, "+.3f"),
-            f"{number(row.items_low, '+.3f')} … {number(row.items_high, '+.3f')}",
+            *(in_points(each) if row.compared == EFFECT else score(each) for each in (row.without, row.with_persona)),
+            in_points(row.effect),
+            points_interval(row.items_low, row.items_high),
         )
         for row in found.itertuples()
     ]
-    numbers = ("items", "first", "second", "second − first", "95 % interval, for items like these")
+    numbers = ("items", "first", "second", "second − first, points", "95% interval, for items like these")
     return table("The difference", ("benchmark", "measure", "of", *numbers), rows, numbers)
 
 
 def _cells(pair: Pair) -> dict[str, Any]:
     return {
-        "item": line(pair.item_id, 80),
         "question": line(pair.question),
-        "persona": line(pair.persona_id, 80),
+        "persona": line(pair.who, 80),
         "first": _link(pair.first, pair),
-        "one": number(pair.first.value, ".3g"),
+        "one": number(pair.first.answer.probability, ".2f"),
         "second": _link(pair.second, pair),
-        "other": number(pair.second.value, ".3g"),
+        "other": number(pair.second.answer.probability, ".2f"),
+        "right": line(pair.right) or "–",
+        "change": "–" if pair.change is None else in_points(pair.change),
     }
 
 
 def _link(side: Answered, pair: Pair) -> dict[str, str]:
-    text = line(side.answer, 80) or side.status
-    return {"href": trial_address(side.place), "text": text, "persona": line(pair.item_id, 80)}
+    text = line(side.answer.text, 160) or side.status
+    return {"href": trial_address(side.place), "text": text, "persona": line(pair.question, 80)}

@@ -8,8 +8,9 @@ from dash.exceptions import PreventUpdate
 
 from runner.view.pages.parts import block, dropdown, entry, grid, number, options, response, trial_address
 from runner.view.pages.text import line
+from runner.view.queries.chosen import BASELINE
 from runner.view.queries.trial_table import (
-    BASELINE,
+    CHANGED,
     COUNTED,
     FAILED,
     STATUSES,
@@ -21,21 +22,32 @@ from runner.view.queries.trial_table import (
     page,
 )
 from runner.view.source import Source
+from scoring.report.findings import title_of
+from scoring.report.names import level_name
+from scoring.report.numbers import in_points
 
 PAGE = "explore"
 FIELDS = tuple(each.name for each in fields(Filter))
 _COLUMNS = [
-    {"field": "trial", "headerName": "Trial", "cellRenderer": "TrialLink", "width": 210},
-    {"field": "status", "headerName": "Status", "width": 105},
-    {"field": "value", "headerName": "Value", "width": 85, "type": "rightAligned"},
-    {"field": "answer", "headerName": "Answer", "width": 150, "flex": 1, "minWidth": 120},
-    {"field": "question", "headerName": "Question", "flex": 3, "minWidth": 220},
-    {"field": "persona", "headerName": "Persona", "width": 200},
-    {"field": "country", "headerName": "Country", "width": 95},
-    {"field": "format", "headerName": "Format", "width": 110},
-    {"field": "benchmark", "headerName": "Benchmark", "width": 160},
-    {"field": "model", "headerName": "Model", "width": 160},
+    {"field": "trial", "headerName": "Question", "cellRenderer": "TrialLink", "flex": 3, "minWidth": 220},
+    {"field": "persona", "headerName": "Asked as", "width": 190},
+    {"field": "answer", "headerName": "Chosen", "flex": 1, "minWidth": 130},
+    {"field": "likely", "headerName": "p", "width": 65, "type": "rightAligned"},
+    {"field": "baseline", "headerName": "Without persona", "flex": 1, "minWidth": 130},
+    {"field": "likely_before", "headerName": "p", "width": 65, "type": "rightAligned"},
+    {"field": "right", "headerName": "Right answer", "flex": 1, "minWidth": 110},
+    {"field": "change", "headerName": "Change", "width": 90, "type": "rightAligned"},
+    {"field": "status", "headerName": "Status", "width": 100},
+    {"field": "format", "headerName": "Format", "width": 100},
+    {"field": "benchmark", "headerName": "Benchmark", "width": 150},
+    {"field": "model", "headerName": "Model", "width": 150},
 ]
+
+
+_LEGEND = (
+    "p is the probability of the option chosen; change is of the score, in percentage points, beside the same question "
+    "without a persona. Arrow keys move in the table, Enter opens a trial."
+)
 
 
 def render(source: Source, search: str) -> list[Any]:
@@ -46,7 +58,11 @@ def render(source: Source, search: str) -> list[Any]:
         html.H1("Trials"),
         html.Div(_filters(source, wanted), className="filters", role="search"),
         html.Div(_shown(source, wanted), id="explore-shown"),
-        html.P("Arrow keys move in the table, Enter opens a trial.", className="note"),
+        html.P(
+            "p is the probability of the option chosen; change is of the score, in percentage points, beside the same "
+            "question without a persona. Arrow keys move in the table, Enter opens a trial.",
+            className="note",
+        ),
         dcc.Interval(id="newer-beat", interval=3000),
     ]
 
@@ -58,26 +74,39 @@ def _shown(source: Source, wanted: Filter) -> list[Any]:
     counted = html.Span("Counting…", id={**identity, "table": "trials-count"}, role="status")
     return [
         html.P([counted, html.Span(id="newer")], className="note"),
-        grid(identity, _COLUMNS, "Trials"),
+        grid(identity, _columns(source.choices()), "Trials"),
         dcc.Store(id="shown", data={"search": wanted.search(), "upto": upto}),
     ]
+
+
+def _columns(known: Choices) -> list[dict[str, Any]]:
+    """The columns that tell trials apart: a single model needs none."""
+    single = {"model": known.models, "benchmark": known.benchmarks}
+    return [each for each in _COLUMNS if len(single.get(str(each["field"]), ("", ""))) > 1]
 
 
 def _filters(source: Source, wanted: Filter) -> list[Any]:
     known = source.choices()
     statuses = [(each, "failed (no answer)" if each == FAILED else each) for each in STATUSES]
+    orders = [("oldest", "oldest first"), ("change", "largest change first")]
     return [
+        entry(_id("text"), "Words in question or answer", wanted.text),
+        dropdown(_id("only"), "Only", [(CHANGED, "changed by the persona")], wanted.only),
+        dropdown(_id("order"), "Order (newest first)", orders, wanted.order),
         dropdown(_id("model"), "Model", known.models, wanted.model),
         dropdown(_id("benchmark"), "Benchmark", known.benchmarks, wanted.benchmark),
-        dropdown(_id("country"), "Country", known.countries, wanted.country),
+        dropdown(_id("country"), "Country", _countries(known), wanted.country),
         dropdown(_id("trait"), "Trait", list(known.levels), wanted.trait),
         dropdown(_id("level"), "Its level", _levels(known, wanted.trait), wanted.level),
         dropdown(_id("format"), "Format", known.formats, wanted.format),
         dropdown(_id("status"), "Status", statuses, wanted.status),
-        dropdown(_id("order"), "Order (newest first)", [("oldest", "oldest first")], wanted.order),
         entry(_id("item"), "Item id", wanted.item),
         entry(_id("persona"), f"Persona id, or {BASELINE}", wanted.persona),
     ]
+
+
+def _countries(known: Choices) -> list[tuple[str, str]]:
+    return [(code, line(level_name("country", code), 80)) for code in known.countries]
 
 
 def _levels(known: Choices, trait: str) -> list[tuple[str, str]]:
@@ -129,7 +158,7 @@ def register(app: Dash, source: Source) -> None:
             is_whole = start == 0 and len(found) < most
             known = count(connection, wanted, upto) if start == 0 and not is_whole else None
         said = _counted(len(found) if is_whole else known) if start == 0 else no_update
-        return response([_cells(row) for row in found], start, most, known), said
+        return response([_cells(row, wanted) for row in found], start, most, known), said
 
     @app.callback(Output("newer", "children"), Input("newer-beat", "n_intervals"), State("shown", "data"))
     def newer(_: int, shown: dict[str, Any]) -> Any:
@@ -146,16 +175,20 @@ def _counted(found: int | None) -> str:
     return f"{found:,} trial." if found == 1 else f"{found:,} trials."
 
 
-def _cells(row: Row) -> dict[str, Any]:
+def _cells(row: Row, wanted: Filter) -> dict[str, Any]:
+    asked = {"href": trial_address(row.place, wanted), "text": line(row.question), "persona": line(row.who, 80)}
+    alone = row.persona_id == BASELINE
     return {
-        "trial": {"href": trial_address(row.place), "text": line(row.item_id, 80), "persona": line(row.persona_id, 80)},
+        "trial": asked,
+        "persona": "nobody (baseline)" if alone else line(row.who, 80),
+        "answer": line(row.answer.text),
+        "likely": number(row.answer.probability, ".2f"),
+        "baseline": "" if alone else line(row.baseline.text) or "–",
+        "likely_before": "" if alone else number(row.baseline.probability, ".2f"),
+        "right": line(row.right) or "–",
+        "change": "" if alone or row.change is None else in_points(row.change),
         "status": row.status,
-        "value": number(row.value, ".3g"),
-        "answer": line(row.answer),
-        "question": line(row.question),
-        "persona": line(row.persona_id, 80),
-        "country": row.country,
         "format": row.format,
-        "benchmark": line(row.benchmark, 80),
+        "benchmark": line(title_of(row.benchmark), 80),
         "model": line(row.model, 80),
     }

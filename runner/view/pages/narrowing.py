@@ -5,6 +5,7 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
+from scoring.report.figures import POINTS
 from scoring.report.findings import title_of
 
 # Okabe & Ito, told apart by symbol too
@@ -17,10 +18,10 @@ def narrowing(history: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     for number, ((model, benchmark), rows) in enumerate(history.groupby(["model", "benchmark"], sort=False)):
         colour, symbol = _COLOURS[number % len(_COLOURS)], _SYMBOLS[number % len(_SYMBOLS)]
-        high, low = (rows["high"] - rows["effect"]).fillna(0), (rows["effect"] - rows["low"]).fillna(0)
+        high, low = 100 * (rows["high"] - rows["effect"]).fillna(0), 100 * (rows["effect"] - rows["low"]).fillna(0)
         figure.add_scatter(
             x=rows["answers"],
-            y=rows["effect"],
+            y=100 * rows["effect"],
             error_y={"type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 2},
             mode="lines+markers",
             marker={"symbol": symbol, "size": 9, "color": colour},
@@ -34,6 +35,6 @@ def narrowing(history: pd.DataFrame) -> go.Figure:
         showlegend=True,
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         xaxis={"title": "answers so far", "automargin": True, "rangemode": "tozero"},
-        yaxis={"title": "Δ = with − without", "automargin": True, "zeroline": True, "zerolinewidth": 2},
+        yaxis={"title": POINTS, "automargin": True, "zeroline": True, "zerolinewidth": 2},
     )
     return figure

@@ -8,7 +8,7 @@ import dash_ag_grid as dag
 from dash import dcc, html
 
 from runner.view.pages.text import line, visible
-from runner.view.queries.trial_table import Place
+from runner.view.queries.trial_table import Filter, Place
 
 BLOCK = 100
 
@@ -20,12 +20,37 @@ def named(component: Any, name: str) -> Any:
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()) -> Any:
-    """A table that scrolls sideways by itself; `numbers` names the columns that are right-aligned."""
-    aligned = ["n" if name in numbers else "" for name in columns]
-    head = [html.Th(name, scope="col", className=how) for name, how in zip(columns, aligned, strict=True)]
-    body = [html.Tr([html.Td(cell, className=how) for cell, how in zip(row, aligned, strict=True)]) for row in rows]
+    """A table that scrolls sideways by itself; on a narrow screen its rows are blocks. `numbers` names the columns that
+    are right-aligned."""
+    head = [html.Th(name, scope="col", className=_aligned(name, numbers)) for name in columns]
+    body = [html.Tr([_cell(cell, name, numbers) for cell, name in zip(row, columns, strict=True)]) for row in rows]
     shown = html.Table([html.Caption(caption), html.Thead(html.Tr(head)), html.Tbody(body)])
     return named(html.Div(shown, className="scroll", tabIndex=0, role="region"), caption)
+
+
+def table_of_models(
+    caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()
+) -> Any:
+    """A table with the model in a column, or in its caption where there is only one."""
+    place = columns.index("model")
+    if len({row[place] for row in rows}) > 1:
+        return table(caption, columns, rows, numbers)
+    columns, without = _without(columns, place), [_without(row, place) for row in rows]
+    return table(f"{rows[0][place]}: {caption}", columns, without, numbers)
+
+
+def _without(row: Sequence[Any], place: int) -> list[Any]:
+    return [*row[:place], *row[place + 1 :]]
+
+
+def _cell(content: Any, column: str, numbers: Sequence[str]) -> html.Td:
+    shown = html.Td(content, className=_aligned(column, numbers))
+    setattr(shown, "data-label", column)
+    return shown
+
+
+def _aligned(column: str, numbers: Sequence[str]) -> str:
+    return "n" if column in numbers else ""
 
 
 def pairs(rows: Sequence[tuple[str, Any]]) -> html.Dl:
@@ -64,9 +89,15 @@ def moment(time: str) -> str:
     return visible(time).replace("T", " ").replace("+00:00", " UTC")
 
 
-def trial_address(place: Place) -> str:
-    """The address of one trial."""
-    return f"/trial?place={quote(str(place))}"
+def money(micro: int, cap: float | None) -> str:
+    """Millionths of a dollar, and of which budget in dollars they are."""
+    return f"${micro / 1e6:,.4f}" + (f" of ${cap:,.2f} spent ({micro / cap / 1e4:.1f}%)" if cap else " spent")
+
+
+def trial_address(place: Place, wanted: Filter | None = None) -> str:
+    """The address of one trial, as one of those that a filter finds."""
+    of_filter = wanted.search().replace("?", "&", 1) if wanted else ""
+    return f"/trial?place={quote(str(place))}{of_filter}"
 
 
 def number(value: float | None, form: str = "g") -> str:
@@ -79,7 +110,7 @@ def grid(identity: dict[str, Any], columns: list[dict[str, Any]], label: str) ->
     table = dag.AgGrid(
         id=identity,
         columnDefs=columns,
-        defaultColDef={"sortable": False, "resizable": True, "suppressHeaderMenuButton": True},
+        defaultColDef={"sortable": False, "resizable": True, "suppressHeaderMenuButton": True, "wrapText": True},
         rowModelType="infinite",
         dashGridOptions={
             "cacheBlockSize": BLOCK,
@@ -87,7 +118,7 @@ def grid(identity: dict[str, Any], columns: list[dict[str, Any]], label: str) ->
             "infiniteInitialRowCount": 1,
             "enableCellTextSelection": True,
             "ensureDomOrder": True,
-            "rowHeight": 34,
+            "rowHeight": 43,
             "headerHeight": 38,
         },
         eventListeners={"cellKeyDown": ["openTrial(params)"]},

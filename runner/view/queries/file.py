@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlite_utils
 
@@ -52,9 +53,28 @@ def _is_older(path: Path) -> bool:
     return applied != known
 
 
+def is_blank(path: Path) -> bool:
+    """Whether nothing is in the file yet, or there is none. Raises InputError or MachineError."""
+    if not path.exists() or (path.is_file() and not path.stat().st_size):
+        return True
+    with reading(path) as connection:
+        return not connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema)").fetchone()[0]
+
+
+def has_run(path: Path) -> bool:
+    """Whether a run has been entered into the file, which whoever makes it does last. Raises InputError or
+    MachineError."""
+    if is_blank(path):
+        return False
+    with reading(path) as connection:
+        made = connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'run')").fetchone()[0]
+        return bool(made and connection.execute("SELECT EXISTS (SELECT 1 FROM run)").fetchone()[0])
+
+
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write. Text that is not UTF-8 is read with replacement characters.
+    """A connection that cannot write, with the function `folded`. Text that is not UTF-8 is read with replacement
+    characters.
 
     Raises InputError or MachineError.
     """
@@ -64,6 +84,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute("PRAGMA query_only = ON")
             connection.execute("PRAGMA trusted_schema = OFF")
             connection.text_factory = _decoded
+            connection.create_function("folded", 1, _folded, deterministic=True)
             yield connection
         finally:
             connection.close()
@@ -71,6 +92,11 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 def _decoded(raw: bytes) -> str:
     return raw.decode("utf-8", "replace")
+
+
+def _folded(text: Any) -> str:
+    """A text for a search that ignores capitals, in every script: SQLite's own does so in ASCII alone."""
+    return text.casefold() if isinstance(text, str) else ""
 
 
 def request_stop(path: Path, run: int) -> bool:

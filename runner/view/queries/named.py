@@ -3,7 +3,8 @@
 import sqlite3
 
 from personas.errors import InputError, nearest
-from runner.view.queries.trial_table import BASELINE, Place
+from runner.view.queries.chosen import BASELINE
+from runner.view.queries.trial_table import Place
 
 _COLUMNS = "model, persona, variant, item, rotation, replicate"
 _SQL = f"""

@@ -12,23 +12,26 @@ from personas.prompt.render import Variant
 from personas.traits import catalogue
 from runner.backends.request import ModelIdentity, digest, key_fields
 from runner.crossing.trials import answer_kind
-from runner.store.cache import unpack
-from runner.view.queries.trial_table import BASELINE, Place
+from runner.view.queries.chosen import BASELINE, CHOSEN, Choice, choice, probabilities, right_options, who
+from runner.view.queries.trial_table import Place, question_of
 from scoring.answers.items import LETTERS, Item, option_order
-from scoring.answers.responses import Response, letter_probabilities, option_probabilities
 
 BESIDE = 24
 NEAR = 400
 
 
 class Option(NamedTuple):
-    """An option in the order shown; `worth` is its weight or role, "" where it has neither."""
+    """An option in the order shown; `worth` is its weight or role, "" where it has neither; `before` and
+    `chosen_before` are of the baseline."""
 
     letter: str
     text: str
     worth: str
+    right: bool
     probability: float | None
     chosen: bool
+    before: float | None
+    chosen_before: bool
 
 
 class Beside(NamedTuple):
@@ -36,22 +39,24 @@ class Beside(NamedTuple):
 
     place: Place
     persona_id: str
-    country: str
+    who: str
     status: str
-    answer: str
+    answer: Choice
     value: float | None
 
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything there is to say of a trial. `matches` says whether the messages hash to the key; `facts` are pairs of
-    a name and a value."""
+    """Everything there is to say of a trial. `without` is the same question without a persona; `matches` says whether
+    the messages hash to the key; `facts` are pairs of a name and a value."""
 
     place: Place
     model: str
     benchmark: str
     item_id: str
+    question: str
     persona_id: str
+    who: str
     traits: list[tuple[str, str]]
     messages: Sequence[Mapping[str, str]]
     options: list[Option]
@@ -60,6 +65,7 @@ class Opened:
     outside: float | None
     status: str
     value: float | None
+    without: Beside | None
     why: list[str]
     key: str
     matches: bool
@@ -83,9 +89,10 @@ FROM completion AS c LEFT JOIN text AS p ON p.id = c.persona_text LEFT JOIN text
 LEFT JOIN text AS s ON s.id = c.system_text WHERE c.id = ?
 """
 _BESIDE = f"""
-SELECT s.model, s.persona, s.variant, s.item, s.rotation, s.replicate, p.persona_id, p.country, s.status,
-    substr(c.answer, 1, 200), s.value
+SELECT s.model, s.persona, s.variant, s.item, s.rotation, s.replicate, p.persona_id, p.country, p.answers, v.format,
+    s.status, {CHOSEN.format("s")}, c.letters, substr(c.answer, 1, 200), s.value
 FROM score AS s LEFT JOIN persona AS p ON p.id = s.persona LEFT JOIN completion AS c ON c.id = s.completion
+LEFT JOIN variant AS v ON v.id = s.variant
 WHERE s.model = ? AND s.item = ? AND s.rotation = ? AND s.replicate = ? AND s.variant IN (0, ?)
     AND s.persona IN (SELECT 0 UNION ALL SELECT id FROM persona WHERE id BETWEEN ? AND ?)
     AND NOT (s.persona = ? AND s.variant = ?)
@@ -108,28 +115,32 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
         persona = _row(connection, "SELECT * FROM persona WHERE id = ?", place.persona)
         completion = _row(connection, _COMPLETION, score["completion"]) if score else None
         variant = _variant(connection, place)
-        answered = _Answered(completion, item, order, model["answer"])
-        chosen = _chosen(score)
+        answered = probabilities(item, order, completion["letters"] if completion else None)
+        beside = _beside(connection, place, item)
+        before = _baseline(connection, place, item, order)
         messages, matches = _messages(place, completion, model, item, variant)
         return Opened(
             place=place,
             model=str(model["name"]),
             benchmark=f"{item.benchmark}:{item.part}" if item.part else item.benchmark,
             item_id=item.id,
+            question=question_of(item),
             persona_id=str(persona["persona_id"]) if persona else BASELINE,
+            who=_who(persona, variant),
             traits=_traits(persona),
             messages=messages,
-            options=list(_options(item, order, answered.probabilities, chosen)),
+            options=list(_options(item, order, (answered.options, _chosen(score)), before)),
             completion=completion["id"] if completion else 0,
             answer=completion["answer"] if completion else None,
             outside=answered.outside,
             status=score["status"] if score else "failed",
             value=score["value"] if score else None,
+            without=next((each for each in beside if each.persona_id == BASELINE), None),
             why=_why(item, order, score, failure, completion),
             key=bytes(completion["key"]).hex() if completion else str(failure["key"] if failure else ""),
             matches=matches,
             facts=_facts(model, variant, completion, score),
-            beside=_beside(connection, place),
+            beside=beside,
         )
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise InputError(f"trial {place} cannot be read: {type(error).__name__}: {error}") from None
@@ -143,18 +154,6 @@ def answer_text(connection: sqlite3.Connection, completion: int) -> str | None:
 
 def _row(connection: sqlite3.Connection, sql: str, number: int) -> sqlite3.Row | None:
     return cast(sqlite3.Row | None, connection.execute(sql, (number,)).fetchone())
-
-
-class _Answered:
-    """An answer's probabilities: of each option, and of anything but the letters."""
-
-    def __init__(self, completion: sqlite3.Row | None, item: Item, order: Sequence[int], answer: str) -> None:
-        numbers = unpack(completion["letters"]) if completion else None
-        loglik = item.ask == "loglik"
-        response = Response(None, None if loglik else numbers, numbers if loglik else None)
-        self.probabilities = option_probabilities(item, order, response)
-        letters = letter_probabilities(numbers) if numbers is not None and not loglik else None
-        self.outside = letters.outside if letters else None
 
 
 def _chosen(score: sqlite3.Row | None) -> int | None:
@@ -189,6 +188,12 @@ def _messages(
     return messages, digest(fields) == bytes(completion["key"])
 
 
+def _who(persona: sqlite3.Row | None, variant: Variant) -> str:
+    if persona is None:
+        return BASELINE
+    return who(persona["persona_id"], persona["country"], persona["answers"], variant.format)
+
+
 def _traits(persona: sqlite3.Row | None) -> list[tuple[str, str]]:
     """Name and answer of each trait; what the persona's text says of them is in the prompt."""
     if persona is None:
@@ -200,15 +205,28 @@ def _traits(persona: sqlite3.Row | None) -> list[tuple[str, str]]:
     ]
 
 
-def _options(
-    item: Item, order: Sequence[int], probabilities: Sequence[float] | None, chosen: int | None
-) -> Iterator[Option]:
+Given = tuple[Sequence[float] | None, int | None]  # the options' probabilities, and the one chosen
+
+
+def _baseline(connection: sqlite3.Connection, place: Place, item: Item, order: Sequence[int]) -> Given:
+    """What was answered to the same question without a persona."""
+    if not place.persona:
+        return None, None
+    row = connection.execute(_SCORE, place._replace(persona=0, variant=0)).fetchone()
+    completion = _row(connection, _COMPLETION, row["completion"]) if row else None
+    return (probabilities(item, order, completion["letters"]).options if completion else None), _chosen(row)
+
+
+def _options(item: Item, order: Sequence[int], given: Given, before: Given) -> Iterator[Option]:
+    right = right_options(item)
     for place, number in enumerate(order):
         weight = f"{item.weights[number]:g}" if item.weights else ""
         role = (item.roles[number] or "") if item.roles else ""
         letter = LETTERS[place] if item.ask == "letter" else str(place + 1)
-        likely = probabilities[number] if probabilities else None
-        yield Option(letter, item.choices[number], ", ".join(filter(None, (weight, role))), likely, number == chosen)
+        worth = ", ".join(filter(None, (weight, role)))
+        likely, was = (each[0][number] if each[0] else None for each in (given, before))
+        shown = (likely, number == given[1], was, number == before[1])
+        yield Option(letter, item.choices[number], worth, number in right, *shown)
 
 
 def _why(
@@ -281,7 +299,7 @@ def _facts(
     return [(name, value) for name, value in rows if value]
 
 
-def _beside(connection: sqlite3.Connection, place: Place) -> list[Beside]:
+def _beside(connection: sqlite3.Connection, place: Place, item: Item) -> list[Beside]:
     """The baseline first, then the personas whose rows are nearest, in the same variant."""
     key = (place.model, place.item, place.rotation, place.replicate, place.variant)
     around = (place.persona - NEAR, place.persona + NEAR)
@@ -290,6 +308,13 @@ def _beside(connection: sqlite3.Connection, place: Place) -> list[Beside]:
         key = (*key[:4], row[0])
     rows = connection.execute(_BESIDE, (*key, *around, place.persona, place.variant, place.persona))
     return [
-        Beside(Place(*row[:6]), str(row[6] or BASELINE), str(row[7] or ""), str(row[8]), str(row[9] or ""), row[10])
+        Beside(
+            Place(*row[:6]),
+            str(row[6] or BASELINE),
+            who(*row[6:10]),
+            str(row[10]),
+            choice(item, place.rotation, *row[11:14]),
+            row[14],
+        )
         for row in rows
     ]

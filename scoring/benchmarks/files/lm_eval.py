@@ -102,7 +102,7 @@ def checked_task(path: Path) -> Task:
     task = read_task(path)
     kind = task.get("output_type")
     if kind != "multiple_choice" and not _function(task.get("class")):
-        raise InputError(f"{path}: output_type is {kind!r}; only multiple_choice tasks can be read")
+        raise InputError(f"{path}: output_type is {kind!r:.60}; only multiple_choice tasks can be read")
     for key in MADE_BY:
         if function := _function(task.get(key)):
             raise InputError(
@@ -119,7 +119,8 @@ def checked_task(path: Path) -> Task:
         raise InputError(f"{path}: neither test_split nor validation_split; name the split to ask")
     for key, kinds in _KINDS.items():
         if key in task and not isinstance(task[key], kinds):
-            raise InputError(f"{path}: {key} is {task[key]!r:.60}, which is not what the harness has there; fix it")
+            value = "a Python function" if isinstance(task[key], Function) else f"{task[key]!r:.60}"
+            raise InputError(f"{path}: {key} is {value}, which is not what the harness has there; fix it")
     return task
 
 

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import openpyxl
+import pandas as pd
 import pytest
 
 from personas.errors import InputError
+from personas.surveys.checks import read_ids
 from personas.surveys.data_file import open_table
 
 Rows = list[list[object]]
@@ -57,6 +59,33 @@ def test_a_row_that_is_longer_than_the_others_by_an_empty_cell_is_refused(tmp_pa
 def test_a_name_that_stands_twice_is_refused(path: Path) -> None:
     with pytest.raises(InputError, match="two columns are named 'age'"):
         open_table(written(path, [["id", "age", "age", "q1"], *BODY]))
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("sep=;\nid;q1\n1;2\n2;3\n", ""),
+        ("id|q1\n1|2\n2|3\n", ""),
+        ("id;q1\n1;2,0\n2;3,0\n", ""),
+        ("sep=;\nid;q1\n1;2;9\n2;3\n", "line 3: 3 cells"),
+        ("id,q1\n1,2\n2,3\n".encode("utf-16"), "UTF-16"),
+    ],
+)
+def test_what_excel_and_others_make_of_a_text_file(content: str | bytes, error: str, tmp_path: Path) -> None:
+    path = tmp_path / "data.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    if error:
+        with pytest.raises(InputError, match=error):
+            open_table(path)
+    else:
+        assert open_table(path).read(["id", "q1"]).to_numpy().tolist() == [[1, 2], [2, 3]]
+
+
+@pytest.mark.parametrize("kind", ["string", "Int64"])
+def test_a_missing_id_is_none(kind: str, tmp_path: Path) -> None:
+    ids = pd.Series(["1", None, "3"]).astype(kind)
+    with pytest.raises(InputError, match=r"row 2: '(<NA>|nan)' is no respondent id"):
+        read_ids(tmp_path, ids.rename("ID"))
 
 
 def test_a_text_file_in_windows_1252_is_noted_and_one_broken_byte_is_replaced(tmp_path: Path) -> None:

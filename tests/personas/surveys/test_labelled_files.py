@@ -3,9 +3,12 @@
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pyreadstat
 import pytest
 
+from personas.errors import InputError
+from personas.surveys import file_process
 from personas.surveys.data_file import open_table
 
 LABELS = {1: "très bon", 2: "plutôt bon", 3: "mauvais"}
@@ -43,3 +46,31 @@ def test_the_gss_of_2021_is_noted_as_windows_1252(gss_files: list[Path]) -> None
     table = open_table(gss_files[1])
     assert table.notes == ["GSS2021.dta: read as Windows-1252"]
     assert any("don’t know" in labels.values() for labels in table.labels.values())
+
+
+def crashing(path: Path) -> Path:
+    """A file that ends the process whose library reads it: the AGE record counts missing values that are not there."""
+    numbers = range(30)
+    columns = {"ID": numbers, "AGE": numbers, "SEX": [1 + number % 2 for number in numbers]}
+    pyreadstat.write_sav(pd.DataFrame(columns), path, variable_value_labels={"SEX": {1: "male", 2: "female"}})
+    content = bytearray(path.read_bytes())
+    content[content.index(b"AGE     ") + 13] = 0xC6
+    path.write_bytes(content)
+    return path
+
+
+def test_a_file_that_crashes_the_library_is_one_sentence_and_the_next_is_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"bad\.sav is damaged .*ended the process that read it.*download it again"):
+        open_table(crashing(tmp_path / "bad.sav"))
+    assert open_table(written(tmp_path / "good.sav")).rows == 3
+
+
+def test_a_file_that_is_read_for_ever_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_table(written(tmp_path / "slow.sav"))
+    monkeypatch.setattr(file_process, "SECONDS", 0.1)
+    (child,) = [each for each in psutil.Process().children() if "file_worker.py" in " ".join(each.cmdline())]
+    child.suspend()
+    with pytest.raises(InputError, match=r"took more than 0\.1 seconds"):
+        open_table(written(tmp_path / "slow.sav"))
+    monkeypatch.undo()
+    assert open_table(written(tmp_path / "slow.sav")).rows == 3  # not the answer that came too late

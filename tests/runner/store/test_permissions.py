@@ -17,6 +17,7 @@ from personas.release.jsonl import write_jsonl
 from personas.release.parquet import write_personas
 from personas.whole_file import replaced, write_whole
 from runner.engine.run import run
+from runner.sharing.bundle import write_bundle
 from runner.store.merge import merge
 from runner.study.config import Study
 from runner.study.sources import load_personas
@@ -57,6 +58,29 @@ async def test_a_study_and_its_personas(
         merge([study.database], tmp_path / "into.sqlite")
     names = ("study.sqlite", "study.sqlite.lock", "p.parquet", "p.jsonl", "into.sqlite")
     assert {name: oct(mode(tmp_path / name)) for name in names} == dict.fromkeys(names, oct(wanted))
+
+
+@pytest.mark.parametrize(("said", "restricted", "wanted"), [(False, True, 0o644), (True, False, 0o600)])
+async def test_the_study_says_otherwise(
+    said: bool, restricted: bool, wanted: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def people(study: Study, *more: Any) -> Respondents:
+        found = load_personas(study, *more)
+        return replace(
+            found, sources={name: replace(each, restricted=restricted) for name, each in found.sources.items()}
+        )
+
+    monkeypatch.setattr("runner.crossing.prepare.load_personas", people)
+    with FakeLLM() as server, umask(0o022):
+        study = load(tmp_path, [model(server.url)], n=2, groups=2)
+        if said:
+            await run(study)  # a file from before the study said so
+            assert mode(study.database) == 0o644
+        study.path.write_text(study.path.read_text().replace("seed = 7", f"seed = 7\nprivate = {str(said).lower()}"))
+        study = Study.load(study.path)
+        await run(study)
+        bundle = write_bundle(study, tmp_path / "b.zip", share=True)
+    assert [oct(mode(each)) for each in (study.database, bundle)] == [oct(wanted)] * 2
 
 
 @pytest.mark.parametrize("mask", [0o002, 0o077])

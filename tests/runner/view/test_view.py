@@ -13,16 +13,19 @@ from studies import load, model
 
 from personas.errors import InputError, NewerFile
 from runner.engine.run import run
+from runner.results.study_report import finding
+from runner.study.config import Study
 from runner.view.app import application
 from runner.view.pages.text import visible
 from runner.view.queries import side_by_side as compare
 from runner.view.queries import trial_table as trials
 from runner.view.queries.file import checked, reading, request_stop
 from runner.view.queries.heartbeat import Pulse
+from runner.view.queries.item import opened_item
 from runner.view.queries.trial import opened
 from runner.view.queries.trial_table import Filter, Place
 from runner.view.source import Source
-from runner.view.statistics import compared, effects
+from runner.view.statistics import compared, effects, item_changes
 
 TOKEN = "the-token"
 NAME = "mtpa-0123.localhost"
@@ -184,6 +187,45 @@ def test_filters_find_what_the_file_has(file):
         assert len({row.place for row in paged}) == len(paged) == len(frame)
 
 
+def test_what_a_persona_changed_is_found_sorted_and_stepped_through(file):
+    frame = _frame(file)
+    chosen = frame["chosen_by_probability"]
+    alone = frame[frame["persona_id"] == ""].set_index("item_id")["chosen_by_probability"]
+    changed = frame[(frame["persona_id"] != "") & (chosen != frame["item_id"].map(alone))]
+    with reading(file) as connection:
+        upto = trials.latest(connection, Filter())
+        found = trials.page(connection, Filter(only="changed"), upto, 0, 1000)
+        assert len(found) == len(changed) > 0 and all(row.has_changed for row in found)
+        assert {row.who.rpartition(", ")[2] for row in found} <= {"Australia", "Norway", "Sweden", "United States"}
+        word = found[0].answer.text.split()[0].upper()
+        assert found[0].place in [row.place for row in trials.page(connection, Filter(text=word), upto, 0, 1000)]
+        for wanted in (Filter(order="change"), Filter(order="oldest", only="changed"), Filter(format="prose")):
+            rows = trials.page(connection, wanted, upto, 0, 1000)
+            here = rows[0].place
+            for row in rows[1:]:
+                assert trials.neighbours(connection, wanted, row.place)[0] == here
+                here = trials.neighbours(connection, wanted, here)[1]
+                assert here == row.place
+            assert trials.neighbours(connection, wanted, here)[1] is None
+        sizes = [
+            row.has_changed + abs(row.change) for row in trials.page(connection, Filter(order="change"), upto, 0, 9)
+        ]
+        assert sizes == sorted(sizes, reverse=True)
+
+
+def test_an_item_shows_both_distributions(file):
+    frame = _frame(file)
+    first = item_changes(file).iloc[0]
+    with reading(file) as connection:
+        found = opened_item(connection, Filter(item=first["item_id"], benchmark=first["benchmark"], model="good"))
+    asked = frame[(frame["item_id"] == first["item_id"]) & (frame["persona_id"] != "")]
+    shares = asked["chosen_by_probability"].value_counts(normalize=True)
+    assert [option.shares["personas"] for option in found.options] == pytest.approx([shares.get(n, 0) for n in (0, 1)])
+    assert found.answers == {"baseline": 1, "personas": len(asked)}
+    alone = frame[(frame["item_id"] == first["item_id"]) & (frame["persona_id"] == "")].iloc[0]
+    assert first["moved"] == pytest.approx((asked["chosen_by_probability"] != alone["chosen_by_probability"]).mean())
+
+
 def _frame(file: Path):
     from runner.store.scores import load_scores
 
@@ -197,7 +239,7 @@ def test_failed_trials_say_why(file):
         upto = trials.latest(connection, wanted)
         rows = trials.page(connection, wanted, upto, 0, 1000)
         assert len(rows) == trials.count(connection, wanted, upto) > 0
-        assert "too long" in rows[0].answer
+        assert "too long" in rows[0].answer.text
         shown = opened(connection, rows[0].place)
     assert shown.status == "failed"
     assert shown.answer is None
@@ -250,14 +292,23 @@ def test_pairs_are_the_same_items(file):
     assert row["effect"] == pytest.approx((wide["bullets"] - wide["prose"]).mean())
 
 
-def test_what_is_computed_is_what_a_report_says(file):
-    found = effects(file)
+def test_what_is_computed_is_what_a_report_says(file, tmp_path):
     from scoring.statistics.effect import persona_effect
 
-    expected = persona_effect(_frame(file))
-    row = found.overall[found.overall["measure"] == "value"].iloc[0]
+    found = effects(file)
+    expected = persona_effect(_frame(file), "expected")
+    row = found.overall.set_index("model").loc["good"]
     assert (row["effect"], row["items_low"]) == pytest.approx((expected.effect, expected.items_low), nan_ok=True)
-    assert found.history["answers"].is_monotonic_increasing
+    study = Study.load(file.with_suffix(".toml"))
+    assert [each.text for each in found.finding] == finding(study)[1:]
+    assert found.is_final and found.answers == len(_frame(file))
+    copy = tmp_path / "copy.sqlite"
+    _copy(file, copy)
+    with sqlite3.connect(copy) as connection:
+        connection.execute("UPDATE run SET ended = NULL")
+    going = effects(copy)
+    assert going.overall.set_index("model").loc["good", "effect"] == pytest.approx(expected.effect)
+    assert not going.finding and going.history["answers"].is_monotonic_increasing
 
 
 def test_a_run_in_the_file_is_read_and_asked_to_stop(file, tmp_path):

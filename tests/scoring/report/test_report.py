@@ -12,7 +12,7 @@ from personas.errors import MachineError
 from scoring.report.export import latex_table, write_tables
 from scoring.report.findings import Findings, findings
 from scoring.report.methods import methods_text
-from scoring.report.numbers import signed
+from scoring.report.numbers import in_points, signed
 from scoring.report.page import page
 from scoring.report.paper import paper_figures, paper_grid, paper_tables
 from scoring.report.terminal import print_paper, print_report
@@ -65,9 +65,9 @@ def test_same_numbers_everywhere(found, tmp_path):
     (latex,) = [p for p in write_tables(tmp_path / "s.sqlite", found.tables, "tex") if "effects" in p.name]
     shown = signed(overall["effect"])
     assert f" {signed(overall['effect'])} & " in latex.read_text()
-    assert shown in printed(found) and shown in page(found)
+    assert shown in printed(found) and f'<td class="n">{in_points(overall["effect"])}</td>' in page(found)
     gap = found.effects.loc[found.effects["level"] == "level 2", "gap"].iloc[0]
-    assert signed(gap) in printed(found) and signed(gap) in page(found)
+    assert signed(gap) in printed(found) and f'<td class="n">{in_points(gap)}</td>' in page(found)
 
 
 def test_says_what_could_not_be_seen(found):

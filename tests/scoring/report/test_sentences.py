@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from html import unescape
 from io import StringIO
 
@@ -125,6 +126,23 @@ def test_changed_answers_stand_beside_those_of_chance():
     assert found_in(drawn).tables["changed"]["by_chance"].iloc[0] == pytest.approx(2 / 3)
     (once,) = finding(found_in(still.assign(sampled=True)))
     assert "by chance alone is not known" in once
+
+
+@pytest.mark.parametrize(
+    ("provider", "dtype", "said"),
+    [
+        ("local", "float32", "none would change"),
+        ("local", "bfloat16", "rounding in bfloat16"),
+        ("openai", "", "is not known"),
+    ],
+)
+def test_what_is_not_drawn_is_exact_in_full_precision_alone(provider: str, dtype: str, said: str):
+    scores = study(-0.4)
+    model = {"name": str(scores["model"].iloc[0]), "provider": provider, "dtype": dtype}
+    shown = found_in(scores)
+    about = {**shown.about, "models": [model]}
+    (told,) = finding(replace(shown, about=about))
+    assert said in told
 
 
 def test_the_largest_gap_that_holds_is_named_in_words():

@@ -1,0 +1,237 @@
+"""The report's tables as the page shows them: few columns, intervals as one, a model named once, a legend for each."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from scoring.report.dictionary import meaning
+from scoring.report.findings import title_of
+from scoring.report.names import attribute_name, level_name
+from scoring.report.numbers import (
+    COUNTS,
+    NONE,
+    SIGNED,
+    chance,
+    count,
+    in_points,
+    number,
+    p_value,
+    points_interval,
+    score,
+)
+from scoring.report.sentences import headline
+
+SHOWN_PERSONAS = 200
+TITLES = {
+    "effects_overall": "Persona effect Δ = with − without",
+    "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
+    "conditionings": "Δ by what is shown of a persona, and its difference to the smallest set of traits",
+    "aggregates": "Over many items, on the items and orders that both sides answered: pigeonhole bootstrap intervals",
+    "aggregates_by_category": "The same for each item category",
+    "distributions": "Answers as a distribution: similarity to the population's, at as many draws on both sides",
+    "changed": "How many answers changed, by chance alone, and with the neutral text",
+    "control": "The neutral control beside the personas",
+    "gaps": "Δ by level, and the gap to everybody else, p adjusted by Holm",
+    "families": "Does the attribute matter at all: permutation p; disparity = max − min, beside what chance gives",
+    "categories": "Δ by item category",
+    "traits": "How well hidden answers are told, beside majorities and a regression on the same visible traits",
+    "stated_shares": "What the model says a country's people answer, beside what they answered (1 is equal)",
+    "counterfactuals": "One trait changed in the same respondent: average marginal component effects",
+    "formats": "How much of Δ's variance is wording, rotation and replicate",
+    "rankings": "Agreement of the subgroup ranking between formats (Kendall's τ)",
+    "letters": "What the letters held of the first token's probability",
+    "validity": "Unparsed, refused and failed answers; scores with them left out and as wrong",
+    "agreement": "How often the text's letter is the likeliest letter",
+    "recall": "Recall per option slot",
+    "personas": "Personas, the largest |Δ| first (a hash stands for the respondent)",
+}
+# The columns of tables that have more than fit; a name with ~ is an interval, of NAME_low and NAME_high.
+_CHOSEN = {
+    "effects_overall": "benchmark metric personas items without with_persona effect items~ people~ net net~",
+    "gaps": "attribute level benchmark personas effect people~ gap gap~ gap_holm net net~",
+    "control": "benchmark metric personas items persona persona~ control control~ net net~",
+    "categories": "benchmark category metric items personas without with_persona effect items~ people~",
+    "aggregates_by_category": "benchmark category metric answers_with without with_persona effect ~",
+    "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null",
+    "validity": "benchmark attribute level unparsed_with refused_with no_probabilities_with failed_with effect ~ "
+    "value_left_out value_as_wrong",
+}
+_DROPPED = ("hidden", "measure", "model", "effective", "clusters", "groups", "unpaired")
+_DROPPED_ENDS = ("_error", "_freedom", "_method", "_scope", "_clusters")
+_HEADS = {
+    "personas": "people",
+    "with_persona": "with",
+    "effect": "Δ",
+    "items~": "95% interval, items like these",
+    "people~": "95% interval, these items",
+    "gap_holm": "p (Holm)",
+    "omnibus_p": "p, these items",
+    "omnibus_items_p": "p, items like these",
+    "disparity_null": "by chance",
+    "value_left_out": "score, left out",
+    "value_as_wrong": "score, as wrong",
+    "answers_with": "answers with",
+}
+_SHARES = frozenset({"changed", "by_chance", "mass", "under_half", "hidden", "share", "agree_with", "agree_without"})
+_SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
+_SCORES = frozenset({"without", "with_persona", "value_left_out", "value_as_wrong"})
+_UNSIGNED = frozenset({"disparity", "disparity_null", "resolvable"})
+_POINTS = SIGNED | _UNSIGNED
+
+
+class HtmlTable(NamedTuple):
+    """A table: its title and what is left out of it; (heading, whether of numbers) and (heading, meaning) of each
+    column; the rows of each model, which is "" where there is only one: (whether grey, cells)."""
+
+    title: str
+    note: str
+    columns: list[tuple[str, bool]]
+    legend: list[tuple[str, str]]
+    models: list[tuple[str, list[tuple[bool, list[str]]]]]
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return sum(len(rows) for _, rows in self.models)
+
+
+def html_table(name: str, table: pd.DataFrame, min_n: int, whole: int) -> HtmlTable:
+    """A table of the report as the page shows it; of `whole` rows there may be more in the files."""
+    columns = _columns(name, table)
+    several = "model" in table and table["model"].nunique() > 1
+    models: dict[str, list[tuple[bool, list[str]]]] = {}
+    for row in table.to_dict("records"):
+        cells = [_cell(name, column, row) for column in columns]
+        grey = bool(row.get("hidden")) or ("gap" in row and row["personas"] < min_n)
+        models.setdefault(str(row["model"]) if several else "", []).append((grey, cells))
+    note = f"The first {len(table):,} of {whole:,} rows; the CSV has them all." if len(table) < whole else ""
+    heads = [(_heading(column), column not in _words(table)) for column in columns]
+    legend = [(_heading(column), _meaning(name, column)) for column in columns]
+    return HtmlTable(TITLES[name], note, heads, legend, list(models.items()))
+
+
+def _columns(name: str, table: pd.DataFrame) -> list[str]:
+    """What is shown: the chosen columns, else all that say something, with intervals as one."""
+    if name in _CHOSEN:
+        wanted = _CHOSEN[name].split()
+        return [each for each in wanted if _says(table, f"{each.strip('~')}_low".lstrip("_") if "~" in each else each)]
+    found: list[str] = []
+    for each in table.columns:
+        if each in _DROPPED and not (each == "hidden" and name == "letters"):
+            continue
+        if each.endswith(_DROPPED_ENDS) or each == "high" or each.endswith("_high") or not _says(table, each):
+            continue
+        found.append(
+            f"{each.removesuffix('low').removesuffix('_')}~" if each == "low" or each.endswith("_low") else each
+        )
+    return found
+
+
+def _says(table: pd.DataFrame, column: str) -> bool:
+    """Whether a column has anything in it; that people are hidden is something."""
+    if column == "personas" and "hidden" in table and table["hidden"].any():
+        return True
+    return column in table and bool((table[column].notna() & (table[column].astype(str) != "")).any())
+
+
+def _words(table: pd.DataFrame) -> set[str]:
+    """The columns that hold words."""
+    return {name for name in table.columns if not pd.api.types.is_numeric_dtype(table[name])}
+
+
+def _heading(column: str) -> str:
+    if column in _HEADS:
+        return _HEADS[column]
+    return "95% interval" if column.endswith("~") else column.replace("_", " ")
+
+
+def _meaning(table: str, column: str) -> str:
+    of = {"effects_overall": "effects", "gaps": "effects"}.get(table, table)
+    if not column.endswith("~"):
+        return meaning(of, column) or f"the respondent's {column.replace('_', ' ')}"
+    name = column[:-1]
+    if name in ("items", "people"):
+        how = "people like these and items like these" if name == "items" else "people like these on these items"
+        return f"the 95% interval of Δ for {how}, in percentage points"
+    return (
+        f"the 95% interval of {'the number' if not name else name.replace('_', ' ')} to the left, in percentage points"
+    )
+
+
+def _cell(table: str, column: str, row: Mapping[str, Any]) -> str:
+    """A value as the terminal has it: scores and shares in per cent, differences in points, names for codes."""
+    if column.endswith("~"):
+        prefix = column[:-1] + "_" if column[:-1] else ""
+        return points_interval(row[f"{prefix}low"], row[f"{prefix}high"])
+    value = row[column]
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or isinstance(value, str):
+        return _in_words(column, value or "", row) or NONE
+    value = float(value)
+    if math.isnan(value) and row.get("hidden") and column == "personas":
+        return "under 5 people: hidden"
+    return _number(table, column, value)
+
+
+def _number(table: str, column: str, value: float) -> str:
+    if column in COUNTS or column.startswith(("answers", "levels", "tested", "round", "asked")):
+        return count(value)
+    if column.endswith(("_p", "_holm", "_q")) or column in ("p", "holm"):
+        return p_value(value)
+    if column in _SHARES or column.startswith(_SHARE_STARTS) or (table, column) == ("changed", "neutral"):
+        return chance(value)
+    if table == "letters" and column == "without":
+        return count(value)
+    if column in _SCORES:
+        return score(value)
+    text = in_points(value) if column in _POINTS else number(value)
+    return text.lstrip("+") if column in _UNSIGNED else text
+
+
+def _in_words(column: str, text: str, row: Mapping[str, Any]) -> str:
+    """An attribute, a level, a country or a benchmark by its name."""
+    if column == "attribute":
+        return attribute_name(text)
+    if column == "level":
+        return level_name(str(row.get("attribute", "")), text)
+    if column in ("country", "gender", "age_band") and text:
+        return level_name(column, text)
+    return title_of(text) if column == "benchmark" else text
+
+
+def html_tables(tables: Mapping[str, pd.DataFrame], min_n: int) -> dict[str, HtmlTable]:
+    """Every table that has rows, by name."""
+    return {name: html_table(name, table, min_n, whole) for name, table, whole in _shown(tables)}
+
+
+def _shown(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFrame, int]]:
+    effects = tables["effects"]
+    if len(effects):
+        overall = effects["attribute"] == "all"
+        yield "effects_overall", effects[overall], int(overall.sum())
+        if not overall.all():
+            keys = ["model", "benchmark", "measure"]
+            gaps = effects[~overall].merge(headline(effects)[keys], on=keys)  # by the measure of the finding
+            yield "gaps", gaps, len(gaps)
+    for name, table in tables.items():
+        if name in TITLES and len(table):
+            yield name, table.head(SHOWN_PERSONAS) if name == "personas" else table, len(table)
+
+
+def gap_rows(gaps: pd.DataFrame, significant: float) -> Sequence[Sequence[str]]:
+    """The largest gaps in words and numbers: model, benchmark, who, gap, interval, p, whether it holds."""
+    return [
+        (
+            str(row.model),
+            title_of(str(row.benchmark)),
+            f"{row.who} ({row.personas:,.0f})",
+            in_points(row.gap),
+            points_interval(row.gap_low, row.gap_high),
+            p_value(row.gap_holm),
+            "yes" if row.gap_holm < significant else "not shown",
+        )
+        for row in gaps.itertuples()
+    ]
