@@ -142,6 +142,12 @@ def add_price_source(database: Database) -> None:
     database.execute("ALTER TABLE run ADD COLUMN prices TEXT NOT NULL DEFAULT ''")
 
 
+@schema(name="resolved_parameters")
+def add_resolved(database: Database) -> None:
+    """By which studies' words a model is asked as it is: the hash of what each asks, and what was changed of it."""
+    database.execute("ALTER TABLE model ADD COLUMN resolved TEXT NOT NULL DEFAULT '{}'")
+
+
 @schema(name="named_views")
 def create_views(database: Database) -> None:
     """The views trials, answers and people: a study with names instead of numbers."""

@@ -36,14 +36,16 @@ def read(reply: Mapping[str, Any], request: Request, latency_ms: int) -> Answer:
         usage = chat_usage(reply.get("usage"), True, latency_ms)
         finish = ending(_reason(choice), usage, _said(choice.get("error")))
         text, refusal = spoken(choice["message"])
-        usage = chat_usage(reply.get("usage"), bool(text or refusal), latency_ms)
+        if not (text or refusal):
+            usage = chat_usage(reply.get("usage"), False, latency_ms)
         served = without_surrogates(str(reply.get("model") or ""))
         shown = first_token(choice.get("logprobs")) if request.kind == "letters" else None
     except ModelUnavailable as unreadable:
         unreadable.usage = usage if usage.known else None
         raise
     except (KeyError, IndexError, TypeError, AttributeError, ValueError, OverflowError) as error:
-        found = Transient("no answer", f"200, but no answer in it ({error!r})", charged=True)
+        said = "the endpoint streams, which it is asked not to" if _streams(reply) else f"no answer in it ({error!r})"
+        found = Transient("no answer", f"200, but {said}", charged=True)
         found.usage = usage if usage.known else None
         raise found from None
     if refusal:
@@ -81,6 +83,10 @@ def spoken(message: Mapping[str, Any]) -> tuple[str | None, str]:
         elif kind == "refusal":
             declined.append(str(part.get("refusal") or ""))
     return "".join(said) if said else None, "".join(declined)
+
+
+def _streams(reply: Mapping[str, Any]) -> bool:
+    return str(reply.get("object")).endswith(".chunk")
 
 
 def _reason(choice: Mapping[str, Any]) -> str:

@@ -14,9 +14,10 @@ from runner.study.masking import scrub
 
 class BackendError(Exception):
     """A request was not answered; `kind` is a short word for the failure table, `charged` says that it may have cost
-    what an answer costs, `usage` what the provider says that it used."""
+    what an answer costs, `usage` what the provider says that it used, `about` the parameter that it names."""
 
     usage: Usage | None = None
+    about = ""
 
     def __init__(self, kind: str, message: str, charged: bool = False) -> None:
         message = scrub(without_surrogates(message))

@@ -87,10 +87,19 @@ def json_object(url: str, body: bytes) -> dict[str, Any]:
         try:
             value = json.loads(_without_stream_marks(body))
         except (ValueError, RecursionError):
-            raise Transient("not JSON", f"{url}: 200, but not JSON: {_excerpt(body)}", charged=True) from None
+            raise Transient("not JSON", f"{url}: 200, but {_instead(body)}", charged=True) from None
     if not isinstance(value, dict):
         raise Transient("not JSON", f"{url}: 200, but not a JSON object: {_excerpt(body)}", charged=True)
     return value
+
+
+def _instead(body: bytes) -> str:
+    """What a body is that is no JSON."""
+    if not body.strip():
+        return "nothing in it"
+    if body.lstrip()[:1] == b"<":
+        return f"a web page and no answer, so base_urls may be wrong: {_excerpt(body)}"
+    return f"not JSON: {_excerpt(body)}"
 
 
 def was_sent(error: BaseException) -> bool:
@@ -117,7 +126,8 @@ def failure(status: int, headers: Mapping[str, str], body: bytes, url: str = "")
         return redirected(url or "the endpoint", headers.get("Location") or "an address that it does not name")
     hint = ""
     if status == 404 and url:
-        hint = f" ({url}; {'check id' if '/v1' in url else 'base_urls usually ends in /v1'})"
+        nearly = url.endswith("/chat/completions") and "/v1" not in url
+        hint = f" ({url}; {'base_urls usually ends in /v1' if nearly else 'check id'})"
     found = refusal(status, body, hint)
     if isinstance(found, Transient):
         found.retry_after = delay(headers, body.decode("utf-8", "replace"))

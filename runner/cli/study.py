@@ -78,7 +78,7 @@ def _say_what_is_found(study: Study, state: "State") -> None:
 
 def _endings(state: "State") -> list[str]:
     """How the run ended, where it did not simply finish."""
-    found = [f"Model {name} stopped: {reason}." for name, reason in state.stopped.items()]
+    found = [f"Model {name} stopped: {_ended(reason)}" for name, reason in state.stopped.items()]
     if state.interrupted:
         found.append("Interrupted: what was answered is kept; run again to go on.")
     if state.over_budget:
@@ -89,6 +89,11 @@ def _endings(state: "State") -> list[str]:
     return found + _failures(state)
 
 
+def _ended(sentence: str) -> str:
+    """A sentence, of ours or a provider's, with a full stop."""
+    return f"{sentence.rstrip('. ')}."
+
+
 def _failures(state: "State") -> list[str]:
     """Which trials failed, what the endpoints said last, and whether to run again helps."""
     if not state.total("failed"):
@@ -96,9 +101,8 @@ def _failures(state: "State") -> list[str]:
     found = []
     for name in dict.fromkeys(model for model, _ in state.failures):
         kinds = ", ".join(f"{count:,} {kind}" for (model, kind), count in state.failures.items() if model == name)
-        found.append(
-            f"{name}: some trials failed ({kinds}), the last with {state.last_failure.get(name, 'no reason')}."
-        )
+        last = _ended(state.last_failure.get(name, "no reason"))
+        found.append(f"{name}: some trials failed ({kinds}), the last with {last}")
     mendable = sum(count for each, count in state.failures.items() if each in state.mendable)
     if mendable == state.failures.total():
         found.append("Run again to retry just those.")

@@ -121,13 +121,9 @@ def _models(
 ) -> list[AskedModel]:
     """The study's models with their rows. Where a kind of answer that is asked for is computed otherwise than before,
     the row is one of its own, so that old answers are never paired with new ones."""
-    records = [
-        {"name": section.name, **identity.fields(), "answer": section.answer}
-        for identity, section in zip(identities, study.models, strict=True)
-    ]
     found: list[AskedModel] = []
-    for section, identity, record in zip(study.models, identities, records, strict=True):
-        row = {"provider": "", "model": "", "revision": "", "dtype": "", **record}
+    for section, identity in zip(study.models, identities, strict=True):
+        row = model_row(section, identity)
         judges = section.name in study.judges
         kinds: set[AnswerKind] = {answer_kind(each.item, section.answer)[0] for each in questions}
         kinds = {"text"} if judges else kinds
@@ -140,6 +136,12 @@ def _models(
             raise InputError(f"{study.path}: {_same(twin.section, section)}")
         found.append(AskedModel(number, section, identity, _baseline_replicates(study, section, questions, rule)))
     return found
+
+
+def model_row(section: ModelSection, identity: ModelIdentity) -> dict[str, Any]:
+    """A model as its row has it; all but its name is what it is known by."""
+    unnamed = {"provider": "", "model": "", "revision": "", "dtype": ""}
+    return {**unnamed, "name": section.name, **identity.fields(), "answer": section.answer}
 
 
 def _baseline_replicates(study: Study, section: ModelSection, questions: Sequence[Question], rule: int) -> int:

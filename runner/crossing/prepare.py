@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.errors import MtpaError
@@ -16,6 +17,7 @@ from runner.crossing.trials import Crossing
 from runner.store.cache import ResultCache
 from runner.store.database import database_errors, keep_private, make_private, refuse_redacted
 from runner.store.deals import known_starts
+from runner.store.resolutions import beside, has_answers, in_file
 from runner.store.runs import sampling_rule
 from runner.study.assets import assets
 from runner.study.config import Study
@@ -53,7 +55,7 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
     try:
         refuse_redacted(cache.connection, study.database)
         enter("planning who is asked what")
-        identities = [identity_of(section, cache.connection) for section in study.models]
+        identities = [identity_of(section, cache.connection, study.whole_database) for section in study.models]
         with database_errors(study.database):
             known = known_starts(cache.connection)
             crossing = cross(study, cache.connection, respondents, selections, identities, known, rule)
@@ -63,24 +65,32 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
         cache.close()
 
 
-def identity_of(section: ModelSection, connection: sqlite3.Connection) -> ModelIdentity:
-    """What of the model is part of every key: for a local one, `dtype = "auto"` is as the file has it already."""
+def identity_of(section: ModelSection, connection: sqlite3.Connection, whole: Path) -> ModelIdentity:
+    """What of the model is part of every key: for a local one, `dtype = "auto"` is as the file has it already; for
+    another, the parameters are those that its endpoint takes, as the file knows or, beside it, that of the `whole`
+    study."""
     if section.backend == "local":
         sql = "SELECT dtype FROM model WHERE provider = 'local' AND model = ? ORDER BY id LIMIT 1"
         row = connection.execute(sql, (section.id,)).fetchone()
         identity = local_identity(section, row[0] if row else None)
         return replace(identity, methods=_methods(identity, connection))
-    return ModelIdentity(section.backend, section.id, section.revision, "", _parameters(section, connection))
+    return ModelIdentity(section.backend, section.id, section.revision, "", _parameters(section, connection, whole))
 
 
-def _parameters(section: ModelSection, connection: sqlite3.Connection) -> dict[str, Any]:
-    """The decoding parameters as they are sent: those that a file from before has answers to stay as they were."""
+def _parameters(section: ModelSection, connection: sqlite3.Connection, whole: Path) -> Mapping[str, Any]:
+    """The decoding parameters as they are sent: as was found out; else those that a file from before has answers to
+    stay as they were; else as the table of families guesses."""
+    known = in_file(connection, section)
+    if known is None and not has_answers(connection, section):
+        known = beside(section, whole)
+    if known is not None:
+        return known.parameters
     now, before = adapted(section)[0], adapted(section, before=True)[0]
     if now == before:
         return now
     sql = "SELECT parameters FROM model WHERE provider = ? AND model = ? AND revision = ? AND answer = ?"
-    known = connection.execute(sql, (section.backend, section.id, section.revision, section.answer))
-    return before if any(json.loads(row[0]) == before for row in known) else now
+    rows = connection.execute(sql, (section.backend, section.id, section.revision, section.answer))
+    return before if any(json.loads(row[0]) == before for row in rows) else now
 
 
 def _methods(identity: ModelIdentity, connection: sqlite3.Connection) -> Mapping[AnswerKind, str]:

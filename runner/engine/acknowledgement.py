@@ -4,6 +4,7 @@ a model does not take by one that names both."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from itertools import starmap
 
 from personas.errors import InputError
 from personas.people.respondents import Respondents, Source
@@ -35,7 +36,7 @@ def require_acknowledgement(
     if not acknowledged:
         asked = _about_surveys(sources, models) if sources else ""
         about_keys = _about_keys(list(keys)) if keys else ""
-        raise InputError(" ".join(filter(None, (asked, about_keys, *map(_about_parameter, parameters)))))
+        raise InputError(" ".join(filter(None, (asked, about_keys, *starmap(about_parameter, parameters)))))
     rows = [(each.survey, each.licence) for each in sources] + [(f"{_KEY}{each}", "belongs there") for each in keys]
     rows += [(_agreement(model, name), "is left out") for model, name in parameters]
     values = [(*row, now()) for row in rows]
@@ -69,12 +70,23 @@ def _unagreed_parameters(
             yield from ((model, name) for name in names)
 
 
+def agreed(connection: sqlite3.Connection, model: ModelSection, names: Sequence[str], acknowledged: bool) -> bool:
+    """Whether a model may be asked without these sampling parameters, which its study names; an agreement is kept."""
+    known = {survey for (survey,) in connection.execute("SELECT survey FROM acknowledgement")}
+    new = [name for name in names if _agreement(model, name) not in known]
+    if new and not acknowledged:
+        return False
+    rows = [(_agreement(model, name), "is left out", now()) for name in new]
+    connection.executemany("INSERT INTO acknowledgement (survey, licence, at) VALUES (?, ?, ?)", rows)
+    return True
+
+
 def _agreement(model: ModelSection, name: str) -> str:
     return f"{_PARAMETER}{name} of {model.id}"
 
 
-def _about_parameter(asked: tuple[ModelSection, str]) -> str:
-    model, name = asked
+def about_parameter(model: ModelSection, name: str) -> str:
+    """What to do about a sampling parameter that a model does not take."""
     return (
         f"{model.name}: {model.id} takes no {name}, so that its answers would not be drawn as the study says. Take "
         f'{name} out of decoding, or agree with allow_dropped = ["{name}"] or, once, with --acknowledge.'

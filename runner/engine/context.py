@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from runner.backends.base import Backend, Learn
 from runner.backends.request import ModelIdentity
@@ -20,18 +21,20 @@ BackendFactory = Callable[[ModelSection, ModelIdentity, Learn], Backend]
 @dataclass(frozen=True)
 class Options:
     """How much of a run is wanted: `limit` trials of each model, no sending, every score anew, no pilot; or no more
-    than a `target` needs."""
+    than a `target` needs. `acknowledged`: what has to be agreed to is."""
 
     limit: int | None = None
     send: bool = True
     rescore: bool = False
     pilot: bool = True
     target: Target | None = None
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True)
 class Context:
-    """What the models of a run share; `slots` are how many requests each may have in flight on this machine."""
+    """What the models of a run share; `whole_database` is the file of all shards together, `slots` are how many
+    requests each may have in flight on this machine."""
 
     cache: ResultCache
     crossing: Crossing
@@ -43,4 +46,5 @@ class Context:
     make_backend: BackendFactory
     options: Options
     pace: Pace
+    whole_database: Path
     slots: Mapping[str, int] = field(default_factory=dict)

@@ -1,29 +1,44 @@
 """A judge: a model that settles what a benchmark cannot score by itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from typing import NamedTuple
 
 from runner.crossing.trials import BLOCK, Asked, AskedModel, Judged, judge_request
 from runner.engine.context import Context
 from runner.engine.live import LiveRun
 from runner.engine.recorder import Recorder
+from runner.engine.resolving import resolved
 from runner.engine.state import Tally
 from scoring.benchmarks.base import JudgeQuestion
+
+
+class Submitted(NamedTuple):
+    """An answer to be judged."""
+
+    asked: Asked
+    question: JudgeQuestion
+    judged: Judged
+
+    def asked_of(self, judge: AskedModel) -> Asked:
+        """The trial with what the judge is sent."""
+        return self.asked._replace(request=judge_request(judge, self.question), judged=self.judged)
 
 
 class JudgeRun:
     """A model that judges the answers of others: its trials come from them, one by one; how many is not known."""
 
     def __init__(self, context: Context, model: AskedModel) -> None:
-        self._state, self._model = context.state, model
-        self._submitted: asyncio.Queue[Asked | None] = asyncio.Queue()
+        self._context, self._state, self._model = context, context.state, model
+        self._submitted: asyncio.Queue[Submitted | None] = asyncio.Queue()
         self._live = LiveRun(context, model, Recorder(context, model), pilot=False)
+        self._is_resolved = False
 
     def submit(self, asked: Asked, question: JudgeQuestion, judged: Judged) -> None:
         """Have an answer judged; its score is pending until then."""
-        request = judge_request(self._model, question)
         self._state.tallies.setdefault((self._model.section.name, asked.question.measure), Tally()).planned += 1
-        self._submitted.put_nowait(asked._replace(request=request, judged=judged))
+        self._submitted.put_nowait(Submitted(asked, question, judged))
 
     def finish(self) -> None:
         """Nothing more will be submitted."""
@@ -40,4 +55,14 @@ class JudgeRun:
             while not self._submitted.empty() and len(waiting) < BLOCK:
                 waiting.append(self._submitted.get_nowait())
             ended = None in waiting
-            yield [asked for asked in waiting if asked is not None]
+            submitted = [each for each in waiting if each is not None]
+            if submitted and not self._is_resolved:
+                self._is_resolved = True
+                self._model = await resolved(self._context, self._model, self._live, partial(self._first, submitted))
+            yield [each.asked_of(self._model) for each in submitted]
+
+    def _first(self, submitted: Sequence["Submitted"], model: AskedModel) -> Asked | None:
+        """What a new judge is asked first; None where it has answered all of it."""
+        trials = [each.asked_of(model) for each in submitted]
+        known = self._context.cache.find({asked.request.key for asked in trials})
+        return next((asked for asked in trials if asked.request.key not in known), None)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from asyncio_throttle.throttler import Throttler
 
-from runner.backends.errors import BadRequest
+from runner.backends.errors import BackendError, BadRequest
 from runner.backends.waiting import retry_after
 
 WINDOW_SECONDS = 60.0
@@ -23,7 +23,8 @@ SPARE_FILES = 64  # beside the connections: the database, its log, look-ups of n
 MOST_FILES = 1 << 16
 REFUSALS = 10  # alike and in a row: together with those in flight, fewer than 20 requests
 FIRST_SLOTS = 8
-_OF_REQUEST = ("400", "413", "422")  # what may be wrong with one prompt alone
+UNREADABLE = ("not JSON", "no answer")  # of a model that has answered nothing yet, for good as well
+OF_REQUEST = ("400", "413", "422")  # what may be wrong with one prompt alone
 _OF_ENDPOINT = ("redirect", "packed", "too large")  # what it is up to the endpoint to do otherwise
 
 
@@ -289,6 +290,11 @@ class Breaker:
             self._failures -= self._calls.popleft()[1]
 
 
+def is_of_provider(error: BackendError) -> bool:
+    """Whether it is the provider who refuses, and not we."""
+    return error.kind.isdecimal() or error.kind in _OF_ENDPOINT
+
+
 class Refusals:
     """Counts refusals for good: as many as REFUSALS alike, with no answer between, are for all that a model is asked.
 
@@ -304,14 +310,18 @@ class Refusals:
         """There is an answer."""
         self._answered, self._kind = True, ""
 
-    def refused(self, error: BadRequest, persona: str) -> bool:
+    def refused(self, error: BackendError, persona: str) -> bool:
         """Count a refusal of a request with this persona's text; true where the model should be given up."""
-        if not error.kind.isdecimal() and error.kind not in _OF_ENDPOINT:  # ours, not the provider's
+        if isinstance(error, BadRequest):
+            counts = is_of_provider(error)
+        else:
+            counts = error.kind in UNREADABLE and not self._answered  # else a gateway's page between two answers
+        if not counts:
             return False
         if error.kind != self._kind:
             self._kind, self._count = error.kind, 0
             self._personas.clear()
         self._count += 1
         self._personas.add(persona)
-        one = self._answered and error.kind in _OF_REQUEST and len(self._personas) == 1
+        one = self._answered and error.kind in OF_REQUEST and len(self._personas) == 1
         return self._count >= REFUSALS and not one

@@ -1,14 +1,14 @@
 """One model's live part of a run: look up, single flight, limits, backend, score, record."""
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from runner.backends.base import Batching, Remarking, combined
-from runner.backends.catalogue.prices import most_output_tokens, worst_cost, worst_prompt_tokens
+from runner.backends.base import Answer, Batching, Remarking
+from runner.backends.catalogue.prices import worst_cost
+from runner.backends.catalogue.probe import is_about_parameters
 from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUnavailable, PromptRefused, Transient
 from runner.backends.request import Request, Usage
 from runner.backends.retry import LONGEST_WAIT, retrying
@@ -19,17 +19,13 @@ from runner.engine.context import Context
 from runner.engine.limits import FIRST_SLOTS, Admission, Breaker, Gate, Rates, Refusals
 from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
 from runner.engine.recorder import Recorder, declined
-from runner.engine.stopping import Stopping
+from runner.engine.stopping import Stopped, Stopping
 from runner.store.database import when_free
 
 POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 15.0
 LONG_WAIT = 60.0  # seconds from which on the user is told why nothing happens
 NO_LIMIT = Admission(0.0, 0.0)
-
-
-class Stopped(Exception):
-    """The model is to stop, and a request of it was not sent."""
 
 
 @dataclass
@@ -77,10 +73,41 @@ class LiveRun:
         self._letting_go = asyncio.Event()
         self._said_until = 0.0
         self._error: Exception | None = None
+        self._is_probing, self._is_local = False, section.backend == "local"
         self.waits = True  # for what others are asking; not where nobody will bring it any more
         if pilot and is_new:
             recorder.pilot = []
         self._state.limits[section.name] = self._limits
+
+    @property
+    def model(self) -> AskedModel:
+        """The model as it is asked."""
+        return self._model
+
+    def adopt(self, model: AskedModel) -> None:
+        """Ask with other parameters from now on."""
+        self._model = model
+        self._recorder.adopt(model)
+
+    async def probe(self, asked: Asked, fits: Callable[[Answer], bool]) -> Answer | BackendError | None:
+        """Ask one trial alone and return what comes back, or why nothing does; an answer that `fits` is recorded. None
+        where the model is to stop."""
+        flight, self._is_probing = Flight([asked]), True
+        try:
+            try:
+                answer, price = await self._unless_stopped(flight)
+            except Transient as error:
+                answer, price = await retrying(error, lambda: self._unless_stopped(flight), self._pause)
+            if fits(answer):
+                self._store(flight, answer, price)
+                self._recorder.probed = asked.trial
+        except Stopped:
+            return None
+        except BackendError as error:
+            return error
+        finally:
+            self._is_probing = False
+        return answer
 
     @property
     def is_piloting(self) -> bool:
@@ -104,7 +131,7 @@ class LiveRun:
             async for block in trials:
                 self._deferred += await self._take(block)
             await self.settle()
-            if self._recorder.pilot and (reason := letters_verdict(self._recorder.pilot)):
+            if self._recorder.pilot and (reason := letters_verdict(self._recorder.pilot, self._is_local)):
                 self.stopping.halt(reason)  # also after a short run: few answers are enough for this
             await self._note_exactness()
         finally:
@@ -130,10 +157,7 @@ class LiveRun:
         """Keep what a backend that batches knows of its batches' exactness."""
         if not isinstance(self._backend, Batching) or (found := await self._backend.exactness()) is None:
             return
-        sql = "SELECT exactness FROM model WHERE id = ?"
-        (before,) = self._context.cache.connection.execute(sql, (self._model.id,)).fetchone()
-        known = json.dumps(combined(json.loads(before), found))
-        self._context.cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (known, self._model.id))
+        self._recorder.note_exactness(found)
 
     async def settle(self) -> None:
         """Wait until everything taken so far is answered, here or by another process."""
@@ -185,7 +209,7 @@ class LiveRun:
 
     def _finish_pilot(self, pilot: Sequence[Piloted]) -> None:
         if len(pilot) >= REQUESTS:
-            if reason := verdict(pilot):
+            if reason := verdict(pilot, self._is_local):
                 self.stopping.halt(reason)
             self._recorder.pilot = None
 
@@ -232,14 +256,19 @@ class LiveRun:
     async def _try(self, flight: Flight) -> None:
         """Attempt a request. Raises Stopped where the model is to stop, BackendError where this attempt failed."""
         try:
-            if self.stopping.due:
-                raise Stopped
-            await self._attempt(flight)
-        except BudgetReached:
-            self.stopping.halt_over_budget()
-            raise Stopped from None
+            self._store(flight, *await self._unless_stopped(flight))
         except ModelUnavailable as error:
             self.stopping.halt(str(error))
+            raise Stopped from None
+
+    async def _unless_stopped(self, flight: Flight) -> tuple[Answer, Charge]:
+        """The answer to an attempt, and what it cost. Raises Stopped where the model is to stop, else BackendError."""
+        if self.stopping.due:
+            raise Stopped
+        try:
+            return await self._attempt(flight)
+        except BudgetReached:
+            self.stopping.halt_over_budget()
             raise Stopped from None
         except Transient as error:
             flight.failure = error
@@ -247,7 +276,7 @@ class LiveRun:
                 raise Stopped from None
             raise
 
-    async def _attempt(self, flight: Flight) -> None:
+    async def _attempt(self, flight: Flight) -> tuple[Answer, Charge]:
         """Send a request once: limits and budget first, then a slot."""
         request = flight.first.request
         reserved, admission = await self._admit(request)
@@ -272,7 +301,9 @@ class LiveRun:
         self._refusals.answered()
         if used := answer.usage.total:
             self._rates.settle(admission, used)
-        price = self._settle_costs(request, reserved, answer.usage)
+        return answer, self._settle_costs(request, reserved, answer.usage)
+
+    def _store(self, flight: Flight, answer: Answer, price: Charge) -> None:
         self._recorder.store(flight.key, self._recorder.texts(flight.first), flight.waiting, answer, price)
 
     def _settle_costs(
@@ -295,8 +326,8 @@ class LiveRun:
             if self._budget.capped:
                 reserved = await self._budget.reserve(worst_cost(self._recorder.price, self._model.identity, request))
             await self._gate.enter()
-            inside = True
-            admission = await self._rates.admit(self._most_tokens(request)) if self._rates.limited else NO_LIMIT
+            inside, rates = True, self._rates
+            admission = await rates.admit(self._recorder.most_tokens(request)) if rates.limited else NO_LIMIT
         except asyncio.CancelledError:
             self._budget.settle(reserved, Charge())
             if inside:
@@ -311,11 +342,6 @@ class LiveRun:
             self._budget.settle(reserved, Charge())
             raise Stopped
         return reserved, admission
-
-    def _most_tokens(self, request: Request) -> float:
-        """Prompt and answer as far as they can be told beforehand; what they came to is settled later."""
-        prompt = max(worst_prompt_tokens(request) / 4, self._recorder.estimate.prompt_tokens(request))
-        return prompt + (most_output_tokens(self._model.identity) or self._recorder.estimate.high)
 
     def _may_wait(self, error: Transient) -> bool:
         """Whether the wait that an endpoint asks for is one that a run makes; a long one is said at once."""
@@ -336,8 +362,13 @@ class LiveRun:
                 self._gate.shrink()
             elif self._breaker.failed():
                 self.stopping.halt(f"most calls fail, the last with {error}")
-        elif isinstance(error, BadRequest) and self._refusals.refused(error, persona):
-            self.stopping.halt(f"it refuses every request alike: {error}")
+        if self._is_probing:
+            return
+        if is_about_parameters(error, self._model.section, self._model.identity.parameters):
+            self.stopping.halt(f"its endpoint refuses a parameter that it is asked with: {error}")
+        if self._refusals.refused(error, persona):
+            alike = "it refuses every request alike" if isinstance(error, BadRequest) else "every answer of it is none"
+            self.stopping.halt(f"{alike}: {error}")
 
     async def _pause(self, seconds: float) -> None:
         """Wait for another try, but not once the model is to stop."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from functools import partial
 from itertools import islice
 
 from runner.backends.catalogue.prices import batch_price_of
@@ -11,6 +12,7 @@ from runner.engine.context import Context
 from runner.engine.live import LiveRun
 from runner.engine.pilot import REQUESTS
 from runner.engine.recorder import Judge, Recorder
+from runner.engine.resolving import first_trial, resolved
 from runner.engine.rounds import Rounds
 from runner.engine.state import Tally
 
@@ -28,16 +30,24 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
             await _ask_in_batches(context, model, judges, recorder)
             return
         live = LiveRun(context, model, recorder, options.pilot)
-        if options.target:
-            trials = Rounds(context, model, recorder, live).blocks()
-        else:
-            trials = context.pace.blocks(context.crossing, model, options.limit)
+        trials = _trials(context, model, recorder, live)
         if section.has_batches and options.send:
             await _ask_beside_jobs(context, model, live, trials)
         else:
             await live.run(trials)
     finally:
         context.pace.leave(model)
+
+
+async def _trials(context: Context, model: AskedModel, recorder: Recorder, live: LiveRun) -> AsyncIterator[list[Asked]]:
+    """Blocks of the trials of the model, as its endpoint takes it."""
+    model = await resolved(context, model, live, partial(first_trial, context))
+    if context.options.target:
+        trials = Rounds(context, model, recorder, live).blocks()
+    else:
+        trials = context.pace.blocks(context.crossing, model, context.options.limit)
+    async for block in trials:
+        yield block
 
 
 def _plan(context: Context, model: AskedModel) -> None:
@@ -66,18 +76,21 @@ async def _ask_beside_jobs(
 
 async def _ask_in_batches(context: Context, model: AskedModel, judges: Mapping[str, Judge], recorder: Recorder) -> None:
     """In jobs; where the section says so, after a pilot that is sent live and is on the disk before they are made."""
-    trials = islice(context.crossing.trials(model), context.options.limit)
+    trials: Iterator[Asked] | None = None
+
+    async def pilot(live: LiveRun) -> AsyncIterator[list[Asked]]:
+        nonlocal trials
+        asked = await resolved(context, model, live, partial(first_trial, context))
+        trials = islice(context.crossing.trials(asked), context.options.limit)
+        while live.is_piloting and not live.stopping.due and (block := list(islice(trials, REQUESTS))):
+            yield block
+
     if model.section.mode == "auto":
         live = LiveRun(context, model, recorder, context.options.pilot)
-        await _ask_beside_jobs(context, model, live, _pilot(live, trials))
+        await _ask_beside_jobs(context, model, live, pilot(live))
         await recorder.until_committed()
         if live.stopping.due:
             return
+        model = live.model
     batched = Recorder(context, model, judges, batch_price_of(model.section))
-    await BatchRun(context, model, batched).run(trials)
-
-
-async def _pilot(live: LiveRun, trials: Iterator[Asked]) -> AsyncIterator[list[Asked]]:
-    """Blocks of the run's trials until the pilot is over."""
-    while live.is_piloting and not live.stopping.due and (block := list(islice(trials, REQUESTS))):
-        yield block
+    await BatchRun(context, model, batched).run(trials or islice(context.crossing.trials(model), context.options.limit))

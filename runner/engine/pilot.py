@@ -15,6 +15,8 @@ MOST_BAD = 0.2
 MOST_COST = 1.5
 LEAST_MASS = 0.5
 GO_ON = "The answers are kept; run again with --no-pilot to go on all the same"
+_AS_TEXT = "set answer = 'text', with room in decoding.max_tokens"
+_SPREAD = f"a letter is the likeliest token, but most of the probability is on others; {_AS_TEXT}"
 _THOUGHT = re.compile(r"think|thought|reason|channel|analysis|scratchpad", re.I)
 
 
@@ -44,9 +46,9 @@ class Piloted:
         return len(token := self.response.likeliest.strip()) == 1 and token in letters
 
 
-def verdict(pilot: Sequence[Piloted]) -> str | None:
+def verdict(pilot: Sequence[Piloted], is_local: bool = False) -> str | None:
     """Why the model should not go on, with the three worst answers and the remedy; None where it should."""
-    if reason := letters_verdict(pilot):
+    if reason := letters_verdict(pilot, is_local):
         return reason
     bad = [each for each in pilot if each.bad]
     if len(bad) > MOST_BAD * len(pilot):
@@ -67,10 +69,12 @@ def verdict(pilot: Sequence[Piloted]) -> str | None:
     return None
 
 
-def letters_verdict(pilot: Sequence[Piloted]) -> str | None:
+def letters_verdict(pilot: Sequence[Piloted], is_local: bool = False) -> str | None:
     """Why letter probabilities cannot be had of this model as it is asked; None where they can, or none were asked for.
 
-    They need no more than a few answers to be judged, unlike the rest of the verdict.
+    They need no more than a few answers to be judged, unlike the rest of the verdict. A local model (`is_local`) costs
+    nothing and shows the probability of every token, so it goes on while a letter is what most answers begin with: a
+    small one spreads the rest over other words, and its report says how little the letters hold.
     """
     asked = [each for each in pilot if each.kind == "letters" and each.outcome.status != "refused"]
     without = [each for each in asked if each.outcome.status == "no probabilities"]
@@ -83,24 +87,24 @@ def letters_verdict(pilot: Sequence[Piloted]) -> str | None:
     masses = [each.response.mass or 0.0 for each in asked if each not in without]
     if masses and (held := median(masses)) < LEAST_MASS:
         other = [each.response.likeliest for each in asked if not each.begins_with_a_letter]
-        if 2 * len(other) < len(asked):  # a small model that spreads its answers: the report says how little they hold
+        spread = 2 * len(other) < len(asked)
+        if spread and is_local:
             return None
-        (likeliest, _), *_ = Counter(other).most_common(1)
+        what = _SPREAD if spread else _first_token(Counter(other).most_common(1)[0][0])
         return (
             f"the letters hold only {held:.1%} of the first token's probability (median of the first {len(asked)} "
-            f"answers): {_first_token(likeliest)}. {GO_ON}"
+            f"answers): {what}. {GO_ON}"
         )
     return None
 
 
 def _first_token(token: str) -> str:
     """What answers begin with instead of a letter, and the remedy."""
-    as_text = "set answer = 'text', with room in decoding.max_tokens"
     if not token:
-        return f"they begin with something else; {as_text}"
+        return f"they begin with something else; {_AS_TEXT}"
     if not token.strip():
         name = "a newline" if "\n" in token else "a space"
-        return f"the first token is {name}; have the endpoint's template end with it, or {as_text}"
+        return f"the first token is {name}; have the endpoint's template end with it, or {_AS_TEXT}"
     if _THOUGHT.search(token):
-        return f"the first token is {token.strip()[:40]}; turn the model's thinking off at the endpoint, or {as_text}"
-    return f"the likeliest first token is {token.strip()[:40]!r}; {as_text}"
+        return f"the first token is {token.strip()[:40]}; turn the model's thinking off at the endpoint, or {_AS_TEXT}"
+    return f"the likeliest first token is {token.strip()[:40]!r}; {_AS_TEXT}"

@@ -1,11 +1,12 @@
 """What live and batch runs of a model share: look up, score, record, count."""
 
 import asyncio
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol, cast
 
-from runner.backends.base import Answer
+from runner.backends.base import Answer, combined
 from runner.backends.catalogue.price_list import is_another
 from runner.backends.catalogue.prices import (
     most_output_tokens,
@@ -23,7 +24,7 @@ from runner.engine.estimate import estimate
 from runner.engine.pilot import LEAST_MASS, Piloted
 from runner.engine.state import Tally
 from runner.engine.unnamed import UnnamedEnds
-from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, as_stored
+from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, Trial, as_stored
 from runner.study.masking import scrub
 from runner.study.sections import Price
 from scoring.answers.metrics import expected_value
@@ -65,8 +66,13 @@ class Recorder:
         self.estimate = estimate(model, context.cache)
         self.ends = UnnamedEnds(context.cache, model.id)
         self.pilot: list[Piloted] | None = None  # what a pilot judges, while there is one
+        self.probed: Trial | None = None  # the trial that was asked before all others, and is counted
         self._uncommitted: dict[bytes, tuple[int, Response]] = {}
         self._served = context.cache.served(model.id)
+
+    def adopt(self, model: AskedModel) -> None:
+        """Record answers to other parameters from now on."""
+        self._model = model
 
     async def until_committed(self) -> None:
         """Wait until what was recorded is on the disk. Raises what stopped the writer."""
@@ -104,6 +110,8 @@ class Recorder:
         fresh = []
         for asked in block:
             key, trial = asked.request.key, asked.trial
+            if trial == self.probed:
+                continue
             if key in known:
                 pair = (trial.persona, trial.variant)
                 if pair not in scored:
@@ -150,6 +158,18 @@ class Recorder:
         if most_output_tokens(self._model.identity) is None:
             return self.estimate.cost(worst_prompt_tokens(request), self.estimate.high)
         return worst_cost(self.price, self._model.identity, request)
+
+    def most_tokens(self, request: Request) -> float:
+        """Prompt and answer as far as they can be told beforehand; what they came to is settled later."""
+        prompt = max(worst_prompt_tokens(request) / 4, self.estimate.prompt_tokens(request))
+        return prompt + (most_output_tokens(self._model.identity) or self.estimate.high)
+
+    def note_exactness(self, found: Mapping[str, float]) -> None:
+        """Keep what a backend that batches knows of its batches' exactness."""
+        sql = "SELECT exactness FROM model WHERE id = ?"
+        (before,) = self._cache.connection.execute(sql, (self._model.id,)).fetchone()
+        known = json.dumps(combined(json.loads(before), found))
+        self._cache.execute("UPDATE model SET exactness = ? WHERE id = ?", (known, self._model.id))
 
     def store(self, key: bytes, texts: Texts, trials: Sequence[Asked], answer: Answer, price: Charge) -> None:
         """Record an answer with the scores of the trials that wait for it."""

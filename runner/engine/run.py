@@ -49,7 +49,7 @@ async def run(
     terms of restricted surveys allow their answers to be sent to the study's endpoints, and that its keys belong there.
     Raises MtpaError.
     """
-    options = Options(limit=limit, pilot=pilot, target=target_of(study))
+    options = Options(limit=limit, pilot=pilot, target=target_of(study), acknowledged=acknowledge)
     return await _run(study, state or State(), stop or asyncio.Event(), say, backend, options, acknowledge)
 
 
@@ -82,7 +82,7 @@ async def _run(
         with Leases(ready.cache.connection, study.database, number) as leases:
             pace = _pace(ready.crossing, stop, options, bool(cap))
             shared = (ready.cache, ready.crossing, state, stop, leases, number, cap, backend, options, pace)
-            context = Context(*shared, _slots(ready.crossing, state))
+            context = Context(*shared, study.whole_database, _slots(ready.crossing, state))
             beat = asyncio.create_task(_heartbeat(ready.cache, number, state, stop))
             watch.add(leases.path)
             try:

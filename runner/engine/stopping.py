@@ -6,6 +6,10 @@ from contextlib import suppress
 from runner.engine.context import Context
 
 
+class Stopped(Exception):
+    """The model is to stop, and a request of it was not sent."""
+
+
 class Stopping:
     """Whether a model is to stop. `halted` is its own: the others go on."""
 

@@ -6,7 +6,7 @@ from itertools import islice
 from statistics import fmean
 from typing import Any
 
-from runner.backends.catalogue.parameters import adapted
+from runner.backends.catalogue.parameters import adapted, without_probabilities
 from runner.backends.catalogue.price_list import batch_factor, listed
 from runner.backends.catalogue.prices import CACHED_FROM, batch_price_of, mode_price_of, most_output_tokens, warnings
 from runner.crossing.prepare import Prepared
@@ -15,6 +15,7 @@ from runner.engine.estimate import Estimate, estimate
 from runner.engine.pilot import REQUESTS
 from runner.store.cache import Trial
 from runner.store.prompt_caching import caching
+from runner.store.resolutions import in_file
 from runner.study.amounts import counted
 from runner.study.target import target_of
 from scoring.statistics.designs.sequential import LEAST_PERSONAS, Target
@@ -84,7 +85,9 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
             why = "as the study says" if model.section.baseline_replicates else "the cheapest for Δ on these items"
             remarks.append(f"{model.section.name}: the sampled baseline is asked {times} times ({why})")
         told = (*window_remarks(model, rows), *batch_remarks(model, rows), *caching_remarks(ready, model, found))
-        known = (*adapted(model.section)[1], *warnings(model.section), *told)
+        resolved = in_file(ready.cache.connection, model.section)
+        changed = adapted(model.section)[1] if resolved is None else resolved.remarks
+        known = (*changed, *without_probabilities(model.section), *warnings(model.section), *told)
         remarks += [f"{model.section.name}: {remark}" for remark in known]
     if target := target_of(ready.study):
         remarks.append(_about_target(target, ready.crossing.questions))

@@ -50,7 +50,7 @@ async def _coherence(ready: Prepared, section: ModelSection, most: int) -> pd.Da
     ways = [each for each in crossing.variants if each.variant.format != CONTROL]
     texts = [[render(each, people.traits, way.shown, way.variant) for each in people.personas()] for way in ways]
     distinct = list(dict.fromkeys(text for own in texts for text in own))
-    vectors = await embed(section, identity_of(section, ready.cache.connection), distinct)
+    vectors = await embed(section, identity_of(section, ready.cache.connection, ready.study.whole_database), distinct)
     of_text = dict(zip(distinct, vectors, strict=True))
     tables = []
     for way, own in zip(ways, texts, strict=True):

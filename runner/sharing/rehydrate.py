@@ -70,7 +70,7 @@ def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path) -> Cro
     """The study's crossing, with its rows in a file of their own; a model's dtype is as it was asked."""
     (last,) = last_run(connection)
     selections, people = load_benchmarks(study), load_personas(study, last.sampling)
-    identities = [identity_of(section, connection) for section in study.models]
+    identities = [identity_of(section, connection, study.whole_database) for section in study.models]
     with opened(path, create=True) as other:
         return cross(study, other, people, selections, identities, known_starts(connection))
 

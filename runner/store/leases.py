@@ -126,6 +126,10 @@ class Leases:
             insert(self._connection, "INSERT", "lease", ("key", "process"), rows, conflict)
         return held
 
+    def drop(self, key: bytes) -> None:
+        """Let others have a key that this run has taken and not answered."""
+        self._connection.execute("DELETE FROM lease WHERE key = ? AND process = ?", (key, self._process))
+
     def lives(self, process: int) -> bool:
         """Whether a run, by its number, is still going."""
         if (self._database, process) in _LIVE_HERE:

@@ -18,6 +18,7 @@ from runner.store.foreign import in_time, refuse_code
 from runner.store.identity import identity
 from runner.store.leases import refuse_open_jobs, refuse_running
 from runner.store.ledger import refuse_false_amounts
+from runner.store.resolutions import refuse_other_resolutions
 from runner.store.runs import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
 
 SHOWN_CONFLICTS = 20
@@ -87,6 +88,7 @@ def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[
     """Everything of the attached file; returns its last run, in our numbers."""
     with transaction(connection):
         _refuse_other_versions(connection, source)
+        refuse_other_resolutions(connection, source)
         for table in ("text", *NAMED):
             _count(found, table, _bring_named(connection, table))
         last = _bring_runs(connection, found)
@@ -134,6 +136,10 @@ def _bring_named(connection: sqlite3.Connection, table: str) -> int:
         connection.execute(
             "UPDATE main.model SET served = theirs.served FROM source.model AS theirs "
             "WHERE model.sha = theirs.sha AND model.served = ''"
+        )
+        connection.execute(
+            "UPDATE main.model SET resolved = json_patch(theirs.resolved, model.resolved) FROM source.model AS theirs "
+            "WHERE model.sha = theirs.sha AND theirs.resolved != model.resolved"
         )
         checked = "(coalesce({0}.exactness ->> '$.checked', 0), coalesce({0}.exactness ->> '$.largest_difference', 0))"
         connection.execute(  # the check of most answers stands for all

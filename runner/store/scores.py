@@ -16,6 +16,7 @@ from runner.backends.request import digest
 from runner.store.database import opened
 from runner.store.deals import is_dealt
 from runner.store.last_run import last_run_row
+from runner.store.resolutions import remarks
 from runner.store.runs import SelectionRows
 from scoring.answers.items import LETTERS, Item, option_order
 from scoring.answers.metrics import metric_name
@@ -205,6 +206,8 @@ def load_about(database: str | Path) -> dict[str, Any]:
     path = Path(database)
     with opened(path) as connection:
         run = last_run_row(connection, "study, code, seed, started, ended, packages, prices")
+        selected = last_run_row(connection, "selection")
+        resolved = remarks(connection, json.loads(selected[0])["models"] if selected else [])
         models = connection.execute(
             "SELECT name, provider, model, revision, dtype, answer, served, exactness, parameters FROM model"
         ).fetchall()
@@ -214,6 +217,7 @@ def load_about(database: str | Path) -> dict[str, Any]:
     served = [dict(zip(fields, row, strict=True)) for row in models]
     read = ("exactness", "parameters")
     return about | {
+        "resolved": resolved,
         "packages": json.loads(about["packages"]),
         "models": [each | {name: json.loads(each[name]) for name in read} for each in served],
     }

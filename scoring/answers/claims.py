@@ -173,7 +173,8 @@ _IMPERATIVE = re.compile(
 )
 # What a mention's own ground or an unknown is said with is no denial and nobody else's view.
 _GROUND_BEHIND = re.compile(
-    r"\b(?:because|since)\b.*|\baccording to (?:the|this) (?:text|passage|context|story|information|article|scenario|"
+    r"\b(?:because|since)\b.*|^\s*(?:whether|if|who|which|how)\b.*|"
+    r"\baccording to (?:the|this) (?:text|passage|context|story|information|article|scenario|"
     r"description)\b|\bto (?:tell|say|know|answer|decide|determine|conclude|identify|judge)\b"
     r"(?=\W|$)(?!\s+(?:that|it|this|he|she|they)\b).*|\bwithout (?:more|further|additional|any)\b.*",
     re.I | re.S,
@@ -181,6 +182,16 @@ _GROUND_BEHIND = re.compile(
 # "not X" beside the mention contrasts it with another option.
 _CONTRAST = re.compile(
     rf"[,;]?\s*(?:and |but )?(?:not|rather than|instead of)\s+(?:\w+\s+)?[\"'*_(]*(?:[{QUOTED}]|[A-Z]\b)", re.I
+)
+
+
+# "not X, Y or Z" denies all three.
+_LISTED_BEFORE = re.compile(
+    rf"(?:(?:[A-Z]|[{QUOTED}])[\"'`*_)\]]{{0,3}}\s?[,、]\s?[\"'`*_(\[]{{0,3}}){{1,9}}(?:(?:or|nor)\s[\"'`*_(\[]{{0,3}})?$"
+)
+_LISTED_AFTER = re.compile(
+    rf"^[\"'`*_)\]]{{0,3}}(?:\s?[,、]\s?[\"'`*_(\[]{{0,3}}(?:[A-Z]|[{QUOTED}])[\"'`*_)\]]{{0,3}}){{0,9}}\s?,?\s(?:or|nor)\s"
+    rf"[\"'`*_(\[]{{0,3}}(?:[A-Z]\b|[{QUOTED}])"
 )
 
 
@@ -210,6 +221,8 @@ def is_claimed(text: str, start: int, end: int, *, strict: bool = False) -> bool
     """Whether the sentence around a mention states it; `strict` asks it of the words behind the mention too."""
     first, last = sentence(text, start, end)
     before, after = text[first:start], text[end:last]
+    if _LISTED_AFTER.match(after) and (listed := _LISTED_BEFORE.search(before)):
+        before = before[: listed.start()]
     if (
         _ALTERNATIVE.search(before)
         or _BAD_ANSWER.search(before)

@@ -40,7 +40,7 @@ _LAST = (
     rf"[{QUOTED}✅✔]))))"
 )
 _NOUNS = (
-    r"(?:ans|letter|answer|choice|option|pick|selection|response|solution|conclusion|verdict|vote|"
+    r"(?:ans|letter|truth|answer|choice|option|pick|selection|response|solution|conclusion|verdict|vote|"
     r"(?:correct|right|best|(?:most )?(?:likely|plausible)) one)"
 )
 
@@ -60,7 +60,7 @@ _LEAD = (
 _STRONG = [
     rf"(?i:\b{_NOUNS}\b[^.\n?!:;]{{0,40}}?(?:\b(?:is|remains)\b|'s\b|\b(?:would|should|must|will|has to) be\b|:|=|->|"
     rf"→)){CLOSE}\s*:?{_OBJECT}",
-    rf"(?im:^\W{{0,6}}(?:final|selected|chosen|correct|answer(?=\s*[–—])){CLOSE}\s*[:=–—]\s*){_OBJECT}",
+    rf"(?im:^\W{{0,6}}(?:final|selected|chosen|correct|right|answer(?=\s*[–—])){CLOSE}\s*[:=–—]\s*){_OBJECT}",
     rf"(?i:\b(?:answer|option|choice)){OPEN}\s{OPEN}{MENTION}(?={CLOSE}\s*$)",
     rf"(?i:{_SELF}\s+{_VERB}\b\s*:?\s*(?:that\s+)?){_OBJECT}",
     rf"(?i:{_SELF}\s+{_VIEW}\b\s*:?\s*(?:that\s+)?){_OBJECT}{_LAST}",
@@ -72,6 +72,12 @@ _STRONG = [
     rf"不是){OPEN}(?:(?i:{NOUN})\s+{OPEN})?(?:[A-Z]|[{QUOTED}]){CLOSE},?\s*"
     rf"(?:(?i:(?:but(?: rather)?|sondern|mais|sino|ma|mas|e sim|а)\b)|而是|应?该?是|\s[-–—]\s|[;:]\s)\s*{_OBJECT}",
     rf"(?:[A-Z]|[{QUOTED}]){CLOSE}(?:では|じゃ)な(?:くて?|い)[,、。]?\s*{_OBJECT}",
+    rf"(?:[A-Z]|[{QUOTED}]){CLOSE}\s+değil\s*[,;]?\s*{_OBJECT}{_LAST}",
+    rf"(?i:\bbukan\s+){OPEN}(?:[A-Z]|[{QUOTED}]){CLOSE},?\s*(?i:tetapi|tapi|melainkan)\s+{_OBJECT}",
+    rf"(?i:[,;.–—-]\s*(?:but|yet|however|though)\b,?\s+(?:(?:really|actually|in fact|in truth|ultimately|still|"
+    rf"the answer is|it's|it is)\b,?\s+){{0,3}}){_OBJECT}{_LAST}(?!{CLOSE}\s*(?:is\b|[:(,]))",
+    rf"(?i:\bchang(?:e|ed|ing) (?:my|the) (?:answer|choice|mind)"
+    rf"(?: from \W{{0,3}}(?:[A-Z]|[{QUOTED}])\W{{0,3}})? to\s+){_OBJECT}{_LAST}",
 ]
 _WEAK = [
     rf"(?i:\b(?:therefore|thus|hence|so|consequently|in my (?:opinion|view)|for me|it's|it is|it must be|must be|"
@@ -112,12 +118,19 @@ _FOREIGN = [
     r"(?:eu )?(?:escolho|"
     r"escolheria|diria|opto por|seleciono)|(?:io )?(?:scelgo|sceglierei|direi)|ik kies|jag väljer|wybieram|"
     r"я (?:выбираю|"
-    rf"выберу|выбрал\w?)|выбираю|seçiyorum|saya memilih|أختار|اختار|سأختار|मैं))\s*:?{_OBJECT}",
+    r"выберу|выбрал\w?)|выбираю|seçiyorum|saya (?:memilih|pilih)|tôi chọn|"
+    rf"seçimim|أختار|اختار|سأختار|मैं))\s*:?{_OBJECT}",
     rf"(?i:\b(?:ich (?:denke|glaube|meine)|creo que|pienso que|je (?:crois|pense) que|acho que|penso che|credo che|"
     rf"думаю|"
     rf"я думаю|я считаю)\b,?\s*(?:(?:es ist|das ist|dass es|es|c'est|é|è|это|что)\s+)?){_OBJECT}{_LAST}",
     r"(?:(?:我|我会|我會|我想)(?:选择|选|選擇|選|答)|所以是?|应该是|應該是|我认为是|我認為是|たぶん|私は)\s*"
     rf"{OPEN}{MENTION}",
+    r"(?i:\b(?:opción|opció|alternativa|opção|opzione|scelta|lettre|letra|lettera|buchstabe|option|choix|pilihan|seçenek|keuze|"
+    rf"val|wybór|вариант|опция|буква)\b(?-i:[^\n.,;:!?A-Z{QUOTED}]){{0,30}}?\b(?:es|est|ist|lautet|é|è|är|er|is|to|adalah)\s*:?\s*)"
+    rf"{_OBJECT}(?={CLOSE}(?:\s*[.,;:!)。]|\s*$|\s*\n|\s*[{QUOTED}(]))",
+    rf"(?i:\b(?:richtig|korrekt|correct[ao]?|corrett[ao]|rätt|juist) (?:ist|wäre|es|est|è|é|är|is)\s*:?\s*)"
+    rf"{_OBJECT}{_LAST}",
+    rf"(?:^|(?<=[.!;:,\n])\s*){OPEN}{MENTION}{CLOSE}\s+(?i:it is)(?=\s*(?:[.!,]|$))",
     rf"(?i:\b(?:es|es la|es el|c'est|c'est la|é|é a|è|è la|das ist|es ist)\s+)(?i:{_FILLER})(?:(?-i:{MENTION})){_LAST}",
     rf"{MENTION}{CLOSE}(?i:\s*(?:ist (?:richtig|korrekt|die (?:richtige|beste))|est (?:correcte?|la bonne|juste)|"
     rf"es (?:correct\w|la "
@@ -128,7 +141,7 @@ _FOREIGN = [
     r"(?:가|이)? ?(?:맞|정답|옳)|(?:를|을) ?(?:선택|고르)|입니다|doğru|benar))",
 ]
 _FINAL = [
-    rf"(?i:\b(?:final|ultimate)\s+{_NOUNS}{CLOSE}\s*(?:is|would be|:|=|-)?\s*:?\s*{OPEN}){_OBJECT}",
+    rf"(?i:\b(?:final|ultimate)\s+(?:{_NOUNS}|thought|guess){CLOSE}\s*(?:is|would be|:|=|-)?\s*:?\s*{OPEN}){_OBJECT}",
     rf"(?i:\b(?:endgültige antwort|réponse finale|respuesta final|resposta final|risposta finale|окончательный ответ)|"
     rf"最终答案|最終答案|"
     rf"最終的な答え|최종 ?(?:정답|답변?))(?i:\s*(?:是|は|은|:|：|lautet|ist|est|es|é|è)?\s*){_OBJECT}",
@@ -147,7 +160,9 @@ STRONG, WEAK, FINAL = (
     [re.compile(pattern) for pattern in patterns] for patterns in (_STRONG, [*_WEAK, *_FOREIGN], _FINAL)
 )
 _ANOTHER = re.compile(
-    rf"^{CLOSE}\s*(?:(?:[,(]|\.{{2,}})?\s*(?:or(?: (?:was|is) it)?|and|and/or|&|\+|/|o|ou|oder|y|e|et|und|или|或者?|"
+    rf"^{CLOSE}\s*(?:(?:[,(]|\.{{2,}}|\.(?= Or\b)(?! Or rather))?\s*"
+    rf"(?:[Oo]r(?: (?:was|is) it)?|and|and/or|as well as|but(?=\s+(?:also|maybe|possibly|perhaps|even)\b)|"
+    rf"&|\+|/|o|ou|oder|y|e|et|und|или|或者?|"
     rf"和|与|"
     rf"跟|または|か|や|と|또는|나|이나|와|과|أو|و|-|–|—|to|through|vs\.?|versus)"
     rf"\s*(?:maybe\s+|possibly\s+|perhaps\s+|also\s+|even\s+)?(?:{NOUN}\s+)?{OPEN}(?:(?P<letter>[A-Z]){RIGHT}|"
@@ -158,7 +173,8 @@ _LISTED_QUOTE = re.compile(
     rf"^{CLOSE}\s*(?:[.:)\]=-]|\s[-–—]|,\s*(?:which is|i\.e\.,?|namely|meaning))?\s*{OPEN}(?P<quoted>[{QUOTED}])"
 )
 _ABOUT_ANOTHER = re.compile(rf"^{CLOSE}\s*\.\s+[{QUOTED}]\s+(?:is|was|are|were|has|lies|would|did|does)\b")
-_OWN_LETTER = re.compile(rf"{CLOSE}\s*\((?:(?i:{NOUN})\s+)?(?P<letter>[A-Z])\)")
+_OWN_LETTER = re.compile(rf"{CLOSE}[^\S\n]{{0,3}}\((?:(?i:{NOUN})\s+)?(?P<letter>[A-Z])\)")
+_RATED = re.compile(rf"{CLOSE}[\s:=(]{{0,3}}(?:with |at |an? )?\d{{1,3}}(?:\.\d+)?\s?(?:/\s?\d|out of\b|points\b)")
 _WORD_BEHIND = re.compile(
     r"\s+(?!(?:because|since|as|is|for|given|or|and|would|seems|sounds|feels|looks|appears|over|fits|matches|describes|"
     r"es|est|ist|rather than|instead of|it is|best (?:describes|reflects|represents|captures|fits|matches))\b)[a-z]"
@@ -208,6 +224,8 @@ def named(marked: str, match: re.Match[str], count: int) -> Hit | None:
     """What a match names: nothing where the letter is a word, several where "or C" follows."""
     start, end, place = mentioned(match, count)
     if place is None:
+        return None
+    if _RATED.match(marked[end:]):
         return None
     if marked[start] in "AI" and _WORD_BEHIND.match(marked[end:]):
         return None

@@ -29,9 +29,10 @@ LONE = re.compile(
 # A whole reply may hesitate before its letter and after it, or say it again.
 WHOLE = re.compile(
     rf"^(?:(?:h+m+|u+h+m*|u+m+|er+m*|well|ok(?:ay)?|so|oh|ah|sure|easy)\b[\s,.:!–—-]+){{0,2}}{OPEN}"
+    rf"(?:(?:only|just|simply)\s+)?"
     rf"(?:(?:(?:the|la|die|a(?=\s+(?:op|let)))\s+)?{NOUN}\s+)?{OPEN}(?P<letter>[A-Z]|[{QUOTED}]){CLOSE}[.!]?"
     r"(?:(?:\s*,\s*|\s+)(?:i (?:think|guess|believe|suppose|would say|reckon)|i'd say|i'm (?:fairly |pretty |quite )?"
-    r"sure|probably|definitely|obviously|clearly|it is|for sure|please|(?P=letter)))*\s*[.!?]{0,3}$",
+    r"sure|probably|definitely|obviously|clearly|it is|for sure|please|only|alone|(?P=letter)))*\s*[.!?]{0,3}$",
     re.I,
 )
 _OPENING = re.compile(
@@ -56,15 +57,16 @@ _ENDED_WORDS = re.compile(
 )
 _JUDGED = re.compile(
     rf"{CLOSE}\s*(?:[:=.)–—-]|\()?\s*(?:not\b(?!\s+(?:[A-Z]\b|[{QUOTED}]))|incorrect|wrong|false|untrue|correct|"
-    rf"right\b|true\b|[✅✔✓☑❌✗✘❎]|"
+    rf"right\b|true\b|(?<=[:=|–—-]\s)(?:yes|no)\s*(?:[.,;\n]|$)|[✅✔✓☑❌✗✘❎]|"
     r"[(~]?\d+(?:\.\d+)?\s*%|[01]?\.\d)",
     re.I,
 )
 _RIGHT = re.compile(
-    rf"{MENTION}{CLOSE}\s*(?:[:=.)–—-]|\(|<?-+|←)?\s*[*_(]*"
-    r"(?i:[✅✔✓☑]|(?:is\s+)?(?:the\s+)?(?:correct|right|true)\b(?!\?)(?!\s+that))"
+    rf"{MENTION}{CLOSE}\s*(?:[:=.)|–—-]|\(|<?-+|←)?\s*[*_(]*"
+    r"(?i:[✅✔✓]|☑(?!\s*[A-Z]\b)|(?:is\s+)?(?:the\s+)?(?:correct|right|true)\b(?!\?)(?!\s+that)|yes\s*(?:[.,;|\n]|$))"
 )
-_TICKED = re.compile(rf"(?:^|\n)\s*(?:[✅✔✓☑]|\[[xX]\])\s*{OPEN}{MENTION}")
+# A box is ticked before its label, a mark at the start of a line as well.
+_TICKED = re.compile(rf"(?:(?:^|\n)\s*[✅✔✓]|☑|☒|\[[xX✓✔]\])\s*{OPEN}{MENTION}")
 _SIGNED_OFF = re.compile(r"\b(?:sincerely|regards|yours(?: \w{1,12})?|cheers),\s{0,8}$", re.I)
 _NUMBER = re.compile(r"^\d{1,2}[.)]\s+")  # of a line in a list
 _GROUNDS = "because|since|they|he|she|it|the|there|but|not|no|without|given|although|though"

@@ -24,9 +24,17 @@ _CORRECTION = re.compile(
 )
 # These take an answer back, whether or not another follows.
 _TAKEN_BACK = re.compile(
-    r"(?:^|[.!?\n,–—-]\s*|\bno )(?:wait|hold on)\b\s*[,.!–—-]|\b(?:scratch that|strike that|on second thoughts?|"
+    r"(?:^|[.!?\n,–—-]\s*|\bno )(?:wait|hold on)\b\s*[,.:!–—-]|\b(?:scratch that|strike that|on second thoughts?|"
     r"i take (?:that|it) back|let me (?:reconsider|re-?think|think again|re-?evaluate|correct)|my mistake|i was wrong|"
     r"i made a mistake|(?<=[.!?…–—-] )no(?=[\s.!]*$)|(?<=[.!?…–—-] )no,? not\b|chang(?:e|ed|ing) my (?:mind|answer))\b",
+    re.I,
+)
+# Who ventures an answer and then cannot say has given none.
+_HEDGE_REACH = 60  # characters
+_HEDGE = re.compile(r"\b(?:perhaps|maybe|possibly)\b[^.!?\n]*$", re.I)
+_UNSURE = re.compile(
+    r"[.!;–—]\s+(?:but |honestly,? )?(?:i (?:\w+ )?(?:can't|cannot|couldn't|don't|do not) (?:\w+ )?"
+    r"(?:tell|say|know|decide|choose)|i'm (?:\w+ )?not sure|(?:it's )?hard to (?:say|tell)|no idea)\b[^\n]{0,40}$",
     re.I,
 )
 
@@ -112,10 +120,12 @@ def _prose(marked: str, options: Sequence[str]) -> frozenset[int]:
     if final := cues.claims(cues.FINAL, text, count):
         return _settled(text, [*ends, *final])
     strong = [*cues.claims(cues.STRONG, text, count), *cues.compared(text, count)]
-    if opening:
-        return _settled(text, [*ends, *strong])
+    if opening and (settled := _settled(text, [*ends, *strong])):
+        return settled
     if named := [*strong, *cues.claims(cues.WEAK, text, count)]:
         return _settled(text, [*ends, *named])
+    if opening:
+        return frozenset()
     if last:
         return _settled(text, [last])
     return labels.judged(marked, count) or quoted_options(text, options)
@@ -130,4 +140,7 @@ def _settled(text: str, claims: Sequence[Claim]) -> frozenset[int]:
             found = frozenset()
         found |= claim.places
         previous = claim.start
-    return frozenset() if _TAKEN_BACK.search(text[previous:]) else found
+    if _TAKEN_BACK.search(text[previous:]):
+        return frozenset()
+    hedged = _HEDGE.search(text[max(0, previous - _HEDGE_REACH) : previous])
+    return frozenset() if hedged and _UNSURE.search(text[previous:]) else found

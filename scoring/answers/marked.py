@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from scoring.answers.claims import is_rejected
 from scoring.answers.mentions import Claim
 
 Read = Callable[[str], int | None]
@@ -34,9 +35,9 @@ _LOOSE = re.compile(
     r"[\"'](?P<key>[^\W\d][\w .-]{0,30})[\"']\s*:\s*(?:[\[{]\s*)?[\"'](?P<value>[^\"'\n]{1,200})[\"']", re.S
 )
 _TAG = re.compile(
-    r"<(?P<name>(?:final_?|my_?)?(?:answer|output|choice|option|response|result|selection|selected|letter|final|"
+    r"[<\[](?P<name>(?:final_?|my_?)?(?:answer|output|choice|option|response|result|selection|selected|letter|final|"
     r"solution|decision|ans))"
-    r"(?:\s[^<>]{0,100})?>(?P<value>[^<]{1,300}?)(?:</(?P=name)\s*>|$)",
+    r"(?:\s[^<>\[\]]{0,100})?[>\]](?P<value>[^<]{1,300}?)(?:[<\[]/(?P=name)\s*[>\]]|$)",
     re.I | re.S,
 )
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:\{(?P<value>(?:[^{}]|\{[^{}]{0,200}\}){1,300})\}|\s(?P<bare>[A-Za-z])\b)")
@@ -53,6 +54,8 @@ def marked_answers(plain: str, read: Read) -> list[Claim] | None:
     some = False
     for match in (*_TAG.finditer(plain), *_BOX.finditer(plain), *_HASHES.finditer(plain)):
         groups = match.groupdict()
+        if is_rejected(plain[match.end() :].lstrip("$")):
+            continue
         some = True
         place = read(re.sub(r"[{}\\]", " ", groups["value"] or groups["bare"] or ""))
         found += [] if place is None else [Claim(match.start(), frozenset({place}))]

@@ -27,7 +27,9 @@ MENTION = (
     rf"(?:{LEFT}(?:(?P<capital>[A-Z]){RIGHT}|(?P<small>[a-z]){RIGHT}(?=[\"'`*_)\]}}>$»」】.,:;!?。]|\s*$|\s*\n))"
     rf"|(?P<quoted>[{QUOTED}]))"
 )
-NOUN = r"(?:option|choice|letter|answer|number|sentence|statement|opción|opção|opzione|lettre|letra|lettera|вариант)"
+NOUN = (
+    r"(?:option|choice|letter|answer|number|sentence|statement|opción|opção|opzione|lettre|letra|lettera|вариант|опция)"
+)
 
 
 @dataclass(frozen=True, slots=True)

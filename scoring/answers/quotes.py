@@ -37,12 +37,13 @@ _SPEAKER = re.compile(
     rf"(?:[\W_]*|.*[,;:–—]\s*)(?:I(?:'d| would)? (?:say|think|guess|believe|suppose)\s+(?:that\s+)?)?(?:I|we)(?:'m|"
     rf"'ve|'d)?(?:\s+(?:am|have|feel|do|would|tend to|respectfully|mostly|have to|must|trust(?:\s+\w+){{0,3}}|care|"
     rf"worry|agree|"
-    rf"(?:find|consider)\s+(?:it|this|that|them)|{_ADVERBS}))*\s+[\"'*_]*",
+    rf"(?:find|consider|call)\s+(?:it|this|that|them)|{_ADVERBS}))*\s+[\"'*_]*",
     re.I | re.S,
 )
 _ENDED = re.compile(
-    rf"{CLOSE}\s*(?:[.!,;:。、()\n–—-]|/\s*\d|$|(?:because|since|as|it|this|that|who|which|here|out of|(?:from|"
-    rf"based on|given|by|with) (?:the|this|that|what)|without|on|is (?:given|provided|available)|these days|nowadays|"
+    rf"{CLOSE}\s*(?:[.!,;:。、()\n–—-]|/\s*\d|$|(?:because|since|as|it|this|that|who|which|whether|if|how|here|out of|"
+    rf"(?:from|based on|given|by|with) (?:the|this|that|what)|without|on|is (?:given|provided|available)|"
+    rf"these days|nowadays|"
     rf"at the moment|right now|currently|to me|for me|"
     rf"in my|with|about|at|of|to "
     r"(?:tell|say|know|answer|decide|determine|conclude))\b)",
@@ -58,6 +59,8 @@ _DESCRIBED = re.compile(
     r"(?:who|that|whose|with)\b[^.!?;]{0,200}[.!]*\s*",
     re.I,
 )
+# "I would never answer that" says nothing of how often.
+_DECLINED = re.compile(r"\s+(?:answer|say|choose|pick|assume|judge|respond|tell|guess)\b", re.I)
 _ELLIPSIS = re.compile(rf"{CLOSE}\s+(?:is|was|were|are|did|does|do)\s*[.!]?\s*$", re.I)
 
 
@@ -71,6 +74,10 @@ def quoted_options(text: str, options: Sequence[str]) -> frozenset[int]:
         place = ord(match.group()) & 0xFF
         if bare(options[place]).isdigit() and match.start() > 0:
             continue
+        if _DECLINED.match(text, match.end()):
+            continue
+        if _is_turned(text, match, options):
+            continue
         if _is_identified(text, match.start(), match.end()) or is_claimed(
             text, match.start(), match.end(), strict=True
         ):
@@ -79,6 +86,15 @@ def quoted_options(text: str, options: Sequence[str]) -> frozenset[int]:
     # Another option that is claimed in passing leaves the answer open.
     places = frozenset(place for place, _ in found)
     return places if any(answers for _, answers in found) else frozenset()
+
+
+def _is_turned(text: str, mention: re.Match[str], options: Sequence[str]) -> bool:
+    """Whether the sentence turns an option's words into another's: "I disagree strongly" is not "Disagree"."""
+    first, last = sentence(text, mention.start(), mention.end())
+    said = set(re.findall(r"\w+", text[first:last].casefold()))
+    own = set(bare(options[ord(mention.group()) & 0xFF]).split())
+    others = (set(bare(option).split()) for option in options)
+    return any(own < other and other - own <= said for other in others)
 
 
 def _is_identified(text: str, start: int, end: int) -> bool:

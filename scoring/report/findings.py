@@ -107,7 +107,13 @@ def findings(
     table = tables["effects"]
     sentences = tuple(sentence for _, row in _overall(table) for sentence in _resolvable(row, table))
     about_letters = _about_letters(tables.get("letters", pd.DataFrame()))
-    warnings = (*_about_target(tables.get("target")), *about_letters, *_warnings(scores, table, slicing.adjust))
+    resolved = [f"{each}; this was found out with its first request." for each in about.get("resolved", ())]
+    warnings = (
+        *resolved,
+        *_about_target(tables.get("target")),
+        *about_letters,
+        *_warnings(scores, table, slicing.adjust),
+    )
     about = {
         "asked": _asked(scores),
         "countries": countries_in(scores),

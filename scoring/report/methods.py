@@ -73,6 +73,7 @@ def _paragraph(found: Findings) -> str:
         *_levels(found),
         _rounds(found),
         *_invalid(effects),
+        _resolved(about),
         _prices(about),
         *_control(effects),
         f"mtpa {about.get('code', '')}, seed {found.slicing.seed}, {about.get('trials', 0):,} trials.",
@@ -136,6 +137,13 @@ def _invalid(effects: pd.DataFrame) -> Iterator[str]:
         )
     else:
         yield "Every answer was read."
+
+
+def _resolved(about: Mapping[str, Any]) -> str:
+    """How models were asked otherwise than the study says, because their endpoints take something else."""
+    if not (found := about.get("resolved")):
+        return ""
+    return f"What endpoints do not take was left out or changed, once and for all trials: {'; '.join(found)}. "
 
 
 def _prices(about: Mapping[str, Any]) -> str:

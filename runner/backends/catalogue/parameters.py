@@ -1,4 +1,4 @@
-"""What each family of models wants of its parameters, in one table."""
+"""What each family of models wants of its parameters, in one table: a first guess, which saves probes (`probe.py`)."""
 
 import re
 from collections.abc import Mapping
@@ -8,6 +8,7 @@ from typing import Any
 from runner.study.sections import ModelSection
 
 THINKING_ROOM = 2048
+LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens")  # what the bound of an answer is called
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,9 @@ PLAIN = Family()
 _LENGTH = {"max_tokens": "max_completion_tokens"}
 _GEMINI = {"max_tokens": "max_output_tokens", "top_logprobs": "logprobs"}
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias")
+SAMPLING = frozenset(
+    (*_SAMPLING, "top_k", "min_p", "top_a", "typical_p", "tfs_z", "repetition_penalty", "repeat_penalty")
+)
 
 _REASONING = Family(drops=_SAMPLING, renames=_LENGTH, thinks=True, logprobs=False)
 # since 5.1 an effort of "none" gives temperature, top_p and logprobs back
@@ -79,12 +83,18 @@ def adapted(section: ModelSection, before: bool = False) -> tuple[dict[str, Any]
         parameters[bound] = THINKING_ROOM
     if bound is None and section.answer == "probabilities":
         parameters[(rules.renames or {}).get("max_tokens", "max_tokens")] = 1
-    if section.answer == "probabilities" and not rules.logprobs:
-        remarks.append(
-            f"{section.id} shows no log-probabilities{_while_it_thinks(rules)}, which answer = 'probabilities' needs; "
-            "set answer = 'text'"
-        )
     return parameters, remarks
+
+
+def without_probabilities(section: ModelSection) -> list[str]:
+    """What to say of a model that is asked for probabilities and, as far as the table knows, shows none."""
+    rules = family(section)
+    if section.answer != "probabilities" or rules.logprobs:
+        return []
+    return [
+        f"{section.id} shows no log-probabilities{_while_it_thinks(rules)}, which answer = 'probabilities' needs; "
+        "set answer = 'text'"
+    ]
 
 
 def dropped(section: ModelSection) -> list[str]:

@@ -91,6 +91,8 @@ def cost(price: Price, usage: Usage) -> int:
     """What an answer cost, in millionths of a dollar, rounded up; reasoning tokens are output tokens. The length of the
     prompt decides about the rates of all of its tokens. A count that is not known adds nothing: whether all are known
     is the caller's to ask."""
+    if price is FREE:
+        return 0
     return cost_at(price.at(usage.prompt_tokens or 0), usage)
 
 
@@ -112,7 +114,7 @@ def _rounded_up(amount: float) -> int:
 
 def saved_by_caching(price: Price, usage: Usage) -> int:
     """What the provider's cache took off the cost of an answer, in millionths of a dollar."""
-    return cost(price, replace(usage, cached_tokens=0)) - cost(price, usage)
+    return cost(price, replace(usage, cached_tokens=0)) - cost(price, usage) if usage.cached_tokens else 0
 
 
 def worst_prompt_tokens(request: Request) -> int:

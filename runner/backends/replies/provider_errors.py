@@ -58,7 +58,7 @@ def refusal(status: int, body: bytes, hint: str = "") -> BackendError:
     value, text = _parsed(body), body.decode("utf-8", "replace")
     told = _told(value)
     found = _sorted(status, told, text, f"HTTP {status}: {_sentence(told) or _cut(text)}{hint}")
-    found.charged, found.usage = status >= 500, _usage(value)
+    found.charged, found.usage, found.about = status >= 500, _usage(value), _parameter(told)
     return found
 
 
@@ -81,7 +81,7 @@ def error_in(reply: Mapping[str, Any]) -> BackendError | None:
     if isinstance(found, Transient):
         found.retry_after = delay({}, text)
     found.usage = _usage(reply)
-    found.charged = found.usage is not None
+    found.charged, found.about = found.usage is not None, _parameter(told)
     return found
 
 
@@ -149,6 +149,24 @@ def _codes(told: Mapping[str, Any]) -> Iterator[str]:
     nested = [inner, *(details if isinstance(details, list) else [details])]
     for each in (told, *(each for each in nested if isinstance(each, Mapping))):
         yield from (str(each[name]) for name in ("code", "type", "status", "reason") if isinstance(each.get(name), str))
+
+
+def _parameter(told: Mapping[str, Any]) -> str:
+    """The parameter that an error names as such: OpenAI's `param`, a field violation of google.rpc.BadRequest, the
+    `loc` of a validation error; "" where it names none."""
+    if isinstance(param := told.get("param"), str):
+        return param
+    details = told.get("details") or told.get("detail")
+    for each in details if isinstance(details, list) else ():
+        if isinstance(each, Mapping):
+            violations = each.get("fieldViolations")
+            first = violations[0] if isinstance(violations, list) and violations else {}
+            place = first.get("field") if isinstance(first, Mapping) else None
+            if isinstance(loc := each.get("loc"), list) and loc:
+                place = str(loc[-1])
+            if isinstance(place, str) and place:
+                return place
+    return ""
 
 
 def _sentence(told: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 from runner.backends.request import Usage
 
 MOST_TOKENS = 1 << 31
+_DETAILS = {"prompt_tokens_details", "completion_tokens_details"}
+_PLAIN = frozenset({"prompt_tokens", "completion_tokens", "total_tokens", *_DETAILS})  # as most usages are
 
 
 def chat_usage(usage: Mapping[str, Any] | None, said: bool, latency_ms: int) -> Usage:
@@ -16,20 +18,21 @@ def chat_usage(usage: Mapping[str, Any] | None, said: bool, latency_ms: int) -> 
     """
     if not usage:
         return Usage(latency_ms=latency_ms)
-    of_prompt, of_answer = usage.get("prompt_tokens_details") or {}, usage.get("completion_tokens_details") or {}
-    cached = _first(of_prompt, "cached_tokens") or _first(
-        usage, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"
-    )
-    written = _first(of_prompt, "cache_write_tokens", "cache_creation_tokens") or _first(
-        usage, "cache_creation_input_tokens"
-    )
-    reasoning = _first(of_answer, "reasoning_tokens") or _first(usage, "reasoning_tokens") or 0
-    prompt = _first(usage, "prompt_tokens", "input_tokens")
+    cached = written = reasoning = None
+    if of_prompt := usage.get("prompt_tokens_details"):
+        cached = _first(of_prompt, "cached_tokens")
+        written = _first(of_prompt, "cache_write_tokens", "cache_creation_tokens")
+    if of_answer := usage.get("completion_tokens_details"):
+        reasoning = _first(of_answer, "reasoning_tokens")
+    if not _PLAIN.issuperset(usage):
+        cached = cached or _first(usage, "prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens")
+        written = written or _first(usage, "cache_creation_input_tokens")
+        reasoning = reasoning or _first(usage, "reasoning_tokens")
     return counted_usage(
-        prompt=prompt,
+        prompt=_first(usage, "prompt_tokens", "input_tokens"),
         output=_first(usage, "completion_tokens", "output_tokens"),
         total=_first(usage, "total_tokens"),
-        reasoning=reasoning,
+        reasoning=reasoning or 0,
         cache=(cached or 0, written or 0),
         said=said,
         latency_ms=latency_ms,

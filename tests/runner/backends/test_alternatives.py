@@ -13,8 +13,9 @@ from studies import load, model, rows
 
 from runner.backends.alternatives import TopLogprobs, checked, first_token, spelling
 from runner.backends.errors import ModelUnavailable
+from runner.engine.pilot import Piloted, letters_verdict
 from runner.engine.run import run
-from scoring.answers.responses import Response
+from scoring.answers.responses import Outcome, Response
 
 LOG = math.log
 
@@ -176,6 +177,7 @@ async def test_a_text_never_stands_in_for_probabilities(tmp_path: Path) -> None:
         (entries(("\n", 0.98), ("A", 0.004)), "a newline"),
         (entries(("<|channel|>", 0.99), ("B", 0.001)), "turn the model's thinking off"),
         (entries(("Sure", 0.5), ("The", 0.3)), "'Sure'"),
+        (entries(("A", 0.3), ("The", 0.2), ("B", 0.1), ("I", 0.1)), "a letter is the likeliest token, but"),
     ],
 )
 async def test_the_pilot_stops_a_model_whose_letters_say_nothing(logprobs: Any, why: str, tmp_path: Path) -> None:
@@ -187,12 +189,15 @@ async def test_the_pilot_stops_a_model_whose_letters_say_nothing(logprobs: Any, 
         assert (state.exit_code, server.requests) == (3, 100) and why in state.stopped["fake"]
 
 
-async def test_a_model_that_spreads_its_answers_goes_on_while_most_begin_with_a_letter(tmp_path: Path) -> None:
-    spread = entries(("A", 0.3), ("The", 0.2), ("B", 0.1), ("I", 0.1))
-    with FakeLLM(misbehave=shows(lambda number: spread)) as server:
-        study = load(tmp_path, [model(server.url, answer="probabilities", decoding={})], n=2, groups=4)
-        assert (await run(study)).exit_code == 0
-    assert rows(tmp_path, "SELECT DISTINCT round(mass, 3) FROM completion") == [(0.4,)]
+def test_a_local_model_that_spreads_its_answers_goes_on_while_most_begin_with_a_letter() -> None:
+    def answered(likeliest: str) -> Piloted:
+        letters = (math.log(0.3), math.log(0.1))
+        return Piloted(Response(letter_logprobs=letters, likeliest=likeliest), Outcome("ok", None, 0), 0, 0, "letters")
+
+    spread = [answered("A"), answered(" A"), answered("The")]
+    assert letters_verdict(spread, is_local=True) is None
+    assert "40.0%" in (letters_verdict(spread) or "")
+    assert "'The'" in (letters_verdict([answered("A"), answered("The"), answered("The")], is_local=True) or "")
 
 
 async def test_a_short_run_says_so_too(tmp_path: Path) -> None:

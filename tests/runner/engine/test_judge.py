@@ -47,6 +47,21 @@ async def test_each_answer_is_judged_once_and_kept(tmp_path: Path) -> None:
     assert server.repeats == 0
 
 
+async def test_a_judge_is_asked_as_its_endpoint_wants(tmp_path: Path) -> None:
+    async def odd(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
+        body = json.loads(raw)
+        if body["model"] == "judge-1" and "max_tokens" in body:
+            return web.json_response({"error": {"message": "'max_tokens' is not supported"}}, status=400)
+        return await answer(server, request, raw)
+
+    with FakeLLM(misbehave=odd, model="judge-1") as server:
+        study = judged_study(tmp_path, server.url)
+        state = await run(study)
+        assert (state.exit_code, server.requests) == (0, 61)
+        assert (await run(study)).sent == 0
+    assert rows(tmp_path, "SELECT count(*) FROM score WHERE status = 'ok'") == [(30,)]
+
+
 async def test_what_is_pending_is_judged_by_the_next_run_and_not_asked_again(tmp_path: Path) -> None:
     async def no_judge(server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
         if json.loads(raw)["model"] == "judge-1":

@@ -197,3 +197,11 @@ def test_refusals_alike_and_in_a_row_stop_the_model_unless_they_may_be_one_perso
     assert not any(known.refused(poor, "one") for _ in range(REFUSALS - 1))
     assert not any(new.refused(BadRequest("unsupported", "ours"), "") for _ in range(5 * REFUSALS))
     assert [known.refused(BadRequest("redirect", "it has moved"), "one") for _ in range(REFUSALS)][-1]
+
+
+def test_answers_that_are_none_stop_a_model_that_never_gave_one_and_busy_servers_do_not() -> None:
+    new, known = Refusals(answered=False), Refusals(answered=True)
+    page = Transient("not JSON", "a web page")
+    assert not any(known.refused(page, "one") for _ in range(5 * REFUSALS))
+    assert not any(new.refused(Transient("503", "busy"), "one") for _ in range(5 * REFUSALS))
+    assert [new.refused(page, "") for _ in range(REFUSALS)] == [False] * (REFUSALS - 1) + [True]

@@ -293,9 +293,10 @@ async def test_a_stop_amid_retries_ends_and_loses_nothing(seed: int, tmp_path: P
                 asyncio.get_running_loop().call_later(dice.uniform(0.4, 0.8), stop.set)
             self.asked += 1
             await asyncio.sleep(dice.uniform(0, 0.03))
-            if dice.random() < 0.5:
+            first = self.asked == 1  # which is sent alone
+            if dice.random() < 0.5 and not first:
                 raise Transient("429", "slow down", retry_after=dice.choice([0.0, 0.0, 0.01, 60.0]))
-            if dice.random() < 0.1:
+            if dice.random() < 0.1 and not first:
                 raise BadRequest("400", "no")
             self.answered += 1
             return Answer(Response("A"), Usage(10, 1))
@@ -467,6 +468,22 @@ async def test_what_is_refused_for_good_and_for_all_stops_after_a_few(status: in
         assert "top up your wallet" in state.stopped["fake"]
         server.misbehave = None
         assert (await run(load(tmp_path, [model(server.url)], n=20), pilot=False)).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [("<!doctype html><title>Sign in</title>", "a web page"), ('{"object": "chat.completion.chunk"}', "streams")],
+)
+async def test_an_endpoint_whose_every_answer_is_none_stops_after_a_few(body: str, said: str, tmp_path: Path) -> None:
+    async def misbehave(fake: FakeLLM, request: web.Request, raw: bytes) -> web.Response:
+        return web.Response(text=body, content_type="text/html")
+
+    with FakeLLM(misbehave=misbehave) as fake:
+        study = load(tmp_path, [model(fake.url, concurrency=4)], n=20)
+        state = await run(study)
+    assert state.exit_code == 3
+    assert fake.requests <= 20
+    assert said in state.stopped["fake"]
 
 
 async def test_a_refused_prompt_is_a_refusal_that_is_counted_and_never_sent_again(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from strict_llm import RULES, StrictLLM
 from studies import load, model, rows
 
-from runner.backends.catalogue.parameters import adapted, dropped
+from runner.backends.catalogue.parameters import adapted, dropped, without_probabilities
 from runner.crossing import prepare
 from runner.engine.run import run
 from runner.study.sections import ModelSection
@@ -60,9 +60,9 @@ def test_parameters_are_adapted_to_the_family(
 
 
 def test_probabilities_that_a_model_does_not_show_are_told_before_they_are_asked_for() -> None:
-    (remark,) = adapted(section("openai", "gpt-6-luna", {"max_tokens": 4000}, "probabilities"))[1]
+    (remark,) = without_probabilities(section("openai", "gpt-6-luna", {"max_tokens": 4000}, "probabilities"))
     assert "no log-probabilities unless reasoning_effort = 'none'" in remark
-    assert adapted(section("openai", "gpt-6-luna", {"reasoning_effort": "none"}, "probabilities"))[1] == []
+    assert without_probabilities(section("openai", "gpt-6-luna", {"reasoning_effort": "none"}, "probabilities")) == []
 
 
 def test_only_sampling_parameters_need_to_be_agreed_about() -> None:
