@@ -149,7 +149,7 @@ def init_command(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="the .toml to write; named as the data")] = None,
 ) -> None:
     """Draft the description of a survey from its file's own questions and labels, for you to correct."""
-    from personas.surveys.survey_draft import draft
+    from personas.surveys.drafts.survey_draft import draft
     from personas.whole_file import replaced
 
     path = out or Path(f"{data.stem}.toml")

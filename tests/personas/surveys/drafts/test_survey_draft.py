@@ -8,8 +8,8 @@ import pytest
 
 from personas.errors import InputError
 from personas.surveys.build import Options, Request, build
+from personas.surveys.drafts.survey_draft import draft
 from personas.surveys.survey import load_survey
-from personas.surveys.survey_draft import draft
 
 QUESTIONS = {
     "RESPNO": "Respondent number",

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from personas.countries import called, parse_country
-from personas.surveys import draft_words as words
 from personas.surveys.data_file import open_table
+from personas.surveys.drafts import draft_words as words
 from personas.surveys.labels import clean, clean_question, direction, plain, says_nothing, stems
 from personas.surveys.table import Table, text
 from personas.traits import Trait, catalogue
