@@ -11,7 +11,8 @@ from personas.people.respondents import SYNTHETIC
 from scoring.benchmarks.registry import measured
 from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
-from scoring.statistics.designs.power import component_table
+from scoring.statistics.coverage_figures import covered
+from scoring.statistics.designs.power import component_table, hardest_gap
 from scoring.statistics.designs.sequential import UNFINISHED
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
@@ -250,7 +251,7 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
         if tested.empty:
             too_small.append(attribute_name(str(attribute)))
             continue
-        fewest, smallest = int(tested["personas"].min()), tested["gap_resolvable"].max()
+        fewest, smallest = int(tested["personas"].min()), hardest_gap(tested)
         with_levels = f"with {fewest:,} people in the smallest level and {items:,} items"
         gaps = f"gaps by {attribute_name(str(attribute))} under {smallest:.3f}"
         lines.append(f"{name}: {with_levels}, {gaps} had under 80 % power.")
@@ -277,10 +278,12 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
                 "those who read the same count as one cluster."
             )
         if row["conservative"] and row["people_method"] != NONE:
+            why = str(row["conservative"])
             lines.append(
-                f"{name}: its 95 % intervals are conservative: scores near 0 or 1, a baseline drawn only once or "
-                "twice, or item groups of very unequal size."
+                f"{name}: its 95 % intervals are conservative ({why}): in simulated studies like it they covered "
+                f"{covered(why)}."
             )
+    lines += _conservative_gaps(effects)
     if families := _looked_at(effects, adjust):
         lines.append(families)
     if len(sets := set_sizes(scores)) > 1:
@@ -289,6 +292,19 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
             "shown of a persona has each."
         )
     return lines
+
+
+def _conservative_gaps(effects: pd.DataFrame) -> Iterator[str]:
+    """Whose gaps have intervals that cover more than they should, a line for each reason."""
+    if effects.empty:
+        return
+    tested = effects[effects["gap_p"].notna() & (effects["gap_conservative"] != "")]
+    for (why,), rows in tested.groupby(["gap_conservative"], sort=False):
+        names = sorted({attribute_name(str(name)) for name in rows["attribute"]})
+        yield (
+            f"The intervals of {len(rows):,} gaps by {', '.join(names)} are conservative ({why}): in simulated studies "
+            f"like these they covered {covered(str(why), gaps=True)}."
+        )
 
 
 def _looked_at(effects: pd.DataFrame, adjust: Adjust) -> str:

@@ -34,7 +34,7 @@ TITLES = {
     "changed": "How many answers changed, by chance alone, and with the neutral text",
     "control": "The neutral control beside the personas",
     "gaps": "Δ by level, and the gap to everybody else, p adjusted by Holm",
-    "families": "Does the attribute matter at all: permutation p; disparity = max − min, beside what chance gives",
+    "families": "Does the attribute matter at all: omnibus p; disparity = max − min, beside what chance gives",
     "categories": "Δ by item category",
     "traits": "How well hidden answers are told, beside majorities and a regression on the same visible traits",
     "stated_shares": "What the model says a country's people answer, beside what they answered (1 is equal)",

@@ -120,8 +120,9 @@ def _levels(found: Findings) -> Iterator[str]:
     yield (
         f"We compared levels of {', '.join(found.slicing.attributes)}; each gap to everybody else, on the items that "
         f"both have, was tested, with p adjusted {over} (Holm 1979) and "
-        "Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within survey "
-        f"({PERMUTATIONS:,} permutations, studentised), and a cluster-robust Wald test speaks of items like these "
+        "Benjamini–Hochberg q beside it; the omnibus p for these items is the larger one of a permutation test, which "
+        f"shuffled the attribute over people within survey ({PERMUTATIONS:,} permutations, studentised), and of a Wald "
+        "test with each level's own variance, and a cluster-robust Wald test speaks of items like these "
         f"(Pustejovsky and Tipton 2018). Levels under {found.slicing.min_n} people were not tested."
     )
     if narrow:

@@ -1,7 +1,7 @@
 """The finding in sentences: what personas did, how sure that is, and on how much. Every output prints these."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,6 +11,8 @@ from scoring.report.findings import Findings, title_of
 from scoring.report.names import attribute_name, people_of, who_else
 from scoring.report.numbers import chance, p_value, points, points_interval, score
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS
+from scoring.statistics.coverage_figures import covered
+from scoring.statistics.designs.power import hardest_gap
 from scoring.statistics.levels import ALL
 
 SIGNIFICANT = 0.05
@@ -99,7 +101,7 @@ def _effect(row: pd.Series, who: str) -> str:
         why = few if row["groups"] < LEAST_GROUPS else "there are too few people, or baseline answers, for an interval"
         return f"{metric} {levels}: Δ = {change} ({size}). How sure that is cannot be said: {why}."
     bounds = points_interval(row["items_low"], row["items_high"])
-    wide = ", which covers more than 95%" if row["conservative"] else ""
+    wide = f", which covers {covered(row['conservative'])} in simulation" if row["conservative"] else ""
     sure = f"95% interval {bounds}{wide}, for {who} and items like these; {size}"
     if row["items_low"] > 0 or row["items_high"] < 0:
         verb = _VERBS[bool(row["effect"] > 0)]
@@ -145,7 +147,7 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
 
 def _undrawn(found: Findings, model: str) -> str:
     """What changes answers by chance where none is drawn."""
-    known = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
+    known: Mapping[str, str] = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
     if known.get("provider") == "local" and known["dtype"] != "float32":
         return f"no answer is drawn, but rounding in {known['dtype']} alone turns some that are nearly even"
     if known.get("provider", "local") != "local":
@@ -179,8 +181,8 @@ def _gap(found: Findings, row: pd.Series) -> Iterator[str]:
     elif tested.empty:
         yield f"Gaps by {names} were not tested: no level has {found.slicing.min_n} people whose answers vary."
     else:
-        least = tested["gap_resolvable"].dropna()
-        power = f"; gaps under {points(least.max(), signed=False)} had under 80% power" if len(least) else ""
+        least = max(hardest_gap(levels) for _, levels in tested.groupby("attribute"))
+        power = f"; gaps under {points(least, signed=False)} had under 80% power" if least > 0 else ""
         names = _listed([attribute_name(name) for name in tested["attribute"].unique()])
         yield f"No gap by {names} is shown{power}."
 

@@ -119,7 +119,7 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
     for attribute in effects.loc[effects["attribute"] != ALL, "attribute"].unique():
         yield _subgroups(effects[effects["attribute"] == attribute], attribute, found.slicing.min_n)
     families = _of(found, "families", model)
-    if len(families) and families["omnibus_p"].notna().any():
+    if len(families) and families["disparity"].notna().any():
         yield _families(families)
     yield Text(
         f"Levels under {found.slicing.min_n} people are grey and too small to be compared; under 5 they are hidden, "
@@ -227,14 +227,13 @@ def _distributions(distributions: pd.DataFrame) -> FittedTable:
         "1 − distance to the population's answers; pooled: of all answers; without, with and Δ: at as many draws of "
     )
     caption += "an item on both sides as the baseline has, less the bias of few draws (jackknife)"
-    numbers = ["people", "items", "pooled", "draws", "without", "with", "Δ", "± people", "± items too"]
+    numbers = ["people", "items", "pooled", "draws", "without", "with", "Δ", "± items too"]
     table = plain_table("Answers as a distribution", caption, ["benchmark", "of", "level"], numbers)
     for _, row in distributions.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
         size = (count(row["personas"]), count(row["items"]), number(row["pooled"]), count(row["draws"]))
         values = (number(row["without"]), number(row["with_persona"]), signed(row["effect"]))
-        halves = (half_width(row[f"{scope}_low"], row[f"{scope}_high"]) for scope in ("people", "items"))
-        table.add_row(*names, *size, *values, *halves)
+        table.add_row(*names, *size, *values, half_width(row["items_low"], row["items_high"]))
     return table
 
 
@@ -303,19 +302,22 @@ def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> FittedTable
 def _families(families: pd.DataFrame) -> FittedTable:
     table = plain_table(
         "Does it matter at all?",
-        "p: permutation of the attribute over people within survey; disparity = max − min, beside what chance gives",
+        "p that no level differs, for people like these on these items and on items like these; disparity = max − min, "
+        "beside what chance gives",
         ["attribute", "benchmark", "measure"],
-        ["levels", "p", "disparity", "by chance"],
+        ["levels", "p, these items", "p, items too", "disparity", "by chance", "no p since"],
     )
-    for _, row in families[families["omnibus_p"].notna()].iterrows():
+    for _, row in families[families["disparity"].notna()].iterrows():
         table.add_row(
             escape(attribute_name(str(row["attribute"]))),
             escape(title_of(str(row["benchmark"]))),
             str(row["metric"]),
             f"{row['tested']}/{row['levels']}",
             p_value(row["omnibus_p"]),
+            p_value(row["omnibus_items_p"]),
             number(row["disparity"]),
             number(row["disparity_null"]),
+            str(row["omnibus_note"]),
         )
     return table
 
