@@ -26,12 +26,14 @@ from runner.study.sources import load_benchmarks, load_fidelity, load_personas
 
 
 class Prepared(NamedTuple):
-    """A study with its file open and its rows made; `rule` is the sampling rule by which its people are drawn."""
+    """A study with its file open and its rows made; `rule` is the sampling rule by which its people are drawn;
+    `remarks` is what to know of its benchmarks."""
 
     study: Study
     cache: ResultCache
     crossing: Crossing
     rule: int
+    remarks: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -59,7 +61,8 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
         with database_errors(study.database):
             known = known_starts(cache.connection)
             crossing = cross(study, cache.connection, respondents, selections, identities, known, rule)
-        yield Prepared(study, cache, crossing, rule)
+        remarks = tuple(remark for selection in selections for remark in selection.remarks)
+        yield Prepared(study, cache, crossing, rule, remarks)
     finally:
         cache.close()
 

@@ -16,6 +16,7 @@ from runner.store.report_rows import load_items
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
 from runner.view.queries.file import version_of
+from scoring.report.findings import synthetic_people
 from scoring.report.page import page
 from scoring.report.sentences import Finding, headline, largest_gaps, statements
 from scoring.statistics.effect import persona_effect
@@ -38,7 +39,7 @@ class Effects:
     `overall` has a row per model and benchmark, as the report's forest plot takes it. While a run goes, `history` has Δ
     and its interval for these items after a part of the answers, in the order in which they landed. Once it has ended,
     `finding` has the report's sentences and `gaps` the largest gaps between people; `untold` says why there are none.
-    `incomplete` says what is missing of a run that is not whole.
+    `incomplete` says what is missing of a run that is not whole, `synthetic` that people were made up.
     """
 
     overall: pd.DataFrame
@@ -49,6 +50,7 @@ class Effects:
     incomplete: str = ""
     answers: int = 0
     version: tuple[int, int, str] = (0, 0, "")
+    synthetic: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -60,7 +62,8 @@ def effects(path: Path, study: Path | None = None) -> Effects:
     """Δ of the last run's trials so far; of an ended run the finding, by the study file or the run's own text."""
     version = version_of(path)  # before the scores are read: what lands meanwhile makes it old
     scores = load_scores(path, last_selection(path))
-    found = Effects(pd.DataFrame(), answers=int((scores["status"] != "failed").sum()), version=version)
+    answers, made_up = int((scores["status"] != "failed").sum()), synthetic_people(scores)
+    found = Effects(pd.DataFrame(), answers=answers, version=version, synthetic=made_up)
     if not version[-1]:
         return replace(_so_far(found, scores, path), incomplete=of_scores(path, scores).sentence)
     try:

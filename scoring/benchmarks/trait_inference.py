@@ -38,6 +38,13 @@ class TraitInference(MultipleChoice):
     title = "Trait inference"
     parts: tuple[str, ...] = ("exact", "ordinal", "shares")
     meta_columns: tuple[str, ...] = ("trait", "domain")
+    about: Mapping[str, str] = {
+        "exact": "which answer the respondent gave to a question that is hidden from the persona",
+        "ordinal": "the same for ordinal traits, scored by how near the answer is",
+        "shares": "what share of a country's people gives each answer; asked without a persona",
+    }
+    sizes: Mapping[str, int] = {"exact": 30, "ordinal": 25, "shares": 420}
+    licence = "none needed: the questions are the trait catalogue's"
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """An item a target trait (and country, for `shares`); the catalogue is all it needs, not the directory."""

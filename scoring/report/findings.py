@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personas.people.respondents import SYNTHETIC
 from scoring.benchmarks.registry import measured
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
@@ -53,6 +54,12 @@ class Findings:
     def incomplete(self) -> str:
         """What is missing of a run that is not whole, in a sentence that stands before everything else; else ""."""
         return str(self.about.get("incomplete", ""))
+
+    @property
+    def heading(self) -> str:
+        """What stands before everything else, wherever the numbers appear: what is missing, and that people were made
+        up; else ""."""
+        return " ".join(filter(None, (self.incomplete, str(self.about.get("synthetic", "")))))
 
     @property
     def effects(self) -> pd.DataFrame:
@@ -110,8 +117,28 @@ def findings(
         *about_letters,
         *_warnings(scores, table, slicing.adjust),
     )
-    about = {"asked": _asked(scores), "countries": countries_in(scores), **about}
+    about = {
+        "asked": _asked(scores),
+        "countries": countries_in(scores),
+        "synthetic": synthetic_people(scores),
+        **about,
+    }
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
+
+
+def synthetic_people(scores: pd.DataFrame) -> str:
+    """How many of the personas are no respondents but made up, in a sentence; "" where none is."""
+    if "survey" not in scores:
+        return ""
+    people = scores[scores["persona_id"].astype(str) != ""].drop_duplicates("persona_id")["survey"].astype(str)
+    made_up = people[people.str.startswith(SYNTHETIC)]
+    if made_up.empty:
+        return ""
+    names = ", ".join(sorted(set(made_up)))
+    return (
+        f"{len(made_up):,} of the {len(people):,} personas are synthetic people ({names}): a model made them up, "
+        "nobody was asked, and nothing here is a finding about a population."
+    )
 
 
 def brief_findings(
@@ -126,7 +153,7 @@ def brief_findings(
     more = further(found)
     effects = effect_tables(_with_delta(found, more), slicing).effects
     tables = {"effects": effects, "changed": changed_table(found), **more}
-    about = {"countries": countries_in(scores), **about}
+    about = {"countries": countries_in(scores), "synthetic": synthetic_people(scores), **about}
     return Findings(_with_metrics(tables, found), (), (), slicing, pd.DataFrame(), about)
 
 

@@ -33,7 +33,7 @@ _METHOD_REFERENCES = (
 
 def methods_text(found: Findings) -> str:
     """Markdown: the paragraph, declared against looked at, prompts, BibTeX; what is missing stands first."""
-    missing = [f"**{found.incomplete}**"] if found.incomplete else []
+    missing = [f"**{found.heading}**"] if found.heading else []
     told = [each.text for each in statements(found)] or [NOTHING]
     return (
         "\n\n".join(

@@ -40,7 +40,7 @@ class Finding:
 def finding(found: Findings) -> list[str]:
     """The finding of a study as paragraphs, the same for every output: what is missing first, then a paragraph for each
     model and benchmark, then one for how well each model plays the respondents."""
-    missing = [found.incomplete] if found.incomplete else []
+    missing = [found.heading] if found.heading else []
     told = [*(each.text for each in statements(found)), *fidelity_sentences(found.tables)]
     return [*missing, *(told or [NOTHING])]
 

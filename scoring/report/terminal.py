@@ -39,7 +39,7 @@ def print_report(console: Console, found: Findings, full: bool = False, after: S
 
     `after` are the lines that follow it: what to do next, where files were written.
     """
-    print_incomplete(console, found.incomplete)
+    print_incomplete(console, found.heading)
     effects = found.effects
     fidelity = fidelity_sentences(found.tables)
     if full:
@@ -313,7 +313,7 @@ def _families(families: pd.DataFrame) -> FittedTable:
 
 def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findings) -> None:
     """The paper's tables with this run's numbers, and what this run could have found."""
-    print_incomplete(console, found.incomplete)
+    print_incomplete(console, found.heading)
     for name, table in tables.items():
         caption = "This run's number with its 95 % interval for items like these too, and n; then the paper's"
         grid = paper_grid(table)

@@ -144,8 +144,9 @@ def _told(finding: Finding, is_open: bool) -> Any:
 
 
 def incomplete(live: Live, found: Effects | None) -> html.P | None:
-    """What is missing of a run that is not whole: the page's first line."""
-    sentence = live.incomplete if live.incomplete is not None else found.incomplete if found else ""
+    """What is missing of a run that is not whole, and that people were made up: the page's first line."""
+    missing = live.incomplete if live.incomplete is not None else found.incomplete if found else ""
+    sentence = " ".join(filter(None, (missing, found.synthetic if found else "")))
     return html.P(visible(sentence), className="incomplete") if sentence else None
 
 
