@@ -15,10 +15,9 @@ from studies import load, model
 from personas.people.respondents import Respondents
 from personas.release.jsonl import write_jsonl
 from personas.release.parquet import write_personas
-from personas.whole_file import replaced
+from personas.whole_file import replaced, write_whole
 from runner.engine.run import run
 from runner.store.merge import merge
-from runner.study.assets import write_file
 from runner.study.config import Study
 from runner.study.sources import load_personas
 
@@ -65,5 +64,5 @@ def test_a_file_is_as_the_umask_says(mask: int, tmp_path: Path) -> None:
     with umask(mask):
         with replaced(tmp_path / "table.csv") as file:
             file.write(b"x")
-        write_file(tmp_path / "cache" / "asset", b"x")  # others may share the cache
+        write_whole(tmp_path / "cache" / "asset", b"x")  # others may share the cache
     assert {mode(tmp_path / "table.csv"), mode(tmp_path / "cache" / "asset")} == {0o666 & ~mask}
