@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from personas.errors import InputError, MachineError, MtpaError
-    from runner.engine.run import run
+    from runner.progress.notebook import run
     from runner.results.study_report import study_findings as findings
     from runner.store.scores import load_scores
     from runner.study.config import Study
@@ -46,7 +46,7 @@ _HOMES = {
     "findings": "runner.results.study_report:study_findings",
     "load_scores": "runner.store.scores:load_scores",
     "persona_effect": "scoring.statistics.effect:persona_effect",
-    "run": "runner.engine.run:run",
+    "run": "runner.progress.notebook:run",
 }
 
 

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import mtpa
-from runner.engine.run import run
+from runner.progress.notebook import run
 from runner.study.config import Study
 
 NAMES = {

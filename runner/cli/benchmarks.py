@@ -140,7 +140,7 @@ def _items(found: "Benchmark") -> tuple[list[Item], list[str]]:
     from runner.study.assets import benchmark_directory
     from scoring.benchmarks.loaded import load_items
 
-    directory = benchmark_directory(found, lambda line: out.print(Text(line)))
+    directory = benchmark_directory(found)
     items: list[Item] = []
     refused: dict[str, str] = {}
     for part in found.parts:

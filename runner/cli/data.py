@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from personas.errors import InputError
-from runner.cli.terminal.console import out, say
+from runner.cli.terminal.console import out
 from runner.cli.terminal.help import WholeHelp
 from runner.study.config import Study
 
@@ -34,7 +34,7 @@ def fetch_assets(names: Annotated[list[str], typer.Argument(metavar="NAME…")])
     from runner.study.assets import fetch
 
     for name in names:
-        path = fetch_price_list() if name == "prices" else fetch(name, say)
+        path = fetch_price_list() if name == "prices" else fetch(name)
         out.print(f"{name}: {escape(str(path))}", highlight=False, soft_wrap=True)
 
 

@@ -80,7 +80,7 @@ def rehydrate(context: typer.Context) -> None:
     """Put the personas of an unpacked bundle back, from the survey's file that the study names."""
     from runner.sharing.rehydrate import rehydrate as put_back
 
-    found = put_back(Study.load(context.obj), say)
+    found = put_back(Study.load(context.obj))
     out.print(f"{found.personas:,} personas and {found.answers:,} answers are whole again.", highlight=False)
     if found.gone:
         remark = f"{found.gone:,} long answers were not in the bundle: their scores stay, a run would ask them again."

@@ -1,8 +1,8 @@
-"""`mtpa-run init`: a commented study to start from."""
+"""`mtpa-run init` and `mtpa-run try`: a study to start from, commented; and one of a few words that runs at once."""
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 from rich.markup import escape
@@ -10,6 +10,9 @@ from rich.markup import escape
 from personas.errors import InputError, MachineError
 from personas.whole_file import write_whole
 from runner.cli.terminal.console import out
+from runner.study.config import Study
+from runner.study.quick import quick_name, quick_study
+from runner.study.sections import BackendName
 
 SCHEMA = "mtpa.schema.json"
 Kind = Literal["paper", "api", "openrouter", "vllm", "local"]
@@ -39,3 +42,61 @@ def init(
         highlight=False,
         soft_wrap=True,
     )
+
+
+def try_model(
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="The model's id at its provider; a local one as in `data list`.")
+    ],
+    benchmark: Annotated[
+        str, typer.Option(metavar="NAME[:PART]", help="What is asked: a name of `benchmarks list`, or a file.")
+    ] = "bbq",
+    n: Annotated[int, typer.Option(min=1, help="How many respondents of the starter surveys.")] = 10,
+    groups: Annotated[int, typer.Option(min=1, help="How many item groups.")] = 10,
+    usd: Annotated[float, typer.Option(min=0.0001, help="The most that may be spent, in US dollars.")] = 1.0,
+    backend: Annotated[
+        BackendName | None, typer.Option(help="Who answers; known of OpenAI's, Google's and the pinned local models.")
+    ] = None,
+    base_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="An endpoint that speaks chat completions, ending in /v1.")
+    ] = None,
+    key_env: Annotated[str | None, typer.Option(metavar="NAME", help="The environment variable with its key.")] = None,
+    to: Annotated[Path, typer.Option(metavar="FOLDER", help="Where the study and its results are kept.")] = Path(
+        "results"
+    ),
+    acknowledge: Annotated[
+        bool, typer.Option("--acknowledge", help="The key belongs to the endpoint that is named.")
+    ] = False,
+) -> None:
+    """A first look: write a study of one model and one benchmark beside its results, run it and report."""
+    from runner.backends.catalogue.price_list import backend_of
+    from runner.cli.study import run_study
+
+    named = backend or ("openai-compatible" if base_url else backend_of(model))
+    if named is None:
+        raise InputError(
+            f"{model}: nobody's model is known by this name; add --base-url URL, or --backend "
+            f"{'|'.join(get_args(BackendName))}"
+        )
+    table = {"backend": named, "id": model, "base_urls": [base_url] if base_url else None, "key_env": key_env}
+    name, _, part = benchmark.partition(":") if not Path(benchmark).exists() else (benchmark, "", "")
+    called = quick_name(model, Path(name).stem, part)
+    text = quick_study(called, table, name, part or None, n, groups, usd)
+    path = to / f"{called}.toml"
+    study = Study.parse(text, path)
+    _keep(path, text)
+    out.print(f"The study: {escape(str(path))}", highlight=False, soft_wrap=True)
+    raise typer.Exit(run_study(study, None, yes=True, pilot=True, acknowledge=acknowledge))
+
+
+def _keep(path: Path, text: str) -> None:
+    """Write the study; one that is there stays as it is. Raises InputError where it is another."""
+    try:
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            raise InputError(
+                f"{path}: is there, and differs from what this command would write; change it there and run "
+                f"mtpa-run --study {path}, or name another folder with --to FOLDER"
+            )
+        write_whole(path, text.encode())
+    except OSError as error:
+        raise MachineError(f"{path}: cannot be written ({error.strerror})") from None

@@ -15,7 +15,7 @@ from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
 from personas.people.draws import Allocation
 from personas.prompt.render import Format, Frame, Variant, render
-from runner.cli.terminal.console import AsJson, print_json, say
+from runner.cli.terminal.console import AsJson, print_json
 from runner.cli.terminal.console import out as console
 from runner.cli.terminal.help import WholeHelp
 
@@ -244,7 +244,7 @@ def _respondents(source: str) -> "Respondents":
     survey = load_survey(source)
     if not survey.asset:
         raise InputError(f"--personas {source}: its file is not ours to give; build it with `mtpa-run personas build`")
-    return read_survey(survey, fetch(survey.asset, say))
+    return read_survey(survey, fetch(survey.asset))
 
 
 @app.command("summary")

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from runner.cli.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.cli.study import ShardOption
-from runner.cli.terminal.console import AsJson, out, print_json, say
+from runner.cli.terminal.console import AsJson, out, print_json
 from runner.study.config import Study
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ def plan(
 
     study = Study.load(context.obj).part(shard)
     try:
-        with prepared(study, say) as ready:
+        with prepared(study) as ready:
             found, requests = plan_of(ready, limit), [_as_sent(asked) for asked in first_requests(ready, show)]
             cap, agreed = cap_of(ready, found), agreed_keys(ready.cache.connection)
     except MtpaError as error:
-        raise all_faults(study, error, say) from None
+        raise all_faults(study, error) from None
     found.remarks.extend(asyncio.run(catalogue_remarks(study.models, agreed)))
     found.remarks.extend(missing_keys(study))
     if as_json:
@@ -127,7 +127,7 @@ def explain(
     from runner.crossing.prepare import prepared
     from runner.planning.explain import explain as explanation
 
-    with prepared(Study.load(context.obj), say) as ready:
+    with prepared(Study.load(context.obj)) as ready:
         found = explanation(ready, trial)
     if as_json:
         print_json(asdict(found))

@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -70,7 +71,8 @@ def _say_what_is_found(study: Study, state: "State") -> None:
             soft_wrap=True,
         )
     elif not state.interrupted:
-        steps = "Next: mtpa-run view --open (every answer) · mtpa-run report --full (every table), --html, --methods"
+        command = "mtpa-run" if study.path == Path("mtpa.toml") else f"mtpa-run --study {study.path}"
+        steps = f"Next: {command} view --open (every answer) · {command} report --full (every table), --html, --methods"
         print_study_report(study, formats=["csv"], next_steps=[steps])
 
 
@@ -115,7 +117,7 @@ def _confirm(study: Study, limit: int | None, yes: bool) -> None:
 
     if yes or all(price_of(model) == FREE for model in study.models):
         return
-    with prepared(study, say) as ready:
+    with prepared(study) as ready:
         found = plan(ready, limit)
     for remark in found.remarks:
         say(remark)

@@ -33,20 +33,16 @@ class Prepared(NamedTuple):
 
 
 @contextmanager
-def prepared(
-    study: Study,
-    say: Callable[[str], None] = lambda line: None,
-    enter: Callable[[str], None] = lambda phase: None,
-) -> Iterator[Prepared]:
+def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) -> Iterator[Prepared]:
     """Fetch and read what the study names, open its database and make the rows of its crossing.
 
     `enter` hears what goes on, in words.
     """
     enter(f"fetching and reading {', '.join(dict.fromkeys(section.name for section in study.benchmarks))}")
-    selections = load_benchmarks(study, say)
+    selections = load_benchmarks(study)
     rule = sampling_rule(study.database, study.other_files)
     enter(f"fetching and reading the people of {', '.join(study.personas.sources)}")
-    respondents = load_personas(study, say, rule)
+    respondents = load_personas(study, rule)
     if respondents.restricted():
         make_private(study.database)
     cache = ResultCache(study.database)

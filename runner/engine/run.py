@@ -68,7 +68,7 @@ async def _run(
     options: Options,
     acknowledge: bool = False,
 ) -> State:
-    manager = prepared(study, say, state.enter)
+    manager = prepared(study, state.enter)
     ready = await asyncio.to_thread(manager.__enter__)
     watch = Watch(study.database)
     try:

@@ -43,11 +43,11 @@ def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution
     """
     known = _known(study, attribute)
     rule = sampling_rule(study.database, study.other_files)
-    levels = load_personas(study, _silent, rule).attribute(attribute).nunique()
+    levels = load_personas(study, rule).attribute(attribute).nunique()
     every_item = study.model_copy(
         update={"benchmarks": tuple(each.model_copy(update={"groups": None}) for each in study.benchmarks)}
     )
-    for asked, every in zip(load_benchmarks(study, _silent), load_benchmarks(every_item, _silent), strict=True):
+    for asked, every in zip(load_benchmarks(study), load_benchmarks(every_item), strict=True):
         rotated = asked.section.rotations
         for name in dict.fromkeys(_label(item) for item in asked.items):
             own, all_items = ([item for item in each.items if _label(item) == name] for each in (asked, every))
@@ -72,10 +72,6 @@ def _of_dealt(of: Components, groups: int, per_person: int | None) -> Components
     """Where a person answers only some of the groups, the residual is averaged over fewer answers."""
     share = groups / (per_person or groups)
     return replace(of, residual=of.residual * share, rotation=of.rotation * share)
-
-
-def _silent(line: str) -> None:
-    """A plan's remarks are not shown."""
 
 
 def _known(study: Study, attribute: str) -> dict[tuple[str, str], Components]:

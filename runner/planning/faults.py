@@ -9,12 +9,12 @@ from runner.backends.keys import api_key
 from runner.backends.local import local_identity
 from runner.study.config import Study
 from runner.study.sections import ModelSection
-from runner.study.sources import Say, load_benchmarks, load_everyone, load_personas
+from runner.study.sources import load_benchmarks, load_everyone, load_personas
 
 
-def all_faults(study: Study, first: MtpaError, say: Say = lambda line: None) -> MtpaError:
+def all_faults(study: Study, first: MtpaError) -> MtpaError:
     """The error that says all that is wrong with a study of which `first` was met; `first` itself where it is alone."""
-    found = list(dict.fromkeys(_sentences(study, say)))
+    found = list(dict.fromkeys(_sentences(study)))
     if str(first) not in found:
         found.insert(0, str(first))
     if len(found) == 1:
@@ -29,8 +29,8 @@ def missing_keys(study: Study) -> Iterator[str]:
             yield fault
 
 
-def _sentences(study: Study, say: Say) -> Iterator[str]:
-    checks = [*_of_personas(study, say), *_of_benchmarks(study, say), *map(_of_model, study.models)]
+def _sentences(study: Study) -> Iterator[str]:
+    checks = [*_of_personas(study), *_of_benchmarks(study), *map(_of_model, study.models)]
     yield from filter(None, map(_fault, checks))
 
 
@@ -43,16 +43,16 @@ def _fault(check: Callable[[], object]) -> str:
     return ""
 
 
-def _of_personas(study: Study, say: Say) -> list[Callable[[], object]]:
+def _of_personas(study: Study) -> list[Callable[[], object]]:
     """Each source alone; the sample, which says again of a source what is wrong with it, only where all can be read."""
     section = study.personas
     each_alone = [section.model_copy(update={"sources": (each,), "where": {}}) for each in section.sources]
-    checks = [partial(load_everyone, _with(study, personas=alone), say) for alone in each_alone]
-    return [*checks] if any(map(_fault, checks)) else [partial(load_personas, study, say)]
+    checks = [partial(load_everyone, _with(study, personas=alone)) for alone in each_alone]
+    return [*checks] if any(map(_fault, checks)) else [partial(load_personas, study)]
 
 
-def _of_benchmarks(study: Study, say: Say) -> list[Callable[[], object]]:
-    return [partial(load_benchmarks, _with(study, benchmarks=(each,)), say) for each in study.benchmarks]
+def _of_benchmarks(study: Study) -> list[Callable[[], object]]:
+    return [partial(load_benchmarks, _with(study, benchmarks=(each,))) for each in study.benchmarks]
 
 
 def _of_model(section: ModelSection) -> Callable[[], object]:

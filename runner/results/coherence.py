@@ -28,7 +28,7 @@ async def study_coherence(study: Study, model: str | None, most: int, say: Say, 
     Raises InputError or MachineError.
     """
     section = _section(study, model)
-    with prepared(study, say) as ready:
+    with prepared(study) as ready:
         require_acknowledgement(ready.cache.connection, ready.crossing.respondents, [section], acknowledge)
         return await _coherence(ready, section, most)
 

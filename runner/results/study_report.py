@@ -93,7 +93,7 @@ def _traits(study: Study, scores: pd.DataFrame, found: Sequence[Part]) -> pd.Dat
     """How well hidden traits are told, beside baselines that learn from those who were not asked."""
     if not asks_traits(scores):
         return pd.DataFrame()
-    everyone = load_everyone(study, lambda line: None)
+    everyone = load_everyone(study)
     largest = trait_sets(study.trait_sets, everyone.traits)[-1]
     shown = [name for name in largest if name in everyone.frame]
     return trait_table(found, everyone, shown, study.study.seed)
@@ -102,13 +102,13 @@ def _traits(study: Study, scores: pd.DataFrame, found: Sequence[Part]) -> pd.Dat
 def _stated_shares(study: Study, selection: SelectionRows | None) -> pd.DataFrame:
     """What models say of whole populations, where they were asked."""
     answers = load_stated_shares(study.database, selection)
-    return answers if answers.empty else stated_share_table(answers, load_everyone(study, lambda line: None))
+    return answers if answers.empty else stated_share_table(answers, load_everyone(study))
 
 
 def world_map(say: Say) -> str | None:
     """The geometry of the report's map; None, after a remark, where it cannot be fetched."""
     try:
-        return (fetch("world_map", say) / "world_110m.json").read_text(encoding="utf-8")
+        return (fetch("world_map") / "world_110m.json").read_text(encoding="utf-8")
     except MachineError as error:
         say(f"the page has no map: {error}")
         return None
@@ -118,7 +118,7 @@ def drawing_script(say: Say) -> str | None:
     """What draws the report's figures, a third of the size of plotly's whole script; None, so that the whole one is
     taken, where it cannot be fetched."""
     try:
-        return (fetch("plotly_geo", lambda line: None) / "plotly-geo.min.js").read_text(encoding="utf-8")
+        return (fetch("plotly_geo") / "plotly-geo.min.js").read_text(encoding="utf-8")
     except MachineError:
         say("the page is 3 MB larger than it need be: a smaller script for its figures cannot be fetched")
         return None

@@ -5,7 +5,7 @@ hashes of all personas and of all keys together tell whether both are what the s
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -47,7 +47,7 @@ class Rehydrated(NamedTuple):
     gone: int
 
 
-def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> Rehydrated:
+def rehydrate(study: Study) -> Rehydrated:
     """Put the personas, prompts and keys of the study's redacted file back, from the survey that its sources name.
 
     Raises InputError where the file is not redacted, or the survey is not the one that the study was run with.
@@ -58,7 +58,7 @@ def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> R
         refuse_running(connection, study.database)
         with scratch_folder(study.database) as folder, database_errors(study.database):
             path = folder / "crossed.sqlite"
-            crossing = _cross_anew(study, connection, path, say)
+            crossing = _cross_anew(study, connection, path)
             with attached(connection, path, "crossed"), transaction(connection):
                 found = _put_back(study, connection, crossing)
         if crossing.respondents.restricted():
@@ -66,10 +66,10 @@ def rehydrate(study: Study, say: Callable[[str], None] = lambda line: None) -> R
         return found
 
 
-def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path, say: Callable[[str], None]) -> Crossing:
+def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path) -> Crossing:
     """The study's crossing, with its rows in a file of their own; a model's dtype is as it was asked."""
     (last,) = last_run(connection)
-    selections, people = load_benchmarks(study, say), load_personas(study, say, last.sampling)
+    selections, people = load_benchmarks(study), load_personas(study, last.sampling)
     identities = [identity_of(section, connection) for section in study.models]
     with opened(path, create=True) as other:
         return cross(study, other, people, selections, identities, known_starts(connection))

@@ -116,12 +116,14 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
     ended = max((run.ended for run in runs if run.ended), default=None)
     planned = _planned_together(runs)
     missing = "; ".join(remark for remark in remarks if remark.startswith(NOT_MERGED))
+    # a merge that lacked a part ended for that alone, and the part may be here now
+    endings = {run.started: run.ending for run in runs if not run.ending.startswith(NOT_MERGED)}
     prices = " and ".join(dict.fromkeys(run.prices for run in runs if run.prices))
     merged = newest._replace(
         selection={"shard": [1, 1], **together},
         ended=ended,
         planned=planned,
-        ending=missing or newest.ending,
+        ending=missing or endings.get(max(endings, default=""), ""),
         prices=prices,
     )
     last = last_run(connection)[0]

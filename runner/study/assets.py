@@ -1,11 +1,12 @@
 """Pinned data and models: fetched once, checked, cached (`assets.toml` lists them)."""
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
@@ -21,6 +22,8 @@ from runner.study.pickles import unpickle_frame
 from scoring.benchmarks.base import Benchmark
 from scoring.benchmarks.files.benchmark import DeclaredBenchmark, LmEvalBenchmark
 from scoring.benchmarks.files.schema import HubFile
+
+log = logging.getLogger("mtpa")
 
 
 @cache
@@ -42,11 +45,11 @@ def is_cached(name: str) -> bool:
     return all(_whole(directory / file, entry) for file, entry in asset.files.items())
 
 
-def fetch(name: str, say: Callable[[str], None] = lambda line: None) -> Path:
+def fetch(name: str) -> Path:
     """The directory that holds the asset's files, fetched if they are absent or damaged.
 
-    `say` gets a line for each source that failed. Raises InputError for an unknown asset; MachineError when no source
-    has it, or the disk is full.
+    A source that fails is logged. Raises InputError for an unknown asset; MachineError when no source has it, with the
+    reason of each, or when the disk is full.
     """
     asset, directory = _asset(name), cache_directory() / name
     missing = {file: entry for file, entry in asset.files.items() if not _whole(directory / file, entry)}
@@ -54,7 +57,7 @@ def fetch(name: str, say: Callable[[str], None] = lambda line: None) -> Path:
         _check_space(name, directory, sum(entry.bytes for entry in missing.values()))
         with disk_errors(directory):
             directory.mkdir(parents=True, exist_ok=True)
-            _fetch_missing(name, asset, missing, directory, say)
+            _fetch_missing(name, asset, missing, directory)
     for file, entry in asset.files.items():
         if entry.parquet:
             with disk_errors(directory):
@@ -62,19 +65,17 @@ def fetch(name: str, say: Callable[[str], None] = lambda line: None) -> Path:
     return directory
 
 
-def benchmark_directory(benchmark: Benchmark, say: Callable[[str], None] = lambda line: None) -> Path:
+def benchmark_directory(benchmark: Benchmark) -> Path:
     """The directory for `benchmark.load`: its asset's, or that of the files which its own file pins; fetched if absent.
 
     Raises as `fetch` and `fetch_files` do.
     """
     if isinstance(benchmark, DeclaredBenchmark | LmEvalBenchmark):
-        return fetch_files(benchmark.name, benchmark.files, benchmark.local, say)
-    return fetch(benchmark.assets[0], say) if benchmark.assets else Path()
+        return fetch_files(benchmark.name, benchmark.files, benchmark.local)
+    return fetch(benchmark.assets[0]) if benchmark.assets else Path()
 
 
-def fetch_files(
-    name: str, pinned: Sequence[HubFile], local: Path, say: Callable[[str], None] = lambda line: None
-) -> Path:
+def fetch_files(name: str, pinned: Sequence[HubFile], local: Path) -> Path:
     """The directory that holds a described benchmark's files: `local` where none has a URL, else the cache.
 
     A file is taken from `local`, from the cache, from $MTPA_DATA_DIR/<name>, then from its URL, and kept only with the
@@ -90,13 +91,13 @@ def fetch_files(
             copies = (_if_pinned(folder / file.path, file) for folder in folders)
             content = next((copy for copy in copies if copy is not None), None)
             if content is None:
-                content = _from_hub(name, file, local, scratch, say)
+                content = _from_hub(name, file, local, scratch)
             if _if_pinned(directory / file.path, file) != content:
                 write_whole(directory / file.path, content)
     return directory
 
 
-def _from_hub(name: str, file: HubFile, local: Path, scratch: str, say: Callable[[str], None]) -> bytes:
+def _from_hub(name: str, file: HubFile, local: Path, scratch: str) -> bytes:
     why = "is not there"
     if file.url:
         try:
@@ -105,7 +106,6 @@ def _from_hub(name: str, file: HubFile, local: Path, scratch: str, say: Callable
                 return content
             why = f"has another sha256 at {file.url} than the one pinned"
         except SourceError as error:
-            say(f"{name}: {file.url}: {error}")
             why = f"cannot be fetched from {file.url} ({error})"
     raise MachineError(f"{file.path} of benchmark {name!r} {why}: put it into {local}, or mend its pin")
 
@@ -127,9 +127,7 @@ def _asset(name: str) -> Asset:
     return assets()[name]
 
 
-def _fetch_missing(
-    name: str, asset: Asset, missing: dict[str, AssetFile], directory: Path, say: Callable[[str], None]
-) -> None:
+def _fetch_missing(name: str, asset: Asset, missing: dict[str, AssetFile], directory: Path) -> None:
     """Try each source for what is still missing; the first that gives the right bytes wins."""
     reasons: list[str] = []
     for title, source in _sources(name, asset):
@@ -140,7 +138,7 @@ def _fetch_missing(
                     _check(content, entry, asset.text)
                 except SourceError as error:
                     reasons.append(f"{title}: {error}")
-                    say(f"{name}: {title}: {error}")
+                    log.info("%s: %s: %s", name, title, error)
                     break
                 write_whole(directory / file, _normal(content, asset.text))
                 del missing[file]

@@ -215,6 +215,9 @@ class BatchSection(Section):
     """By how many seconds the provider's list of jobs may lag behind."""
 
 
+BackendName = Literal["local", "openai", "gemini", "openai-compatible"]
+
+
 class ModelSection(Section):
     """[[models]]: who is asked.
 
@@ -224,7 +227,7 @@ class ModelSection(Section):
 
     name: str
     """What reports call the model; never part of a request's key."""
-    backend: Literal["local", "openai", "gemini", "openai-compatible"]
+    backend: BackendName
     """Who answers: a local server of ours, OpenAI, Gemini, or any endpoint that speaks chat completions."""
     id: str
     """The model's name at its provider; for a local one a folder, a hub id or a name of `mtpa-run data list`."""

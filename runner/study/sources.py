@@ -36,18 +36,18 @@ class Selection:
     items: list[Item]
 
 
-def load_everyone(study: Study, say: Say) -> Respondents:
+def load_everyone(study: Study) -> Respondents:
     """The respondents that the study's sample is drawn from. Raises InputError or MachineError."""
     section = study.personas
     try:
-        return combine([_source(source, study, say) for source in section.sources]).where(section.where)
+        return combine([_source(source, study) for source in section.sources]).where(section.where)
     except InputError as error:
         raise InputError(f"{study.path}, [personas]: {error}") from None
 
 
-def load_personas(study: Study, say: Say, rule: int = RULE) -> Respondents:
+def load_personas(study: Study, rule: int = RULE) -> Respondents:
     """The study's sample of respondents, each followed by the twins that `swap` asks for, in the order of asking."""
-    section, everyone = study.personas, load_everyone(study, say)
+    section, everyone = study.personas, load_everyone(study)
     try:
         for name in (*section.stratify, *study.report.attributes):
             everyone.attribute(name)
@@ -73,12 +73,12 @@ def _with_twins(chosen: Respondents, swap: Sequence[str]) -> Respondents:
     return both.take(np.argsort(order, kind="stable"))
 
 
-def _source(source: str, study: Study, say: Say) -> Respondents:
+def _source(source: str, study: Study) -> Respondents:
     """A built-in survey by its name, or a file that `mtpa-run personas build` or `export` made."""
     if source in known_surveys():
         survey = load_survey(source)
         if survey.asset:
-            return read_survey(survey, fetch(survey.asset, say))
+            return read_survey(survey, fetch(survey.asset))
         raise InputError(f"{source!r} is not ours to give: build it from its file, `mtpa-run personas build --help`")
     if source.endswith(FILES):
         return read_personas(study.path.parent / source)
@@ -86,9 +86,9 @@ def _source(source: str, study: Study, say: Say) -> Respondents:
     raise InputError(f"unknown source {source!r}; {nearest(source, starters)}, or a file ({', '.join(FILES)})")
 
 
-def load_benchmarks(study: Study, say: Say) -> list[Selection]:
+def load_benchmarks(study: Study) -> list[Selection]:
     """The items that the study asks, whole groups at a time."""
-    return [_select(section, study, say) for section in study.benchmarks]
+    return [_select(section, study) for section in study.benchmarks]
 
 
 def described(name: str, study: Study) -> Benchmark:
@@ -96,12 +96,12 @@ def described(name: str, study: Study) -> Benchmark:
     return benchmark(str(study.path.parent / name) if name.endswith(DESCRIPTIONS) else name)
 
 
-def _select(section: BenchmarkSection, study: Study, say: Say) -> Selection:
+def _select(section: BenchmarkSection, study: Study) -> Selection:
     try:
         found = described(section.name, study)
         if section.part is None and len(found.parts) > 1 and not found.pooled:
             raise InputError(f"{section.name!r} has the parts {', '.join(found.parts)}: name one, part = …")
-        loaded = load_items(found, benchmark_directory(found, say), section.part)
+        loaded = load_items(found, benchmark_directory(found), section.part)
         items = [item for item in loaded if section.ask in (None, item.ask)]
     except InputError as error:
         raise InputError(f"{study.path}, [[benchmarks]]: {error}") from None

@@ -41,6 +41,7 @@ def everything_said(study: Path) -> dict[str, str]:
     found = {"terminal": said("report", "--csv", "--latex", "--html"), "status": said("status")}
     found["methods"], found["paper"] = said("report", "--methods"), said("report", "--paper")
     written = sorted(study.parent.glob("study.*.csv")) + sorted(study.parent.glob("study.*.tex"))
+    written = [path for path in written if path.name != "study.dictionary.csv"]  # words alone
     assert {path.suffix for path in written} == {".csv", ".tex"}
     found |= {path.name: path.read_text() for path in written}
     found["methods file"] = (study.parent / "study.methods.md").read_text()

@@ -277,7 +277,8 @@ def attempt(reader: str, content: bytes, folder: Path) -> Outcome:
         read(folder / name)
     except MtpaError as sentence:
         deep = not any(word in str(sentence) for word in SHALLOW)
-        error = f"a sentence of several lines: {sentence!r}" if "\n" in str(sentence) else ""
+        faults = str(sentence).splitlines()[1:]  # a study's are named all at once, one a line
+        error = "" if all(line.startswith("  ") for line in faults) else f"a sentence of several lines: {sentence!r}"
     except BaseException as raised:
         error = f"{type(raised).__name__}: {raised}"
     return Outcome(deep, error, time.monotonic() - began)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from personas.errors import InputError, MachineError
 from personas.whole_file import write_whole
 from runner.backends.keys import endpoints
-from runner.study.assets import cache_directory, disk_errors
+from runner.study.assets import assets, cache_directory, disk_errors
 from runner.study.sections import ModelSection, Price, Rates, Tier
 
 if TYPE_CHECKING:
@@ -111,6 +111,14 @@ def listed(section: ModelSection) -> Listed | None:
         return None  # a server of one's own
     tier = str(section.decoding.get("service_tier") or STANDARD_TIERS[0])
     return _listed(section.backend, tuple(endpoints(section)), section.id, tier)
+
+
+def backend_of(model: str) -> str | None:
+    """Whose model a name is: one of the pinned local ones, or one that the list knows as a provider's own."""
+    if model in assets() or Path(model).is_dir():
+        return "local"
+    sections = (ModelSection.model_validate({"name": model, "backend": each, "id": model}) for each in PROVIDERS)
+    return next((each.backend for each in sections if listed(each) is not None), None)
 
 
 def is_another(section: ModelSection, served: str) -> bool:

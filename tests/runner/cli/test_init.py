@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from fake_llm import FakeLLM
 from strict_llm import StrictLLM
+from typer.testing import CliRunner
 
+from personas.errors import InputError
 from runner.backends.catalogue.parameters import adapted
-from runner.backends.catalogue.price_list import listed
+from runner.backends.catalogue.price_list import backend_of, listed
 from runner.backends.catalogue.prices import CACHED_FROM, FREE, price_of
+from runner.cli.app import app
 from runner.cli.init import Kind, init
 from runner.crossing.prepare import prepared
 from runner.engine.run import run
@@ -84,3 +88,32 @@ def test_the_papers_own_models_stay_with_the_day_of_their_end(tmp_path: Path) ->
         assert f"# The paper: {ended}" in text
     asked = {model["id"] for model in tomllib.loads(text)["models"]}
     assert not asked & {"gpt-5", "gpt-4o", "gpt-4o-mini", "gemini-2.0-flash", "gemini-2.5-flash"}
+
+
+def test_try_writes_a_study_that_can_be_kept_and_runs_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with FakeLLM() as server:
+        arguments = ["try", "--model", "my/model", "--base-url", server.url, "--benchmark", "crows_pairs:choice"]
+        ended = CliRunner().invoke(app, [*arguments, "--n", "4", "--groups", "3", "--usd", "0.5"])
+        assert ended.exit_code == 0, ended.output
+        assert "mtpa-run --study results/try-my-model-crows_pairs-choice.toml view" in " ".join(ended.output.split())
+        study = Study.load("results/try-my-model-crows_pairs-choice.toml")
+        assert (study.personas.n, study.budget.usd) == (4, 0.5)
+        assert study.database.is_file()
+        sent = server.requests
+        again = CliRunner().invoke(app, [*arguments, "--n", "4", "--groups", "3", "--usd", "0.5"])
+        assert again.exit_code == 0 and server.requests == sent > 0
+        other = CliRunner().invoke(app, [*arguments, "--n", "5", "--groups", "3", "--usd", "0.5"])
+        assert isinstance(other.exception, InputError) and "--to FOLDER" in str(other.exception)
+
+
+def test_try_asks_whose_an_unknown_model_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    ended = CliRunner().invoke(app, ["try", "--model", "nobody-1"])
+    assert isinstance(ended.exception, InputError) and "--base-url" in str(ended.exception)
+    assert not Path("results").exists()
+    assert [backend_of(name) for name in ("gpt-4o-mini", "gemini-2.5-flash", "smollm2-135m-instruct")] == [
+        "openai",
+        "gemini",
+        "local",
+    ]

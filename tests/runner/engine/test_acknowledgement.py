@@ -11,15 +11,15 @@ from personas.errors import InputError
 from runner.engine.run import run
 from runner.study.config import Study
 from runner.study.sections import ModelSection
-from runner.study.sources import Say, load_personas
+from runner.study.sources import load_personas
 
 FREE = {"input": 0.0, "output": 0.0}
 
 
 @pytest.fixture
 def restricted(monkeypatch: pytest.MonkeyPatch) -> None:
-    def people(study: Study, say: Say, rule: int) -> object:
-        found = load_personas(study, say, rule)
+    def people(study: Study, rule: int) -> object:
+        found = load_personas(study, rule)
         sources = {name: replace(each, restricted=True, licence="for my eyes") for name, each in found.sources.items()}
         return replace(found, sources=sources)
 

@@ -99,15 +99,15 @@ async def test_another_survey_is_told(tmp_path: Path, monkeypatch: pytest.Monkey
         study = await answered(tmp_path / "here", server)
     other = unbundle(write_bundle(study, tmp_path / "b.zip"), tmp_path / "there")
 
-    def older(study: Study, say: object, rule: int) -> Respondents:
-        found = load_personas(study, say, rule)  # type: ignore[arg-type]
+    def older(study: Study, rule: int) -> Respondents:
+        found = load_personas(study, rule)  # type: ignore[arg-type]
         return replace(found, frame=found.frame.assign(age=found.frame["age"] + 1))
 
     monkeypatch.setattr("runner.sharing.rehydrate.load_personas", older)
     with pytest.raises(InputError, match="their answers or weights are not those"):
         rehydrate(other)
     monkeypatch.setattr(
-        "runner.sharing.rehydrate.load_personas", lambda study, say, rule: load_personas(study, say, rule).take([0, 1])
+        "runner.sharing.rehydrate.load_personas", lambda study, rule: load_personas(study, rule).take([0, 1])
     )
     with pytest.raises(InputError, match="respondents of the bundle are not among"):
         rehydrate(other)
@@ -127,7 +127,7 @@ async def test_scores_that_tell_a_restricted_answer_are_not_passed_on(
         study = Study.load(study.path)
         await run(study)
     write_bundle(study, tmp_path / "free.zip")
-    found = load_personas(study, print).sources["starter_wvs3"]
+    found = load_personas(study).sources["starter_wvs3"]
     monkeypatch.setattr("runner.sharing.redaction.source_of", lambda name: replace(found, restricted=True))
     with pytest.raises(InputError, match="trait_inference tell respondents' own answers"):
         write_bundle(study, tmp_path / "b.zip")
