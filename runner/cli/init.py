@@ -50,7 +50,7 @@ def try_model(
     ],
     benchmark: Annotated[
         str, typer.Option(metavar="NAME[:PART]", help="What is asked: a name of `benchmarks list`, or a file.")
-    ] = "bbq",
+    ],
     n: Annotated[int, typer.Option(min=1, help="How many respondents of the starter surveys.")] = 10,
     groups: Annotated[int, typer.Option(min=1, help="How many item groups.")] = 10,
     usd: Annotated[float, typer.Option(min=0.0001, help="The most that may be spent, in US dollars.")] = 1.0,

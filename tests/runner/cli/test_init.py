@@ -109,7 +109,7 @@ def test_try_writes_a_study_that_can_be_kept_and_runs_it(tmp_path: Path, monkeyp
 
 def test_try_asks_whose_an_unknown_model_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    ended = CliRunner().invoke(app, ["try", "--model", "nobody-1"])
+    ended = CliRunner().invoke(app, ["try", "--model", "nobody-1", "--benchmark", "bbq"])
     assert isinstance(ended.exception, InputError) and "--base-url" in str(ended.exception)
     assert not Path("results").exists()
     assert [backend_of(name) for name in ("gpt-4o-mini", "gemini-2.5-flash", "smollm2-135m-instruct")] == [
