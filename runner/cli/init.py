@@ -95,7 +95,6 @@ def try_model(
 def _keep(path: Path, text: str) -> None:
     """Write the study; one that is there stays as it is. Raises InputError where it is another."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.read_text(encoding="utf-8") != text:
             raise InputError(
                 f"{path}: is there, and differs from what this command would write; change it there and run "
