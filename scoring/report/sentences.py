@@ -52,11 +52,14 @@ def statements(found: Findings) -> list[Finding]:
 
 def headline(effects: pd.DataFrame) -> pd.DataFrame:
     """The one row of each model and benchmark that the finding is about: by letter probabilities where they were asked
-    for, as they show more than the likeliest letter."""
+    for, as they show more than the likeliest letter. Of each model the benchmark of most items stands first."""
     if effects.empty:
         return effects
     overall = effects[effects["attribute"] == ALL]
-    return overall.groupby(["model", "benchmark"], observed=True, sort=False).tail(1)
+    shown = overall.groupby(["model", "benchmark"], observed=True, sort=False).tail(1)
+    place = {model: number for number, model in enumerate(shown["model"].unique())}
+    order = shown["model"].map(place).astype(int) * 1_000_000_000 - shown["items"]
+    return shown.loc[order.sort_values(kind="stable").index]
 
 
 def largest_gaps(effects: pd.DataFrame, most: int = 3) -> pd.DataFrame:
