@@ -13,6 +13,7 @@ from personas.traits import NOT_ASKED, Persona, Trait, catalogue
 AGE_BANDS = ((24, "15-24"), (34, "25-34"), (44, "35-44"), (54, "45-54"), (64, "55-64"), (999, "65+"))
 META = ("persona_id", "survey", "wave", "country", "weight")
 OPTIONAL = ("region", "split")
+SYNTHETIC = "synthetic_"  # begins the name of a survey whose people somebody made up, so that every row says so
 PLAIN = ("country", "survey", "wave", *OPTIONAL)
 MISSING_LABEL = "missing"
 

@@ -45,10 +45,18 @@ def described_traits(survey: Survey, defined: Defined, part: Part, reading: Read
             reading.stray(name, dict(found.strays))
         part.traits[name], part.codes[name] = trait, found.codes
         _trace(reading, part, name, variable, cells[variable], found.codes)
+    for name, variable in variables.items():
+        question = table.questions.get(variable, "")
+        if question and defined[name][1].asked and not _asks(question, defined[name][1].asked):
+            reading.problems.append(question_problem(table.path, variable, defined[name][0], question))
     for name in other_questions(survey, table, variables, {name: trait for name, (trait, _) in defined.items()}):
         wrong = question_problem(table.path, variables[name], defined[name][0], table.questions[variables[name]])
         (reading.problems if survey.entry(variables[name]) else reading.warnings).append(wrong)
     return variables
+
+
+def _asks(question: str, wanted: list[str]) -> bool:
+    return any(word.lower() in question.lower() for word in wanted)
 
 
 def _others(part: Part, sources: list[TraitSource]) -> list[str]:

@@ -1,6 +1,7 @@
-"""CSV, Excel and Parquet files: a header of names, and rows of cells under them."""
+"""CSV, Excel, Parquet and JSONL files: names, and rows of cells under them."""
 
 import csv
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 from pyarrow.lib import ArrowException
 
+from personas.bounded import WHOLE, check_cells, check_file, lines, parse_json
 from personas.errors import InputError
 from personas.surveys.table import Table, damaged
 
@@ -170,3 +172,33 @@ def open_parquet(path: Path) -> Table:
         return file.read(columns=variables).slice(start, stop - start).to_pandas()
 
     return Table(path, names, file.metadata.num_rows, load)
+
+
+def open_jsonl(path: Path) -> Table:
+    """Open a file with a JSON object a line, a respondent each. Raises InputError for a line that is none."""
+    check_file(path, WHOLE)
+    records: list[dict[str, Any]] = []
+    with path.open(encoding="utf-8-sig") as file:
+        for number, line in enumerate(lines(file), 1):
+            if not line.strip():
+                continue
+            try:
+                record = parse_json(line)
+            except ValueError as error:
+                raise InputError(f"{path}, line {number}: not JSON, an object a line ({error})") from None
+            if not isinstance(record, dict):
+                raise InputError(f"{path}, line {number}: not a JSON object")
+            records.append(record)
+    names = tuple(dict.fromkeys(name for record in records for name in record))
+    check_cells(path, len(records), len(names))
+    frame = pd.DataFrame(({name: _cell(record.get(name)) for name in names} for record in records), columns=list(names))
+
+    def load(variables: list[str], start: int, stop: int) -> pd.DataFrame:
+        return frame.iloc[start:stop][variables].reset_index(drop=True)
+
+    return Table(path, names, len(frame), load)
+
+
+def _cell(value: Any) -> Any:
+    """A cell that can be compared: a list or an object as its text."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else value

@@ -54,7 +54,7 @@ def read_files(
     description says; a `tolerant` reading lists columns that are not what they should be among its `problems` instead,
     and traces every value.
     """
-    reading = Reading(Respondents(pd.DataFrame(), {}), traced=tolerant)
+    reading = Reading(Respondents(pd.DataFrame(), {}), traced=tolerant, notes=survey.remarks())
     defined = survey.defined()
     source = Source(survey.survey, survey.title, survey.restricted, survey.licence, survey.citation)
     frames: list[pd.DataFrame] = []

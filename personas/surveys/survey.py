@@ -7,11 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from personas.bounded import parse_toml, read_text
 from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
+from personas.people.respondents import SYNTHETIC
 from personas.surveys.codebook import Entry, codebook
 from personas.traits import OTHER, Trait, catalogue, trait_from
 
@@ -107,11 +108,13 @@ class Filter(_Table):
 class TraitSource(_Table):
     """Which variable a catalogue trait comes from, and how its values become catalogue codes.
 
+    `asked` holds words of which the file's question has one: a variable that asks something else refuses the file.
     `otherwise` is the reason for values that neither `recode` nor the trait's scale has (without it they are
     suspect). `deciles` ranks the file's brackets into ten steps.
     """
 
     variable: str
+    asked: list[str] = []
     recode: dict[str, int] = {}
     overrides: list[Override] = []
     filter: Filter | None = None
@@ -133,7 +136,8 @@ class Survey(_Table):
     """One survey, as its TOML file describes it.
 
     `codebook` names the codebook that comes with the program; `asset` and `file` say where the starter surveys come
-    from.
+    from. `synthetic` people were made up by a model or a census; their survey's name begins with "synthetic_".
+    `untried` says of a description that was not run on a real file what it was checked against.
     """
 
     survey: str
@@ -142,6 +146,8 @@ class Survey(_Table):
     asset: str = ""
     file: str = ""
     restricted: bool
+    synthetic: bool = False
+    untried: str = ""
     licence: str
     citation: str
     codebook: str = ""
@@ -154,6 +160,17 @@ class Survey(_Table):
     extended: dict[str, dict[str, Any]] = {}
     skip: list[str] = []
     extra: list[Extra] = []
+
+    @model_validator(mode="after")
+    def _says_that_it_is_synthetic(self) -> "Survey":
+        if self.synthetic != self.survey.startswith(SYNTHETIC):
+            raise ValueError(f'a survey of synthetic people, and no other, has a name that begins with "{SYNTHETIC}"')
+        return self
+
+    def remarks(self) -> list[str]:
+        """What whoever builds from it must know first."""
+        made_up = "these people are synthetic: a model made them up, and nobody was asked"
+        return [*([self.untried] if self.untried else []), *([made_up] if self.synthetic else [])]
 
     def defined(self) -> dict[str, tuple[Trait, TraitSource]]:
         """The traits that the description itself defines, catalogue traits first, each with its source."""

@@ -36,13 +36,14 @@ def coherence(
     table = asyncio.run(study_coherence(study, model, people, say, acknowledge))
     shown = plain_table(
         "Are similar people embedded similarly?",
-        "Spearman: cosine similarity of the embeddings with Gower similarity of the traits, over pairs; p: Mantel, "
-        "one-sided, 999 permutations; by chance: the median with the embeddings dealt to other people",
-        ["traits shown", "format", "frame", "survey"],
+        "Spearman: cosine similarity of the embeddings with Gower similarity of the traits, over pairs; of levels: "
+        "with the similarity of their answers; p: Mantel, one-sided, 999 permutations; by chance: the median with the "
+        "embeddings dealt to others",
+        ["traits shown", "compared with", "format", "frame", "survey"],
         ["people", "traits", "Spearman", "p", "by chance"],
     )
     for _, row in table.iterrows():
-        names = (escape(str(row[name])) for name in ("shown", "format", "frame", "survey"))
+        names = (escape(str(row[name])) for name in ("shown", "compared", "format", "frame", "survey"))
         counts = (f"{row['personas']:,}", f"{row['traits']:,}")
         shown.add_row(*names, *counts, signed(row["correlation"]), p_value(row["p"]), number(row["shuffled"]))
     out.print(shown)

@@ -15,20 +15,22 @@ from runner.study.quick import quick_name, quick_study
 from runner.study.sections import BackendName
 
 SCHEMA = "mtpa.schema.json"
-Kind = Literal["paper", "api", "anthropic", "azure", "openrouter", "vllm", "local"]
+Kind = Literal["paper", "api", "anthropic", "azure", "openrouter", "vllm", "local", "fidelity"]
 
 
 def init(
     kind: Annotated[
         Kind,
         typer.Argument(
-            help="The paper's protocol, an API, Anthropic, Azure, OpenRouter, a vLLM server, or a local model."
+            help="The paper's protocol, an API, Anthropic, Azure, OpenRouter, a vLLM server, a local model, or fidelity to "
+            "a survey."
         ),
     ],
     path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),
 ) -> None:
     """Write a commented study file: the paper's protocol, a study with a budget of an API, of Anthropic's, of Azure or
-    of OpenRouter, one of a vLLM server of your own, or a local one."""
+    of OpenRouter, one of a vLLM server of your own, a local one, or one of how well a model answers a survey as its
+    respondents."""
     if path.exists():
         raise InputError(f"{path}: exists already; name another file with --to FILE")
     shipped = files("runner.study")
@@ -96,7 +98,6 @@ def try_model(
 def _keep(path: Path, text: str) -> None:
     """Write the study; one that is there stays as it is. Raises InputError where it is another."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and path.read_text(encoding="utf-8") != text:
             raise InputError(
                 f"{path}: is there, and differs from what this command would write; change it there and run "

@@ -1,4 +1,4 @@
-"""`mtpa-run personas`: build, check, export, show and summary."""
+"""`mtpa-run personas`: build, check, init, export, show and summary."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -140,6 +140,30 @@ def check_command(
         count = len(found.problems)
         columns = "1 column is not what it should be" if count == 1 else f"{count} columns are not what they should be"
         raise InputError(f"{columns}: {'; '.join(found.problems)}")
+
+
+@app.command("init")
+def init_command(
+    data: Annotated[Path, typer.Argument(help="a survey's data file that no description is of")],
+    country: Annotated[str, typer.Option(help="the country of a file without a column of countries")] = "",
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="the .toml to write; named as the data")] = None,
+) -> None:
+    """Draft the description of a survey from its file's own questions and labels, for you to correct."""
+    from personas.surveys.drafts.survey_draft import draft
+    from personas.whole_file import replaced
+
+    path = out or Path(f"{data.stem}.toml")
+    if path.suffix != ".toml" or path.exists():
+        raise InputError(f"{path} is there already, or does not end in .toml: name another with --out")
+    drafted = draft(data, _alpha3(country, country) if country else "")
+    with replaced(path) as file:
+        file.write(drafted.text.encode())
+    console.print(Text(f"Found: {', '.join(drafted.found) or 'no trait of the catalogue'}"), soft_wrap=True)
+    for line in drafted.open:
+        console.print(Text(f"Still to be said: {line}"), soft_wrap=True)
+    console.print(
+        Text(f"Written: {path}. Correct it, then: mtpa-run personas check {path} --data {data}"), soft_wrap=True
+    )
 
 
 @app.command("export")

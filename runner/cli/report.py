@@ -51,6 +51,7 @@ def print_findings_as_json(study: Study) -> None:
         name: json.loads(table.to_json(orient="records", double_precision=15)) for name, table in found.tables.items()
     }
     words = {"incomplete": found.incomplete, "sentences": found.sentences, "warnings": found.warnings}
+    words |= {"synthetic": found.about.get("synthetic", "")}
     print_json({"study": study.study.name, **words, "tables": {name: rows for name, rows in tables.items() if rows}})
 
 
@@ -84,7 +85,7 @@ def print_study_report(
     if paper:
         tables |= paper_tables(paper_scores(study, found.slicing))
     for suffix in formats or []:
-        written += write_tables(study.database, tables, suffix, found.incomplete)
+        written += write_tables(study.database, tables, suffix, found.heading)
     if html:
         from runner.results.study_report import drawing_script, world_map
         from scoring.report.page import page

@@ -113,7 +113,9 @@ def _questions(connection: Any, selection: Selection, deal: Deal | None) -> Iter
     for number, item in zip(register(connection, "item", records), items, strict=True):
         orders = tuple(option_order(item, each) for each in range(rotations(item, selection.section.rotations)))
         texts = tuple(question_text(item, order) for order in orders)
-        yield Question(number, item, selection.benchmark, orders, texts, selection.section.judge, deal)
+        yield Question(
+            number, item, selection.benchmark, orders, texts, selection.section.judge, deal, selection.people
+        )
 
 
 def _models(

@@ -22,16 +22,18 @@ from runner.store.runs import sampling_rule
 from runner.study.assets import assets
 from runner.study.config import Study
 from runner.study.sections import ModelSection
-from runner.study.sources import load_benchmarks, load_personas
+from runner.study.sources import load_benchmarks, load_fidelity, load_personas
 
 
 class Prepared(NamedTuple):
-    """A study with its file open and its rows made; `rule` is the sampling rule by which its people are drawn."""
+    """A study with its file open and its rows made; `rule` is the sampling rule by which its people are drawn;
+    `remarks` is what to know of its benchmarks."""
 
     study: Study
     cache: ResultCache
     crossing: Crossing
     rule: int
+    remarks: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -40,11 +42,13 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
 
     `enter` hears what goes on, in words.
     """
-    enter(f"fetching and reading {', '.join(dict.fromkeys(section.name for section in study.benchmarks))}")
+    names = dict.fromkeys(section.name for section in study.benchmarks)
+    enter(f"fetching and reading {', '.join(names) or 'nothing but people'}")
     selections = load_benchmarks(study)
     rule = sampling_rule(study.database, study.other_files)
     enter(f"fetching and reading the people of {', '.join(study.personas.sources)}")
     respondents = load_personas(study, rule)
+    selections += load_fidelity(study, respondents)
     if study.study.is_private(bool(respondents.restricted())):
         make_private(study.database)
         if study.study.private:  # said anew of a file that is there
@@ -57,7 +61,8 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
         with database_errors(study.database):
             known = known_starts(cache.connection)
             crossing = cross(study, cache.connection, respondents, selections, identities, known, rule)
-        yield Prepared(study, cache, crossing, rule)
+        remarks = tuple(remark for selection in selections for remark in selection.remarks)
+        yield Prepared(study, cache, crossing, rule, remarks)
     finally:
         cache.close()
 

@@ -1,7 +1,7 @@
 """The cross product of a study, enumerated lazily, persona by persona."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, islice
@@ -31,8 +31,8 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class Question:
-    """An item as it is asked: per rotation, the order of its options and the text; `deal` says of whom, if not of
-    everybody."""
+    """An item as it is asked: per rotation, the order of its options and the text; `deal` and `people` say of whom, if
+    not of everybody."""
 
     id: int
     item: Item
@@ -41,6 +41,7 @@ class Question:
     texts: tuple[str, ...]
     judge: str | None = None
     deal: Deal | None = None
+    people: frozenset[str] | None = None
 
     @cached_property
     def measure(self) -> str:
@@ -63,7 +64,10 @@ class Question:
         if self.item.baseline_only:
             return persona is None
         trait = self.item.target_trait
-        return trait is None or (persona is not None and trait in persona.answers)
+        if trait is None:
+            return True
+        asked = persona is not None and trait in persona.answers
+        return asked and (self.people is None or (persona is not None and persona.persona_id in self.people))
 
     def is_put_to(self, persona: Persona | None, variant: Variant) -> bool:
         """Whether it is asked of this persona in this variant; the baseline and the neutral control are asked all."""
@@ -247,7 +251,7 @@ class Crossing:
         """One trial, by the ids of its rows."""
         question, persona = self._numbered[trial.item], self._people.get(trial.persona)
         variant = self._variants[trial.variant] if persona else NOBODY
-        text = self._persona_text(persona, variant, question.item.target_trait)
+        text = self._persona_text(persona, variant, question.item)
         return Asked(trial, question, persona, text, self._request(model, question, trial, text, variant.variant))
 
     @cached_property
@@ -309,22 +313,21 @@ class Crossing:
         self, persona: Persona | None, variant: AskedVariant, questions: Sequence[Question]
     ) -> Iterator[tuple[Question, str, int]]:
         """Which of the questions the shard puts to a persona, with the persona's text and the rotation."""
-        texts: dict[str | None, str] = {}
+        texts: dict[Hashable, str] = {}
         for question in questions:
             if not question.is_put_to(persona, variant.variant):
                 continue
-            hidden = question.item.target_trait
-            if hidden not in texts:
-                texts[hidden] = self._persona_text(persona, variant, hidden)
+            beside = question.item.beside
+            if beside not in texts:
+                texts[beside] = self._persona_text(persona, variant, question.item)
             for rotation, asked in enumerate(question.texts):
-                if self.shard.holds(texts[hidden] or asked):
-                    yield question, texts[hidden], rotation
+                if self.shard.holds(texts[beside] or asked):
+                    yield question, texts[beside], rotation
 
-    def _persona_text(self, persona: Persona | None, variant: AskedVariant, hidden: str | None) -> str:
+    def _persona_text(self, persona: Persona | None, variant: AskedVariant, item: Item) -> str:
         if persona is None:
             return ""
-        shown = [name for name in variant.shown if name != hidden]
-        return render(persona, self.respondents.traits, shown, variant.variant)
+        return render(persona, self.respondents.traits, item.visible(variant.shown), variant.variant)
 
     def _request(
         self, model: AskedModel, question: Question, trial: Trial, persona_text: str, variant: Variant

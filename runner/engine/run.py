@@ -75,6 +75,7 @@ async def _run(
         if options.send:
             people = ready.crossing.respondents
             require_acknowledgement(ready.cache.connection, people, study.models, acknowledge)
+        state.notices += ready.remarks
         number = _begin(ready, state)
         checkpoint(ready.cache.connection)
         cap = state.cap = None if study.budget.usd is None else round(study.budget.usd * 1e6)

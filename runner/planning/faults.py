@@ -9,7 +9,7 @@ from runner.backends.keys import api_key
 from runner.backends.local import local_identity
 from runner.study.config import Study
 from runner.study.sections import ModelSection
-from runner.study.sources import load_benchmarks, load_everyone, load_personas
+from runner.study.sources import load_benchmarks, load_everyone, load_fidelity, load_personas
 
 
 def all_faults(study: Study, first: MtpaError) -> MtpaError:
@@ -48,7 +48,7 @@ def _of_personas(study: Study) -> list[Callable[[], object]]:
     section = study.personas
     each_alone = [section.model_copy(update={"sources": (each,), "where": {}}) for each in section.sources]
     checks = [partial(load_everyone, _with(study, personas=alone)) for alone in each_alone]
-    return [*checks] if any(map(_fault, checks)) else [partial(load_personas, study)]
+    return [*checks] if any(map(_fault, checks)) else [lambda: load_fidelity(study, load_personas(study))]
 
 
 def _of_benchmarks(study: Study) -> list[Callable[[], object]]:

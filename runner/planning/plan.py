@@ -76,7 +76,7 @@ class Plan:
 def plan(ready: Prepared, limit: int | None = None) -> Plan:
     """Enumerate the study against the file."""
     rows: list[PlanRow] = []
-    remarks: list[str] = []
+    remarks = list(ready.remarks)
     for model in ready.crossing.models:
         found = replace(estimate(model, ready.cache), price=mode_price_of(model.section))
         rows += _rows(ready, model, found, limit)

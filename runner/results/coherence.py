@@ -1,6 +1,6 @@
 """Representation coherence of a study: its persona texts embedded by one of its models, against their traits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -17,14 +17,17 @@ from runner.engine.acknowledgement import require_acknowledgement
 from runner.study.config import Study
 from runner.study.sections import ModelSection
 from runner.study.sources import Say
-from scoring.statistics.mantel import Matrix, coherence_table
+from scoring.statistics.levels import ALL
+from scoring.statistics.mantel import Matrix, coherence_table, group_coherence
 from scoring.statistics.pairs import CONTROL
 
 
 async def study_coherence(study: Study, model: str | None, most: int, say: Say, acknowledge: bool) -> pd.DataFrame:
     """`coherence_table` of each way that the study writes personas, for its first `most` respondents.
 
-    `model` is the name of one in the study, the only one where absent. Twins and the neutral control are left out.
+    A study with [fidelity] has two kinds of rows more, of texts that tell nothing of what is asked: whether people who
+    answer it alike are embedded alike, and whether groups are (`group_coherence`), by each attribute of its report.
+        `model` is the name of one in the study, the only one where absent. Twins and the neutral control are left out.
     Raises InputError or MachineError.
     """
     section = _section(study, model)
@@ -47,21 +50,49 @@ async def _coherence(ready: Prepared, section: ModelSection, most: int) -> pd.Da
     crossing = ready.crossing
     rows = [place for place, (_, persona) in enumerate(crossing.personas) if TWIN not in persona.persona_id]
     people = crossing.respondents.take(rows[:most])
-    ways = [each for each in crossing.variants if each.variant.format != CONTROL]
+    told = [each for each in crossing.variants if each.variant.format != CONTROL]
+    asked, hiding = _asked(ready)
+    ways = [*told, *(each._replace(shown=hiding(each.shown)) for each in told if asked)]
     texts = [[render(each, people.traits, way.shown, way.variant) for each in people.personas()] for way in ways]
     distinct = list(dict.fromkeys(text for own in texts for text in own))
     vectors = await embed(section, identity_of(section, ready.cache.connection, ready.study.whole_database), distinct)
     of_text = dict(zip(distinct, vectors, strict=True))
     tables = []
-    for way, own in zip(ways, texts, strict=True):
+    seed, surveys = ready.study.study.seed, list(people.frame["survey"])
+    for number, (way, own) in enumerate(zip(ways, texts, strict=True)):
         embedded = np.array([of_text[text] for text in own], dtype=float)
-        table = coherence_table(
-            embedded, *_codes(people, way.shown), list(people.frame["survey"]), ready.study.study.seed
-        )
         head = {"model": section.name, "format": way.variant.format, "frame": way.variant.frame}
         head["shown"] = set_name(way.shown)
-        tables.append(table.assign(**head)[[*head, *table.columns]])
+        compared = way.shown if number < len(told) else asked
+        table = coherence_table(embedded, *_codes(people, compared), surveys, seed)
+        table = table.assign(compared="traits shown" if number < len(told) else "answers asked")
+        if number >= len(told):
+            groups = pd.DataFrame(_groups(embedded, people, asked, ready.study.report.by, seed))
+            table = pd.concat([table, groups], ignore_index=True)
+        tables.append(table.assign(**head)[[*head, "compared", *table.columns.drop("compared")]])
     return pd.concat(tables, ignore_index=True).drop_duplicates(ignore_index=True)
+
+
+def _asked(ready: Prepared) -> tuple[list[str], Callable[[Sequence[str]], list[str]]]:
+    """The traits that [fidelity] asks, and which of the traits shown stand beside none of these questions' answers."""
+    items = [each.item for each in ready.crossing.questions if each.people is not None and each.item.target_trait]
+    names = [str(item.target_trait) for item in items]
+
+    def hiding(shown: Sequence[str]) -> list[str]:
+        return [name for name in (items[0].visible(shown) if items else shown) if name not in names]
+
+    return names, hiding
+
+
+def _groups(
+    embedded: Matrix, people: Respondents, asked: Sequence[str], attributes: Sequence[str], seed: int
+) -> Iterator[dict[str, object]]:
+    """A row an attribute: are its levels that answer alike embedded alike?"""
+    codes, _ = _codes(people, asked)
+    for name in attributes:
+        groups, count, found = group_coherence(embedded, codes, list(people.attribute(name)), seed)
+        of = f"answers asked, {groups} levels of {name}"
+        yield {"survey": ALL, "personas": count, "traits": len(asked), **found._asdict(), "compared": of}
 
 
 def _codes(people: Respondents, shown: Sequence[str]) -> tuple[Matrix, NDArray[np.bool_]]:

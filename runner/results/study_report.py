@@ -11,7 +11,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from personas.errors import MachineError
-from personas.prompt.trait_sets import trait_sets
+from runner.results.fidelity import study_fidelity
 from runner.store.completeness import of_scores
 from runner.store.report_rows import load_items, load_levels, load_mass
 from runner.store.runs import SelectionRows
@@ -29,18 +29,16 @@ from runner.study.sections import ReportSection
 from runner.study.sources import Say, described, load_everyone
 from runner.study.target import target_of
 from scoring.benchmarks.base import Benchmark
+from scoring.fidelity.stated_shares import stated_share_table
 from scoring.report.findings import Findings, brief_findings, findings
 from scoring.report.paper import BY
 from scoring.report.sentences import finding as sentences
 from scoring.statistics.designs.sequential import target_table
-from scoring.statistics.pairs import Part
 from scoring.statistics.subgroups import Slicing
 from scoring.statistics.weights import Weights
 from scoring.tables.distributions import distribution_table
-from scoring.tables.hidden_traits import asks_traits, trait_table
 from scoring.tables.score_levels import score_table
 from scoring.tables.shown_traits import of_smallest_set
-from scoring.tables.stated_shares import stated_share_table
 
 
 def study_findings(study: Study) -> Findings:
@@ -58,7 +56,7 @@ def study_findings(study: Study) -> Findings:
         about(study, scores, known),
         lambda found: {
             "target": _target(study, scores, selection),
-            "traits": _traits(study, scores, found),
+            **study_fidelity(study, found, slicing.attributes),
             "stated_shares": _stated_shares(study, selection),
             "distributions": distribution_table(
                 found, load_distributions(study.database), slicing.by, study.study.seed
@@ -68,21 +66,28 @@ def study_findings(study: Study) -> Findings:
     )
 
 
-def brief_study_findings(study: Study, scores: pd.DataFrame | None = None) -> Findings:
+def brief_study_findings(study: Study, scores: pd.DataFrame | None = None, fidelity: bool = False) -> Findings:
     """What the finding in sentences is made of, in a small part of the time; by the `scores` of a study's last run, if
-    they were read before. Raises InputError or MachineError."""
+    they were read before. With `fidelity`, which takes longer, how well respondents are played too.
+
+    Raises InputError or MachineError.
+    """
     for section in study.benchmarks:
         described(section.name, study)  # so that its metric has a name
     if scores is None:
         scores = load_scores(study.database, last_selection(study.database))
     missing = of_scores(study.database, scores).sentence
-    return brief_findings(scores, slicing_of(study, scores), {"incomplete": missing})
+    slicing = slicing_of(study, scores)
+    if not fidelity:
+        return brief_findings(scores, slicing, {"incomplete": missing})
+    told = partial(study_fidelity, study, attributes=slicing.attributes)
+    return brief_findings(scores, slicing, {"incomplete": missing}, told)
 
 
 def finding(study: Study) -> list[str]:
     """What the last run of a study found, in sentences: a paragraph for each model and benchmark, behind what is
     missing of a run that is not whole. Raises InputError or MachineError."""
-    return sentences(brief_study_findings(study))
+    return sentences(brief_study_findings(study, fidelity=True))
 
 
 def paper_scores(study: Study, slicing: Slicing) -> pd.DataFrame:
@@ -98,16 +103,6 @@ def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None)
     if target is None or selection is None:
         return pd.DataFrame()
     return target_table(scores, target, *load_levels(study.database, selection, target.by))
-
-
-def _traits(study: Study, scores: pd.DataFrame, found: Sequence[Part]) -> pd.DataFrame:
-    """How well hidden traits are told, beside baselines that learn from those who were not asked."""
-    if not asks_traits(scores):
-        return pd.DataFrame()
-    everyone = load_everyone(study)
-    largest = trait_sets(study.trait_sets, everyone.traits)[-1]
-    shown = [name for name in largest if name in everyone.frame]
-    return trait_table(found, everyone, shown, study.study.seed)
 
 
 def _stated_shares(study: Study, selection: SelectionRows | None) -> pd.DataFrame:

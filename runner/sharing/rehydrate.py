@@ -33,7 +33,7 @@ from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run
 from runner.study.config import Study
-from runner.study.sources import load_benchmarks, load_personas
+from runner.study.sources import load_benchmarks, load_fidelity, load_personas
 
 _HIDDEN = ("persona_id", "sha", "country", "weight", "cluster", "answers", "subgroups")
 Numbers = Mapping[str, Mapping[int, int]]  # table → the number of a row when crossed anew → its number in the file
@@ -69,7 +69,8 @@ def rehydrate(study: Study) -> Rehydrated:
 def _cross_anew(study: Study, connection: sqlite3.Connection, path: Path) -> Crossing:
     """The study's crossing, with its rows in a file of their own; a model's dtype is as it was asked."""
     (last,) = last_run(connection)
-    selections, people = load_benchmarks(study), load_personas(study, last.sampling)
+    people = load_personas(study, last.sampling)
+    selections = [*load_benchmarks(study), *load_fidelity(study, people)]
     identities = [identity_of(section, connection, study.whole_database) for section in study.models]
     with opened(path, create=True) as other:
         return cross(study, other, people, selections, identities, known_starts(connection))

@@ -66,7 +66,7 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
     columns["sampled"] = _sampled(frame, tables)
-    columns["traits"] = _lookup(frame["variant"], _named_sets(tables["variant"]), lambda row: row["traits"])
+    columns["traits"] = _lookup(frame["variant"], named_sets(tables["variant"]), lambda row: row["traits"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     return pd.DataFrame({**columns, **{name: frame[name] for name in plain}})
@@ -82,7 +82,7 @@ def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str,
     return np.asarray(drawn & frame["model"].isin(warm), dtype=bool)
 
 
-def _named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, str]]:
+def named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, str]]:
     """Each variant's set of traits by a name of its own."""
     names = {text: set_name(json.loads(text)) for text in {row["traits"] for row in variants.values()}}
     taken = Counter(names.values())

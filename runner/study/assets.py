@@ -81,11 +81,10 @@ def fetch_files(name: str, pinned: Sequence[HubFile], local: Path) -> Path:
     A file is taken from `local`, from the cache, from $MTPA_DATA_DIR/<name>, then from its URL, and kept only with the
     pinned sha256. Raises MachineError where no source has it.
     """
-    if not any(file.url for file in pinned):
+    if not any(file.url or file.by_hand for file in pinned):
         return local
-    directory = cache_directory() / "files" / name
-    data = os.environ.get("MTPA_DATA_DIR")
-    folders = [local, directory, *([Path(data) / name] if data else [])]
+    directory = files_directory(name)
+    folders = _folders(name, local)
     with disk_errors(directory), tempfile.TemporaryDirectory() as scratch:
         for file in pinned:
             copies = (_if_pinned(folder / file.path, file) for folder in folders)
@@ -97,7 +96,25 @@ def fetch_files(name: str, pinned: Sequence[HubFile], local: Path) -> Path:
     return directory
 
 
+def files_directory(name: str) -> Path:
+    """Where the files of a described benchmark are kept, and may be put by hand."""
+    return cache_directory() / "files" / name
+
+
+def _folders(name: str, local: Path) -> list[Path]:
+    data = os.environ.get("MTPA_DATA_DIR")
+    return [local, files_directory(name), *([Path(data) / name] if data else [])]
+
+
+def are_here(name: str, pinned: Sequence[HubFile], local: Path) -> bool:
+    """Whether every file of a described benchmark is on this machine; what is in it is checked when it is read."""
+    return all(any((folder / file.path).is_file() for folder in _folders(name, local)) for file in pinned)
+
+
 def _from_hub(name: str, file: HubFile, local: Path, scratch: str) -> bytes:
+    if file.by_hand:
+        places = f"{files_directory(name)}, or into $MTPA_DATA_DIR/{name}"
+        raise MachineError(f"{file.path} of benchmark {name!r} is got by hand: {file.by_hand}; put it into {places}")
     why = "is not there"
     if file.url:
         try:

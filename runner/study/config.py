@@ -6,8 +6,8 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from personas.bounded import parse_toml, read_text
 from personas.errors import InputError, nearest
@@ -23,6 +23,7 @@ from runner.study.sections import (
     VariantSection,
 )
 from runner.study.shard import WHOLE, Shard
+from runner.study.survey_questions import FidelitySection
 from runner.study.toml_writer import toml_text
 
 
@@ -35,8 +36,10 @@ class Study(Section):
     """Who answers."""
     variants: VariantSection = VariantSection()
     """How a persona is written; the lists are crossed."""
-    benchmarks: tuple[BenchmarkSection, ...] = Field(min_length=1)
-    """What is asked; one table for each benchmark or part."""
+    fidelity: FidelitySection | None = None
+    """The survey's own questions, whose answers are compared with the respondents'."""
+    benchmarks: tuple[BenchmarkSection, ...] = Field((), validate_default=True)
+    """What is asked; one table for each benchmark or part. A study with `[fidelity]` may do without."""
     models: tuple[ModelSection, ...] = Field(min_length=1)
     """Who is asked; one table for each model."""
     budget: BudgetSection = BudgetSection()
@@ -48,6 +51,15 @@ class Study(Section):
     path: Path = Path("mtpa.toml")
     text: str = ""
     shard: Shard = WHOLE
+
+    @field_validator("benchmarks")
+    @classmethod
+    def _asks_something(
+        cls, benchmarks: tuple[BenchmarkSection, ...], info: ValidationInfo
+    ) -> tuple[BenchmarkSection, ...]:
+        if not benchmarks and info.data.get("fidelity", True) is None:
+            raise PydanticCustomError("missing", "is missing")
+        return benchmarks
 
     @field_validator("models")
     @classmethod
@@ -83,6 +95,12 @@ class Study(Section):
     def _has_traits_once(self) -> Self:
         if self.variants.traits and "traits" in self.personas.model_fields_set:
             raise ValueError("[personas] traits and [variants] traits both say what is shown: leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _shows_one_set(self) -> Self:
+        if self.fidelity and len(self.trait_sets) > 1 and self.fidelity.show not in ("rest", "others"):
+            raise ValueError("[fidelity] show and [variants] traits both say what is shown: leave one out")
         return self
 
     @model_validator(mode="after")

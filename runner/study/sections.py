@@ -116,7 +116,7 @@ class BenchmarkSection(Section):
     name: str
     """A benchmark of `mtpa-run benchmarks list`, or a .toml or lm-eval .yaml file beside the study."""
     part: str | None = None
-    """One part of the benchmark; needed where its parts are not scored alike."""
+    """One part of the benchmark; if absent, the whole of it, or its default where its parts are measures apart."""
     groups: int | None = Field(None, gt=0)
     """How many item groups are drawn; all of them if absent. More keep those of fewer."""
     per_person: int | None = Field(None, gt=0)

@@ -1,6 +1,6 @@
 """Where a study's personas and items come from: built-in names and files, fetched and read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -17,10 +17,12 @@ from personas.surveys.reader import known_surveys, load_survey, read_survey
 from runner.study.assets import benchmark_directory, fetch
 from runner.study.config import Study
 from runner.study.sections import BenchmarkSection
-from scoring.answers.items import Item
-from scoring.benchmarks.base import Benchmark, Judged
+from runner.study.survey_questions import as_benchmark, asked_people, fidelity_items
+from scoring.answers.items import Item, rotations
+from scoring.benchmarks.base import Benchmark, Judged, default_part
 from scoring.benchmarks.loaded import load_items
 from scoring.benchmarks.registry import benchmark
+from scoring.benchmarks.trait_inference import TraitInference
 
 Say = Callable[[str], None]
 DESCRIPTIONS = (".toml", ".yaml", ".yml")
@@ -29,11 +31,14 @@ FILES = (".parquet", ".jsonl", ".jsonl.gz", ".json")
 
 @dataclass(frozen=True)
 class Selection:
-    """The items of one [[benchmarks]] table."""
+    """The items of one [[benchmarks]] table, or of [fidelity]; `people` are those whom they are put to, if not to
+    everybody."""
 
     benchmark: Benchmark
     section: BenchmarkSection
     items: list[Item]
+    people: frozenset[str] | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def load_everyone(study: Study) -> Respondents:
@@ -91,6 +96,23 @@ def load_benchmarks(study: Study) -> list[Selection]:
     return [_select(section, study) for section in study.benchmarks]
 
 
+def load_fidelity(study: Study, people: Respondents) -> list[Selection]:
+    """The survey's own questions, where the study asks them of its people. Raises InputError."""
+    section = study.fidelity
+    if section is None:
+        return []
+    try:
+        items, asked = fidelity_items(section, people), asked_people(section, people)
+    except InputError as error:
+        raise InputError(f"{study.path}, [fidelity]: {error}") from None
+    if (count := len({item.group for item in items})) < (section.per_person or 0):
+        raise InputError(
+            f"{study.path}, [fidelity]: per_person = {section.per_person}, but {count} questions are asked; choose 1 "
+            f"to {count}"
+        )
+    return [Selection(benchmark(TraitInference.name), as_benchmark(section), items, asked)]
+
+
 def described(name: str, study: Study) -> Benchmark:
     """The benchmark that a study names; the path of one in a file starts at the study file. Raises InputError."""
     return benchmark(str(study.path.parent / name) if name.endswith(DESCRIPTIONS) else name)
@@ -99,14 +121,23 @@ def described(name: str, study: Study) -> Benchmark:
 def _select(section: BenchmarkSection, study: Study) -> Selection:
     try:
         found = described(section.name, study)
+        remarks = []
         if section.part is None and len(found.parts) > 1 and not found.pooled:
-            raise InputError(f"{section.name!r} has the parts {', '.join(found.parts)}: name one, part = …")
+            part = default_part(found)
+            section = section.model_copy(update={"part": part})
+            about = f", {found.about[part]}" if part in found.about else ""
+            others = ", ".join(each for each in found.parts if each != part)
+            remarks.append(f"{section.name}: no part is named, so {part!r} is asked{about} (others: {others})")
         loaded = load_items(found, benchmark_directory(found), section.part)
         items = [item for item in loaded if section.ask in (None, item.ask)]
     except InputError as error:
         raise InputError(f"{study.path}, [[benchmarks]]: {error}") from None
     if not items:
-        raise InputError(f"{study.path}, [[benchmarks]]: {section.name!r} has no items with ask = {section.ask!r}")
+        of_part = f", part {section.part!r}," if section.part else ""
+        raise InputError(
+            f"{study.path}, [[benchmarks]]: {section.name!r}{of_part} has no items with ask = {section.ask!r}; choose "
+            "another part or ask"
+        )
     if section.judge is None and isinstance(found, Judged) and any(item.ask == "text" for item in items):
         raise InputError(f"{study.path}, [[benchmarks]]: {section.name!r} needs a judge: judge = NAME of a [[models]]")
     chosen = _whole_groups(items, section.groups, study.study.seed)
@@ -115,7 +146,30 @@ def _select(section: BenchmarkSection, study: Study) -> Selection:
             f"{study.path}, [[benchmarks]]: per_person = {section.per_person}, but {section.name!r} has {count} "
             f"groups; choose 1 to {count}"
         )
-    return Selection(found, section, chosen)
+    return Selection(found, section, chosen, remarks=(*remarks, *_unrotated(section, chosen)))
+
+
+def _unrotated(section: BenchmarkSection, items: Sequence[Item]) -> Iterator[str]:
+    """Says where `rotations` asks for more orders of the options than an item has."""
+    fewer = [item for item in items if rotations(item, section.rotations) < section.rotations]
+    if not fewer:
+        return
+    what = f"{section.name}: rotations = {section.rotations}"
+    fixed = [item for item in fewer if rotations(item, section.rotations) == 1]
+    if len(fixed) < len(fewer):
+        yield f"{what}, but {len(fewer) - len(fixed):,} of {len(items):,} items have fewer options, hence fewer orders"
+    if fixed:
+        whole = "" if len(fixed) == len(items) else f" for {len(fixed):,} of {len(items):,} items"
+        reasons = dict.fromkeys(map(_why_fixed, fixed))
+        yield f"{what} changes nothing{whole}: {'; '.join(reasons)}"
+
+
+def _why_fixed(item: Item) -> str:
+    if item.ask == "loglik":
+        return "options that are scored by log-likelihood have no order"
+    if item.ask == "text":
+        return "free text has no options"
+    return "the question lists its own options" if item.listed else "the options are a scale, always in its order"
 
 
 def _whole_groups(items: list[Item], groups: int | None, seed: int) -> list[Item]:

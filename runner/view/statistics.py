@@ -3,25 +3,27 @@
 Plain functions of a file, so that a process of their own can run them.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from personas.errors import InputError, MtpaError
-from runner.results.study_report import brief_study_findings, drawing_script, study_findings, world_map
+from runner.results.study_report import brief_study_findings, drawing_script, report_weights, study_findings, world_map
 from runner.store.completeness import of_scores
 from runner.store.report_rows import load_items
 from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.config import Study
 from runner.view.queries.file import version_of
+from scoring.report.findings import synthetic_people
 from scoring.report.page import page
 from scoring.report.sentences import Finding, headline, largest_gaps, statements
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part, parts
 from scoring.statistics.subgroups import MEASURES, metric_of
+from scoring.statistics.weights import Weights
 from scoring.tables.items_and_people import item_table
 from scoring.tables.two_runs import difference_table
 
@@ -37,7 +39,7 @@ class Effects:
     `overall` has a row per model and benchmark, as the report's forest plot takes it. While a run goes, `history` has Δ
     and its interval for these items after a part of the answers, in the order in which they landed. Once it has ended,
     `finding` has the report's sentences and `gaps` the largest gaps between people; `untold` says why there are none.
-    `incomplete` says what is missing of a run that is not whole.
+    `incomplete` says what is missing of a run that is not whole, `synthetic` that people were made up.
     """
 
     overall: pd.DataFrame
@@ -48,6 +50,7 @@ class Effects:
     incomplete: str = ""
     answers: int = 0
     version: tuple[int, int, str] = (0, 0, "")
+    synthetic: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -59,26 +62,27 @@ def effects(path: Path, study: Path | None = None) -> Effects:
     """Δ of the last run's trials so far; of an ended run the finding, by the study file or the run's own text."""
     version = version_of(path)  # before the scores are read: what lands meanwhile makes it old
     scores = load_scores(path, last_selection(path))
-    found = Effects(pd.DataFrame(), answers=int((scores["status"] != "failed").sum()), version=version)
+    answers, made_up = int((scores["status"] != "failed").sum()), synthetic_people(scores)
+    found = Effects(pd.DataFrame(), answers=answers, version=version, synthetic=made_up)
     if not version[-1]:
-        return replace(_so_far(found, scores), incomplete=of_scores(path, scores).sentence)
+        return replace(_so_far(found, scores, path), incomplete=of_scores(path, scores).sentence)
     try:
         brief = brief_study_findings(_study(path, study), scores)
     except MtpaError as error:  # as where a benchmark's own file is elsewhere
-        return replace(_so_far(found, scores), untold=str(error), incomplete=of_scores(path, scores).sentence)
+        return replace(_so_far(found, scores, path), untold=str(error), incomplete=of_scores(path, scores).sentence)
     shown = replace(found, overall=headline(brief.effects), gaps=largest_gaps(brief.effects))
     return replace(shown, finding=tuple(statements(brief)), incomplete=brief.incomplete)
 
 
-def _so_far(found: Effects, scores: pd.DataFrame) -> Effects:
-    """With Δ of these scores and how it narrowed."""
-    of = list(parts(scores))
+def _so_far(found: Effects, scores: pd.DataFrame, path: Path) -> Effects:
+    """With Δ of these scores and how it narrowed, weighted as the report weighs them."""
+    of, weighted = list(parts(scores)), report_weights(path)
     overall = [
-        {**_head(part, measure), "attribute": ALL, **asdict(persona_effect(part.scores, measure))}
+        {**_head(part, measure), "attribute": ALL, **asdict(persona_effect(part.scores, measure, *weighted))}
         for part in of
         for measure in _measured(part)[-1:]
     ]
-    history = [row for part in of for row in _history(part)]
+    history = [row for part in of for row in _history(part, *weighted)]
     return replace(found, overall=pd.DataFrame(overall), history=pd.DataFrame(history))
 
 
@@ -90,7 +94,7 @@ def _measured(part: Part) -> list[str]:
     return [name for name in MEASURES if name in part.scores and part.scores[name].notna().any()]
 
 
-def _history(part: Part) -> Iterator[dict[str, object]]:
+def _history(part: Part, weights: Weights, population: Mapping[str, float]) -> Iterator[dict[str, object]]:
     """By the measure that resolves most: letter probabilities where there are any. Rows are in the order of landing."""
     answered = part.scores[part.scores["status"] != "failed"]
     for measure in _measured(part)[-1:]:
@@ -98,7 +102,7 @@ def _history(part: Part) -> Iterator[dict[str, object]]:
             some = answered.iloc[: round(share * len(answered))]
             if some.loc[some["persona_id"] != "", "persona_id"].nunique() < LEAST_PERSONAS:
                 continue
-            found = persona_effect(some, measure)
+            found = persona_effect(some, measure, weights, population)
             head = {**_head(part, measure), "answers": len(some)}
             yield {**head, "effect": found.effect, "low": found.people_low, "high": found.people_high}
 
@@ -121,7 +125,8 @@ def item_changes(path: Path) -> pd.DataFrame:
 def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> pd.DataFrame:
     """Second − first on the trials that both have, for two models, formats or personas (`scoring.tables.two_runs`).
 
-    Raises InputError where a side has no score.
+    Models and formats are compared with the report's weights; of two personas neither weighs more. Raises InputError
+    where a side has no score.
     """
     column = {"model": "model", "format": "format", "persona": "persona_id"}[what]
     scores = load_scores(path)
@@ -135,7 +140,8 @@ def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> 
         if side.empty:
             raise InputError(f"no score of the {what} {value!r}")
         sides.append(_as_side(side, what, value))
-    return difference_table(*(_beside_each_set(side, other) for side, other in zip(sides, sides[::-1], strict=True)))
+    one, two = (_beside_each_set(side, other) for side, other in zip(sides, sides[::-1], strict=True))
+    return difference_table(one, two) if what == "persona" else difference_table(one, two, *report_weights(path))
 
 
 def _beside_each_set(side: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:

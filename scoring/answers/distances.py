@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+Rows = NDArray[np.float64]  # many distributions over the same options, a row each
+
 
 def jensen_shannon(first: Sequence[float], second: Sequence[float]) -> float:
     """The Jensen-Shannon distance of two distributions over the same options, base 2: 0 equal, 1 disjoint.
@@ -18,10 +20,7 @@ def jensen_shannon(first: Sequence[float], second: Sequence[float]) -> float:
     """
     if not sum(first) or not sum(second):
         return math.nan
-    p, q = _shares(first), _shares(second)
-    middle = (p + q) / 2
-    divergence = sum(float((each[each > 0] * np.log2(each[each > 0] / middle[each > 0])).sum()) for each in (p, q)) / 2
-    return math.sqrt(max(0.0, divergence))  # of equal distributions it may round to just below 0
+    return float(jensen_shannon_rows(_shares(first), _shares(second)))
 
 
 def ordinal_wasserstein(positions: Sequence[float], first: Sequence[float], second: Sequence[float]) -> float:
@@ -32,10 +31,42 @@ def ordinal_wasserstein(positions: Sequence[float], first: Sequence[float], seco
     """
     if not sum(first) or not sum(second):
         return math.nan
-    places = np.asarray(positions, dtype=float)
+    return float(wasserstein_rows(np.asarray(positions, dtype=float), _shares(first), _shares(second)))
+
+
+def jensen_shannon_rows(first: Rows, second: Rows) -> Rows:
+    """Jensen-Shannon distance, base 2, of matching rows, each of sum 1; rows of one broadcast."""
+    p, q = np.broadcast_arrays(first, second)
+    middle = (p + q) / 2
+    divergence = sum(_divergence(each, middle) for each in (p, q)) / 2
+    found: Rows = np.sqrt(np.maximum(divergence, 0.0))  # of equal distributions it may round to just below 0
+    return found
+
+
+def _divergence(shares: Rows, middle: Rows) -> Rows:
+    ratio = np.divide(shares, middle, out=np.ones_like(middle), where=shares > 0)
+    found: Rows = (shares * np.log2(ratio)).sum(axis=-1)
+    return found
+
+
+def wasserstein_rows(places: Rows, first: Rows, second: Rows) -> Rows:
+    """1-Wasserstein distance of matching rows on the scale on which the options stand."""
     order = np.argsort(places, kind="stable")
-    between = np.abs(np.cumsum((_shares(first) - _shares(second))[order]))[:-1]
-    return float((between * np.diff(places[order])).sum())
+    between = np.abs(np.cumsum((first - second)[..., order], axis=-1))[..., :-1]
+    found: Rows = between @ np.diff(places[order])
+    return found
+
+
+def total_variation_rows(first: Rows, second: Rows) -> Rows:
+    """Total variation distance of matching rows: the share of the answers that would have to change."""
+    found: Rows = np.abs(first - second).sum(axis=-1) / 2
+    return found
+
+
+def distances(places: Rows | None, first: Rows, second: Rows) -> dict[str, Rows]:
+    """All that are defined: "js", "tv", and "wasserstein" where the options are a scale."""
+    found = {"js": jensen_shannon_rows(first, second), "tv": total_variation_rows(first, second)}
+    return found if places is None else {**found, "wasserstein": wasserstein_rows(places, first, second)}
 
 
 def unit_scale(positions: Sequence[float]) -> tuple[float, ...]:

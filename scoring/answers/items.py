@@ -2,7 +2,7 @@
 
 import math
 import string
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
@@ -50,6 +50,17 @@ class Item:
     def baseline_only(self) -> bool:
         """Whether it is about a whole population, so that it is asked once and not of personas."""
         return self.scoring.get("kind") == "shares"
+
+    @property
+    def beside(self) -> Hashable:
+        """What decides which traits stand beside the question: the same for items of which `visible` says the same."""
+        return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",))
+
+    def visible(self, shown: Sequence[str]) -> list[str]:
+        """The traits told of a persona to whom it is put: those of a variant, or those that it names itself, less what
+        it hides (its own answer, and `meta["hidden"]`)."""
+        hidden = {self.target_trait, *self.meta.get("hidden", ())}
+        return [name for name in self.meta.get("shown") or shown if name not in hidden]
 
     def __post_init__(self) -> None:
         if self.ask == "loglik" and len(self.choices) < 2:

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 import pandas as pd
@@ -41,6 +42,8 @@ class Benchmark(Protocol):
     (one row a score: those of `load_scores`, role, these); `category` names the one by which a report breaks Δ down,
     besides "part". `better` says which way the value is better: "higher", "lower" or "half" (0.5 is unbiased).
     `paper_name` is what the paper behind this project calls the benchmark in its tables, "" where it has none.
+    `default` is the part that is asked where a study names none, "" for the first; `about` says in a line what a part
+    is; `sizes` are the items of each part, where that is known before they are read; `licence` is the data's.
     """
 
     name: str
@@ -54,6 +57,10 @@ class Benchmark(Protocol):
     meta_columns: tuple[str, ...]
     category: str
     paper_name: str
+    default: str
+    about: Mapping[str, str]
+    sizes: Mapping[str, int]
+    licence: str
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """The items of one part, or of all, from a local directory.
@@ -96,6 +103,10 @@ class MultipleChoice(ABC):
     meta_columns: tuple[str, ...] = ()
     category: str = "part"
     paper_name: str = ""
+    default: str = ""
+    about: Mapping[str, str] = MappingProxyType({})
+    sizes: Mapping[str, int] = MappingProxyType({})
+    licence: str = ""
 
     @abstractmethod
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
@@ -120,3 +131,8 @@ class MultipleChoice(ABC):
         if part is not None and part not in self.parts:
             raise InputError(f"benchmark {self.name!r} has no part {part!r}; {nearest(part, self.parts)}")
         return self.parts if part is None else (part,)
+
+
+def default_part(benchmark: Benchmark) -> str:
+    """The part that is asked where a study names none."""
+    return benchmark.default or benchmark.parts[0]

@@ -28,6 +28,20 @@ CATEGORIES = (
     "SES",
     "Sexual_orientation",
 )
+SIZES = dict(zip(CATEGORIES, (3680, 1556, 5672, 3080, 1576, 6880, 11160, 15960, 1200, 6864, 864), strict=True))
+ABOUT: Mapping[str, str] = {
+    "Age": "older and younger people",
+    "Disability_status": "people with and without a disability",
+    "Gender_identity": "women and men, transgender and cisgender people",
+    "Nationality": "people of other nations",
+    "Physical_appearance": "weight, height, dress and other looks",
+    "Race_ethnicity": "race and ethnicity, by the name of a group or by proper names",
+    "Race_x_SES": "race crossed with income, apart from the overall scores",
+    "Race_x_gender": "race crossed with gender, apart from the overall scores",
+    "Religion": "people of other religions",
+    "SES": "rich and poor people",
+    "Sexual_orientation": "people of other sexual orientations",
+}
 INTERSECTIONAL = frozenset({"Race_x_SES", "Race_x_gender"})
 METADATA = "additional_metadata.csv"
 Targets = Mapping[tuple[str, str, str], tuple[int | None, str]]
@@ -45,6 +59,9 @@ class BBQ(MultipleChoice):
     meta_columns: tuple[str, ...] = ("category", "condition", "label_type")
     category = "category"
     paper_name = "BBQ"
+    about: Mapping[str, str] = ABOUT
+    sizes: Mapping[str, int] = SIZES
+    licence = "CC BY 4.0"
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """58,492 items; four in a row are a quadruple (polarity × condition) and one group."""

@@ -33,6 +33,12 @@ class CrowsPairs(MultipleChoice):
     parts: tuple[str, ...] = ("choice", "loglik")
     meta_columns: tuple[str, ...] = ("bias_type", "direction")
     category = "bias_type"
+    about: Mapping[str, str] = {
+        "choice": "which of two sentences is found more plausible, by letter",
+        "loglik": "which of two sentences has the larger log-likelihood, as the authors score it",
+    }
+    sizes: Mapping[str, int] = {"choice": 1508, "loglik": 1508}
+    licence = "CC BY-SA 4.0"
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """1,508 pairs a part."""

@@ -50,6 +50,14 @@ class NormAd(MultipleChoice):
     meta_columns: tuple[str, ...] = ("story_country", "setting", "gold")
     category = "story_country"
     paper_name = "NormAd"
+    default = "rot"
+    about: Mapping[str, str] = {
+        "country": "the story with the name of its country",
+        "value": "the story with the value behind the norm",
+        "rot": "the story with its rule of thumb; the one setting of the file that has four columns",
+    }
+    sizes: Mapping[str, int] = dict.fromkeys(SETTINGS, 2633)
+    licence = "CC BY 4.0"
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """2,633 stories a setting. A setting whose column the file lacks is left out, or refused if it is asked for."""

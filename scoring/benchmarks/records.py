@@ -19,8 +19,9 @@ _BATCH = 256_000_000  # bytes that the records of one piece of a Parquet file ma
 FORMATS = ("csv", "tsv", "json", "jsonl", "parquet")
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """(place, record) of each record of a CSV, TSV, JSON, JSONL or Parquet file, by its ending.
+def read_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, Row]]:
+    """(place, record) of each record of a CSV, TSV, JSON, JSONL or Parquet file, by its ending. `columns` names those
+    of a CSV or TSV file without a header.
 
     A .json or .jsonl file is a list of objects or an object a line, whichever of the two it begins as. Raises
     InputError for a file that is not what its ending says, MachineError for one that cannot be read.
@@ -31,7 +32,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
     bounded.check_file(path)
     with _readable(path):
         if kind in ("csv", "tsv"):
-            yield from _delimited(path, "," if kind == "csv" else "\t")
+            yield from _delimited(path, "," if kind == "csv" else "\t", columns)
         elif kind == "parquet":
             yield from _parquet(path)
         elif _is_list(path):
@@ -99,9 +100,10 @@ def _readable(path: Path) -> Iterator[None]:
         raise MachineError(f"{path} cannot be read: {error.strerror or error}") from None
 
 
-def _delimited(path: Path, delimiter: str) -> Iterator[tuple[str, Row]]:
+def _delimited(path: Path, delimiter: str, columns: Sequence[str]) -> Iterator[tuple[str, Row]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(bounded.lines(file), delimiter=delimiter, restval=None, strict=True)
+        names = list(columns) or None
+        reader = csv.DictReader(bounded.lines(file), names, delimiter=delimiter, restval=None, strict=True)
         try:
             _check_header(path, reader.fieldnames or ())
             for row in reader:

@@ -11,6 +11,8 @@ from personas.errors import InputError, nearest
 from scoring.benchmarks.base import Benchmark
 from scoring.statistics.many_item import ManyItemScore
 
+SHIPPED = Path(__file__).with_name("shipped")  # benchmarks that a file describes, and that need no module
+
 
 @cache
 def registry() -> Mapping[str, Benchmark]:
@@ -30,6 +32,9 @@ def registry() -> Mapping[str, Benchmark]:
             _broken[entry.name] = f"{place} calls itself {made.name!r}: give it the name of its entry point"
         else:
             found[entry.name] = made
+    for path in sorted(SHIPPED.glob("*.toml")):
+        described = _from_file()(path)
+        found[described.name] = described
     return found
 
 

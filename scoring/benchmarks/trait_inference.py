@@ -3,10 +3,12 @@
 `exact` asks for the answer and scores 1 or 0. `ordinal` asks the same about ordinal traits and scores 1 − the
 1-Wasserstein distance between the model's distribution and the respondent's answer on the 0-1 scale (WorldValuesBench,
 Zhao et al. 2024); without probabilities that is 1 − the distance of the answer. `shares` asks once, without a persona,
-what share of a country's people gives each answer; `scoring.tables.stated_shares` compares it with what they gave.
-`scoring.tables.trait_baselines` has the baselines that need respondents.
+what share of a country's people gives each answer; `scoring.fidelity.stated_shares` compares it with what they gave.
+A study's [fidelity] asks the same of any trait of any survey (part `survey`), hiding all that it asks.
+`scoring.fidelity` compares all of these answers with the respondents'.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -21,8 +23,10 @@ from scoring.benchmarks.base import MultipleChoice
 
 # The ten countries of the paper, and the four of the starter respondents.
 COUNTRIES = ("IND", "FRA", "BRA", "UKR", "CHN", "MEX", "CAN", "COL", "KEN", "MAR", "AUS", "NOR", "SWE", "USA")
-ORDINAL_PART = "trait_inference:ordinal"
-TOLD_PARTS = ("trait_inference:exact", ORDINAL_PART)  # what reports call the parts that ask of a persona
+SURVEY = "survey"
+MOST_STEPS = 12  # of a scale that names its ends alone
+# What reports call the parts that ask of a persona what its respondent answered.
+OWN_ANSWER_PARTS = ("trait_inference:exact", "trait_inference:ordinal", f"trait_inference:{SURVEY}")
 _SHARE = re.compile(r"^[\s*_(\[-]*([A-Z])[\s*_)\].:=-]+[^\n]{0,200}?(\d+(?:[.,]\d+)?)\s*%?[\s*_]*$", re.M)
 
 
@@ -34,6 +38,13 @@ class TraitInference(MultipleChoice):
     title = "Trait inference"
     parts: tuple[str, ...] = ("exact", "ordinal", "shares")
     meta_columns: tuple[str, ...] = ("trait", "domain")
+    about: Mapping[str, str] = {
+        "exact": "which answer the respondent gave to a question that is hidden from the persona",
+        "ordinal": "the same for ordinal traits, scored by how near the answer is",
+        "shares": "what share of a country's people gives each answer; asked without a persona",
+    }
+    sizes: Mapping[str, int] = {"exact": 30, "ordinal": 25, "shares": 420}
+    licence = "none needed: the questions are the trait catalogue's"
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """An item a target trait (and country, for `shares`); the catalogue is all it needs, not the directory."""
@@ -53,7 +64,7 @@ class TraitInference(MultipleChoice):
         gold = gold_option(item, persona)
         if outcome.chosen is None or gold is None:
             return outcome
-        if item.part == "exact" or item.ordinals is None:
+        if item.part in ("exact", SURVEY) or item.ordinals is None:
             return replace(outcome, value=float(outcome.chosen == gold))
         point = tuple(float(option == outcome.chosen) for option in range(len(item.choices)))
         shares = option_probabilities(item, order, response) or point
@@ -68,18 +79,57 @@ def targets() -> list[Trait]:
     return [trait for trait in core if 2 <= len(trait.labels) <= len(LETTERS)]
 
 
+def survey_options(trait: Trait) -> dict[int, str]:
+    """The answers that can be chosen from, by code: the survey's own labels, or each step of a scale of up to
+    twelve; none where they are no 2 to 26."""
+    found = dict(trait.labels)
+    if trait.scale is not None:
+        low, high = trait.scale
+        steps = range(low, high + 1) if high - low < MOST_STEPS else ()
+        found = {code: f"{code} ({found[code]})" if code in found else str(code) for code in steps}
+    return found if 2 <= len(found) <= len(LETTERS) else {}
+
+
+def survey_item(trait: Trait, hidden: Sequence[str] = (), shown: Sequence[str] | None = None) -> Item:
+    """A trait asked as its survey asks it, of personas that are told all but `hidden`, or the traits `shown` alone.
+
+    What it hides is part of its id: the same question beside another persona is another item.
+    """
+    options = survey_options(trait)
+    told = hashlib.sha256("\x1f".join([*hidden, "", *(shown or ())]).encode()).hexdigest()[:8]
+    beside = {"hidden": list(hidden)} | ({} if shown is None else {"shown": list(shown)})
+    return Item(
+        id=f"trait_inference/{SURVEY}/{trait.name}/{told}",
+        benchmark="trait_inference",
+        version=TraitInference.version,
+        part=SURVEY,
+        question=_asked(trait),
+        choices=tuple(options.values()),
+        ordinals=unit_scale([float(code) for code in options]) if trait.ordinal else None,
+        shuffle=not trait.ordinal,
+        group=f"trait_inference/{trait.name}",
+        scoring={"kind": SURVEY, "codes": list(options)},
+        meta={"trait": trait.name, "domain": trait.domain, **beside},
+        target_trait=trait.name,
+    )
+
+
 def gold_option(item: Item, persona: Persona | None) -> int | None:
     """The option that the persona itself chose; None where it was not asked, or there is nobody."""
     if persona is None or item.target_trait is None:
         return None
     code = persona.answers.get(item.target_trait)
-    codes = list(catalogue().traits[item.target_trait].labels)
+    codes = item.scoring.get("codes") or list(catalogue().traits[item.target_trait].labels)
     return codes.index(code) if code in codes else None
 
 
 def positions(trait: Trait) -> tuple[float, ...]:
-    """The codes of an ordinal trait on the 0-1 scale, in the order of its labels."""
-    return unit_scale([float(code) for code in trait.labels])
+    """The codes of an ordinal trait on the 0-1 scale, in the order of its options."""
+    return unit_scale([float(code) for code in survey_options(trait)])
+
+
+def _asked(trait: Trait) -> str:
+    return f"How would you answer this question of a survey?\n{trait.question}"
 
 
 def _item(trait: Trait, part: str) -> Item:
@@ -88,7 +138,7 @@ def _item(trait: Trait, part: str) -> Item:
         benchmark="trait_inference",
         version=TraitInference.version,
         part=part,
-        question=f"How would you answer this question of a survey?\n{trait.question}",
+        question=_asked(trait),
         choices=tuple(trait.labels.values()),
         ordinals=positions(trait) if trait.ordinal else None,
         shuffle=not trait.ordinal,
@@ -101,7 +151,8 @@ def _item(trait: Trait, part: str) -> Item:
 
 def shares_item(trait: Trait, country: str) -> Item:
     """The question for the shares of each answer among a country's adults (ISO 3166-1 alpha-3)."""
-    lines = [f"{letter}. {label}" for letter, label in zip(LETTERS, trait.labels.values(), strict=False)]
+    options = survey_options(trait)
+    lines = [f"{letter}. {label}" for letter, label in zip(LETTERS, options.values(), strict=False)]
     question = "\n".join(
         [
             f"A survey put this question to a representative sample of adults in {country_name(country)}:",
@@ -117,7 +168,7 @@ def shares_item(trait: Trait, country: str) -> Item:
         version=TraitInference.version,
         part="shares",
         question=question,
-        choices=tuple(trait.labels.values()),
+        choices=tuple(options.values()),
         ordinals=positions(trait) if trait.ordinal else None,
         shuffle=False,
         group=f"trait_inference/{trait.name}",
@@ -146,7 +197,7 @@ def read_shares(text: str, options: int) -> tuple[float, ...] | None:
 def share_similarity(trait: Trait, stated: Sequence[float], counts: Mapping[int, float]) -> float:
     """How near stated shares are to the respondents' (weighted) counts by code: 1 − the 1-Wasserstein distance for an
     ordinal trait, else 1 − the Jensen-Shannon distance. NaN where nobody answered."""
-    real = [float(counts.get(code, 0.0)) for code in trait.labels]
+    real = [float(counts.get(code, 0.0)) for code in survey_options(trait)]
     if trait.ordinal:
         return 1 - ordinal_wasserstein(positions(trait), stated, real)
     return 1 - jensen_shannon(stated, real)

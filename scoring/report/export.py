@@ -98,13 +98,15 @@ def latex_table(name: str, table: pd.DataFrame, incomplete: str = "") -> str:
 
 
 _COMMANDS = {"Δ": r"$\Delta$", "×": r"$\times$", "−": "$-$", "–": "--", "≥": r"$\geq$", "±": r"$\pm$"}
-_HEADINGS = {"effect": "Δ", "with_persona": "with", "personas": "n", "gap_holm": "p (Holm)", "omnibus_p": "p"}
+_HEADINGS = {"effect": "Δ", "with_persona": "with", "personas": "n", "gap_holm": "p (Holm)"}
+_HEADINGS |= {"omnibus_p": "p", "omnibus_items_p": "p, items too"}
 _INTERVALS = {"95 % interval": "", "these items": "people_", "items too": "items_", "gap interval": "gap_"}
 _HEAD = ("model", "benchmark", "metric")
 _SIDES = ("without", "with_persona", "effect")
 _PRINTED: Mapping[str, tuple[str, ...]] = {
     "effects": (*_HEAD, "attribute", "level", "personas", *_SIDES, "items too", "gap", "gap interval", "gap_holm"),
-    "families": (*_HEAD, "attribute", "levels", "tested", "omnibus_p", "disparity", "disparity_null"),
+    "families": (*_HEAD, "attribute", "levels", "tested", "omnibus_p", "omnibus_items_p", "disparity",
+                 "disparity_null"),
     "aggregates": ("model", "benchmark", "metric", *_SIDES, "95 % interval"),
     "aggregates_by_category": ("model", "benchmark", "category", "metric", *_SIDES, "95 % interval"),
     "categories": (*_HEAD, "category", "items", *_SIDES, "items too"),
@@ -113,7 +115,6 @@ _PRINTED: Mapping[str, tuple[str, ...]] = {
     "validity": ("model", "benchmark", "attribute", "level", "unparsed_with", "refused_with", "failed_with", "effect",
                  "95 % interval"),
     "distributions": ("model", "benchmark", "level", "personas", "pooled", *_SIDES, "items too"),
-    "traits": ("model", "benchmark", "trait", "score", "personas", "told", "95 % interval", "majority", "logistic"),
 }  # fmt: skip
 
 

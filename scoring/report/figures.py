@@ -7,6 +7,7 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
+from scoring.report.fidelity_figures import fidelity_figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.names import attribute_name, level_name
 from scoring.report.numbers import in_points
@@ -38,6 +39,8 @@ class Figure:
 def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
     """Every figure that there are numbers for; maps only where there is a geometry to draw them on."""
     effects = found.effects
+    for name, title, text, figure in fidelity_figures(found.tables):
+        yield Figure(name, "fidelity", title, text, figure)
     if effects.empty:
         return
     overall = effects[(effects["attribute"] == ALL) & effects["effect"].notna()]

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personas.people.respondents import SYNTHETIC
 from scoring.benchmarks.registry import measured
+from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
-from scoring.statistics.designs.power import component_table
+from scoring.statistics.coverage_figures import covered
+from scoring.statistics.designs.power import component_table, hardest_gap
 from scoring.statistics.designs.sequential import UNFINISHED
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
@@ -53,6 +56,12 @@ class Findings:
         return str(self.about.get("incomplete", ""))
 
     @property
+    def heading(self) -> str:
+        """What stands before everything else, wherever the numbers appear: what is missing, and that people were made
+        up; else ""."""
+        return " ".join(filter(None, (self.incomplete, str(self.about.get("synthetic", "")))))
+
+    @property
     def effects(self) -> pd.DataFrame:
         """Δ overall and by level."""
         return self.tables["effects"]
@@ -72,7 +81,8 @@ def findings(
     that need more than scores.
     """
     found = slicing.parts(scores)
-    effects = effect_tables(found, slicing)
+    more = further(found)
+    effects = effect_tables(_with_delta(found, more), slicing)
     of_items = item_table(found)
     shown = of_items.groupby(["model", "benchmark"]).head(SHOWN_ITEMS)["item_id"].unique() if len(of_items) else []
     tables = {
@@ -94,7 +104,7 @@ def findings(
         "items": of_items,
         "answers": answer_table(found, slicing.attributes, list(shown)),
         "personas": persona_table(found, slicing.columns),
-        **further(found),
+        **more,
     }
     tables = _with_metrics(tables, found)
     table = tables["effects"]
@@ -107,17 +117,50 @@ def findings(
         *about_letters,
         *_warnings(scores, table, slicing.adjust),
     )
-    about = {"asked": _asked(scores), "countries": countries_in(scores), **about}
+    about = {
+        "asked": _asked(scores),
+        "countries": countries_in(scores),
+        "synthetic": synthetic_people(scores),
+        **about,
+    }
     return Findings(tables, sentences, warnings, slicing, items(list(shown)), about)
 
 
-def brief_findings(scores: pd.DataFrame, slicing: Slicing, about: Mapping[str, Any]) -> Findings:
-    """What the finding in sentences is made of and no more, in a small part of the time: Δ overall and by level, and
-    how many answers changed."""
+def synthetic_people(scores: pd.DataFrame) -> str:
+    """How many of the personas are no respondents but made up, in a sentence; "" where none is."""
+    if "survey" not in scores:
+        return ""
+    people = scores[scores["persona_id"].astype(str) != ""].drop_duplicates("persona_id")["survey"].astype(str)
+    made_up = people[people.str.startswith(SYNTHETIC)]
+    if made_up.empty:
+        return ""
+    names = ", ".join(sorted(set(made_up)))
+    return (
+        f"{len(made_up):,} of the {len(people):,} personas are synthetic people ({names}): a model made them up, "
+        "nobody was asked, and nothing here is a finding about a population."
+    )
+
+
+def brief_findings(
+    scores: pd.DataFrame,
+    slicing: Slicing,
+    about: Mapping[str, Any],
+    further: Callable[[Sequence[Part]], Mapping[str, pd.DataFrame]] = lambda found: {},
+) -> Findings:
+    """What the finding in sentences is made of and no more, in a small part of the time: Δ overall and by level, how
+    many answers changed, and the `further` tables."""
     found = slicing.parts(scores)
-    tables = {"effects": effect_tables(found, slicing).effects, "changed": changed_table(found)}
-    about = {"countries": countries_in(scores), **about}
+    more = further(found)
+    effects = effect_tables(_with_delta(found, more), slicing).effects
+    tables = {"effects": effects, "changed": changed_table(found), **more}
+    about = {"countries": countries_in(scores), "synthetic": synthetic_people(scores), **about}
     return Findings(_with_metrics(tables, found), (), (), slicing, pd.DataFrame(), about)
+
+
+def _with_delta(found: Sequence[Part], more: Mapping[str, pd.DataFrame]) -> list[Part]:
+    """All parts, but those that ask a respondent's own answer where these have tables of their own: they have no Δ."""
+    apart = OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()
+    return [part for part in found if part.benchmark not in apart]
 
 
 def _with_metrics(tables: Mapping[str, pd.DataFrame], found: Sequence[Part]) -> dict[str, pd.DataFrame]:
@@ -223,7 +266,7 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
         if tested.empty:
             too_small.append(attribute_name(str(attribute)))
             continue
-        fewest, smallest = int(tested["personas"].min()), tested["gap_resolvable"].max()
+        fewest, smallest = int(tested["personas"].min()), hardest_gap(tested)
         with_levels = f"with {fewest:,} people in the smallest level and {items:,} items"
         gaps = f"gaps by {attribute_name(str(attribute))} under {smallest:.3f}"
         lines.append(f"{name}: {with_levels}, {gaps} had under 80 % power.")
@@ -250,10 +293,12 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
                 "those who read the same count as one cluster."
             )
         if row["conservative"] and row["people_method"] != NONE:
+            why = str(row["conservative"])
             lines.append(
-                f"{name}: its 95 % intervals are conservative: scores near 0 or 1, a baseline drawn only once or "
-                "twice, or item groups of very unequal size."
+                f"{name}: its 95 % intervals are conservative ({why}): in simulated studies like it they covered "
+                f"{covered(why)}."
             )
+    lines += _conservative_gaps(effects)
     if families := _looked_at(effects, adjust):
         lines.append(families)
     if len(sets := set_sizes(scores)) > 1:
@@ -262,6 +307,19 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
             "shown of a persona has each."
         )
     return lines
+
+
+def _conservative_gaps(effects: pd.DataFrame) -> Iterator[str]:
+    """Whose gaps have intervals that cover more than they should, a line for each reason."""
+    if effects.empty:
+        return
+    tested = effects[effects["gap_p"].notna() & (effects["gap_conservative"] != "")]
+    for (why,), rows in tested.groupby(["gap_conservative"], sort=False):
+        names = sorted({attribute_name(str(name)) for name in rows["attribute"]})
+        yield (
+            f"The intervals of {len(rows):,} gaps by {', '.join(names)} are conservative ({why}): in simulated studies "
+            f"like these they covered {covered(str(why), gaps=True)}."
+        )
 
 
 def _looked_at(effects: pd.DataFrame, adjust: Adjust) -> str:

@@ -33,7 +33,7 @@ _METHOD_REFERENCES = (
 
 def methods_text(found: Findings) -> str:
     """Markdown: the paragraph, declared against looked at, prompts, BibTeX; what is missing stands first."""
-    missing = [f"**{found.incomplete}**"] if found.incomplete else []
+    missing = [f"**{found.heading}**"] if found.heading else []
     told = [each.text for each in statements(found)] or [NOTHING]
     return (
         "\n\n".join(
@@ -120,8 +120,9 @@ def _levels(found: Findings) -> Iterator[str]:
     yield (
         f"We compared levels of {', '.join(found.slicing.attributes)}; each gap to everybody else, on the items that "
         f"both have, was tested, with p adjusted {over} (Holm 1979) and "
-        "Benjamini–Hochberg q beside it; an omnibus permutation test shuffled the attribute over people within survey "
-        f"({PERMUTATIONS:,} permutations, studentised), and a cluster-robust Wald test speaks of items like these "
+        "Benjamini–Hochberg q beside it; the omnibus p for these items is the larger one of a permutation test, which "
+        f"shuffled the attribute over people within survey ({PERMUTATIONS:,} permutations, studentised), and of a Wald "
+        "test with each level's own variance, and a cluster-robust Wald test speaks of items like these "
         f"(Pustejovsky and Tipton 2018). Levels under {found.slicing.min_n} people were not tested."
     )
     if narrow:

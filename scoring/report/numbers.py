@@ -3,14 +3,19 @@
 import math
 from typing import Any
 
-COUNTS = frozenset({"personas", "people", "clusters", "items", "groups", "pairs", "blocks", "draws", "gap_items"})
+COUNTS = frozenset({"personas", "people", "clusters", "items", "groups", "pairs", "blocks", "draws", "gap_items"}) | {
+    *("questions", "flat", "options", "levels", "known", "unknown", "people_needed", "people_needed_alone")
+}
 SIGNED = frozenset(
     {
         "effect",
         "gap",
         "difference",
         "delta",
-        "gain",
+        "excess",
+        "over_majority",
+        "over_learned",
+        "change",
         "lowest",
         "highest",
         "control",

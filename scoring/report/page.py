@@ -10,6 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
+from scoring.fidelity.summary import fidelity_sentences
 from scoring.report.figures import Figure, figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.html_tables import gap_rows, html_tables
@@ -18,6 +19,7 @@ from scoring.report.names import attribute_name, level_name
 from scoring.report.sentences import BRIEF, NOTHING, SIGNIFICANT, largest_gaps, statements
 
 MAP = "world_110m"
+FIDELITY = "people groups spread structure calibration reliability points slopes corrected".split()
 LARGEST = 5  # gaps
 # The sections that are closed until they are opened: id, title, tables.
 _SECTIONS = (
@@ -29,7 +31,11 @@ _SECTIONS = (
     ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
     ("subgroups", "Subgroups", ()),
     ("heat", "Levels and benchmarks", ()),
-    ("traits", "Trait inference", ("traits", "stated_shares")),
+    (
+        "fidelity",
+        "Fidelity to the respondents",
+        (*(f"fidelity_{name}" for name in FIDELITY), "stated_shares"),
+    ),
     ("categories", "Item categories", ("categories", "aggregates_by_category")),
     ("formats", "Formats and rotations", ("formats", "rankings")),
     ("validity", "Answers that could not be scored", ("letters", "validity", "agreement", "recall")),
@@ -51,7 +57,7 @@ def page(found: Findings, geometry: str | None = None, script: str | None = None
             "title": title,
             "figures": [figure for figure in drawn if figure.section == name],
             "tables": [tables[each] for each in shown if each in tables],
-            "open": name == "traits" and not any(figure.section == "forest" for figure in drawn),
+            "open": name == "fidelity" and not any(figure.section == "forest" for figure in drawn),
         }
         for name, title, shown in _SECTIONS
     ]
@@ -59,6 +65,7 @@ def page(found: Findings, geometry: str | None = None, script: str | None = None
         found=found,
         about=found.about,
         statements=told,
+        fidelity=fidelity_sentences(found.tables),
         brief=len(told) <= BRIEF,
         nothing=NOTHING,
         forest=[figure for figure in drawn if figure.section == "forest"],

@@ -1,16 +1,19 @@
 """The finding in sentences: what personas did, how sure that is, and on how much. Every output prints these."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
 from scoring.benchmarks.registry import measured
+from scoring.fidelity.summary import fidelity_sentences
 from scoring.report.findings import Findings, title_of
 from scoring.report.names import attribute_name, people_of, who_else
 from scoring.report.numbers import chance, p_value, points, points_interval, score
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS
+from scoring.statistics.coverage_figures import covered
+from scoring.statistics.designs.power import hardest_gap
 from scoring.statistics.levels import ALL
 
 SIGNIFICANT = 0.05
@@ -36,9 +39,10 @@ class Finding:
 
 def finding(found: Findings) -> list[str]:
     """The finding of a study as paragraphs, the same for every output: what is missing first, then a paragraph for each
-    model and benchmark."""
-    missing = [found.incomplete] if found.incomplete else []
-    return [*missing, *([each.text for each in statements(found)] or [NOTHING])]
+    model and benchmark, then one for how well each model plays the respondents."""
+    missing = [found.heading] if found.heading else []
+    told = [*(each.text for each in statements(found)), *fidelity_sentences(found.tables)]
+    return [*missing, *(told or [NOTHING])]
 
 
 def statements(found: Findings) -> list[Finding]:
@@ -48,11 +52,14 @@ def statements(found: Findings) -> list[Finding]:
 
 def headline(effects: pd.DataFrame) -> pd.DataFrame:
     """The one row of each model and benchmark that the finding is about: by letter probabilities where they were asked
-    for, as they show more than the likeliest letter."""
+    for, as they show more than the likeliest letter. Of each model the benchmark of most items stands first."""
     if effects.empty:
         return effects
     overall = effects[effects["attribute"] == ALL]
-    return overall.groupby(["model", "benchmark"], observed=True, sort=False).tail(1)
+    shown = overall.groupby(["model", "benchmark"], observed=True, sort=False).tail(1)
+    place = {model: number for number, model in enumerate(shown["model"].unique())}
+    order = shown["model"].map(place).astype(int) * 1_000_000_000 - shown["items"]
+    return shown.loc[order.sort_values(kind="stable").index]
 
 
 def largest_gaps(effects: pd.DataFrame, most: int = 3) -> pd.DataFrame:
@@ -99,7 +106,7 @@ def _effect(row: pd.Series, who: str) -> str:
         why = few if row["groups"] < LEAST_GROUPS else "there are too few people, or baseline answers, for an interval"
         return f"{metric} {levels}: Δ = {change} ({size}). How sure that is cannot be said: {why}."
     bounds = points_interval(row["items_low"], row["items_high"])
-    wide = ", which covers more than 95%" if row["conservative"] else ""
+    wide = f", which covers {covered(row['conservative'])} in simulation" if row["conservative"] else ""
     sure = f"95% interval {bounds}{wide}, for {who} and items like these; {size}"
     if row["items_low"] > 0 or row["items_high"] < 0:
         verb = _VERBS[bool(row["effect"] > 0)]
@@ -145,7 +152,7 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
 
 def _undrawn(found: Findings, model: str) -> str:
     """What changes answers by chance where none is drawn."""
-    known = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
+    known: Mapping[str, str] = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
     if known.get("provider") == "local" and known["dtype"] != "float32":
         return f"no answer is drawn, but rounding in {known['dtype']} alone turns some that are nearly even"
     if known.get("provider", "local") != "local":
@@ -179,8 +186,8 @@ def _gap(found: Findings, row: pd.Series) -> Iterator[str]:
     elif tested.empty:
         yield f"Gaps by {names} were not tested: no level has {found.slicing.min_n} people whose answers vary."
     else:
-        least = tested["gap_resolvable"].dropna()
-        power = f"; gaps under {points(least.max(), signed=False)} had under 80% power" if len(least) else ""
+        least = max(hardest_gap(levels) for _, levels in tested.groupby("attribute"))
+        power = f"; gaps under {points(least, signed=False)} had under 80% power" if least > 0 else ""
         names = _listed([attribute_name(name) for name in tested["attribute"].unique()])
         yield f"No gap by {names} is shown{power}."
 

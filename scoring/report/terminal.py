@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from scoring.benchmarks.registry import measured
+from scoring.fidelity.summary import fidelity_sentences
+from scoring.report.fidelity_terminal import fidelity_shown
 from scoring.report.findings import ARROWS, Findings, direction_of, title_of
 from scoring.report.fitted import FittedTable
 from scoring.report.names import attribute_name, level_name, who_else
@@ -37,11 +39,16 @@ def print_report(console: Console, found: Findings, full: bool = False, after: S
 
     `after` are the lines that follow it: what to do next, where files were written.
     """
-    print_incomplete(console, found.incomplete)
+    print_incomplete(console, found.heading)
     effects = found.effects
-    if effects.empty:
+    fidelity = fidelity_sentences(found.tables)
+    if full:
+        for model in dict.fromkeys(map(str, found.tables.get("fidelity_people", pd.DataFrame()).get("model", []))):
+            console.rule(Text(f"{model}: fidelity"))
+            console.print(Group(*fidelity_shown(found.tables, model)))
+    if effects.empty and not fidelity:
         console.print(NOTHING)
-    else:
+    elif len(effects):
         if full:
             for model, part in effects.groupby("model", observed=True):
                 console.rule(Text(str(model)))
@@ -50,6 +57,8 @@ def print_report(console: Console, found: Findings, full: bool = False, after: S
         console.print(_headline(found))
         _print_lines(console, "Before you trust an interval", found.warnings if full else ())
         _print_finding(console, found)
+    for paragraph in fidelity:
+        console.print(Text(paragraph))
     for line in after:  # in a pipe a line stays one
         console.print(Text(line), soft_wrap=not console.is_terminal)
 
@@ -114,12 +123,10 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
         and (validity["value_as_wrong"] != validity["value_left_out"]).any()
     ):
         yield _validity(validity)
-    if len(traits := _of(found, "traits", model)):
-        yield _traits(traits)
     for attribute in effects.loc[effects["attribute"] != ALL, "attribute"].unique():
         yield _subgroups(effects[effects["attribute"] == attribute], attribute, found.slicing.min_n)
     families = _of(found, "families", model)
-    if len(families) and families["omnibus_p"].notna().any():
+    if len(families) and families["disparity"].notna().any():
         yield _families(families)
     yield Text(
         f"Levels under {found.slicing.min_n} people are grey and too small to be compared; under 5 they are hidden, "
@@ -227,14 +234,13 @@ def _distributions(distributions: pd.DataFrame) -> FittedTable:
         "1 − distance to the population's answers; pooled: of all answers; without, with and Δ: at as many draws of "
     )
     caption += "an item on both sides as the baseline has, less the bias of few draws (jackknife)"
-    numbers = ["people", "items", "pooled", "draws", "without", "with", "Δ", "± people", "± items too"]
+    numbers = ["people", "items", "pooled", "draws", "without", "with", "Δ", "± items too"]
     table = plain_table("Answers as a distribution", caption, ["benchmark", "of", "level"], numbers)
     for _, row in distributions.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
         size = (count(row["personas"]), count(row["items"]), number(row["pooled"]), count(row["draws"]))
         values = (number(row["without"]), number(row["with_persona"]), signed(row["effect"]))
-        halves = (half_width(row[f"{scope}_low"], row[f"{scope}_high"]) for scope in ("people", "items"))
-        table.add_row(*names, *size, *values, *halves)
+        table.add_row(*names, *size, *values, half_width(row["items_low"], row["items_high"]))
     return table
 
 
@@ -248,24 +254,6 @@ def _validity(validity: pd.DataFrame) -> FittedTable:
         table.add_row(
             *names, *rates, signed(row["effect"]), number(row["value_left_out"]), number(row["value_as_wrong"])
         )
-    return table
-
-
-def _traits(traits: pd.DataFrame) -> FittedTable:
-    caption = (
-        "No Δ: without a persona there is nobody to tell of. ± is half a 95 % interval over people; exact, ordinal: 1 "
-        "is best, wasserstein: 0; gain: better than the regression by"
-    )
-    numbers = ["people", "told", "±", "majority", "of country", "regression", "gain", "± gain"]
-    table = plain_table("Hidden traits told from the others", caption, ["trait", "benchmark", "score"], numbers)
-    for _, row in traits.iterrows():
-        names = (escape(str(row[name])) for name in ("trait", "benchmark", "score"))
-        if math.isnan(row["personas"]):
-            table.add_row(*names, "<5", "hidden", *[""] * 6, style="dim")
-            continue
-        own = (f"{row['personas']:,.0f}", number(row["told"]), half_width(row["low"], row["high"]))
-        others = (number(row[name]) for name in ("majority", "country_majority", "logistic"))
-        table.add_row(*names, *own, *others, signed(row["gain"]), half_width(row["gain_low"], row["gain_high"]))
     return table
 
 
@@ -303,26 +291,29 @@ def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> FittedTable
 def _families(families: pd.DataFrame) -> FittedTable:
     table = plain_table(
         "Does it matter at all?",
-        "p: permutation of the attribute over people within survey; disparity = max − min, beside what chance gives",
+        "p that no level differs, for people like these on these items and on items like these; disparity = max − min, "
+        "beside what chance gives",
         ["attribute", "benchmark", "measure"],
-        ["levels", "p", "disparity", "by chance"],
+        ["levels", "p, these items", "p, items too", "disparity", "by chance", "no p since"],
     )
-    for _, row in families[families["omnibus_p"].notna()].iterrows():
+    for _, row in families[families["disparity"].notna()].iterrows():
         table.add_row(
             escape(attribute_name(str(row["attribute"]))),
             escape(title_of(str(row["benchmark"]))),
             str(row["metric"]),
             f"{row['tested']}/{row['levels']}",
             p_value(row["omnibus_p"]),
+            p_value(row["omnibus_items_p"]),
             number(row["disparity"]),
             number(row["disparity_null"]),
+            str(row["omnibus_note"]),
         )
     return table
 
 
 def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findings) -> None:
     """The paper's tables with this run's numbers, and what this run could have found."""
-    print_incomplete(console, found.incomplete)
+    print_incomplete(console, found.heading)
     for name, table in tables.items():
         caption = "This run's number with its 95 % interval for items like these too, and n; then the paper's"
         grid = paper_grid(table)

@@ -1,7 +1,7 @@
 """The persona effect Δ = score(with) − score(without), paired, weighted and clustered."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from personas.errors import InputError
 from scoring.statistics.clustered_errors import (
+    BOUND,
     EXACT,
     LEVEL,
     UNKNOWN,
@@ -26,12 +27,17 @@ from scoring.statistics.clustered_errors import (
     one_way,
     t_interval,
     two_way,
+    unbiased_error,
 )
+from scoring.statistics.coverage_figures import REASONS
 from scoring.statistics.pairs import Cells, Part, clustered, is_invalid, weights_by_person
 from scoring.statistics.weights import Floats, Weights, effective_n, weighted_mean
 
 EDGE = 0.05  # a mean score nearer to 0 or 1 than this
-UNEQUAL = 0.5  # item groups worth fewer than half the degrees of freedom that equal ones have
+UNEQUAL = 0.5  # item groups, or people, worth fewer than this share of the degrees of freedom that equal ones have
+NEAR_EDGE = "scores near 0 or 1"
+FEW_DRAWS = "a baseline drawn only twice"
+UNEQUAL_GROUPS = "item groups of very unequal size"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +49,8 @@ class Estimate:
     what is possible), "t", "bound" (nothing varies: what is left possible), or "" where there is none: under two
     persona clusters, under five item groups, or a sampled baseline whose noise is unknown. `*_freedom` are the degrees
     of freedom behind `*_error`. `effective` is Kish's n. `invalid_*` is the share of answers that are unparsed, refused
-    or failed. `conservative` says that the intervals cover more than 95 % in simulation (`tests/bench/coverage.py`):
-    scores near 0 or 1, a baseline sampled once or twice, item groups of very unequal size. Scores are in the
-    benchmark's unit, 0 to 1.
+    or failed. `conservative` says why the intervals of studies like this one cover more than 95 % in simulation
+    (`coverage_figures`), "" where they do not. Scores are in the benchmark's unit, 0 to 1.
     """
 
     personas: int
@@ -69,12 +74,15 @@ class Estimate:
     items_method: str
     invalid_without: float
     invalid_with: float
-    conservative: bool = False
+    conservative: str = ""
 
     @property
     def resolvable(self) -> float:
-        """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these."""
-        return detectable(self.items_error, self.items_freedom)
+        """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these; NaN where
+        nothing varies."""
+        if self.items_method == BOUND:
+            return math.nan
+        return detectable(unbiased_error(self.items_error, self.items_freedom), self.items_freedom)
 
 
 _NAN = math.nan
@@ -160,7 +168,7 @@ def estimate(
     with_persona, without = (float(np.average(mean, weights=weight)) for mean in means)
     wording = mean_variance(wording_means(found.wording[people], weight))
     units = Units(total.shape[0], int((share > 0).any(axis=0).sum()), *_baseline_draws(of, people))
-    narrow, wide = intervals(total, share, (with_persona, without), wording, units, found.in_unit, level)
+    narrow, wide = intervals(total, share, (with_persona, without), wording, units, found.possible, level)
     of_people = people[found.person]
     return Estimate(
         personas=int(people.sum()),
@@ -184,16 +192,19 @@ def estimate(
         items_method=wide.method,
         invalid_without=invalid[0],
         invalid_with=invalid[1],
-        conservative=_is_conservative(of, (with_persona, without), units),
+        conservative=REASONS.join(_conservative(of, (with_persona, without), units)),
     )
 
 
-def _is_conservative(of: Contributions, means: tuple[float, float], units: "Units") -> bool:
-    """Whether simulations with a study like this one covered more than they should."""
+def _conservative(of: Contributions, means: tuple[float, float], units: "Units") -> Iterator[str]:
+    """Why simulated studies like this one covered more than they should."""
     found, share = of.cells, of.share.sum(axis=0)
-    few_draws = found.sampled and float(np.median(found.draws[found.draws > 0])) <= 2
-    unequal = group_freedom(share / share.sum()) < UNEQUAL * (units.groups - 1)
-    return min(*means, *(1 - each for each in means)) < EDGE or few_draws or unequal
+    if found.sampled and min(*means, *(1 - each for each in means)) < EDGE:
+        yield NEAR_EDGE
+    if found.sampled and units.noise.value >= 0 and float(np.median(found.draws[found.draws > 0])) <= 2:
+        yield FEW_DRAWS
+    if group_freedom(share / share.sum()) < UNEQUAL * (units.groups - 1):
+        yield UNEQUAL_GROUPS
 
 
 class Units(NamedTuple):
@@ -211,28 +222,29 @@ def intervals(
     means: tuple[float, float],
     wording: Variance,
     units: Units,
-    in_unit: bool,
+    possible: tuple[float, float] | None,
     level: float = LEVEL,
 ) -> tuple[Interval, Interval]:
     """For these items, and for items like these too, from cluster × group contributions and the means with and without.
 
-    `in_unit` says that scores lie between 0 and 1: then limits respect that. The baseline's noise is apart in the first
-    interval; in the second it is in the variance between items already.
+    Limits respect what is `possible`, where scores lie between 0 and 1. The baseline's noise is apart in the first
+    interval; in the second it is in the variance between items already. There the limits are t's, which hold best where
+    few items move far; those within the bounds stand beside them where the baseline is exact, and take what wordings
+    add, since few wordings would put many standard errors into t's.
     """
     effect = means[0] - means[1]
-    people = one_way(total.sum(axis=1), share.sum(axis=1)).plus(wording)
-    everything = two_way(total, share).plus(wording)
-    if not in_unit:
+    people, crossed = one_way(total.sum(axis=1), share.sum(axis=1)).plus(wording), two_way(total, share)
+    everything = crossed.plus(wording)
+    if possible is None:
         narrow = t_interval(effect, people.plus(units.noise), level)
         return narrow, joined(t_interval(effect, everything, level), narrow)
-    without = Mean(means[1], units.noise, units.draws)
+    without, known = Mean(means[1], units.noise, units.draws), Mean(means[1], EXACT, math.inf)
     narrow = difference_interval(Mean(means[0], people, units.people), without, level)
-    if units.noise == EXACT:
-        smaller = min(units.people, units.groups)
-        wide = difference_interval(Mean(means[0], everything, smaller), without, level)
-    else:
-        wide = t_interval(effect, everything, level)
-    return clipped(narrow, -1.0, 1.0), clipped(joined(wide, narrow), -1.0, 1.0)
+    wide = t_interval(effect, crossed, level)
+    if units.noise == EXACT or wording.value > 0 or everything.value == 0:
+        both = Mean(means[0], everything, min(units.people, units.groups))
+        wide = joined(difference_interval(both, known if everything.value > 0 else without, level), wide)
+    return clipped(narrow, *possible), clipped(joined(wide, narrow), *possible)
 
 
 def wording_means(wording: Matrix, weight: Floats) -> Floats:

@@ -9,9 +9,11 @@ from numpy.typing import NDArray
 from scipy import stats
 from scipy.spatial.distance import pdist, squareform
 
-from scoring.statistics.levels import ALL, HIDDEN_UNDER
+from scoring.answers.distances import jensen_shannon_rows
+from scoring.statistics.levels import ALL, HIDDEN_UNDER, is_missing
 
 Matrix = NDArray[np.float64]
+LEAST_GROUPS = 5
 
 
 class Coherence(NamedTuple):
@@ -85,3 +87,38 @@ def coherence_table(
         for name, inside in parts.items()
     ]
     return pd.DataFrame(rows)
+
+
+def group_coherence(
+    embeddings: Matrix, codes: Matrix, levels: Sequence[str], seed: int = 0
+) -> tuple[int, int, Coherence]:
+    """Whether groups that answer alike are embedded alike: how many groups and people that is of, and `coherence` of
+    the groups' mean embeddings with the similarity of their answers.
+
+    That is 1 − the mean Jensen-Shannon distance of their answers over the traits, `codes` persona × trait (NaN: not
+    answered). Levels under five people, and those whose answer is missing, are left out; NaN under five levels.
+    """
+    own = np.array(levels)
+    names = [str(name) for name in np.unique(own) if (own == name).sum() >= HIDDEN_UNDER and not is_missing(name)]
+    inside = np.isin(own, names)
+    if len(names) < LEAST_GROUPS:
+        return len(names), int(inside.sum()), Coherence(np.nan, np.nan, np.nan)
+    means = np.array([embeddings[own == name].mean(axis=0) for name in names])
+    return len(names), int(inside.sum()), coherence(means, _alike(codes, own, names), seed)
+
+
+def _alike(codes: Matrix, own: NDArray[np.str_], names: Sequence[str]) -> Matrix:
+    """Group × group similarity of answers; NaN where two have no trait in common."""
+    total, count = np.zeros((len(names), len(names))), np.zeros((len(names), len(names)))
+    for column in codes.T:
+        options = np.unique(column[~np.isnan(column)])
+        shares = np.array(
+            [[(column[own == name] == option).sum() for option in options] for name in names], dtype=float
+        )
+        mass = shares.sum(axis=1)
+        there = (mass[:, None] > 0) & (mass[None, :] > 0)
+        shares = shares / np.maximum(mass, 1)[:, None]
+        apart = jensen_shannon_rows(shares[:, None, :], shares[None, :, :])
+        total[there] += 1 - apart[there]
+        count[there] += 1
+    return np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0)

@@ -164,9 +164,12 @@ class Cells:
         return self.y - self.b
 
     @cached_property
-    def in_unit(self) -> bool:
-        """Whether every score lies between 0 and 1."""
-        return all(bool(((each >= 0) & (each <= 1)).all()) for each in (self.y, self.b))
+    def possible(self) -> tuple[float, float] | None:
+        """Between what a mean difference lies where every score lies between 0 and 1: −1 and 1, or nearer where no
+        item's exact baseline is at 1, or at 0. None where scores lie elsewhere."""
+        if not all(bool(((each >= 0) & (each <= 1)).all()) for each in (self.y, self.b)):
+            return None
+        return (-1.0, 1.0) if self.sampled or not len(self.b) else (-float(self.b.max()), 1 - float(self.b.min()))
 
     @cached_property
     def group(self) -> Codes:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from personas.errors import InputError, nearest
 from scoring.answers.metrics import ANSWER, LETTER, PROBABILITIES
-from scoring.statistics.clustered_errors import detectable
+from scoring.statistics.clustered_errors import detectable, unbiased_error
 from scoring.statistics.effect import NOTHING, Contributions, contributions, effect_of, estimate, invalid_rates
 from scoring.statistics.gaps import NO_GAP, gap, on_common_items
 from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, level_codes, levels_of
@@ -126,7 +126,7 @@ def _over_all(table: pd.DataFrame) -> pd.DataFrame:
     holm, q = adjusted(table["gap_p"].to_numpy(dtype=float))
     tests = max(1, int(table["gap_p"].notna().sum()))
     least = [
-        detectable(error, freedom, tests)
+        detectable(unbiased_error(error, freedom), freedom, tests)
         for error, freedom in zip(table["gap_error"], table["gap_freedom"], strict=True)
     ]
     return table.assign(gap_holm=holm, gap_q=q, gap_resolvable=least)
@@ -179,7 +179,8 @@ def _attribute(
     tests = max(1, int((~np.isnan(p_values)).sum()))
     for row, holm, q in zip(rows, *adjusted(p_values), strict=True):
         row |= {"gap_holm": float(holm), "gap_q": float(q)}
-        row["gap_resolvable"] = detectable(row["gap_error"], row["gap_freedom"], tests)
+        error = unbiased_error(row["gap_error"], row["gap_freedom"])
+        row["gap_resolvable"] = detectable(error, row["gap_freedom"], tests)
     return rows, {"levels": len(sizes), "tested": len(tested), **_family(of, levels, tested, slicing.seed)}
 
 

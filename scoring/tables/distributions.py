@@ -19,7 +19,7 @@ from scoring.statistics.levels import ALL, levels_of, shown_levels
 from scoring.statistics.pairs import Cells, Codes, Part, Scores, factorized, parts
 from scoring.statistics.weights import Floats
 
-_KEPT = ("people_low", "people_high", "items_low", "items_high")
+_KEPT = ("items_low", "items_high")
 
 
 def distribution_table(
@@ -28,9 +28,10 @@ def distribution_table(
     """A row a model, benchmark and level ("all" first), where items are distributions and answers single options.
 
     `pooled` is the similarity (1 − distance) of all the personas' answers, by persona weight, jackknifed, as a mean
-    over items. `without`, `with_persona` and `effect` are at `draws` draws an item on both sides, with intervals in
-    which a block of people takes the place of a persona; NaN where the baseline has one draw, or people make no two
-    blocks. `items` are the items that are distributions, by id.
+    over items. `without`, `with_persona` and `effect` are at `draws` draws an item on both sides, with an interval for
+    items like these, in which a block of people takes the place of a persona; NaN where the baseline has one draw, or
+    people make no two blocks. For these items alone there is none: how noisy a jackknifed distance of few draws is
+    cannot be told from those draws. `items` are the items that are distributions, by id.
     """
     rows = []
     for part in parts(scores):
@@ -79,14 +80,14 @@ class _Draws:
         return self.option[rows], self.weight[rows]
 
 
-def jackknifed(item: Item, option: Codes, weight: Floats) -> tuple[float, float]:
-    """The similarity of some draws to the item's distribution, less its bias; and its variance. NaN under two draws.
+def jackknifed(item: Item, option: Codes, weight: Floats) -> float:
+    """The similarity of some draws to the item's distribution, less its bias; NaN under two draws.
 
-    n·s − (n − 1)·mean(s without one draw), and (n − 1)/n · Σ (s without one draw − their mean)².
+    n·s − (n − 1)·mean(s without one draw).
     """
     size = len(option)
     if size < 2:
-        return math.nan, math.nan
+        return math.nan
     counts = np.bincount(option, weights=weight, minlength=len(item.choices)).astype(float)
     kinds, times = np.unique(np.column_stack([option, weight]), axis=0, return_counts=True)
     without_one = []
@@ -94,10 +95,7 @@ def jackknifed(item: Item, option: Codes, weight: Floats) -> tuple[float, float]
         fewer = counts.copy()
         fewer[int(kind)] = max(fewer[int(kind)] - worth, 0.0)
         without_one.append(_similar(item, fewer))
-    values = np.array(without_one)
-    mean = float(np.average(values, weights=times))
-    variance = (size - 1) / size * float(times @ (values - mean) ** 2)
-    return size * _similar(item, counts) - (size - 1) * mean, variance
+    return size * _similar(item, counts) - (size - 1) * float(np.average(without_one, weights=times))
 
 
 def _similar(item: Item, counts: Floats) -> float:
@@ -110,7 +108,7 @@ def _row(draws: _Draws, seed: int) -> dict[str, float]:
     of_item = [np.flatnonzero(draws.item == number) for number in range(len(draws.items))]
     people = [rows[draws.person[rows] >= 0] for rows in of_item]
     alone = [rows[draws.person[rows] < 0] for rows in of_item]
-    pooled = [jackknifed(item, *draws.some(rows))[0] for item, rows in zip(draws.items, people, strict=True)]
+    pooled = [jackknifed(item, *draws.some(rows)) for item, rows in zip(draws.items, people, strict=True)]
     size = int(np.median([len(rows) for rows in alone])) if alone else 0
     cells = _cells(draws, people, alone, size, seed)
     found = estimate(Contributions.of(cells, np.ones(len(cells.people))), cells.answered > 0, (math.nan, math.nan))
@@ -128,23 +126,21 @@ def _cells(draws: _Draws, people: list[Codes], alone: list[Codes], size: int, se
     for number, members in enumerate(blocks):
         block_of[members] = number
     found: list[tuple[int, int, float, float]] = []
-    noise = np.full(len(draws.items), np.nan)
     counts = np.array([len(base) for base in alone], dtype=float)
     for number, (item, own, base) in enumerate(zip(draws.items, people, alone, strict=True)):
-        without, variance = jackknifed(item, *draws.some(base))
-        noise[number] = variance
+        without = jackknifed(item, *draws.some(base))
         of_block = block_of[draws.person[own]]
         for block in range(len(blocks)):
             rows = own[of_block == block][: len(base)]
-            with_persona = jackknifed(item, *draws.some(rows))[0] if len(rows) == len(base) else math.nan
+            with_persona = jackknifed(item, *draws.some(rows)) if len(rows) == len(base) else math.nan
             if not math.isnan(with_persona - without):
                 found.append((block, number, with_persona, without))
     table = np.array(found, dtype=float).reshape(-1, 4)
     names = pd.DataFrame({"persona_id": np.arange(len(blocks)).astype(str), "cluster": cluster})
     groups = pd.DataFrame({"item_id": [item.id for item in draws.items], "group": [item.group for item in draws.items]})
     person, item_code = table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)
-    empty = np.zeros((len(blocks), 0))
-    return Cells(names, groups, person, item_code, table[:, 2], table[:, 3], True, noise, counts, empty, ())
+    unknown, empty = np.full(len(draws.items), np.nan), np.zeros((len(blocks), 0))
+    return Cells(names, groups, person, item_code, table[:, 2], table[:, 3], True, unknown, counts, empty, ())
 
 
 def _blocks(cluster: pd.Series, size: int, seed: int) -> tuple[list[Codes], list[str]]:

@@ -1,283 +1,162 @@
-"""How often the 95 % intervals cover the truth, and how often a test rejects where nothing is to be found.
+"""How often the 95 % intervals cover the truth, how often a test rejects where nothing is to be found, and how often an
+effect is found that is as large as the report says can be found.
 
 python tests/bench/coverage.py [studies] [words of a condition's name]    (2,000 studies a condition by default)
 
-Answers are 0 or 1, drawn from a logistic model with effects of item, item group, persona and, where a condition says
-so, wording, country or level × item group. The truth for these items is the model's mean over personas; for items like
-these the mean over items too, by a million draws.
+With 2,000 studies or more the figures are kept in `FIGURES`, where the report takes those that it quotes from.
 """
 
+import csv
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit
+from conditions import CONDITIONS, DESIGNS, FAMILIES, Condition, Design, studies
 
-from scoring.statistics.effect import Contributions, Estimate, estimate
-from scoring.statistics.gaps import gap
+from scoring.statistics.clustered_errors import detectable, unbiased_error
+from scoring.statistics.coverage_figures import FIGURES, INTERVAL, NULL, POWER, figures
+from scoring.statistics.designs.power import hardest_gap
+from scoring.statistics.designs.simulation import as_scores
+from scoring.statistics.effect import Contributions, estimate
+from scoring.statistics.gaps import gap, on_common_items
 from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.omnibus import family
-from scoring.statistics.pairs import Cells
+from scoring.statistics.pairs import Part, cells
 
-NODES, WEIGHTS = np.polynomial.hermite_e.hermegauss(41)
-WEIGHTS = WEIGHTS / WEIGHTS.sum()
-
-
-@dataclass(frozen=True)
-class Condition:
-    """A kind of study; spreads are standard deviations on the logit scale."""
-
-    people: int = 100
-    groups: int = 40
-    size: int | tuple[int, ...] = 1
-    base: float = 0.0
-    base_spread: float = 1.0
-    effect: float = -0.3
-    group_spread: float = 0.5
-    item_spread: float = 0.3
-    person_spread: float = 0.4
-    replicates: int = 5
-    exact: bool = False
-    texts: int = 0
-    weight_spread: float = 0.0
-    wordings: int = 1
-    wording_spread: float = 0.0
-    countries: int = 0
-    asked: int = 0
-    levels: tuple[int, ...] = ()
-    level_spreads: tuple[float, ...] = ()
-    level_group_spread: float = 0.0
+LEAST_STUDIES = 2000  # below which no figure is kept
+NO_RATES = (np.nan, np.nan)
 
 
-CONDITIONS = {
-    "100 people, 40 items": Condition(),
-    "20 people, 40 items": Condition(people=20),
-    "6 people, 40 items": Condition(people=6),
-    "5 item groups": Condition(groups=5, size=4),
-    "7 item groups": Condition(groups=7, size=4),
-    "10 item groups": Condition(groups=10, size=4),
-    "15 item groups": Condition(groups=15, size=4),
-    "4 item groups": Condition(groups=4, size=4),
-    "item groups of 1 to 12 items": Condition(groups=12, size=(1, 1, 1, 1, 1, 1, 2, 2, 2, 5, 8, 12)),
-    "items of unequal difficulty": Condition(base_spread=3.0),
-    "near 1 (97 %)": Condition(base=4.0),
-    "near 1 (97 %), baseline exact": Condition(base=4.0, exact=True),
-    "near 0 (3 %)": Condition(base=-4.0),
-    "near 1 (97 %), 10 item groups": Condition(base=4.0, groups=10, size=4),
-    "baseline exact": Condition(exact=True),
-    "baseline sampled once": Condition(replicates=1),
-    "baseline sampled twice": Condition(replicates=2),
-    "baseline sampled twice, 10 items": Condition(replicates=2, groups=10),
-    "baseline at the default": Condition(replicates=0),
-    "baseline at the default, 10 items": Condition(replicates=0, groups=10),
-    "survey weights, sd 1": Condition(weight_spread=1.0),
-    "survey weights, sd 1.5": Condition(weight_spread=1.5),
-    "100 people who read 8 texts": Condition(texts=8),
-    "100 people who read 15 texts": Condition(texts=15),
-    "people of unequal spread": Condition(levels=(10, 90), level_spreads=(1.5, 0.2)),
-    "2 formats": Condition(wordings=2, wording_spread=0.2),
-    "4 formats": Condition(wordings=4, wording_spread=0.2),
-    "people of 10 countries": Condition(countries=10),
-    "each asked 10 of 40 items": Condition(asked=10),
-}
-FAMILIES = {
-    "5 levels of 20": Condition(levels=(20,) * 5),
-    "10 levels of 10": Condition(levels=(10,) * 10),
-    "2 levels, 10 and 90": Condition(levels=(10, 90)),
-    "near 1 (97 %), 10 levels of 10": Condition(levels=(10,) * 10, base=4.0),
-    "near 1 (99 %), 10 levels of 10, 10 items": Condition(levels=(10,) * 10, base=5.0, groups=10),
-    "unequal spread": Condition(levels=(10, 90), level_spreads=(1.2, 0.2)),
-    "unequal spread, 4 levels": Condition(levels=(10, 10, 10, 70), level_spreads=(1.0, 0.1, 0.1, 0.1)),
-    "survey weights, sd 1": Condition(levels=(20,) * 5, weight_spread=1.0),
-    "level x item, 10 groups": Condition(levels=(20,) * 5, groups=10, size=4, level_group_spread=0.5),
-    "level x item, 5 groups": Condition(levels=(20,) * 5, groups=5, size=4, level_group_spread=0.5),
-    "texts shared by levels": Condition(levels=(20,) * 5, texts=10),
-}
-
-
-@dataclass(frozen=True)
-class Study:
-    """A drawn study: what each persona and item adds, the level of each persona, and Δ of its people on its items."""
-
-    of: Contributions
-    level: np.ndarray
-    truth: float
-
-
-def draw(of: Condition, random: np.random.Generator) -> Study:
-    """One study of a condition."""
-    people = sum(of.levels) or of.people
-    sizes = np.broadcast_to(of.size, of.groups)
-    group = np.repeat(np.arange(of.groups), sizes)
-    items = len(group)
-    base = of.base + of.base_spread * random.normal(size=items)
-    shift = of.effect + of.group_spread * random.normal(size=of.groups)[group]
-    shift = shift + of.item_spread * random.normal(size=items)
-    level = np.repeat(np.arange(len(of.levels) or 1), of.levels or (people,))
-    text = random.integers(of.texts, size=people) if of.texts else np.arange(people)
-    spread = np.array(of.level_spreads or (of.person_spread,) * (len(of.levels) or 1))
-    own = (random.normal(size=of.texts)[text] if of.texts else random.normal(size=people)) * spread[level]
-    country = random.integers(of.countries, size=people) if of.countries else np.zeros(people, dtype=int)
-    if of.countries:
-        of_country = of.person_spread * random.normal(size=of.countries)
-        own = own + of_country[country]
-    taken = of.level_group_spread * random.normal(size=(len(of.levels) or 1, of.groups))[level][:, group]
-    wordings = of.wording_spread * random.normal(size=of.wordings)
-    chance = expit((base + shift + own[:, None] + taken)[..., None] + wordings)
-    drawn = random.random(chance.shape)[text] if of.texts else random.random(chance.shape)
-    answers = (drawn < chance).astype(float)
-    replicates = of.replicates or default_replicates(people, items)
-    alone = expit(base)[None] if of.exact else (random.random((replicates, items)) < expit(base)).astype(float)
-    asked = np.ones((people, items), dtype=bool)
-    if of.asked:
-        start = np.arange(people) * of.asked % items
-        asked = (np.arange(items) - start[:, None]) % items < of.asked
-    weight = np.exp(of.weight_spread * random.normal(size=people)) if of.weight_spread else np.ones(people)
-    cells = _cells(answers, alone, asked, group, text, level, exact=of.exact)
-    if of.countries:  # the interval is for people of these countries
-        counts = np.bincount(country, minlength=of.countries)
-        truths = [_truth(of, base, shift + each, level, weight) for each in of_country]
-        return Study(Contributions.of(cells, weight), level, float(np.average(truths, weights=counts)))
-    return Study(Contributions.of(cells, weight), level, _truth(of, base, shift, level, weight))
-
-
-def _cells(
-    answers: np.ndarray,
-    alone: np.ndarray,
-    asked: np.ndarray,
-    group: np.ndarray,
-    text: np.ndarray,
-    level: np.ndarray,
-    exact: bool,
-) -> Cells:
-    person, item = np.nonzero(asked)
-    y, b = answers.mean(axis=2)[person, item], alone.mean(axis=0)[item]
-    replicates = len(alone)
-    noise = alone.var(axis=0, ddof=1) / replicates if replicates > 1 else np.full(len(group), np.nan)
-    means = (
-        np.array(
-            [
-                [row[:, k][seen].mean() for k in range(answers.shape[2])]
-                for row, seen in zip(answers - alone.mean(axis=0)[:, None], asked, strict=True)
-            ]
-        )
-        if answers.shape[2] > 1
-        else np.zeros((len(answers), 0))
-    )
-    return Cells(
-        people=pd.DataFrame({"cluster": text, "persona_id": np.arange(len(answers)), "level": level}),
-        items=pd.DataFrame({"item_id": np.arange(len(group)), "group": group}),
-        person=person,
-        item=item,
-        y=y,
-        b=b,
-        sampled=not exact,
-        noise=noise,
-        draws=np.full(len(group), float(replicates)),
-        wording=means,
-        wordings=tuple(map(str, range(means.shape[1]))),
-    )
-
-
-def default_replicates(people: int, items: int) -> int:
-    """As a study that names none: see `runner.study.sections`."""
-    from scoring.statistics.designs.power import DEFAULTS, baseline_replicates
-
-    return baseline_replicates(DEFAULTS, people, items)
-
-
-def _truth(
-    of: Condition,
-    base: np.ndarray,
-    shift: np.ndarray,
-    level: np.ndarray,
-    weight: np.ndarray,
-) -> float:
-    """Δ on these items of people like these: each level's mean over its persona spread, and over wordings."""
-    spreads = of.level_spreads or (of.person_spread,) * (len(of.levels) or 1)
-    parts = []
-    for place, spread in enumerate(spreads):
-        own = np.sqrt(spread**2 + of.wording_spread**2 + of.level_group_spread**2)
-        mean = (expit((base + shift)[:, None] + own * NODES) * WEIGHTS).sum(axis=1)
-        parts.append(float((mean - expit(base)).mean()) * weight[level == place].sum())
-    return sum(parts) / float(weight.sum())
-
-
-def population(of: Condition) -> float:
-    """Δ of people like these on items like these."""
-    random, count = np.random.default_rng(1), 1_000_000
-    base = of.base + of.base_spread * random.normal(size=count)
-    shift = of.effect + np.hypot(of.group_spread, of.item_spread) * random.normal(size=count)
-    level = np.repeat(np.arange(len(of.levels) or 1), of.levels or (of.people,))
-    return _truth(of, base, shift, level, np.ones(len(level)))
-
-
-def studies(of: Condition, count: int) -> Iterator[Study]:
-    """Studies of a condition, reproducible by their number."""
-    for number in range(count):
-        yield draw(of, np.random.default_rng([20261126, number]))
-
-
-def coverage(name: str, of: Condition, count: int) -> None:
-    """Print how often both intervals cover, how often there is none, and their median half-widths."""
-    wide = population(of)
-    rows = []
+def coverage(of: Condition, count: int) -> dict[str, object]:
+    """How often both intervals cover (empty where there is none), their median half-widths, and the reasons for which
+    most of them are called conservative."""
+    rows, reasons = [], []
     for study in studies(of, count):
-        found: Estimate = estimate(study.of, np.ones(len(study.level), dtype=bool), (np.nan, np.nan))
-        rows.append(
-            (
-                found.people_low <= study.truth <= found.people_high,
-                found.items_low <= wide <= found.items_high,
-                (found.people_high - found.people_low) / 2,
-                (found.items_high - found.items_low) / 2,
-                found.conservative,
-            )
-        )
+        found = estimate(study.of, np.ones(len(study.level), dtype=bool), NO_RATES)
+        covers = found.people_low <= study.truth <= found.people_high, found.items_low <= study.wide <= found.items_high
+        rows.append((*covers, (found.people_high - found.people_low) / 2, (found.items_high - found.items_low) / 2))
+        reasons.append(found.conservative)
     table = np.array(rows, dtype=float)
-    there = ~np.isnan(table[:, 2:4])
-    rates = [f"{table[there[:, side], side].mean():7.1%}" if there[:, side].any() else "   none" for side in (0, 1)]
-    widths = [np.nanmedian(table[:, side]) if there[:, side - 2].any() else np.nan for side in (2, 3)]
-    print(
-        f"{name:36s} {rates[0]} {rates[1]}   {widths[0]:6.3f} {widths[1]:6.3f}   called conservative "
-        f"{table[:, 4].mean():4.0%}",
-        flush=True,
-    )
+    there = ~np.isnan(table[:, 2:])
+    names = ("people", "items", "people_half", "items_half")
+    shown = {name: table[there[:, number % 2], number] for number, name in enumerate(names)}
+    means = {name: (np.median if "half" in name else np.mean)(each) for name, each in shown.items() if len(each)}
+    return {**means, **_called(reasons)}
 
 
-def rejections(name: str, of: Condition, count: int) -> None:
-    """Print how often a family under the null has a discovery, and how often each omnibus test rejects."""
-    rows = []
+def _called(reasons: list[str]) -> dict[str, object]:
+    """What most intervals are called, and the share of those that are called conservative."""
+    return {"conservative": max(set(reasons), key=reasons.count), "flagged": np.mean([bool(each) for each in reasons])}
+
+
+def rejections(of: Condition, count: int) -> dict[str, object]:
+    """How often a family under the null has a discovery; how often each omnibus test rejects where it is made; how
+    often the gaps' intervals cover 0. Where levels take items differently they do differ on these items."""
+    rows, reasons = [], []
     for number, study in enumerate(studies(of, count)):
-        gaps = [gap(study.of, study.level == each) for each in np.unique(study.level)]
+        levels = [study.level == each for each in np.unique(study.level)]
+        common = on_common_items(study.of, levels)
+        gaps = [gap(common, inside) for inside in levels]
         holm, _ = adjusted(np.array([each["gap_p"] for each in gaps], dtype=float))
-        test = family(study.of, study.level, np.zeros(len(study.level), dtype=np.int64), number)
-        inside = [each["gap_low"] <= 0 <= each["gap_high"] for each in gaps]
-        rows.append((np.nanmin(holm) < 0.05, test.omnibus_p <= 0.05, test.omnibus_items_p <= 0.05, np.mean(inside)))
-    means = np.mean(np.array(rows, dtype=float), axis=0)
-    print(
-        f"{name:42s} Holm {means[0]:5.1%}   omnibus {means[1]:5.1%}, items like these {means[2]:5.1%}   "
-        f"gap intervals cover {means[3]:5.1%}",
-        flush=True,
-    )
+        test = family(common, study.level, np.zeros(len(study.level), dtype=np.int64), number)
+        bounds = np.array([(each["gap_low"], each["gap_high"]) for each in gaps], dtype=float)
+        inside = (bounds[:, 0] <= 0) & (bounds[:, 1] >= 0)
+        covers = inside[~np.isnan(bounds[:, 0])].mean() if not np.isnan(bounds[:, 0]).all() else np.nan
+        reasons += [str(each["gap_conservative"]) for each in gaps]
+        rows.append(((holm < 0.05).any(), _rejects(test.omnibus_p), _rejects(test.omnibus_items_p), covers))
+    table = np.array(rows, dtype=float)
+    if of.level_group_spread:
+        table[:, 1] = np.nan
+    names = ("holm", "omnibus", "omnibus_items", "gaps")
+    means = {name: np.nanmean(each) for name, each in zip(names, table.T, strict=True) if not np.isnan(each).all()}
+    return {**means, **_called(reasons)}
+
+
+def _rejects(p: float) -> float:
+    return np.nan if np.isnan(p) else float(p <= 0.05)
+
+
+def power(of: Design, count: int) -> dict[str, object]:
+    """How often an effect, or a gap, is found that is as large as the report of such a study says can be found with a
+    power of 80 %: the median over studies in which there is nothing."""
+    of_gap = len(of.people) > 1
+    nothing = (_additive(of, 0.0, np.random.default_rng([1, number])) for number in range(count // 4))
+    size = float(np.median([_resolvable(study, of_gap) for study in nothing]))
+    found = [_is_found(_additive(of, size, np.random.default_rng([2, number])), of_gap) for number in range(count)]
+    return {"printed": size, "found": np.mean(found)}
+
+
+def _additive(of: Design, size: float, random: np.random.Generator) -> tuple[Contributions, np.ndarray]:
+    """Scores that differ by `size` from the baseline, or at the first of several levels from the others'."""
+    level = np.repeat(np.arange(len(of.people)), of.people)
+    group = np.repeat(np.arange(of.groups), of.size)
+    moved = size * (level == 0) if len(of.people) > 1 else np.full(len(level), size)
+    score = 0.5 + 0.1 * random.normal(size=of.groups)[group] + (moved + 0.05 * random.normal(size=len(level)))[:, None]
+    score = score + 0.3 * random.normal(size=score.shape)
+    pairs = cells(Part("", "", as_scores(score, np.full((1, len(group)), 0.5), group.tolist())))
+    return Contributions.of(pairs, np.ones(len(level))), level
+
+
+def _resolvable(study: tuple[Contributions, np.ndarray], of_gap: bool) -> float:
+    """What the report says of such a study."""
+    pairs, level = study
+    if not of_gap:
+        return estimate(pairs, level == 0, NO_RATES).resolvable
+    gaps = [gap(pairs, level == each) for each in np.unique(level)]
+    known = [(float(each["gap_error"]), float(each["gap_freedom"])) for each in gaps]
+    least = [detectable(unbiased_error(error, freedom), freedom, len(gaps)) for error, freedom in known]
+    return hardest_gap(pd.DataFrame({"personas": np.bincount(level), "gap_resolvable": least}))
+
+
+def _is_found(study: tuple[Contributions, np.ndarray], of_gap: bool) -> bool:
+    pairs, level = study
+    if not of_gap:
+        found = estimate(pairs, level == 0, NO_RATES)
+        return bool(found.items_low > 0 or found.items_high < 0)
+    p_values = [float(gap(pairs, level == each)["gap_p"]) for each in np.unique(level)]
+    return bool(adjusted(np.array(p_values))[0][0] < 0.05)
+
+
+KINDS: tuple[tuple[str, Mapping[str, Any], Callable[..., dict[str, object]]], ...] = (
+    (INTERVAL, CONDITIONS, coverage),
+    (NULL, FAMILIES, rejections),
+    (POWER, DESIGNS, power),
+)
+COLUMNS = ["kind", "condition", "studies", "people", "items", "people_half", "items_half", "conservative", "flagged"]
+COLUMNS += ["holm", "omnibus", "omnibus_items", "gaps", "printed", "found"]
 
 
 def main(count: int, words: list[str]) -> None:
     """All conditions, or those whose names hold one of the words."""
+    print(f"{count:,} studies a condition")
+    for kind, table, measure in KINDS:
+        for name, of in table.items():
+            if words and not any(word in f"{kind}: {name}" for word in words):
+                continue
+            start = time.perf_counter()
+            row = {"kind": kind, "condition": name, "studies": str(count)}
+            row |= {
+                key: f"{value:.4f}" if isinstance(value, float) else str(value)
+                for key, value in measure(of, count).items()
+            }
+            if count >= LEAST_STUDIES:
+                keep(row)
+            shown = ", ".join(f"{key} {value or 'no'}" for key, value in list(row.items())[3:])
+            print(f"{kind}: {name}: {shown} ({time.perf_counter() - start:.0f} s)", flush=True)
 
-    def chosen(table: dict[str, Condition]) -> list[tuple[str, Condition]]:
-        return [(name, of) for name, of in table.items() if not words or any(word in name for word in words)]
 
-    start = time.perf_counter()
-    print(f"{count:,} studies a condition\n{'':36s} these   items like   half-widths\n{'':36s} items   these too")
-    for name, of in chosen(CONDITIONS):
-        coverage(name, of, count)
-    print("\nunder the null (no level differs)")
-    for name, of in chosen(FAMILIES):
-        rejections(name, of, max(1, count // (1 if words else 2)))
-    print(f"{time.perf_counter() - start:.0f} s")
+def keep(row: dict[str, str]) -> None:
+    """Put a row into the table of figures, in the place of the one before; those of former conditions are dropped."""
+    rows = {(each["kind"], each["condition"]): dict(each) for each in figures()} if FIGURES.exists() else {}
+    figures.cache_clear()
+    rows[row["kind"], row["condition"]] = row
+    with FIGURES.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows[kind, name] for kind, table, _ in KINDS for name in table if (kind, name) in rows)
 
 
 if __name__ == "__main__":

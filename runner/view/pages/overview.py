@@ -144,8 +144,9 @@ def _told(finding: Finding, is_open: bool) -> Any:
 
 
 def incomplete(live: Live, found: Effects | None) -> html.P | None:
-    """What is missing of a run that is not whole: the page's first line."""
-    sentence = live.incomplete if live.incomplete is not None else found.incomplete if found else ""
+    """What is missing of a run that is not whole, and that people were made up: the page's first line."""
+    missing = live.incomplete if live.incomplete is not None else found.incomplete if found else ""
+    sentence = " ".join(filter(None, (missing, found.synthetic if found else "")))
     return html.P(visible(sentence), className="incomplete") if sentence else None
 
 
@@ -206,7 +207,7 @@ def _progress(live: Live, row: StatusRow) -> list[Any]:
 
 
 def _delta(model: str, benchmark: str, plain: float | None, found: Effects | None) -> tuple[str, ...]:
-    """Δ and its interval as last computed; before that the plain difference, which the run keeps itself."""
+    """Δ and its interval as last computed; before that the run's own plain difference, without weights."""
     if found is not None and not found.overall.empty:
         overall = headline(found.overall)
         here = overall[(overall["model"] == model) & (overall["benchmark"] == benchmark)]
@@ -214,7 +215,7 @@ def _delta(model: str, benchmark: str, plain: float | None, found: Effects | Non
             bounds = points_interval(row.items_low, row.items_high)
             scores = score(row.without), score(row.with_persona)
             return *scores, in_points(row.effect), bounds, f"{row.personas:,.0f} × {row.items:,.0f}"
-    return "–", "–", "–" if plain is None else in_points(plain), "not yet computed", "–"
+    return "–", "–", "–" if plain is None else f"{in_points(plain)} (plain)", "not yet computed", "–"
 
 
 def _failures(live: Live) -> Any:

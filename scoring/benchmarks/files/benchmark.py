@@ -1,23 +1,20 @@
 """A benchmark that a file describes: TOML with a field map, or a task file of lm-evaluation-harness."""
 
 import json
-import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, cast
 
 from personas.errors import InputError
 from personas.traits import Persona
-from scoring.answers.items import Ask, Item
+from scoring.answers.items import Item
 from scoring.answers.letters import read_letter
 from scoring.answers.metrics import score_item
 from scoring.answers.responses import Outcome, Response, no_answer
 from scoring.benchmarks.base import JudgeQuestion, MultipleChoice
-from scoring.benchmarks.files import lm_eval, transforms
-from scoring.benchmarks.files.schema import Column, Description, HubFile, Kind, Scoring, read_description
+from scoring.benchmarks.files import lm_eval
+from scoring.benchmarks.files.fields import field_values, make_item, value_of
+from scoring.benchmarks.files.schema import Description, HubFile, Scoring, read_description
 from scoring.benchmarks.records import FORMATS, Row, check_sha256, located, read_rows
-from scoring.benchmarks.templates import render_records
 
 
 class DeclaredBenchmark(MultipleChoice):
@@ -28,6 +25,7 @@ class DeclaredBenchmark(MultipleChoice):
         self.local = path.parent
         self.name, self.version = description.name, description.version
         self.title, self.metric = description.title or description.name, description.metric
+        self.licence, self.about = description.licence, {str(ask): line for ask, line in description.about.items()}
         self.better, self.meta_columns = description.better, tuple(description.meta)
         self.category = "category" if "category" in description.meta else "part"
         self.files = tuple(
@@ -39,25 +37,29 @@ class DeclaredBenchmark(MultipleChoice):
             raise InputError(f"{path}: no file is of the split {description.split!r}; name one that [[files]] has")
         self.task = lm_eval.checked_task(path.parent / description.lm_eval) if description.lm_eval else None
         self.parts = lm_eval.PARTS if self.task else tuple(description.asks)
+        self.sizes = dict.fromkeys(self.parts, description.items) if description.items else {}
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """The items of the pinned files below `directory`, which is the TOML's own folder where no file has a URL."""
         records = list(self._records(directory)) if self.task is None else self._typed_records(directory)
         if not records:
             raise InputError(f"{directory / self.files[0].path}: holds no records; name the right file or split")
+        if self.description.items not in (None, len(records)):
+            names = ", ".join(file.path for file in self.files)
+            raise InputError(
+                f"{directory}: {names} hold {len(records):,} records, not the {self.description.items:,} of version "
+                f"{self.version!r}; fetch that version, or describe yours in a file of your own"
+            )
         if self.task is not None:
             parts = self.chosen_parts(part)
             yield from lm_eval.task_items(self.path, self.task, records, parts, self.name, self.version)
             return
-        specs = self.description.fields | {f"meta.{name}": spec for name, spec in self.description.meta.items()}
-        templates = {name: spec.template for name, spec in specs.items() if spec.template is not None}
-        rendered = render_records(self.path, templates, records)
+        values = field_values(self.path, self.description, records)
         seen: set[str] = set()
         for each in self.chosen_parts(part):
-            for number, ((place, row), texts) in enumerate(zip(records, rendered, strict=True)):
+            for number, (place, own) in enumerate(values):
                 with located(place, "a record"):
-                    values = {name: _value(spec, row, texts.get(name)) for name, spec in specs.items()}
-                    item = _item(self.description, each, number, values)
+                    item = make_item(self.description, each, number, own)
                     if item.id in seen:
                         raise ValueError(f"has the id {item.id!r}, which an earlier one has")
                 seen.add(item.id)
@@ -75,13 +77,13 @@ class DeclaredBenchmark(MultipleChoice):
 
     def _records(self, directory: Path) -> Iterator[tuple[str, Row]]:
         explode = self.description.explode
-        for path in self._paths(directory):
-            for place, row in read_rows(path):
+        for file, path in zip(self.files, self._paths(directory), strict=True):
+            for place, row in read_rows(path, file.columns):
                 if explode is None:
                     yield place, row
                     continue
                 with located(place, "a record"):
-                    parts = _value(explode, row, None)
+                    parts = value_of(explode, row, None)
                     if not isinstance(parts, dict):
                         raise ValueError(
                             f"has {parts!r:.60} in {explode.column!r}, which is to be exploded; not a table"
@@ -147,104 +149,6 @@ def benchmark_from_file(path: Path) -> DeclaredBenchmark | LmEvalBenchmark:
     return (
         LmEvalBenchmark(path) if path.suffix in (".yaml", ".yml") else DeclaredBenchmark(path, read_description(path))
     )
-
-
-def _value(spec: Column, row: Row, rendered: str | None) -> Any:
-    if spec.template is not None:
-        value: Any = rendered
-    else:
-        value = spec.value if spec.column is None else row[spec.column]
-    return transforms.apply(value, spec.transforms)
-
-
-def _item(description: Description, ask: str, number: int, values: Mapping[str, Any]) -> Item:
-    key = values.get("id", number)
-    choices = tuple(_texts("choices", values.get("choices", ())))
-    meta = {name.removeprefix("meta."): _plain_value(v) for name, v in values.items() if name.startswith("meta.")}
-    if "reference" in values:
-        meta["reference"] = str(values["reference"])
-    return Item(
-        id=f"{description.name}/{ask}/{key}",
-        benchmark=description.name,
-        version=description.version,
-        part=ask,
-        context=_optional(values.get("context")),
-        question=str(values["question"]),
-        choices=choices,
-        weights=_weights(description.scoring.kind, choices, values),
-        roles=_roles(description, choices, values),
-        ordinals=tuple(float(each) for each in values["ordinals"]) if "ordinals" in values else None,
-        group=f"{description.name}/{values.get('group', key)}",
-        shuffle=description.shuffle,
-        ask=cast(Ask, ask),
-        scoring={"kind": description.scoring.kind, "distance": description.scoring.distance},
-        meta=meta,
-    )
-
-
-def _plain_value(value: Any) -> Any:
-    """A value that JSON has: what is not a number is absent, and a date or the like is its text."""
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, Mapping):
-        return {str(key): _plain_value(each) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain_value(each) for each in value]
-    return value if value is None or isinstance(value, str | int | float) else str(value)
-
-
-def _optional(value: Any) -> str | None:
-    return None if value in (None, "") else str(value)
-
-
-def _texts(name: str, value: Any) -> list[str]:
-    if not isinstance(value, list | tuple):
-        raise ValueError(f"has {name} that are no list; split the column with a transform")
-    if any(each is None or not str(each).strip() for each in value):
-        raise ValueError(f"has an empty text among its {name}; fill it in")
-    return [str(each) for each in value]
-
-
-def _weights(kind: Kind, choices: Sequence[str], values: Mapping[str, Any]) -> tuple[float, ...] | None:
-    """One-hot (or several) for the gold answers, the shares of a distribution, None for a preference or a rubric."""
-    if kind == "distribution":
-        return tuple(transforms.apply(values["shares"], ["normalise"]))
-    if kind not in ("accuracy", "prob_mass"):
-        return None
-    answer = values["answer"]
-    gold = {_option(each, choices) for each in (answer if isinstance(answer, list | tuple) else [answer])}
-    if not gold:
-        raise ValueError("has no gold answer")
-    return tuple(float(option in gold) for option in range(len(choices)))
-
-
-def _option(answer: Any, choices: Sequence[str]) -> int:
-    """The number of the option that an answer names, by its text or by its number (0 for the first)."""
-    if answer in (None, ""):
-        raise ValueError("has no gold answer")
-    if isinstance(answer, str) and choices.count(answer) == 1:
-        return choices.index(answer)
-    if isinstance(answer, int) and not isinstance(answer, bool) and 0 <= answer < len(choices):
-        return answer
-    raise ValueError(
-        f"has the answer {answer!r:.60}, which is none of its {len(choices)} choices; a column of numbers or letters "
-        "needs a transform (int, one_based, letter)"
-    )
-
-
-def _roles(
-    description: Description, choices: Sequence[str], values: Mapping[str, Any]
-) -> tuple[str | None, ...] | None:
-    if "roles" in values:
-        return tuple(None if each in (None, "") else str(each) for each in values["roles"])
-    if not description.refusals:
-        return None
-    refusals = {_plain(each) for each in description.refusals}
-    return tuple("refusal" if _plain(choice) in refusals else None for choice in choices)
-
-
-def _plain(text: str) -> str:
-    return re.sub(r"\W+", " ", text).strip().casefold()
 
 
 def _rubric_text(scoring: Scoring, item: Item, answer: str) -> str:

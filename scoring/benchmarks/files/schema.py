@@ -18,7 +18,7 @@ NEEDED: Mapping[Kind, frozenset[str]] = {
     "accuracy": frozenset({"question", "choices", "answer"}),
     "prob_mass": frozenset({"question", "choices", "answer"}),
     "distribution": frozenset({"question", "choices", "shares"}),
-    "pair_preference": frozenset({"question", "choices", "roles"}),
+    "pair_preference": frozenset({"choices", "roles"}),
     "rubric": frozenset({"question"}),
 }
 
@@ -44,6 +44,10 @@ class HubFile(Strict):
     sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     url: str | None = Field(default=None, pattern=r"^https://")
     split: str | None = None
+    columns: tuple[str, ...] = ()
+    """The names of a CSV's columns, where its first line is a record already."""
+    by_hand: str = ""
+    """Where a person gets the file, which nobody may pass on or which has no pinned address."""
 
     @model_validator(mode="after")
     def _pinned(self) -> "HubFile":
@@ -55,9 +59,11 @@ class HubFile(Strict):
 
 
 class Column(Strict):
-    """Where a field comes from: a column, a constant, or a sandboxed Jinja template; then transforms."""
+    """Where a field comes from: a column, several (a list, its empty end left off), a constant, or a sandboxed Jinja
+    template; then transforms."""
 
     column: str | None = None
+    columns: tuple[str, ...] | None = Field(default=None, min_length=1)
     value: Any = None
     template: str | None = None
     transforms: tuple[Transform, ...] = ()
@@ -65,12 +71,12 @@ class Column(Strict):
     @model_validator(mode="before")
     @classmethod
     def _short(cls, data: Any) -> Any:
-        return {"column": data} if isinstance(data, str) else data
+        return {"column": data} if isinstance(data, str) else {"columns": data} if isinstance(data, list) else data
 
     @model_validator(mode="after")
     def _one(self) -> "Column":
-        if sum(each is not None for each in (self.column, self.value, self.template)) != 1:
-            raise ValueError("give one of column, value and template")
+        if sum(each is not None for each in (self.column, self.columns, self.value, self.template)) != 1:
+            raise ValueError("give one of column, columns, value and template")
         return self
 
 
@@ -92,6 +98,10 @@ class Description(Strict):
     title: str = ""
     citation: str = ""
     source: str = ""
+    about: dict[Ask, str] = Field(default_factory=dict)
+    """What each part is, in a line."""
+    items: int | None = Field(default=None, gt=0)
+    """How many records the files hold; another number refuses them."""
     metric: str = "accuracy"
     better: Literal["higher", "lower", "half"] = "higher"
     files: tuple[HubFile, ...] = Field(min_length=1)
@@ -99,6 +109,10 @@ class Description(Strict):
     lm_eval: str | None = None
     asks: tuple[Ask, ...] = ("letter",)
     shuffle: bool = True
+    alone: bool = False
+    """With `loglik`, each option is scored by itself, as a sentence of a pair is: neither question nor context."""
+    delimiter: str | None = None
+    """What stands before an option whose log-likelihood is scored; a blank, or nothing where nothing is asked."""
     refusals: tuple[str, ...] = ()
     explode: Column | None = None
     fields: dict[str, Column] = Field(default_factory=dict)
@@ -111,8 +125,12 @@ class Description(Strict):
             if name not in ITEM_FIELDS:
                 raise ValueError(f"[fields] has the unknown field {name!r}; {nearest(name, ITEM_FIELDS)}")
         check_meta_names(self.meta)
+        if (self.alone or self.delimiter is not None) and "loglik" not in self.asks:
+            raise ValueError('alone and delimiter are for log-likelihoods; add "loglik" to asks, or leave them out')
         kind = self.scoring.kind
         needed = NEEDED[kind] | ({"ordinals"} if kind == "distribution" and self.scoring.distance == "w1" else set())
+        if kind == "pair_preference" and "letter" in self.asks:
+            needed = needed | {"question"}  # sentences that are scored alone need none
         if self.lm_eval is None and (absent := needed - self.fields.keys()):
             raise ValueError(f"[fields] lacks {', '.join(sorted(absent))}, which scoring by {kind} needs")
         if self.lm_eval is not None and (self.fields or self.explode or kind != "accuracy"):

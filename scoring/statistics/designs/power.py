@@ -125,6 +125,13 @@ def resolvable_gap(of: Components, per_level: int, levels: int, groups: int, rot
     return detectable(math.sqrt(both * (own + of.level_group / groups)), min(per_level, groups) - 1, levels)
 
 
+def hardest_gap(levels: pd.DataFrame) -> float:
+    """The gap that was found with 80 % power where that is hardest, of the `gap_resolvable` of one family's levels: the
+    median over the levels of the fewest people, since the largest of many estimates is too large. NaN of none."""
+    tested = levels[levels["gap_resolvable"] > 0]
+    return float(tested.loc[tested["personas"] == tested["personas"].min(), "gap_resolvable"].median())
+
+
 def baseline_replicates(of: Components, people: int, items: int, rotations: int = 1) -> int:
     """How often a sampled baseline is best asked, for Δ on these items at the least requests.
 

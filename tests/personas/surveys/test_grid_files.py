@@ -96,3 +96,20 @@ def test_a_text_file_in_windows_1252_is_noted_and_one_broken_byte_is_replaced(tm
     assert old.notes == ["old.csv: read as Windows-1252"]
     (tmp_path / "broken.csv").write_bytes(texts.encode().replace("ü".encode(), b"\xff"))
     assert open_table(tmp_path / "broken.csv").read(["where"])["where"].tolist() == ["Z\ufffdrich", "Genève", "Köln"]
+
+
+def test_json_lines_are_a_table_of_what_any_line_has(tmp_path: Path) -> None:
+    (tmp_path / "data.jsonl").write_text('{"id": 1, "age": 20}\n\n{"id": 2, "tags": ["a"]}\n', encoding="utf-8")
+    table = open_table(tmp_path / "data.jsonl")
+    assert table.variables == ("id", "age", "tags") and table.rows == 2
+    read = table.read(["age", "tags"])
+    assert read["age"].isna().tolist() == [False, True] and read["tags"].tolist()[1] == '["a"]'
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"), [("[1]", "line 2: not a JSON object"), ('{"id":', "line 2: not JSON, an object a line")]
+)
+def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str, sentence: str) -> None:
+    (tmp_path / "data.jsonl").write_text(f'{{"id": 1}}\n{line}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=sentence):
+        open_table(tmp_path / "data.jsonl")

@@ -1,7 +1,9 @@
 """`mtpa-run benchmarks` as a user runs it, and the files of a described benchmark fetched once and pinned."""
 
 import hashlib
+import json
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -13,8 +15,9 @@ from typer.testing import CliRunner
 from personas.errors import InputError, MachineError
 from runner.cli.benchmarks import app
 from runner.study.assets import benchmark_directory, fetch_files
+from scoring.benchmarks.base import default_part
 from scoring.benchmarks.files.schema import HubFile
-from scoring.benchmarks.registry import benchmark
+from scoring.benchmarks.registry import benchmark, registry
 
 DOCS = Path(__file__).parents[3] / "docs" / "benchmarks"
 
@@ -27,11 +30,29 @@ def run(*arguments: str) -> str:
     return result.output
 
 
-def test_list_names_every_benchmark_and_its_parts() -> None:
-    output = run("list")
-    assert all(
-        name in output for name in ("bbq", "crows_pairs", "normad", "trait_inference", "truthfulqa_2025", "mc2_loglik")
+def test_list_says_what_each_benchmark_and_part_is() -> None:
+    lines = [" ".join(line.split()) for line in run("list").splitlines()]
+    assert any(line.startswith("58,492 items · scored by accuracy · CC BY 4.0") for line in lines)
+    assert (
+        "rot 2,633 the story with its rule of thumb; the one setting of the file that has four columns (the default)"
+        in (lines)
     )
+    known = {each["name"]: each for each in json.loads(run("list", "--json"))["benchmarks"]}
+    assert known["truthfulqa_v0"]["default"] == "mc1_letter" and known["bbq"]["default"] is None
+    assert known["bbq"]["sizes"]["Age"] == 3680
+
+
+def test_what_is_said_of_each_part_is_of_parts_that_there_are() -> None:
+    for found in registry().values():
+        assert {*found.about, *found.sizes} <= {*found.parts} and default_part(found) in found.parts, found.name
+        assert found.licence and (len(found.parts) == 1 or {*found.about} == {*found.parts}), found.name
+
+
+@pytest.mark.parametrize("name", ["trait_inference", "crows_pairs", "truthfulqa_v0", "truthfulqa_2025"])
+def test_the_sizes_are_those_of_the_data(name: str) -> None:
+    found = benchmark(name)
+    counts = Counter(item.part for item in found.load(benchmark_directory(found)))
+    assert counts == Counter(found.sizes)
 
 
 def test_show_prints_an_item_as_it_is_sent_by_id_or_number() -> None:
@@ -60,13 +81,50 @@ def test_check_reads_every_worked_file(name: str, says: str) -> None:
 
 
 def test_check_refuses_another_ending_and_shows_markup_as_it_is(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"ends in \.toml or \.yaml"):
+    with pytest.raises(InputError, match=r"ends in \.toml or \.yaml; `mtpa-run benchmarks init .*opinionqa\.jsonl` dr"):
         run("check", str(DOCS / "opinionqa.jsonl"))
     (tmp_path / "rows.csv").write_text("q,c,a\n[bold]Is it?[/bold] [/],x;y,x\n")
     fields = '[fields]\nquestion = "q"\nchoices = { column = "c", transforms = [{ split = ";" }] }\nanswer = "a"\n'
     head = 'name = "m"\nversion = "1"\nlicence = "CC0-1.0"\nfiles = [{ path = "rows.csv" }]\n'
     (tmp_path / "m.toml").write_text(head + fields)
     assert "[bold]Is it?[/bold] [/]" in run("check", str(tmp_path / "m.toml"))
+
+
+def test_check_shows_five_items_with_what_is_right_marked() -> None:
+    shown = run("check", "crows_pairs")
+    assert shown.count("orders") == 5 and shown.count("← stereo") == 5 and "part 'choice': 1508 items" in shown
+    assert "← 42.0%" in run("check", str(DOCS / "globalopinionqa.toml"))
+
+
+MMLU = """What holds water in a leaf of a tree that stands in the sun?,"Stomata, all",Xylem,Bark,Phloem,B
+How many legs has a spider that has lost none of its own?,8,6,10,4,A
+Which of these is a river of the continent of Africa?,Rhine,Po,Nile,Don,C
+"""
+
+
+def test_init_drafts_a_file_that_check_reads_at_the_first_try(tmp_path: Path) -> None:
+    (tmp_path / "mmlu.csv").write_text(MMLU)
+    assert "It reads 3 items. Next: mtpa-run benchmarks check" in " ".join(
+        run("init", str(tmp_path / "mmlu.csv")).split()
+    )
+    shown = run("check", str(tmp_path / "mmlu.toml"))
+    assert all(f"{right}  ← right" in shown for right in ("Xylem", " 8", "Nile")) and shown.count("← right") == 3
+    with pytest.raises(InputError, match="is there already: correct it"):
+        run("init", str(tmp_path / "mmlu.csv"))
+    (tmp_path / "odd.csv").write_text("one,two\nx,y\n")
+    assert "Still to be corrected: " in run("init", str(tmp_path / "odd.csv"))
+
+
+def test_a_file_that_is_got_by_hand_says_from_where_and_whereto(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MTPA_CACHE_DIR", str(tmp_path / "cache"))
+    files = [HubFile(path="rows.csv", by_hand="its authors")]
+    with pytest.raises(MachineError, match=r"got by hand: its authors; put it into .*cache/files/mine, or into \$MTPA"):
+        fetch_files("mine", files, tmp_path)
+    (tmp_path / "cache" / "files" / "mine").mkdir(parents=True)
+    (tmp_path / "cache" / "files" / "mine" / "rows.csv").write_text("q\n1\n")
+    assert (fetch_files("mine", files, tmp_path) / "rows.csv").read_text() == "q\n1\n"
 
 
 def test_agreement_is_printed(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from runner.study.config import Study
 from runner.study.sections import BenchmarkSection, ModelSection
 from runner.study.sources import described
 
+LOCAL = ("local", "fidelity")
 KEYS = ("OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY", "ANTHROPIC_API_KEY", "AZURE_OPENAI_API_KEY")
 FEW = BenchmarkSection(name="crows_pairs", part="choice", groups=2)  # BBQ takes seconds to read
 
@@ -31,7 +32,8 @@ def written(kind: Kind, folder: Path) -> Study:
     path = folder / "mtpa.toml"
     init(kind, path)
     study = Study.load(path)
-    personas = study.personas.model_copy(update={"sources": ("starter_wvs3",), "where": {}, "n": 2})
+    source = "starter_gss2018" if study.fidelity else "starter_wvs3"
+    personas = study.personas.model_copy(update={"sources": (source,), "where": {}, "n": 2})
     for each in study.benchmarks:
         described(each.name, study)  # raises for one that nobody has
     return study.model_copy(update={"personas": personas, "benchmarks": (FEW,)})
@@ -44,7 +46,7 @@ def elsewhere(model: ModelSection, server: StrictLLM) -> ModelSection:
 
 
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind == "local" else []) for kind in get_args(Kind)]
+    "kind", [pytest.param(kind, marks=[pytest.mark.slow] if kind in LOCAL else []) for kind in get_args(Kind)]
 )
 async def test_every_template_is_planned_priced_and_asked(
     kind: Kind, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -53,7 +55,7 @@ async def test_every_template_is_planned_priced_and_asked(
         monkeypatch.setenv(name, "k")
     study = written(kind, tmp_path)
     remote = [model for model in study.models if model.backend != "local"]
-    assert bool(remote) == (kind != "local")
+    assert bool(remote) == (kind not in LOCAL)
     for model in remote:
         assert (price_of(model) == FREE) == (not model.leaves_machine)
         assert adapted(model)[1] == without_probabilities(model) == []  # a template asks of a model what it takes

@@ -1,5 +1,6 @@
 """Persona texts embedded by an endpoint in OpenAI's shape."""
 
+import asyncio
 import hashlib
 import json
 from pathlib import Path
@@ -16,6 +17,7 @@ from typer.testing import CliRunner
 from personas.errors import InputError, MachineError
 from runner.cli.app import app
 from runner.results.coherence import study_coherence
+from runner.study.config import Study
 
 
 def words(text: str) -> list[float]:
@@ -45,6 +47,27 @@ def test_texts_that_tell_alike_are_near(tmp_path: Path) -> None:
     assert list(table["format"]) == ["prose", "bullets"] and set(table["personas"]) == {30}
     assert (table["correlation"] > 0.3).all() and (table["p"] <= 0.01).all() and (table["shuffled"].abs() < 0.1).all()
     assert server.requests == 4  # 60 texts, 16 together
+
+
+def test_groups_that_answer_alike_are_embedded_alike_though_nothing_is_told_of_their_answers(tmp_path: Path) -> None:
+    """Age bands of the GSS; the neighbouring ones read alike, and answer alike."""
+    asked = [f"starter_gss2018:{name}" for name in ("polviews", "natenvir", "natsoc", "natheal")]
+    tables = {
+        "study": {"name": "f", "database": "study.sqlite"},
+        "personas": {"sources": ["starter_gss2018"], "n": 120, "stratify": ["age_band"], "allocation": "equal"},
+        "variants": {"traits": ["all"]},
+        "fidelity": {"ask": asked},
+        "report": {"by": ["age_band", "gender"]},
+    }
+    with FakeLLM(misbehave=embeddings) as server:
+        study = Study.from_dict({**tables, "models": [model(server.url)]}, tmp_path / "f.toml")
+        table = asyncio.run(study_coherence(study, None, 120, silent, False))
+    shown, people, ages, genders = table.to_dict("records")
+    assert (shown["compared"], people["compared"]) == ("traits shown", "answers asked")
+    assert shown["shown"] != people["shown"] and people["traits"] == 4
+    assert ages["compared"] == "answers asked, 6 levels of age_band" and -1 <= ages["correlation"] <= 1
+    assert 90 < ages["personas"] < 120 and np.isnan(genders["correlation"])  # two levels are too few
+    assert shown["correlation"] > people["correlation"]
 
 
 HOSTILE: dict[str, Any] = {

@@ -114,5 +114,5 @@ def test_inspect_that_is_missing_is_a_sentence(tmp_path: Path, monkeypatch: pyte
     from runner.sharing.inspect_logs import require_inspect
 
     monkeypatch.setitem(__import__("sys").modules, "inspect_ai.log", None)
-    with pytest.raises(InputError, match=r"pip install 'mtpa\[inspect\]'"):
+    with pytest.raises(InputError, match="pip install inspect_ai"):
         require_inspect()

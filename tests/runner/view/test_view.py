@@ -7,6 +7,7 @@ import sqlite3
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_llm import FakeLLM
 from studies import load, model
@@ -26,6 +27,7 @@ from runner.view.queries.trial import opened
 from runner.view.queries.trial_table import Filter, Place
 from runner.view.source import Source
 from runner.view.statistics import compared, effects, item_changes
+from scoring.statistics.effect import persona_effect
 
 TOKEN = "the-token"
 NAME = "mtpa-0123.localhost"
@@ -293,8 +295,6 @@ def test_pairs_are_the_same_items(file):
 
 
 def test_what_is_computed_is_what_a_report_says(file, tmp_path):
-    from scoring.statistics.effect import persona_effect
-
     found = effects(file)
     expected = persona_effect(_frame(file), "expected")
     row = found.overall.set_index("model").loc["good"]
@@ -309,6 +309,27 @@ def test_what_is_computed_is_what_a_report_says(file, tmp_path):
     going = effects(copy)
     assert going.overall.set_index("model").loc["good", "effect"] == pytest.approx(expected.effect)
     assert not going.finding and going.history["answers"].is_monotonic_increasing
+
+
+def test_effects_are_weighted_as_the_report_weighs_them(file, tmp_path):
+    copy = tmp_path / "copy.sqlite"
+    _copy(file, copy)
+    with sqlite3.connect(copy) as connection:
+        connection.execute("UPDATE persona SET weight = id * id")
+        weighted = "'report.weights = \"survey\"' || char(10) || study"
+        connection.execute(f"UPDATE run SET ended = NULL, study = {weighted}")
+    found, scores = effects(copy), _frame(copy)
+    expected = persona_effect(scores, "expected", weights="survey")
+    assert found.overall.set_index("model").loc["good", "effect"] == pytest.approx(expected.effect)
+    assert expected.effect != pytest.approx(persona_effect(scores, "expected").effect, abs=1e-6)
+    assert found.history["effect"].iloc[-1] == pytest.approx(expected.effect)
+    table = compared(copy, "format", "prose", "bullets", "").query("measure == 'value'").set_index("compared")
+    by_person = scores[scores["persona_id"] != ""].groupby(["persona_id", "format"], observed=True)["value"].mean()
+    wide = by_person.unstack("format")
+    people = scores.drop_duplicates("persona_id").set_index("persona_id").loc[wide.index]
+    weight = people["weight"] / people.groupby("country", observed=True)["weight"].transform("mean")
+    difference = np.average(wide["bullets"] - wide["prose"], weights=weight)
+    assert table.loc["with persona", "effect"] == pytest.approx(difference)
 
 
 def test_a_run_in_the_file_is_read_and_asked_to_stop(file, tmp_path):

@@ -1,6 +1,9 @@
 """Installed benchmarks: the project's own, and one of somebody else's package."""
 
 import shutil
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,16 +20,16 @@ DOCS = Path(__file__).parents[3] / "docs" / "benchmarks"
 
 @pytest.fixture
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder on the path that holds the documented package as pip would leave it."""
-    for name in ("capitals.py", "capitals.csv"):
-        shutil.copy(DOCS / name, tmp_path)
-    info = tmp_path / "capitals-1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: capitals\nVersion: 1\n")
-    (info / "entry_points.txt").write_text("[mtpa.benchmarks]\ncapitals = capitals:Capitals\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    """A folder on the path that holds what the wheel of the documented package holds."""
+    shutil.copytree(DOCS, tmp_path / "source")
+    build = "from setuptools.build_meta import build_wheel; build_wheel('..')"
+    subprocess.run([sys.executable, "-c", build], cwd=tmp_path / "source", check=True, capture_output=True)
+    site = tmp_path / "site"
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(site)
+    monkeypatch.syspath_prepend(site)
     registry.cache_clear()
-    yield info
+    yield next(site.glob("*.dist-info"))
     registry.cache_clear()
 
 
@@ -42,10 +45,10 @@ def test_a_package_registers_its_benchmark_by_entry_point(installed: Path) -> No
 @pytest.mark.parametrize(
     ("entry", "sentence"),
     [
-        ("capitals = capitals:Absent", "cannot be loaded"),
+        ("capitals = mtpa_capitals.capitals:Absent", "cannot be loaded"),
         ("capitals = pathlib:Path", "is no Benchmark"),
         ("capitals = sys:exit", "cannot be loaded: SystemExit"),
-        ("cities = capitals:Capitals", "calls itself 'capitals'"),
+        ("cities = mtpa_capitals.capitals:Capitals", "calls itself 'capitals'"),
     ],
 )
 def test_a_broken_entry_point_is_named_and_stops_no_other(installed: Path, entry: str, sentence: str) -> None:

@@ -1,22 +1,27 @@
-"""Trait inference: gold answers of personas, scores by hand, baselines against statsmodels, stated shares."""
+"""Trait inference: gold answers of personas, scores by hand, stated shares, questions of any survey."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 
-from personas.errors import InputError
 from personas.people.respondents import Respondents
-from personas.traits import Persona, catalogue
+from personas.traits import Persona, Trait, catalogue
 from scoring.answers.distances import ordinal_wasserstein
 from scoring.answers.items import Item
 from scoring.answers.responses import Response
-from scoring.benchmarks.trait_inference import TraitInference, read_shares, share_similarity, targets
-from scoring.tables.stated_shares import stated_share_table
-from scoring.tables.trait_baselines import fit_logistic, predictions, told
+from scoring.benchmarks.trait_inference import (
+    TraitInference,
+    read_shares,
+    share_similarity,
+    survey_item,
+    survey_options,
+    targets,
+)
+from scoring.fidelity.stated_shares import stated_share_table
 
 TRAITS = catalogue().traits
 EDUCATION = TRAITS["education"]
@@ -101,46 +106,6 @@ def people(n: int = 400) -> Respondents:
     return Respondents(frame.assign(weight=1.0, gender=gender, education=education), dict(TRAITS))
 
 
-def halves(everyone: Respondents) -> tuple[Respondents, Respondents]:
-    """Those to learn from, and those to tell."""
-    place = np.arange(len(everyone)) % 5
-    return everyone.take(np.flatnonzero(place)), everyone.take(np.flatnonzero(place == 0))
-
-
-def test_the_regression_beats_the_majorities_where_traits_tell_and_nobody_is_in_both_sides() -> None:
-    train, test = halves(people())
-    table = predictions(train, test, "education", ["gender", "education"])
-    assert (table["gold"] >= 0).all()
-    scores = {name: (table[name] == table["gold"]).mean() for name in ("logistic", "country_majority", "majority")}
-    assert scores["logistic"] > 0.8 > scores["country_majority"] + 0.1 >= scores["majority"]
-    with pytest.raises(InputError, match="no respondents to learn from"):
-        predictions(train, people(3), "education", ["gender"])
-
-
-def test_a_models_answers_stand_beside_the_baselines() -> None:
-    train, test = halves(people())
-    baselines = predictions(train, test, "education", ["gender"])
-    codes = list(EDUCATION.labels)
-    gold = test.frame["education"]
-    chosen = [codes.index(code) if code >= 0 else 0 for code in gold]
-    asked = pd.DataFrame({"persona_id": test.frame["persona_id"], "trait": "education", "chosen": chosen})
-    nobody = pd.DataFrame({"persona_id": ["none"], "trait": ["education"], "chosen": [0]})
-    answers = told(pd.concat([asked, nobody]), test)
-    both = baselines.merge(answers[["persona_id", "trait", "model"]], on=["persona_id", "trait"], validate="one_to_one")
-    assert len(both) == len(baselines) == int((gold >= 0).sum())
-    assert (both["model"] == both["gold"]).all()
-    assert told(nobody, test).empty
-
-
-def test_the_regression_is_that_of_statsmodels() -> None:
-    random = np.random.default_rng(3)
-    features = random.normal(size=(300, 2))
-    gold = (features @ [[1.0, -1, 0], [0, 1, -1]] + random.gumbel(size=(300, 3))).argmax(axis=1)
-    ours = fit_logistic(features, gold, 3, penalty=1e-8)
-    theirs = sm.MNLogit(gold, sm.add_constant(features, prepend=False)).fit(disp=0).params
-    assert ours[:, 1:] - ours[:, :1] == pytest.approx(np.asarray(theirs), abs=1e-3)
-
-
 def test_what_a_model_says_of_a_population_is_asked_of_nobody_and_compared_with_its_people() -> None:
     asked = next(each for each in TraitInference().load(Path(), "shares") if each.target_trait is None)
     assert asked.baseline_only and not item("exact", "gender").baseline_only
@@ -158,3 +123,19 @@ def test_what_a_model_says_of_a_population_is_asked_of_nobody_and_compared_with_
     divergence = sum((side * np.log2(side / middle)).sum() for side in (half, real)) / 2
     assert row["similarity"] == pytest.approx(1 - np.sqrt(divergence), abs=1e-6)
     assert math.isnan(table.loc["USA", "people"]) and math.isnan(table.loc["USA", "similarity"])
+
+
+def test_any_trait_of_a_survey_is_asked_in_its_own_words_and_hides_what_it_is_told_to() -> None:
+    labels = {1: "left", 10: "right"}
+    scale = Trait("s:place", "Left or right?", "political_culture", "extended", "Opinions", labels, scale=(1, 10))
+    assert list(survey_options(scale).values())[:2] == ["1 (left)", "2"] and len(survey_options(scale)) == 10
+    years = replace(scale, labels={}, scale=(0, 120))
+    assert survey_options(years) == {} and survey_options(TRAITS["age"]) == {}
+    asked = survey_item(replace(scale, ordinal=True), ["s:place", "education"])
+    assert asked.ordinals is not None and asked.ordinals[0] == 0 and asked.ordinals[-1] == 1 and not asked.shuffle
+    assert asked.visible(["gender", "education", "s:place"]) == ["gender"]
+    alone = survey_item(scale, shown=["gender", "s:place"])
+    assert alone.visible(["education"]) == ["gender"] and alone.id != asked.id
+    somebody = Persona("s:1:1", "s", "1", "NOR", 1.0, {"s:place": 3})
+    assert TraitInference().score(asked, range(10), Response(text="C"), somebody).value == 1.0
+    assert TraitInference().score(asked, range(10), Response(text="D"), somebody).value == 0.0

@@ -171,3 +171,18 @@ def test_moved_is_measured_against_the_same_order_of_options():
     moved = item_table(both).set_index("item_id")["moved"]
     assert moved["item 0"] == pytest.approx(1 / 3)
     assert moved["item 1"] == 0
+
+
+def test_synthetic_people_are_named_before_everything_else_in_every_output(tmp_path):
+    scores = simulate(Design(40, 20), seed=2).scores
+    made_up = scores["persona_id"].isin(sorted(set(scores["persona_id"].astype(str)) - {""})[:10])
+    scores = scores.assign(survey=np.where(made_up, "synthetic_people_of_ours", "wvs7"))
+    found = found_in(scores)
+    assert found.heading.startswith(
+        "10 of the 40 personas are synthetic people (synthetic_people_of_ours): a model made"
+    )
+    (path,) = write_tables(tmp_path / "s.sqlite", {"effects": found.effects}, "csv", found.heading)
+    for text in (printed(found), methods_text(found), page(found, None, None), path.read_text()):
+        assert "10 of the 40 personas are synthetic people" in text
+    real = found_in(scores.assign(survey="wvs7"))
+    assert real.heading == "" and "synthetic" not in printed(real)

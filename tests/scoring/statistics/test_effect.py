@@ -9,7 +9,7 @@ import statsmodels.api as sm
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scoring.statistics.clustered_errors import one_way, two_way
+from scoring.statistics.clustered_errors import BOUND, one_way, two_way
 from scoring.statistics.designs.simulation import Design, as_scores, simulate
 from scoring.statistics.effect import Contributions, persona_effect
 from scoring.statistics.gaps import gap, least_variance
@@ -201,3 +201,24 @@ def test_the_neutral_control_is_not_a_persona():
     frame = as_scores(ANSWERS, BASELINE)
     control = frame[frame["persona_id"] != ""].assign(format="neutral", value=0.0)
     assert persona_effect(pd.concat([frame, control])) == persona_effect(frame)
+
+
+@pytest.mark.parametrize("draws", [1, 2, 5])
+def test_where_everybody_scores_alike_there_is_a_bound_and_no_power_is_claimed(draws: int):
+    found = persona_effect(as_scores(np.zeros((30, 20)), np.ones((draws, 20))))
+    assert found.effect == -1 and (found.people_method, found.items_method) == (BOUND, BOUND)
+    assert found.people_high > -(0.025 ** (1 / 30)) - 1e-9 and found.items_high > -(0.025 ** (1 / 20)) - 1e-9
+    assert found.people_low == found.items_low == -1 and math.isnan(found.resolvable)
+
+
+def test_a_score_stays_within_0_and_1_and_few_wordings_put_no_standard_errors_beyond_it():
+    random = np.random.default_rng(4)
+    frames = []
+    for name, chance in (("prose", 0.25), ("bullets", 0.45)):
+        frame = as_scores(
+            (random.random((8, 20)) < chance).astype(float), np.zeros(20), np.repeat(range(5), 4).tolist()
+        )
+        frames.append(frame.assign(format=np.where(frame["persona_id"] == "", "none", name)))
+    found = persona_effect(pd.concat([frames[0], frames[1][frames[1]["persona_id"] != ""]], ignore_index=True))
+    assert found.people_freedom < 2  # one degree of freedom between two wordings
+    assert 0 <= found.items_low <= found.people_low < found.effect < found.people_high <= found.items_high <= 1

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from scoring.statistics.mantel import coherence, gower
+from scoring.statistics.mantel import coherence, gower, group_coherence
 
 
 def test_gower_by_hand():
@@ -25,3 +25,16 @@ def test_similar_people_embedded_similarly_or_not():
     chance = coherence(random.normal(size=(40, 16)), similarity, permutations=199)
     assert chance.p > 0.01
     assert math.isnan(coherence(np.ones((2, 4)), np.ones((2, 2))).p)
+
+
+def test_groups_that_answer_alike_and_are_embedded_alike_are_found() -> None:
+    random = np.random.default_rng(0)
+    levels = np.repeat([f"g{place}" for place in range(8)], 20)
+    place = np.repeat(np.arange(8), 20) / 8
+    codes = (random.random((160, 3)) < 0.1 + 0.8 * place[:, None]).astype(float)
+    angle = place[:, None] * 1.5 + 0.1 * random.normal(size=(160, 1))
+    near = np.hstack([np.cos(angle), np.sin(angle)])
+    groups, people, found = group_coherence(near, codes, list(levels))
+    assert (groups, people) == (8, 160) and found.correlation > 0.8 and found.p < 0.01
+    assert abs(found.shuffled) < 0.2
+    assert np.isnan(group_coherence(near[:80], codes[:80], list(levels[:80]))[2].correlation)

@@ -1,6 +1,7 @@
 """The omnibus tests: right under the null, whatever the spreads; silent where nothing can be told."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from scipy import stats
 
 from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.effect import Contributions
-from scoring.statistics.omnibus import CONFOUNDED, FEW_ITEMS, family, wald_test
+from scoring.statistics.omnibus import CONFOUNDED, FEW_ITEMS, ONE_TEXT, family, wald_test
 from scoring.statistics.pairs import Part, cells
 
 
@@ -37,7 +38,7 @@ def test_unequal_spread_is_no_difference():
         random = np.random.default_rng(seed)
         of = contributions(0.5 + spread * random.normal(size=(70, 1)) + 0.01 * random.normal(size=(70, 6)))
         rejected += family(of, level, survey, seed).omnibus_p <= 0.05
-    assert rejected / 200 < 0.11  # 38 % where spreads are not taken into account
+    assert rejected / 200 < 0.09  # 38 % where spreads are not taken into account, 8 to 10 % by the permutation alone
 
 
 @pytest.mark.slow
@@ -55,11 +56,24 @@ def test_items_that_levels_take_differently_are_no_difference_for_items_like_the
     assert wald_test(different, level) < 0.001
 
 
+def test_a_survey_far_off_does_not_hide_what_levels_differ_by():
+    random = np.random.default_rng(3)
+    level, survey = np.arange(60) % 2, np.arange(60) // 30
+    of = contributions(0.5 + 0.1 * level[:, None] + 5.0 * survey[:, None] + 0.1 * random.normal(size=(60, 6)))
+    assert family(of, level, survey, 0).omnibus_p < 0.01
+
+
 def test_what_cannot_be_told_is_said():
     random = np.random.default_rng(1)
     level = np.repeat([0, 1], 20)
     confounded = family(contributions(random.random((40, 8))), level, level, 0)
     assert math.isnan(confounded.omnibus_p) and confounded.omnibus_note == CONFOUNDED
+    of = contributions(random.random((40, 8)))
+    alike = Contributions.of(
+        replace(of.cells, people=of.cells.people.assign(cluster=["one", *"abcdefghi"] * 4)), of.weight
+    )
+    all_read_one = family(alike, (np.arange(40) % 10 > 0).astype(int), np.zeros(40, dtype=int), 0)
+    assert math.isnan(all_read_one.omnibus_p) and all_read_one.omnibus_note == ONE_TEXT
     many = family(contributions(random.random((40, 5))), np.arange(40) // 4, np.zeros(40, dtype=int), 0)
     assert math.isnan(many.omnibus_items_p) and many.omnibus_note == FEW_ITEMS
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from personas.errors import InputError
-from scoring.statistics.clustered_errors import detectable
+from scoring.statistics.clustered_errors import detectable, unbiased_error
 from scoring.statistics.designs.simulation import Design, as_scores, simulate
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.gaps import ITEMS_TOO, THESE_ITEMS
@@ -46,8 +46,9 @@ def test_levels_gaps_and_what_is_withheld():
     difference = scores.loc[one, "value"].mean() - scores.loc[others, "value"].mean()
     assert rows.loc["one", "gap"] == pytest.approx(difference)
     assert rows.loc["one", "gap_holm"] >= rows.loc["one", "gap_p"]
+    error, freedom = rows.loc["one", ["gap_error", "gap_freedom"]].astype(float)
     assert rows.loc["one", "gap_resolvable"] == pytest.approx(
-        detectable(rows.loc["one", "gap_error"], rows.loc["one", "gap_freedom"], tests=2)
+        detectable(unbiased_error(error, freedom), freedom, tests=2)
     )
     assert (tables.families["levels"].iloc[0], tables.families["tested"].iloc[0]) == (6, 2)
 

@@ -74,4 +74,4 @@ def test_weights_count_in_the_jackknife() -> None:
     option, weight = np.array([0, 0, 1, 2]), np.array([1.0, 2.0, 1.0, 1.0])
     whole = similar(np.array([3, 1, 1]))
     left = [similar(np.array(each)) for each in ([2, 1, 1], [1, 1, 1], [3, 0, 1], [3, 1, 0])]
-    assert jackknifed(item, option, weight)[0] == pytest.approx(4 * whole - 3 * np.mean(left))
+    assert jackknifed(item, option, weight) == pytest.approx(4 * whole - 3 * np.mean(left))

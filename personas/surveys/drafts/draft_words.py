@@ -1,0 +1,93 @@
+"""The words by which a file's own questions and labels are known for what they ask and mean; in English, and some in
+the languages that surveys are published in."""
+
+import re
+
+from personas.traits import DONT_KNOW, NO_ANSWER, NOT_APPLICABLE, NOT_ASKED
+
+IDS = "respno respondent_id respondentid respid resp_id idno id caseid case_id uniqid d_interview uuid serial".split()
+COUNTRIES = "country_alpha b_country_alpha iso3 cntry_an cntry country c_alphan c_abrv country_code pays pais".split()
+WEIGHTS = "anweight pspwght withinwt_hh withinwt_ea withinwt wtssps wtssall weight w_weight wgt wt gwght".split()
+REGIONS = "region n_region_iso reg_iso province state".split()
+
+# What a trait's question says: by its name or by its words, and what it must not say.
+AGE = re.compile(r"^age$|^agea$|\bage\b(?! (group|at|when|of (the )?(child|oldest|youngest|household|spouse)))", re.I)
+GENDER = re.compile(r"^sex$|^gender$|^gndr$|\b(sex|gender)\b", re.I)
+PLACE = re.compile(r"^urb(an)?_?rur(al)?$|\burban\b.*\brural\b|\brural\b.*\burban\b|\bdomicile\b", re.I)
+EDUCATION = re.compile(r"\b(education|schooling|educational|diplom\w*|degree)\b", re.I)
+RELIGION = re.compile(
+    r"\b(denomination|religion of|your religion|religious belonging|confession|religious preference)\b|^relig(ion)?$",
+    re.I,
+)
+BORN_HERE = re.compile(r"\bborn in (this |the )?(country|nation)\b", re.I)
+OF_OTHERS = re.compile(r"\b(mother|father|spouse|partner|interviewer|parents?|interpreter|household head)\b", re.I)
+
+# The first that a label says decides; codes of the catalogue.
+_EDUCATION = {
+    r"informal|no formal|never|illiterate|isced 0|^none$|no (education|schooling)|(less than|some) primary"
+    r"|(?<!post.)primary.*(incomplete|not complete)|incomplete primary": 0,
+    r"(?<!post.)primary|elementary|isced 1": 1,
+    r"doctor|\bphd\b|isced 8": 8,
+    r"post.?graduate|master|isced 7": 7,
+    r"some university|(post.?secondary|technical|vocational).*(not university|other than university|diploma)": 5,
+    r"short.?cycle|associate|junior college|isced 5": 5,
+    r"university|bachelor|\bba\b|graduate degree|licence|isced 6|college|tertiary": 6,
+    r"post.?secondary|isced 4": 4,
+    r"(some|intermediate|incomplete|middle|junior|lower|less than).*(secondary|school)|isced 2": 2,
+    r"(secondary|school).*(not complete|incomplete|without)": 2,
+    r"secondary|high school|isced 3|\bbac\b": 3,
+}
+_RELIGION = {
+    r"^none$|no religion|not religious|atheist|agnostic|no denomination|does not belong": 0,
+    r"catholic": 1,
+    r"orthodox|coptic": 3,
+    r"protestant|anglican|lutheran|methodist|presbyterian|baptist|evangelical|pentecostal|adventist|calvinist|mennonite"
+    r"|quaker|reformed|dutch ref": 2,
+    r"jew": 4,
+    r"muslim|islam|sunni|shi.?a|ismaeli|sufi|tijani|mouridiya|hamadiya|qadiriya": 5,
+    r"hindu": 6,
+    r"buddh": 7,
+    r"christian|jehovah|mormon|independent|apostolic|zion|salvation|church": 8,
+    r"traditional|ethnic|bahai|sikh|tao|shinto|other": 9,
+}
+EDUCATION_LABELS = {re.compile(pattern, re.I): code for pattern, code in _EDUCATION.items()}
+RELIGION_LABELS = {re.compile(pattern, re.I): code for pattern, code in _RELIGION.items()}
+RURAL = re.compile(r"\b(rural|village|farm|countryside|landlich|campo)\b", re.I)
+URBAN = re.compile(r"\b(urban|city|cities|town|suburb\w*|peri.?urban|semi.?urban)\b", re.I)
+YES = re.compile(r"^\s*(yes|oui|si|sí|sim|ja)\b", re.I)
+NO = re.compile(r"^\s*(no|non|não|nein)\b", re.I)
+
+# Why there was no answer, by a label's words.
+REASONS = {
+    re.compile(r"know|sure|choose|sabe|sait|weiss|wei|\bdk\b|nsp|\bns\b", re.I): DONT_KNOW,
+    re.compile(r"not asked|non pos|skipped|not available", re.I): NOT_ASKED,
+    re.compile(r"applic|trifft|\bnap\b|\biap\b|sans objet", re.I): NOT_APPLICABLE,
+    re.compile(r"", re.I): NO_ANSWER,
+}
+
+# What is no respondent's answer: the sample, the fieldwork, the interviewer.
+TECHNICAL = re.compile(
+    r"interview|enumerat|sampl|\bweights?\b|\bpsu\b|stratum|primary sampling|\bdate\b|household (number|id)|\bgps\b|"
+    r"questionnaire|record number|respondent number|fieldwork|field number|supervisor|language used|back.?check|"
+    r"callback|\bEA\b|enumeration|region|province|district|country|other.?specify|verbatim|version|edition|\bdoi\b",
+    re.I,
+)
+# The domain of a question; the first that fits.
+DOMAINS = {
+    "corruption": r"corrupt|brib",
+    "migration": r"migra|immigra|foreign workers|refugee|asylum|nationals of other",
+    "security": r"crime|secur|safe|violen|terror|fear|war\b|police|attacked",
+    "science": r"scien|technolog|internet|climate|environment|vaccin|artificial",
+    "religion": r"relig|god\b|pray|church|mosque|faith|spirit|worship",
+    "trust": r"trust|confidence in|member|association|volunt|community",
+    "participation": r"vot(e|ing|ed)|election|protest|demonstrat|petition|interest.*(politic|public)|party|campaign",
+    "political_culture": r"democra|government|president|parliament|court|constitution|politic|leader|freedom|regime"
+    r"|rule|law\b|media|left|right|ruling|tax|nation",
+    "economy": r"econom|income|job|work|employ|poverty|business|market|money|price|food|water|cash|loan"
+    r"|living conditions",
+    "ethics": r"justif|moral|abortion|homosex|divorce|wrong|right to",
+    "well_being": r"happ|satisf|life|health|feel|well.?being|stress",
+    "social_values": r"women|men\b|wife|child|famil|marr|neighbo|important|respect|tradition|gender|ethnic|rac(e|ial)",
+    "demographics": r"educat|age\b|occupation|house|marital|children|language|phone|own|electric|live|born|sex\b",
+}
+DOMAIN_WORDS = {name: re.compile(pattern, re.I) for name, pattern in DOMAINS.items()}

@@ -1,0 +1,120 @@
+"""Measures against popfidelity's, on made-up distributions and on the cells of a real survey (CES 2024)."""
+
+from importlib.resources import files
+
+import numpy as np
+import pandas as pd
+import pytest
+from made_up_surveys import as_country, people, played, question
+from scipy.stats import kendalltau
+
+from scoring.answers.distances import jensen_shannon, ordinal_wasserstein, total_variation_rows, wasserstein_rows
+from scoring.answers.distances import jensen_shannon_rows as js_rows
+from scoring.fidelity.calibration import brier_rows, decomposition
+from scoring.fidelity.correlations import compared, correlation_matrix
+from scoring.fidelity.grouped_answers import GroupedAnswers, as_answered, total_variances
+
+popfidelity = pytest.importorskip("popfidelity")
+CES = files("popfidelity").joinpath("data/ces")
+
+
+def cells(name: str) -> dict[str, pd.DataFrame]:
+    """Shares by question: a row a cell, a column an option."""
+    with CES.joinpath(name).open(encoding="utf-8") as file:
+        table = pd.read_csv(file)
+    if "replicate" in table:
+        table = table[(table["replicate"] == table["replicate"].min()) & (table["mode"] == table["mode"].iloc[0])]
+        table = table[table["source"] == table["source"].iloc[0]]
+    found = {}
+    for name_of, rows in table.groupby("question"):
+        order = list(dict.fromkeys(rows["option"]))
+        shares = rows.pivot_table(index="cell_id", columns="option", values="share")[order].fillna(0.0)
+        found[str(name_of)] = shares.div(shares.sum(axis=1), axis=0)
+    return found
+
+
+def pairs() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Matching rows: random ones, and those of CES 2024 beside a model's."""
+    random = np.random.default_rng(1)
+    made = [tuple(random.dirichlet(np.full(steps, 0.4), size=50) for _ in range(2)) for steps in (2, 3, 7)]
+    survey, model = cells("survey_cells.csv"), cells("model_cells.csv")
+    for name, shares in survey.items():
+        other = model[name].reindex(index=shares.index, columns=shares.columns).dropna()
+        made.append((shares.loc[other.index].to_numpy(), other.to_numpy()))
+    return made  # type: ignore[return-value]
+
+
+def test_distances_are_popfidelitys() -> None:
+    found = pairs()
+    assert len(found) == 6 and min(len(first) for first, _ in found[3:]) > 20
+    for first, second in found:
+        places = np.linspace(0, 1, first.shape[1])
+        distance = popfidelity.metrics.distance
+        assert js_rows(first, second) == pytest.approx(distance(first, second, "js_distance", base=2.0), abs=1e-9)
+        assert total_variation_rows(first, second) == pytest.approx(
+            distance(first, second, "total_variation"), abs=1e-9
+        )
+        theirs = distance(first, second, "normalised_wasserstein", positions=places)
+        assert wasserstein_rows(places, first, second) == pytest.approx(theirs, abs=1e-9)
+        one, two = list(first[0]), list(second[0])
+        assert jensen_shannon(one, two) == pytest.approx(float(js_rows(first, second)[0]), abs=1e-12)
+        mine = ordinal_wasserstein(list(places), one, two)
+        assert mine == pytest.approx(float(wasserstein_rows(places, first, second)[0]), abs=1e-12)
+
+
+def test_eta_squared_and_tau_are_popfidelitys() -> None:
+    """Without the correction for few answers, ε² is η²."""
+    questions = [question("q")]
+    everyone = people(400, questions, countries=("NOR", "IND", "USA"))
+    answers = played(everyone, range(400), questions, as_country(everyone, 0))
+    levels = sorted(answers.people["country"].unique())
+    codes = answers.people["country"].map({name: place for place, name in enumerate(levels)}).to_numpy()
+    own = answers.questions["q"].own
+    counts = np.array([np.bincount(own[codes == level], minlength=4) for level in range(3)], dtype=float)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    eta = popfidelity._core.eta_squared(shares, counts.sum(axis=1), [0.0, 1.0, 2.0, 3.0])
+    scales = total_variances(answers.questions, answers.weight, codes)
+    found = GroupedAnswers(as_answered(answers.questions), answers.weight, codes, 3, scales)
+    n = counts.sum()
+    assert found.epsilon == pytest.approx(1 - (1 - eta) * (n - 1) / (n - 3), abs=2e-3)  # exact for groups of one size
+    means = shares @ np.arange(4.0)
+    other = GroupedAnswers(answers.questions, answers.weight, codes, 3, scales)
+    assert found.order(found) == pytest.approx(1)
+    told = np.array([answers.questions["q"].shares[codes == level].mean(axis=0) @ np.arange(4.0) for level in range(3)])
+    tau = popfidelity.structure.correlation(means, told, "kendall")[0]
+    assert other.order(found) == pytest.approx(tau) == pytest.approx(kendalltau(means, told).statistic)
+
+
+def test_correlations_are_numpys_and_pairwise_where_answers_are_missing() -> None:
+    random = np.random.default_rng(0)
+    values = random.normal(size=(80, 3)) @ random.normal(size=(3, 3))
+    ones = np.ones(80)
+    assert correlation_matrix(values, ones) == pytest.approx(np.corrcoef(values.T))
+    values[:20, 0] = np.nan
+    values[70:, 1] = np.nan
+    assert correlation_matrix(values, ones) == pytest.approx(pd.DataFrame(values).corr().to_numpy())
+    first, second = np.eye(3), np.ones((3, 3))
+    assert compared(first, second) == pytest.approx((1.0, 3 / np.sqrt(27)))
+
+
+def test_the_brier_score_is_the_sum_of_its_parts_and_calibrated_probabilities_have_no_reliability() -> None:
+    questions = [question(f"q{number}") for number in range(3)]
+    everyone = people(3_000, questions)
+    random = np.random.default_rng(2)
+    told = random.dirichlet(np.ones(4), size=3_000)
+
+    def calibrated(trait, own, table):  # type: ignore[no-untyped-def]
+        return told[table.index]
+
+    answers = played(everyone, range(3_000), questions[:1], calibrated, metric="letter probabilities")
+    asked = answers.questions["q0"]
+    drawn = np.array([random.choice(4, p=row) for row in told])
+    asked.own[:] = drawn[asked.person]
+    (whole, one) = brier_rows(answers, None)
+    by_hand = ((told[asked.person] - np.eye(4)[asked.own]) ** 2).sum(axis=1).mean()
+    assert whole["brier"] == pytest.approx(by_hand) == one["brier"]
+    parts = {name: float(str(whole[name])) for name in ("reliability", "resolution", "uncertainty", "within")}
+    made = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + parts["within"]
+    assert made == pytest.approx(by_hand) and parts["reliability"] < 0.005 < parts["resolution"]
+    sure = decomposition(np.array([1.0, 0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0, 1.0]), np.ones(4))
+    assert sure["reliability"] == pytest.approx(0.5) and sure["uncertainty"] == pytest.approx(0.5)
