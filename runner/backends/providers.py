@@ -25,15 +25,20 @@ def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -
         except ModuleNotFoundError as error:
             if error.name != section.backend:
                 raise
-            raise MachineError(
-                f"backend = {section.backend!r} needs its SDK: pip install '.[{section.backend}]' in mtpa's folder"
-            ) from None
+            raise missing_sdk(section) from None
     try:
         return cast(Backend, _found(LOCAL[section.executor])(section, identity))
     except ImportError:
         if section.executor != "ray":
             raise
         raise MachineError("executor = 'ray' needs Ray: pip install '.[cluster]' in mtpa's folder") from None
+
+
+def missing_sdk(section: ModelSection) -> MachineError:
+    """What to do where the SDK of a model's provider is not installed."""
+    return MachineError(
+        f"backend = {section.backend!r} needs its SDK: pip install '.[{section.backend}]' in mtpa's folder"
+    )
 
 
 def _found(path: str) -> Any:

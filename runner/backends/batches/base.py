@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from runner.backends.base import Answer
 from runner.backends.errors import BackendError, BadRequest, Transient
 from runner.backends.http import MAX_BODY
+from runner.backends.providers import missing_sdk
 from runner.backends.request import Request
 from runner.study.sections import ModelSection
 
@@ -103,8 +104,12 @@ def make_batches(section: ModelSection) -> Batches:
 
         return OpenAIBatches(section)
     if section.backend == "anthropic":
-        from runner.backends.batches.anthropic_jobs import AnthropicBatches
-
+        try:
+            from runner.backends.batches.anthropic_jobs import AnthropicBatches
+        except ModuleNotFoundError as error:
+            if error.name != section.backend:
+                raise
+            raise missing_sdk(section) from None
         return AnthropicBatches(section)
     from runner.backends.batches.gemini_jobs import GeminiBatches
 

@@ -14,6 +14,7 @@ from studies import load, model, rows
 
 from personas.errors import InputError, MachineError
 from runner.backends.anthropic import body, read
+from runner.backends.batches.base import make_batches
 from runner.backends.catalogue.prices import cost, price_of
 from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUnavailable, PromptRefused, Transient
 from runner.backends.providers import make_backend
@@ -219,6 +220,9 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(changes: dict[str, Any], 
 def test_an_sdk_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "anthropic", None)
     monkeypatch.delitem(sys.modules, "runner.backends.anthropic")
+    monkeypatch.delitem(sys.modules, "runner.backends.batches.anthropic_jobs", raising=False)
     section = ModelSection.model_validate(table("http://127.0.0.1:1"))
     with pytest.raises(MachineError, match=r"pip install '\.\[anthropic\]'"):
         make_backend(section, ModelIdentity("anthropic", "m", "", "", {}), lambda headers: None)
+    with pytest.raises(MachineError, match=r"pip install '\.\[anthropic\]'"):
+        make_batches(section)
