@@ -22,8 +22,8 @@ def init(
     kind: Annotated[
         Kind,
         typer.Argument(
-            help="The paper's protocol, an API, Anthropic, Azure, OpenRouter, a vLLM server, a local model, or fidelity "
-            "to a survey."
+            help="The paper's protocol, an API, Anthropic, Azure, OpenRouter, a vLLM server, a local model, or "
+            "fidelity to a survey."
         ),
     ],
     path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),
