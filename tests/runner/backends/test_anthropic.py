@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 from aiohttp import web
 from anthropic.types import StopReason
 from fake_llm import FakeLLM
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from studies import load, model, rows
 
@@ -226,3 +229,20 @@ def test_an_sdk_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         make_backend(section, ModelIdentity("anthropic", "m", "", "", {}), lambda headers: None)
     with pytest.raises(MachineError, match=r"pip install '\.\[anthropic\]'"):
         make_batches(section)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["type", "text", "input_tokens", "output_tokens_details", "x"]), inner)
+    ),
+    max_leaves=8,
+)
+
+
+@given(st.fixed_dictionaries({}, optional=dict.fromkeys(("content", "usage", "stop_reason", "model", "error"), JSON)))
+def test_whatever_comes_is_an_answer_or_a_failure(reply: dict[str, Any]) -> None:
+    with suppress(BackendError):
+        text = read(reply, 0).response.text
+        assert text is None or isinstance(text, str)
