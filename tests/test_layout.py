@@ -1,5 +1,6 @@
 """The house: how many modules a folder has, that names are unique, and what is known where."""
 
+import ast
 import re
 import subprocess
 import tomllib
@@ -41,6 +42,12 @@ def test_folders_and_modules_stay_small() -> None:
 def test_a_module_has_its_name_to_itself() -> None:
     mirrored = [path for path in modules() if not str(path.parent).startswith(MIRRORS)]
     counts = Counter(path.stem for path in mirrored if path.stem not in SHARED_NAMES)
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_a_class_has_its_name_to_itself() -> None:
+    trees = {path: ast.parse(text(path)) for path in modules()}
+    counts = Counter(node.name for tree in trees.values() for node in tree.body if isinstance(node, ast.ClassDef))
     assert [name for name, count in counts.items() if count > 1] == []
 
 

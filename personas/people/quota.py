@@ -110,7 +110,7 @@ def _drawing(seed: str) -> random.Random:
 
 
 @dataclass(frozen=True)
-class Tree:
+class QuotaTree:
     """Respondents as a tree of levels. Per respondent, `codes` has the level at each depth, shape (people, depth);
     `mass` what it counts in its level's share; `place` its rank among those of its cell. `minimum` is what every cell
     gets first; `equal` shares out the first depth equally."""

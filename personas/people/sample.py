@@ -9,7 +9,7 @@ import pandas as pd
 from personas.errors import InputError
 from personas.people.allocation import SEPARATOR, allocate, refuse_small
 from personas.people.draws import Allocation, Weights
-from personas.people.quota import Tree
+from personas.people.quota import QuotaTree
 from personas.people.respondents import Respondents
 from personas.stable_order import rank
 
@@ -79,13 +79,15 @@ def balance(respondents: Respondents, stratify: Sequence[str], seed: int = 0) ->
     return _tree(respondents, stratify, order, np.ones(len(order)), seed).order(len(order))
 
 
-def _tree(respondents: Respondents, stratify: Sequence[str], order: np.ndarray, mass: np.ndarray, seed: int) -> Tree:
+def _tree(
+    respondents: Respondents, stratify: Sequence[str], order: np.ndarray, mass: np.ndarray, seed: int
+) -> QuotaTree:
     """The respondents as levels within levels; `order` has those of each cell in the order in which they are drawn."""
     columns = [np.unique(respondents.attribute(name).to_numpy(dtype=str), return_inverse=True) for name in stratify]
     codes = np.column_stack([codes for _, codes in columns]) if columns else np.empty((len(order), 0), dtype=np.int64)
     place = np.empty(len(order), dtype=np.int64)
     place[order] = np.arange(len(order))
-    return Tree(codes, mass, place, [names.tolist() for names, _ in columns], f"{seed}")
+    return QuotaTree(codes, mass, place, [names.tolist() for names, _ in columns], f"{seed}")
 
 
 def _by_largest_remainders(

@@ -15,7 +15,7 @@ from personas.traits import Trait
 
 
 @dataclass(frozen=True)
-class Request:
+class SurveyRequest:
     """One survey to build from: its name (or a TOML file of the user's), its files, the waves to keep, and the country
     (alpha-3) of files that have no column of countries."""
 
@@ -26,7 +26,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Options:
+class BuildOptions:
     """How to clean. `weights` says that every survey must bring its weights."""
 
     rule: MissingRule = field(default_factory=MissingRule)
@@ -70,7 +70,7 @@ class SurveyReport:
     notes: tuple[str, ...]
 
 
-def build(requests: Sequence[Request], options: Options) -> tuple[list[Respondents], list[SurveyReport]]:
+def build(requests: Sequence[SurveyRequest], options: BuildOptions) -> tuple[list[Respondents], list[SurveyReport]]:
     """Read and clean every survey; one Respondents and one report a survey, in the order asked for.
 
     Raises InputError where a file is not what it should be, or the same people would be there twice.
@@ -94,7 +94,7 @@ def _refuse_overlap(surveys: Sequence[Survey]) -> None:
             raise InputError(f"{survey.survey!r} holds the respondents of {both[0]!r} already: name one of the two")
 
 
-def _build_one(request: Request, survey: Survey, options: Options) -> tuple[Respondents, SurveyReport]:
+def _build_one(request: SurveyRequest, survey: Survey, options: BuildOptions) -> tuple[Respondents, SurveyReport]:
     reading = read_files(survey, request.paths, request.waves, options.rule, country=request.country)
     if options.weights:
         require_weights(reading.respondents)
@@ -113,7 +113,7 @@ def _told(trait: Trait) -> bool:
 
 
 def _report(
-    request: Request,
+    request: SurveyRequest,
     survey: Survey,
     reading: Reading,
     kept: Respondents,

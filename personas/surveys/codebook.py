@@ -10,7 +10,7 @@ from personas.errors import InputError, nearest
 
 
 @dataclass(frozen=True)
-class Entry:
+class CodebookEntry:
     """One variable: its question, and the labels of its codes (missing ones left out)."""
 
     question: str
@@ -18,7 +18,7 @@ class Entry:
 
 
 @cache
-def codebook(name: str) -> Mapping[str, Entry]:
+def codebook(name: str) -> Mapping[str, CodebookEntry]:
     """The variables of a codebook that comes with the program, by their names in lower case; none for "".
 
     Raises InputError for an unknown name.
@@ -30,8 +30,10 @@ def codebook(name: str) -> Mapping[str, Entry]:
     if name not in known:
         raise InputError(f"unknown codebook {name!r}; {nearest(name, known)}")
     table = tomllib.loads(folder.joinpath(f"{name}.toml").read_text(encoding="utf-8"))
-    entries: dict[str, Entry] = {}
+    entries: dict[str, CodebookEntry] = {}
     for scale in table["scale"]:
         labels = {int(code): label for code, label in scale["labels"].items()}
-        entries |= {variable.lower(): Entry(question, labels) for variable, question in scale["questions"].items()}
+        entries |= {
+            variable.lower(): CodebookEntry(question, labels) for variable, question in scale["questions"].items()
+        }
     return entries

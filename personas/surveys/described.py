@@ -11,7 +11,7 @@ from personas.surveys.checks import by_code, label_problem, other_questions, que
 from personas.surveys.extended import is_declared
 from personas.surveys.harmonise import Codes, Harmonised, deciles, harmonise
 from personas.surveys.labels import clean, direction, says_nothing
-from personas.surveys.reading import Part, Reading, ValueRow
+from personas.surveys.reading import FilePart, Reading, ValueRow
 from personas.surveys.survey import Filter, Survey, TraitSource, reason
 from personas.surveys.table import text
 from personas.traits import NOT_APPLICABLE, OTHER, Trait
@@ -21,7 +21,7 @@ _MENTIONED = "mentioned"
 _FROM_ZERO = "{}: {} is coded 1 and 0, read as mentioned and not mentioned"
 
 
-def described_traits(survey: Survey, defined: Defined, part: Part, reading: Reading) -> dict[str, str]:
+def described_traits(survey: Survey, defined: Defined, part: FilePart, reading: Reading) -> dict[str, str]:
     """Reads every trait that the description defines and the file has; returns each one's variable."""
     table, variables, backwards = part.table, {}, set()
     for name, (_, source) in defined.items():
@@ -59,7 +59,7 @@ def _asks(question: str, wanted: list[str]) -> bool:
     return any(word.lower() in question.lower() for word in wanted)
 
 
-def _others(part: Part, sources: list[TraitSource]) -> list[str]:
+def _others(part: FilePart, sources: list[TraitSource]) -> list[str]:
     """The variables that overrides and filters name, as far as the file has them."""
     named = [each.variable for source in sources for each in source.overrides]
     named += [source.filter.variable for source in sources if source.filter]
@@ -67,7 +67,13 @@ def _others(part: Part, sources: list[TraitSource]) -> list[str]:
 
 
 def _forwards(
-    survey: Survey, part: Part, cells: pd.DataFrame, trait: Trait, source: TraitSource, variable: str, reading: Reading
+    survey: Survey,
+    part: FilePart,
+    cells: pd.DataFrame,
+    trait: Trait,
+    source: TraitSource,
+    variable: str,
+    reading: Reading,
 ) -> Harmonised:
     if not source.recode and _coded_from_zero(trait, cells[variable]):
         source = source.model_copy(update={"recode": {"1": 1, "0": 2}})
@@ -80,7 +86,7 @@ def _forwards(
 
 def _backwards(
     survey: Survey,
-    part: Part,
+    part: FilePart,
     cells: pd.DataFrame,
     trait: Trait,
     source: TraitSource,
@@ -128,7 +134,7 @@ def _coded_from_zero(trait: Trait, values: pd.Series) -> bool:
 
 
 def _translated(
-    survey: Survey, part: Part, cells: pd.DataFrame, trait: Trait, source: TraitSource, variable: str
+    survey: Survey, part: FilePart, cells: pd.DataFrame, trait: Trait, source: TraitSource, variable: str
 ) -> Harmonised:
     """The trait's codes from its variable, then whatever the description lays over them."""
     table = part.table
@@ -160,7 +166,7 @@ def _translated(
     return Harmonised(codes.astype(np.int16), found.strays)
 
 
-def _filtered(survey: Survey, part: Part, rule: Filter, variable: str, values: pd.Series, codes: Codes) -> Codes:
+def _filtered(survey: Survey, part: FilePart, rule: Filter, variable: str, values: pd.Series, codes: Codes) -> Codes:
     """Codes after the answers to the question that came before."""
     labels = part.table.labels.get(variable, {})
 
@@ -183,7 +189,7 @@ def _listed(recode: Mapping[str, int], key: str) -> int:
     return recode.get(key, OTHER)
 
 
-def _trace(reading: Reading, part: Part, name: str, variable: str, values: pd.Series, codes: Codes) -> None:
+def _trace(reading: Reading, part: FilePart, name: str, variable: str, values: pd.Series, codes: Codes) -> None:
     """Notes every value with what became of it, and labels that say "no answer" on what was taken as one."""
     if not reading.traced:
         return

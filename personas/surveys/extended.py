@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from personas.surveys.codebook import Entry
+from personas.surveys.codebook import CodebookEntry
 from personas.surveys.harmonise import BLANK, Harmonised, harmonise
 from personas.surveys.labels import clean_label, clean_question, direction, says_nothing, stems
 from personas.surveys.survey import Extra, Survey, reason
@@ -80,7 +80,7 @@ def _told(name: str, question: str, rule: Extra, own: Mapping[int, str], answers
     return Trait(name, question, rule.domain, "extended", section, labels, phrase, ordinal=ordinal, scale=scale)
 
 
-def explained(survey: Survey, table: Table, variable: str) -> Entry | None:
+def explained(survey: Survey, table: Table, variable: str) -> CodebookEntry | None:
     """What the codebook says of a variable, unless the file's question and labels are of something else."""
     entry, question = survey.entry(variable), table.questions.get(variable, "")
     if entry is None or not stems(question):

@@ -14,12 +14,12 @@ from personas.errors import InputError
 from personas.people.respondents import META, Respondents, Source, in_order, refuse_repeated
 from personas.surveys.checks import ROW, check_columns, ids_by_row, is_reversed, read_countries, read_ids
 from personas.surveys.clean import MissingRule
-from personas.surveys.codebook import Entry
+from personas.surveys.codebook import CodebookEntry
 from personas.surveys.data_file import open_table
 from personas.surveys.described import Defined, described_traits
 from personas.surveys.extended import asked, extended_trait, merged
 from personas.surveys.labels import clean
-from personas.surveys.reading import Part, Reading
+from personas.surveys.reading import FilePart, Reading
 from personas.surveys.survey import CountryColumn, Survey, known_surveys, load_survey
 from personas.surveys.table import Table, text
 from personas.traits import NOT_ASKED, Trait, catalogue
@@ -102,7 +102,7 @@ def _read_file(
     tolerant: bool,
     country: str,
     reading: Reading,
-) -> tuple[pd.DataFrame, Part, dict[str, str]]:
+) -> tuple[pd.DataFrame, FilePart, dict[str, str]]:
     table = open_table(path)
     check_columns(survey, table, country)
     part = _rows(survey, table, waves)
@@ -131,11 +131,11 @@ def _repeated(survey: Survey, table: Table, variables: Sequence[str]) -> Set[str
     return {question for question, count in counts.items() if count > 1}
 
 
-def _rows(survey: Survey, table: Table, waves: Sequence[int]) -> Part:
+def _rows(survey: Survey, table: Table, waves: Sequence[int]) -> FilePart:
     """The rows of the wanted waves. Raises InputError for a file of another wave."""
     column = survey.columns.wave
     variable = table.find(column.variable) if column else None
-    everyone = Part(table, np.ones(table.rows, dtype=bool), 0, table.rows, pd.Series([survey.wave] * table.rows))
+    everyone = FilePart(table, np.ones(table.rows, dtype=bool), 0, table.rows, pd.Series([survey.wave] * table.rows))
     if waves and not (column and column.per_row):
         raise InputError(f"--wave {survey.survey}: this survey has one wave only: leave --wave out")
     if column is None:
@@ -163,7 +163,7 @@ def _rows(survey: Survey, table: Table, waves: Sequence[int]) -> Part:
     places = np.flatnonzero(chosen)
     start, stop = int(places[0]), int(places[-1]) + 1
     names = found[chosen].astype(int).astype(str).reset_index(drop=True)
-    return Part(table, chosen[start:stop], start, stop, names)
+    return FilePart(table, chosen[start:stop], start, stop, names)
 
 
 def _span(held: list[int]) -> str:
@@ -179,7 +179,7 @@ def _head_variables(survey: Survey, table: Table) -> list[str]:
     return [name for name in found if name]
 
 
-def _head(survey: Survey, part: Part, country: str, reading: Reading) -> pd.DataFrame:
+def _head(survey: Survey, part: FilePart, country: str, reading: Reading) -> pd.DataFrame:
     """The columns that say who the respondents are; fills the part's countries and weights."""
     table, columns = part.table, survey.columns
     cells = part.read(_head_variables(survey, table))
@@ -206,7 +206,7 @@ def _head(survey: Survey, part: Part, country: str, reading: Reading) -> pd.Data
     return head
 
 
-def _ids(survey: Survey, part: Part, cells: pd.DataFrame, reading: Reading) -> list[str]:
+def _ids(survey: Survey, part: FilePart, cells: pd.DataFrame, reading: Reading) -> list[str]:
     """The respondents' ids; where the file has none, the file's hash and the row's number (the first row is 1)."""
     table, column = part.table, survey.columns.id
     if ids_by_row(survey, table):
@@ -218,7 +218,7 @@ def _ids(survey: Survey, part: Part, cells: pd.DataFrame, reading: Reading) -> l
     return read_ids(table.path, values, part.waves.nunique() > 1)
 
 
-def _region(key: str, labels: Mapping[str, str], entry: Entry | None) -> str:
+def _region(key: str, labels: Mapping[str, str], entry: CodebookEntry | None) -> str:
     """A region by its name: the codebook's, the file's, or that of ISO 3166-2."""
     if key in ("nan", "None", "") or key.startswith("-"):
         return ""
@@ -254,7 +254,7 @@ def _batches(names: list[str], rows: int) -> Iterator[list[str]]:
 
 def _add_extended(
     survey: Survey,
-    part: Part,
+    part: FilePart,
     variable: str,
     values: pd.Series,
     rule: MissingRule | None,

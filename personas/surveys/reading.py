@@ -50,7 +50,7 @@ class Reading:
 
 
 @dataclass
-class Part:
+class FilePart:
     """One file's share of a survey while it is read: the rows from start to stop that `keep` marks."""
 
     table: Table

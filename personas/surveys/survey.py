@@ -13,7 +13,7 @@ from personas.bounded import parse_toml, read_text
 from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
 from personas.people.respondents import SYNTHETIC
-from personas.surveys.codebook import Entry, codebook
+from personas.surveys.codebook import CodebookEntry, codebook
 from personas.traits import OTHER, Trait, catalogue, trait_from
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -191,7 +191,7 @@ class Survey(_Table):
             result[name] = (trait, _checked(TraitSource, {key: merged[key] for key in keys}, self.survey))
         return result
 
-    def entry(self, variable: str) -> Entry | None:
+    def entry(self, variable: str) -> CodebookEntry | None:
         """What the survey's codebook says of a variable, whatever the case of its letters."""
         return codebook(self.codebook).get(variable.lower())
 

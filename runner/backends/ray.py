@@ -58,7 +58,7 @@ class ModelActor:
 
 
 @dataclass(eq=False)
-class Job:
+class RayJob:
     """A request that waits, or is with an actor; `losses` counts the actors that it was lost with."""
 
     request: Request
@@ -67,7 +67,7 @@ class Job:
 
 
 @dataclass
-class Counts:
+class ClusterCounts:
     """What became of the blocks: how many each node answered, actors that were lost, requests asked again for it."""
 
     blocks: Counter[str] = field(default_factory=Counter)
@@ -81,8 +81,8 @@ class RayBackend:
 
     def __init__(self, section: ModelSection, identity: ModelIdentity) -> None:
         self._section, self._identity = section, identity
-        self.counts = Counts()
-        self._waiting: deque[Job] = deque()
+        self.counts = ClusterCounts()
+        self._waiting: deque[RayJob] = deque()
         self._arrived = asyncio.Event()
         self._taking, self._idle = asyncio.Lock(), 0
         self._members: set[asyncio.Task[None]] = set()
@@ -102,7 +102,7 @@ class RayBackend:
             self._keeper = asyncio.create_task(self._keep())
         if self._fatal is not None:
             raise self._fatal
-        job = Job(request)
+        job = RayJob(request)
         self._waiting.append(job)
         self._arrived.set()
         try:
@@ -233,7 +233,7 @@ class RayBackend:
             finally:
                 self._ask_again(block)
 
-    async def _take(self) -> list[Job]:
+    async def _take(self) -> list[RayJob]:
         """The next block: a fair share of what waits, so that no hand is empty while another is full."""
         self._idle += 1
         try:
@@ -254,7 +254,7 @@ class RayBackend:
             seen = len(self._waiting)
             await asyncio.sleep(LINGER)
 
-    def _ask_again(self, block: Sequence[Job]) -> None:
+    def _ask_again(self, block: Sequence[RayJob]) -> None:
         """Put what an actor took and did not answer back, before all others."""
         left = [job for job in block if not job.future.done()]
         self.counts.repeated += len(left)
@@ -279,7 +279,7 @@ async def _dismiss(tasks: Collection[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _settle(job: Job, answer: Answer | BaseException) -> None:
+def _settle(job: RayJob, answer: Answer | BaseException) -> None:
     """Give a request its answer, unless nobody waits for it any more; one that was cancelled on its node has none."""
     if job.future.done():
         return

@@ -21,7 +21,7 @@ from runner.cli.terminal.help import WholeHelp
 
 if TYPE_CHECKING:
     from personas.people.respondents import Respondents
-    from personas.surveys.build import Request
+    from personas.surveys.build import SurveyRequest
 
 app = typer.Typer(cls=WholeHelp, no_args_is_help=True, help="Turn survey files into personas, and look at them.")
 
@@ -48,13 +48,13 @@ def build_command(
 ) -> None:
     """Build personas.parquet from the files that you registered for."""
     from personas.release.parquet import write_personas
-    from personas.surveys.build import Options, build
+    from personas.surveys.build import BuildOptions, build
     from personas.surveys.clean import MissingRule
     from runner.cli.terminal.persona_tables import print_report
 
     requests = _requests(survey, wave or [], country or [])
     rule = MissingRule(missing_limit, missing_by, not_asked)
-    parts, reports = build(requests, Options(rule, weights=weights))
+    parts, reports = build(requests, BuildOptions(rule, weights=weights))
     write_personas(out, parts, {"rule": asdict(rule), "surveys": [asdict(report) for report in reports]})
     for report in reports:
         print_report(report)
@@ -63,8 +63,8 @@ def build_command(
         console.print(f"[dim]{escape(source.title)}: {escape(source.licence)}.[/dim]")
 
 
-def _requests(surveys: Sequence[str], waves: Sequence[str], countries: Sequence[str]) -> "list[Request]":
-    from personas.surveys.build import Request
+def _requests(surveys: Sequence[str], waves: Sequence[str], countries: Sequence[str]) -> "list[SurveyRequest]":
+    from personas.surveys.build import SurveyRequest
 
     files: dict[str, list[Path]] = {}
     for each in surveys:
@@ -81,7 +81,9 @@ def _requests(surveys: Sequence[str], waves: Sequence[str], countries: Sequence[
     for each in countries:
         name, code = _named(each, "--country", "wvs7=IND", files)
         where[name] = _alpha3(each, code)
-    return [Request(name, tuple(paths), years.get(name, ()), where.get(name, "")) for name, paths in files.items()]
+    return [
+        SurveyRequest(name, tuple(paths), years.get(name, ()), where.get(name, "")) for name, paths in files.items()
+    ]
 
 
 def _expanded(path: str) -> list[Path]:

@@ -24,7 +24,7 @@ LEFT JOIN text AS s ON s.id = c.system_text
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """Per model: tokens a byte of prompt, output tokens from `low` to `high`, seconds a request, and where from.
 
     `cached_share` of the prompts' tokens come from the provider's cache. `seconds` is None where nobody can know: what
@@ -58,7 +58,7 @@ class Estimate:
         return cost_at(rates, Usage(round(prompt_tokens), round(output_tokens), cached_tokens=cached))
 
 
-def estimate(model: AskedModel, cache: ResultCache) -> Estimate:
+def estimate(model: AskedModel, cache: ResultCache) -> CostEstimate:
     """What a model's requests will take. A model that thinks may use anything up to its bound; others answer with a
     letter, or with text up to their bound."""
     measured, tokens, size, output, latency, cached = cache.connection.execute(_SQL, (model.id,)).fetchone()
@@ -67,7 +67,7 @@ def estimate(model: AskedModel, cache: ResultCache) -> Estimate:
     low, high = (1.0, bound) if thinks or model.section.answer == "text" else (1.0, 1.0)
     guess = None if model.section.backend == "local" else SECONDS_A_REQUEST
     if measured < LEAST_MEASURED or not size:
-        return Estimate(1 / BYTES_A_TOKEN, low, high, guess, price_of(model.section), 0)
+        return CostEstimate(1 / BYTES_A_TOKEN, low, high, guess, price_of(model.section), 0)
     mean = max(1.0, output)
     seconds = guess if latency is None else latency / 1000  # a batch has no latency
-    return Estimate(tokens / size, mean, mean, seconds, price_of(model.section), measured, cached / tokens)
+    return CostEstimate(tokens / size, mean, mean, seconds, price_of(model.section), measured, cached / tokens)

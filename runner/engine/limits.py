@@ -166,7 +166,7 @@ class TokenWindow:
         return max(spread, self._admitted[0].at + WINDOW_SECONDS - now if full else 0.0)
 
 
-class Rates:
+class RateLimits:
     """Requests and tokens a minute; limits that the study does not name are learnt from `x-ratelimit-*` headers."""
 
     def __init__(self, requests_per_minute: float | None, tokens_per_minute: float | None) -> None:

@@ -16,7 +16,7 @@ from runner.backends.retry import LONGEST_WAIT, retrying
 from runner.crossing.trials import Asked, AskedModel, blocks
 from runner.engine.budget import Budget, BudgetReached, Charge, Reservation, charge
 from runner.engine.context import Context
-from runner.engine.limits import FIRST_SLOTS, Admission, Breaker, Gate, Rates, Refusals
+from runner.engine.limits import FIRST_SLOTS, Admission, Breaker, Gate, RateLimits, Refusals
 from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
 from runner.engine.recorder import Recorder, declined
 from runner.engine.stopping import Stopped, Stopping
@@ -57,7 +57,7 @@ class LiveRun:
         self.stopping = Stopping(context, section.name)
         first = None if section.backend == "local" else FIRST_SLOTS
         self._gate = Gate(context.slots.get(section.name, section.concurrency), first)
-        self._rates = Rates(section.requests_per_minute, section.tokens_per_minute)
+        self._rates = RateLimits(section.requests_per_minute, section.tokens_per_minute)
         self._breaker = Breaker(self._gate)
         is_new = recorder.is_new()
         self._refusals = Refusals(answered=not is_new)

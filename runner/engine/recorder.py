@@ -29,8 +29,7 @@ from runner.study.masking import scrub
 from runner.study.sections import Price
 from scoring.answers.metrics import expected_value
 from scoring.answers.responses import Outcome, Response
-from scoring.benchmarks.base import Judged as JudgedBenchmark
-from scoring.benchmarks.base import JudgeQuestion
+from scoring.benchmarks.base import JudgedBenchmark, JudgeQuestion
 
 
 class Judge(Protocol):

@@ -13,8 +13,8 @@ from scoring.benchmarks.registry import measure
 from scoring.statistics.designs.power import (
     DEFAULTS,
     Components,
-    Limits,
-    Plan,
+    DesignLimits,
+    DesignPlan,
     cheapest,
     component_table,
     resolvable_gap,
@@ -25,18 +25,18 @@ MOST_ROTATIONS = 4
 
 
 @dataclass(frozen=True)
-class Resolution:
+class CheapestDesign:
     """One model and benchmark: the least gap found now, and the cheapest design for the wanted one, if there is one."""
 
     model: str
     benchmark: str
     source: str
     now: float
-    plan: Plan | None
+    plan: DesignPlan | None
     unpriced: bool
 
 
-def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution]:
+def resolutions(study: Study, attribute: str, gap: float) -> Iterator[CheapestDesign]:
     """A row per model and benchmark of the study, part by part where parts are measures of their own.
 
     Raises InputError or MachineError.
@@ -56,11 +56,11 @@ def resolutions(study: Study, attribute: str, gap: float) -> Iterator[Resolution
                 of = known.get((model.name, name), DEFAULTS)
                 usd = _usd_a_request(study, model.name)
                 rotations = MOST_ROTATIONS if of.rotation else rotated
-                limits = Limits(MOST_PEOPLE, most, len(all_items) / most, rotations, usd or 0.0)
+                limits = DesignLimits(MOST_PEOPLE, most, len(all_items) / most, rotations, usd or 0.0)
                 dealt = _of_dealt(of, groups, asked.section.per_person)
                 now = resolvable_gap(dealt, max(1, study.personas.n // levels), levels, groups, rotated)
                 source = "defaults" if of is DEFAULTS else "measured"
-                yield Resolution(model.name, name, source, now, cheapest(of, gap, levels, limits), usd is None)
+                yield CheapestDesign(model.name, name, source, now, cheapest(of, gap, levels, limits), usd is None)
 
 
 def _label(item: Item) -> str:

@@ -11,7 +11,7 @@ from runner.backends.catalogue.price_list import batch_factor, listed
 from runner.backends.catalogue.prices import CACHED_FROM, batch_price_of, mode_price_of, most_output_tokens, warnings
 from runner.crossing.prepare import Prepared
 from runner.crossing.trials import Asked, AskedModel, Question
-from runner.engine.estimate import Estimate, estimate
+from runner.engine.estimate import CostEstimate, estimate
 from runner.engine.pilot import REQUESTS
 from runner.store.cache import Trial
 from runner.store.prompt_caching import caching
@@ -106,7 +106,7 @@ def _about_target(target: Target, questions: Sequence[Question]) -> str:
     return f"{text}; so it is of {', '.join(whole)}" if whole else text
 
 
-def _rows(ready: Prepared, model: AskedModel, found: Estimate, limit: int | None) -> list[PlanRow]:
+def _rows(ready: Prepared, model: AskedModel, found: CostEstimate, limit: int | None) -> list[PlanRow]:
     rows: dict[str, PlanRow] = {}
     seen: set[bytes] = set()
     trials = islice(ready.crossing.trials(model), limit)
@@ -131,7 +131,7 @@ def _rows(ready: Prepared, model: AskedModel, found: Estimate, limit: int | None
     return list(rows.values())
 
 
-def _price(row: PlanRow, model: AskedModel, found: Estimate) -> None:
+def _price(row: PlanRow, model: AskedModel, found: CostEstimate) -> None:
     row.output_tokens_low, row.output_tokens_high = row.to_send * found.low, row.to_send * found.high
     row.usd_low = found.cost(row.prompt_tokens, row.output_tokens_low, row.longest_prompt) / 1e6
     row.usd_high = found.cost(row.prompt_tokens, row.output_tokens_high, row.longest_prompt) / 1e6
@@ -178,7 +178,7 @@ def batch_remarks(model: AskedModel, rows: list[PlanRow]) -> Iterator[str]:
     )
 
 
-def caching_remarks(ready: Prepared, model: AskedModel, found: Estimate) -> Iterator[str]:
+def caching_remarks(ready: Prepared, model: AskedModel, found: CostEstimate) -> Iterator[str]:
     """What the provider's cache of prompts did so far, and whether the requests share enough for it."""
     if known := caching(ready.cache.connection, model.id).sentence():
         yield f"so far {known}"

@@ -12,7 +12,7 @@ from runner.study.config import Study
 from runner.study.sources import load_everyone
 from runner.study.survey_questions import FidelitySection
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
-from scoring.fidelity.fidelity_tables import Asked, FidelityDesign, fidelity_tables
+from scoring.fidelity.fidelity_tables import AskedTraits, FidelityDesign, fidelity_tables
 from scoring.statistics.pairs import Part
 
 
@@ -23,7 +23,7 @@ def study_fidelity(study: Study, parts: Sequence[Part], attributes: Sequence[str
     """
     if not any(part.benchmark in OWN_ANSWER_PARTS for part in parts):
         return {}
-    asked = Asked(*load_survey_rows(study.database))
+    asked = AskedTraits(*load_survey_rows(study.database))
     everyone = load_everyone(study)
     return fidelity_tables(parts, everyone, asked, _design(study, attributes))
 

@@ -10,13 +10,13 @@ from typing import Generic, Protocol, TypeVar
 
 from runner.serve.generation import Left, Wish, Written
 from runner.serve.prefix_tree import common
-from runner.serve.prompts import Row, Told
+from runner.serve.prompts import PromptRow, Told
 from runner.serve.token_budget import TokenBudget, is_out_of_memory
 
 LINGER = 0.002  # seconds without a new prompt, after which a batch that has room for more is run as it is
 WRITING = 4  # a token that is written beside others costs less memory than one in a pass
 
-Asked = TypeVar("Asked", Row, Wish)
+Asked = TypeVar("Asked", PromptRow, Wish)
 Given = TypeVar("Given", Told, Written)
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ class TooLarge(Exception):
 class Answering(Protocol):
     """The two things that the batcher asks of a model, from one thread."""
 
-    def tell(self, rows: Sequence[Row]) -> list[Told]:
+    def tell(self, rows: Sequence[PromptRow]) -> list[Told]:
         """What is asked of each row."""
         ...
 
@@ -51,7 +51,7 @@ class Counts:
 
 
 @dataclass(eq=False)
-class Waiting(Generic[Asked, Given]):
+class QueuedWork(Generic[Asked, Given]):
     """A prompt that waits; `number` says how early it came."""
 
     asked: Asked
@@ -65,8 +65,8 @@ class Batcher:
 
     def __init__(self, model: Answering, budget: TokenBudget) -> None:
         self._model, self.budget, self.counts = model, budget, Counts()
-        self._rows: list[Waiting[Row, Told]] = []
-        self._wishes: list[Waiting[Wish, Written]] = []
+        self._rows: list[QueuedWork[PromptRow, Told]] = []
+        self._wishes: list[QueuedWork[Wish, Written]] = []
         self._arrived = asyncio.Event()
         self._number = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mtpa-model")
@@ -76,16 +76,16 @@ class Batcher:
         """How many prompts wait."""
         return len(self._rows) + len(self._wishes)
 
-    async def tell(self, rows: Sequence[Row]) -> list[Told]:
+    async def tell(self, rows: Sequence[PromptRow]) -> list[Told]:
         """What is asked of each row. Raises TooLarge."""
-        entries: list[Waiting[Row, Told]] = [Waiting(row, self._next()) for row in rows]
+        entries: list[QueuedWork[PromptRow, Told]] = [QueuedWork(row, self._next()) for row in rows]
         self._rows += entries
         self._arrived.set()
         return await _all(entries)
 
     async def write(self, wish: Wish) -> Written:
         """The answer to a prompt. Raises TooLarge."""
-        entry: Waiting[Wish, Written] = Waiting(wish, self._next())
+        entry: QueuedWork[Wish, Written] = QueuedWork(wish, self._next())
         self._wishes.append(entry)
         self._arrived.set()
         return (await _all([entry]))[0]
@@ -124,9 +124,9 @@ class Batcher:
 
     async def _run(
         self,
-        batch: list[Waiting[Asked, Given]],
-        waiting: list[Waiting[Asked, Given]],
-        job: Callable[[Sequence[Waiting[Asked, Given]]], list[Given]],
+        batch: list[QueuedWork[Asked, Given]],
+        waiting: list[QueuedWork[Asked, Given]],
+        job: Callable[[Sequence[QueuedWork[Asked, Given]]], list[Given]],
     ) -> None:
         """Answer a batch; one that does not fit into memory waits again, to be tried in smaller parts, and one that
         fails otherwise is run one by one, so that what is wrong with a prompt is nobody else's failure."""
@@ -158,7 +158,7 @@ class Batcher:
             if not entry.future.done():
                 entry.future.set_result(answer)
 
-    def _tell(self, entries: Sequence[Waiting[Row, Told]]) -> list[Told]:
+    def _tell(self, entries: Sequence[QueuedWork[PromptRow, Told]]) -> list[Told]:
         rows = [entry.asked for entry in entries]
         ranked = sorted(row.tokens for row in rows)
         shared = sum(common(one, other) for one, other in pairwise(ranked))
@@ -168,14 +168,14 @@ class Batcher:
         self.counts.computed_tokens += given - shared
         return told
 
-    def _write(self, entries: Sequence[Waiting[Wish, Written]]) -> list[Written]:
+    def _write(self, entries: Sequence[QueuedWork[Wish, Written]]) -> list[Written]:
         wishes = [entry.asked for entry in entries]
         written = self._model.write(wishes, lambda: [entry.future.done() for entry in entries])
         self.counts.written_tokens += sum(len(each.tokens) for each in written)
         return written
 
 
-async def _all(entries: Sequence[Waiting[Asked, Given]]) -> list[Given]:
+async def _all(entries: Sequence[QueuedWork[Asked, Given]]) -> list[Given]:
     """Every answer; where one fails or the caller is gone, the others are not waited for."""
     futures = [entry.future for entry in entries]
     try:
@@ -185,18 +185,18 @@ async def _all(entries: Sequence[Waiting[Asked, Given]]) -> list[Given]:
             future.cancel()
 
 
-def _live(entries: Sequence[Waiting[Asked, Given]]) -> list[Waiting[Asked, Given]]:
+def _live(entries: Sequence[QueuedWork[Asked, Given]]) -> list[QueuedWork[Asked, Given]]:
     return [entry for entry in entries if not entry.future.done()]
 
 
 def _without(
-    entries: Sequence[Waiting[Asked, Given]], taken: Sequence[Waiting[Asked, Given]]
-) -> list[Waiting[Asked, Given]]:
+    entries: Sequence[QueuedWork[Asked, Given]], taken: Sequence[QueuedWork[Asked, Given]]
+) -> list[QueuedWork[Asked, Given]]:
     gone = {entry.number for entry in taken}
     return [entry for entry in entries if entry.number not in gone]
 
 
-def fill(entries: Sequence[Waiting[Row, Told]], budget: int) -> list[Waiting[Row, Told]]:
+def fill(entries: Sequence[QueuedWork[PromptRow, Told]], budget: int) -> list[QueuedWork[PromptRow, Told]]:
     """The entry that waits longest and its neighbours in sorted order, the nearest first, while their distinct tokens
     fit into the budget; it alone where it does not."""
     ranked = sorted(entries, key=lambda entry: entry.asked.tokens)
@@ -214,16 +214,16 @@ def fill(entries: Sequence[Waiting[Row, Told]], budget: int) -> list[Waiting[Row
         used, low, high = used + cost, low - (side < 0), high + (side > 0)
 
 
-def _beside(entry: Waiting[Row, Told], neighbour: Waiting[Row, Told]) -> int:
+def _beside(entry: QueuedWork[PromptRow, Told], neighbour: QueuedWork[PromptRow, Told]) -> int:
     return _cost(entry.asked, common(entry.asked.tokens, neighbour.asked.tokens))
 
 
-def _cost(row: Row, shared: int) -> int:
+def _cost(row: PromptRow, shared: int) -> int:
     """A row's tokens behind the shared ones, and as many again for each place whose logits are wanted beyond one."""
     return len(row.tokens) - shared + len(row.places) - 1
 
 
-def alike(entries: Sequence[Waiting[Wish, Written]], budget: int) -> list[Waiting[Wish, Written]]:
+def alike(entries: Sequence[QueuedWork[Wish, Written]], budget: int) -> list[QueuedWork[Wish, Written]]:
     """The entry that waits longest and those of like length that want the same stop strings, while they fit, padded."""
     oldest = min(entries, key=lambda entry: entry.number)
     same = [entry for entry in entries if entry.asked.stop == oldest.asked.stop and entry is not oldest]

@@ -8,7 +8,7 @@ from uuid import uuid4
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from runner.serve.generation import Wish, Written
-from runner.serve.prompts import Prompter, Row, Told
+from runner.serve.prompts import Prompter, PromptRow, Told
 
 REFUSED = {"stream": False, "n": 1, "frequency_penalty": 0, "presence_penalty": 0, "logit_bias": {}, "tools": []}
 
@@ -49,11 +49,11 @@ class ChatRequest(BaseModel):
         """How many tokens the answer may have."""
         return self.max_completion_tokens or self.max_tokens
 
-    def row(self, prompter: Prompter) -> Row | None:
+    def row(self, prompter: Prompter) -> PromptRow | None:
         """The row whose pass answers it, where no more than the likeliest token is wanted."""
         if self.room > 1 or self.temperature > 0 or self.stop:
             return None
-        return Row(prompter.chat(self.messages, 1), top=max(1, self.top_logprobs))
+        return PromptRow(prompter.chat(self.messages, 1), top=max(1, self.top_logprobs))
 
     def wish(self, prompter: Prompter) -> Wish:
         """The prompt and how to go on from it. Raises ValueError, in a clause."""

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from runner.serve.prefix_tree import WORTH, plan
-from runner.serve.prompts import Row, Told
+from runner.serve.prompts import PromptRow, Told
 from runner.serve.tree_attention import NAME, grouped
 
 CHUNK = 256  # rows of logits that are normalised at once, in float32
@@ -35,14 +35,14 @@ class Passes:
         self.shares = _replaceable(model) and self._agrees()
 
     @torch.inference_mode()
-    def run(self, rows: Sequence[Row]) -> list[Told]:
+    def run(self, rows: Sequence[PromptRow]) -> list[Told]:
         """What is asked of each row; all rows are in memory at once."""
         if self.shares:
             return self._shared(rows)
         return self.alone(rows)
 
     @torch.inference_mode()
-    def alone(self, rows: Sequence[Row], together: int = 8) -> list[Told]:
+    def alone(self, rows: Sequence[PromptRow], together: int = 8) -> list[Told]:
         """The same without sharing: batches of at most `together` rows of equal length, nothing padded."""
         found: dict[int, Told] = {}
         for batch in equally_long([row.tokens for row in rows], together):
@@ -65,7 +65,7 @@ class Passes:
             found.update(zip(batch, hidden.float().mean(1).tolist(), strict=True))
         return [found[number] for number in range(len(texts))]
 
-    def _shared(self, rows: Sequence[Row]) -> list[Told]:
+    def _shared(self, rows: Sequence[PromptRow]) -> list[Told]:
         order = sorted(range(len(rows)), key=lambda number: rows[number].tokens)
         ranked = [rows[number] for number in order]
         tree = plan([row.tokens for row in ranked])
@@ -106,7 +106,7 @@ class Passes:
         size = self._model.get_input_embeddings().weight.shape[0]
         ids = [(7919 * number + 31) % size for number in range(3 * WORTH)]
         asked = tuple((len(ids) - 1, token) for token in range(0, size, 97))
-        rows = [Row([*ids[:-1], end], asked) for end in (1, 2)]
+        rows = [PromptRow([*ids[:-1], end], asked) for end in (1, 2)]
         try:
             shared = torch.tensor([told.logprobs for told in self._shared(rows)])
         except (TypeError, ValueError, RuntimeError, AttributeError):
@@ -132,7 +132,7 @@ def equally_long(rows: Sequence[list[int]], together: int) -> Iterator[list[int]
         yield from (members[start : start + together] for start in range(0, len(members), together))
 
 
-def _read(logits: torch.Tensor, rows: Sequence[Row], lookup: Sequence[dict[int, int]]) -> list[Told]:
+def _read(logits: torch.Tensor, rows: Sequence[PromptRow], lookup: Sequence[dict[int, int]]) -> list[Told]:
     """What is asked of each row, from logits (places, vocabulary) and where each row's places are among them."""
     parts = [torch.logsumexp(part.float(), dim=-1) for part in torch.split(logits, CHUNK)]
     normalisers = torch.cat(parts) if parts else logits.new_zeros(0)

@@ -10,7 +10,7 @@ from typing import Any
 from runner.serve.forward import Passes
 from runner.serve.generation import Left, Wish, Written, write
 from runner.serve.loading import Say, load
-from runner.serve.prompts import Prompter, Row, Told
+from runner.serve.prompts import Prompter, PromptRow, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ServedModel:
         self.prompter = Prompter(tokenizer, limit or 1 << 30)
         self.passes = Passes(model)
         self._check, self._seen, self._random = check, 0, random.Random(0)
-        self._sample: list[tuple[Row, Told]] = []
+        self._sample: list[tuple[PromptRow, Told]] = []
 
     @classmethod
     def load(
@@ -52,7 +52,7 @@ class ServedModel:
         """Load a model from the hub, a folder or a GGUF file. Raises InputError or MachineError."""
         return cls(*load(source, gguf, revision, dtype, device, say), check)
 
-    def tell(self, rows: Sequence[Row]) -> list[Told]:
+    def tell(self, rows: Sequence[PromptRow]) -> list[Told]:
         """What is asked of each row; some are kept for the check (reservoir sampling: Vitter 1985, algorithm R)."""
         told = self.passes.run(rows)
         for pair in zip(rows, told, strict=True) if self._check else ():

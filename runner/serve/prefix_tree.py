@@ -26,7 +26,7 @@ class Node:
 
 
 @dataclass(frozen=True, slots=True)
-class Tree:
+class PrefixTree:
     """The distinct tokens of a batch in one sequence, parents before children; `leaves` has each row's last node."""
 
     tokens: list[int]
@@ -64,7 +64,7 @@ def common(one: Sequence[int], other: Sequence[int]) -> int:
     return low
 
 
-def plan(rows: Sequence[list[int]]) -> Tree:
+def plan(rows: Sequence[list[int]]) -> PrefixTree:
     """The tree of rows that are sorted; every row has a token at least. Equal rows share their leaf."""
     shared = [0, *(common(one, other) for one, other in pairwise(rows))]
     tokens: list[int] = []
@@ -91,4 +91,4 @@ def plan(rows: Sequence[list[int]]) -> Tree:
                 continue
         cuts = [first, *(place for place in range(first + 1, last) if shared[place] == length), last]
         waiting.extend((*pair, parent, depth) for pair in reversed(list(pairwise(cuts))))
-    return Tree(tokens, nodes, leaves)
+    return PrefixTree(tokens, nodes, leaves)

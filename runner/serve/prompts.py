@@ -22,7 +22,7 @@ DATE = "1 January 2024"  # chat templates that tell the date tell this one: the 
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PromptRow:
     """Tokens, and what is wanted to know of them.
 
     `asked` are pairs (place, token): the log-probability of the token right behind that place; `top` is how many of the
@@ -101,7 +101,7 @@ class Prompter:
         """The tokens of a text that is no chat. Raises ValueError, in a clause, for one that is empty or too long."""
         return self._fits(self.tokens(text), 0)
 
-    def letters(self, messages: Sequence[Mapping[str, str]], choices: Sequence[str]) -> tuple[Row, list[int]]:
+    def letters(self, messages: Sequence[Mapping[str, str]], choices: Sequence[str]) -> tuple[PromptRow, list[int]]:
         """The row that asks for the choices' probabilities, and how many spellings ("A", " A") each choice has.
 
         A spelling is the token that the choice becomes behind this prompt; where the prompt's own last token would
@@ -113,9 +113,9 @@ class Prompter:
         merged, spellings = self._spellings(text, tokens, tuple(choices))
         tokens = tokens[: len(tokens) - merged]
         asked = tuple((len(tokens) - 1, token) for each in spellings for token in each)
-        return Row(tokens, asked, top=1), [len(each) for each in spellings]
+        return PromptRow(tokens, asked, top=1), [len(each) for each in spellings]
 
-    def continuations(self, messages: Sequence[Mapping[str, str]], texts: Sequence[str]) -> list[Row]:
+    def continuations(self, messages: Sequence[Mapping[str, str]], texts: Sequence[str]) -> list[PromptRow]:
         """A row for each continuation of a chat, asking for each of its tokens. Raises ValueError, in a clause.
 
         Tokens are as lm-evaluation-harness has them: spaces at the prompt's end belong to the continuation, both are
@@ -124,7 +124,7 @@ class Prompter:
         """
         return [self._continuation(self.written(messages), text) for text in texts]
 
-    def _continuation(self, prompt: str, text: str) -> Row:
+    def _continuation(self, prompt: str, text: str) -> PromptRow:
         if not text:
             raise ValueError(f"the continuation {text!r} has no tokens")
         if before := prompt.rstrip():
@@ -138,7 +138,7 @@ class Prompter:
         if not own or not tokens:
             raise ValueError(f"the continuation {text!r} has no tokens of its own behind this prompt")
         asked = tuple((len(tokens) - 1 + number, token) for number, token in enumerate(own))
-        return Row(self._fits(tokens + own[:-1], 1), asked)
+        return PromptRow(self._fits(tokens + own[:-1], 1), asked)
 
     def _nothing(self) -> list[int]:
         """The token that stands for an empty prompt. Raises ValueError for a model that has none."""

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from transformers import AttentionInterface
 
-from runner.serve.prefix_tree import Tree
+from runner.serve.prefix_tree import PrefixTree
 
 NAME = "mtpa_tree"
 WASTE = 1.3  # padded cells of a score matrix, over those needed, that a group may have
@@ -39,7 +39,7 @@ class Group:
         return self.masks[window]
 
 
-def grouped(tree: Tree, device: torch.device) -> list[Group]:
+def grouped(tree: PrefixTree, device: torch.device) -> list[Group]:
     """The nodes of a tree in groups of like size, on the device."""
     sizes = [(node.length, node.depth + node.length) for node in tree.nodes]
     found: list[list[int]] = []
@@ -54,7 +54,7 @@ def grouped(tree: Tree, device: torch.device) -> list[Group]:
     return [_group(tree, members, device) for members in found]
 
 
-def _group(tree: Tree, members: Sequence[int], device: torch.device) -> Group:
+def _group(tree: PrefixTree, members: Sequence[int], device: torch.device) -> Group:
     keys = [[place for part in tree.lineage(number) for place in tree.nodes[part].places] for number in members]
     longest = max(tree.nodes[number].length for number in members)
     furthest = max(len(each) for each in keys)

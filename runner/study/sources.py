@@ -19,7 +19,7 @@ from runner.study.config import Study
 from runner.study.sections import BenchmarkSection
 from runner.study.survey_questions import as_benchmark, asked_people, fidelity_items
 from scoring.answers.items import Item, rotations
-from scoring.benchmarks.base import Benchmark, Judged, default_part
+from scoring.benchmarks.base import Benchmark, JudgedBenchmark, default_part
 from scoring.benchmarks.loaded import load_items
 from scoring.benchmarks.registry import benchmark
 from scoring.benchmarks.trait_inference import TraitInference
@@ -138,7 +138,7 @@ def _select(section: BenchmarkSection, study: Study) -> Selection:
             f"{study.path}, [[benchmarks]]: {section.name!r}{of_part} has no items with ask = {section.ask!r}; choose "
             "another part or ask"
         )
-    if section.judge is None and isinstance(found, Judged) and any(item.ask == "text" for item in items):
+    if section.judge is None and isinstance(found, JudgedBenchmark) and any(item.ask == "text" for item in items):
         raise InputError(f"{study.path}, [[benchmarks]]: {section.name!r} needs a judge: judge = NAME of a [[models]]")
     chosen = _whole_groups(items, section.groups, study.study.seed)
     if (count := len({item.group for item in chosen})) < (section.per_person or 0):

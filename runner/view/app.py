@@ -15,15 +15,15 @@ from runner.view.pages import compare, explore, items, overview, report, trial
 from runner.view.pages.parts import named
 from runner.view.pages.text import line, visible
 from runner.view.queries.trial import answer_text
-from runner.view.source import Source
+from runner.view.source import ViewSource
 
 
 class Page(NamedTuple):
     """A page: what the navigation calls it, "" where it does not; what is in it; what keeps it up to date."""
 
     name: str
-    render: Callable[[Source, str], list[Any]]
-    register: Callable[[Dash, Source], None] = lambda app, source: None
+    render: Callable[[ViewSource, str], list[Any]]
+    register: Callable[[Dash, ViewSource], None] = lambda app, source: None
 
 
 PAGES = {
@@ -53,7 +53,7 @@ _DOCUMENT = """<!doctype html>
 </html>"""
 
 
-def application(source: Source, token: str, host: str, port: int) -> Dash:
+def application(source: ViewSource, token: str, host: str, port: int) -> Dash:
     """The page over one file, for whoever has the token and names the host. `port` names the cookie."""
     app = Dash(
         "runner.view",
@@ -84,7 +84,7 @@ def application(source: Source, token: str, host: str, port: int) -> Dash:
     return app
 
 
-def _route(app: Dash, source: Source) -> None:
+def _route(app: Dash, source: ViewSource) -> None:
     @app.callback(
         Output("main", "children"),
         Output("nav", "children"),
@@ -110,7 +110,7 @@ def _route(app: Dash, source: Source) -> None:
         return source.has_begun() or no_update
 
 
-def _waiting(source: Source) -> list[Any]:
+def _waiting(source: ViewSource) -> list[Any]:
     """The page before there is anything to look at."""
     start = f"mtpa-run --study {source.study}" if source.study else "mtpa-run"
     file, command = html.Code(line(str(source.path), 200)), html.Code(line(start, 200))
@@ -148,7 +148,7 @@ def _link(name: str, address: str, is_current: bool) -> Any:
     return here
 
 
-def _download(server: Flask, source: Source) -> None:
+def _download(server: Flask, source: ViewSource) -> None:
     """What is no page: whole answers as text, the report as a file."""
 
     @server.get("/answer/<int:number>.txt")

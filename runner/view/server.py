@@ -15,7 +15,7 @@ from waitress.server import create_server
 from personas.errors import MachineError
 from runner.view.app import application
 from runner.view.queries.file import checked, is_blank
-from runner.view.source import Source
+from runner.view.source import ViewSource
 
 ADDRESS = "127.0.0.1"
 THREADS = 8
@@ -32,7 +32,7 @@ class View:
     """
 
     def __init__(self, path: Path, study: Path | None = None, port: int = 0, plain: bool = False) -> None:
-        self.source = Source(path if study is not None and is_blank(path) else checked(path), study)
+        self.source = ViewSource(path if study is not None and is_blank(path) else checked(path), study)
         token = secrets.token_urlsafe(32)
         listening = _listening(port)
         number = listening.getsockname()[1]

@@ -27,7 +27,7 @@ class Report(NamedTuple):
     is_stale: bool
 
 
-class Source:
+class ViewSource:
     """A file that is looked at. `study` is the study file, where the page was opened for one."""
 
     def __init__(self, path: Path, study: Path | None = None) -> None:

@@ -12,7 +12,7 @@ from scoring.answers.mentions import Claim
 Read = Callable[[str], int | None]
 
 
-class Table(NamedTuple):
+class MarkdownTable(NamedTuple):
     """A JSON value and where it stands in the text."""
 
     start: int
@@ -72,7 +72,7 @@ def without_table(plain: str) -> str:
     return plain if table is None else f"{plain[: table.start]}\n{plain[table.end :]}".strip("` \n")
 
 
-def _table(plain: str) -> Table | None:
+def _table(plain: str) -> MarkdownTable | None:
     """The JSON object or list in a text. YAML reads single quotes and bare keys as well, and here it
     builds nothing but texts, lists and dictionaries."""
     fence = _FENCE.search(plain)
@@ -90,7 +90,7 @@ def _table(plain: str) -> Table | None:
     # "{B}" and LaTeX's "{text}" are no objects.
     if isinstance(value, dict) and not any(value.values()):
         return None
-    return Table(offset + min(starts), offset + end + 1, value)
+    return MarkdownTable(offset + min(starts), offset + end + 1, value)
 
 
 def _is_answer_key(key: str) -> bool:

@@ -81,7 +81,7 @@ class Benchmark(Protocol):
 
 
 @runtime_checkable
-class Judged(Benchmark, Protocol):
+class JudgedBenchmark(Benchmark, Protocol):
     """A benchmark some of whose answers are settled by a judge."""
 
     def settle(self, item: Item, response: Response, judge: Response) -> Outcome:

@@ -42,7 +42,7 @@ class FidelityDesign:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AskedTraits:
     """What was asked: the questions by item id, the traits of each set shown by its name, and the answers that came
     with letter probabilities (`survey_answers`)."""
 
@@ -52,7 +52,7 @@ class Asked:
 
 
 def fidelity_tables(
-    parts: Sequence[Part], everyone: Respondents, asked: Asked, design: FidelityDesign
+    parts: Sequence[Part], everyone: Respondents, asked: AskedTraits, design: FidelityDesign
 ) -> dict[str, pd.DataFrame]:
     """The tables by name, `fidelity_people` and so on; none where no survey question was asked."""
     every = survey_answers(parts, everyone, asked.items, asked.sets, asked.probabilities)

@@ -97,7 +97,7 @@ def own_answer_rows(
     Levels have the mean over all questions alone.
     """
     for score in SCORES:
-        table = _Table(beside, score, smallest)
+        table = _AnswerTable(beside, score, smallest)
         for attribute, level, people in beside.answers.groups(attributes):
             head = {"attribute": attribute, "level": level, "score": score}
             if people is None:
@@ -110,7 +110,7 @@ def own_answer_rows(
                     yield {**head, "trait": trait, **table.row(names, people), "hidden": False}
 
 
-class _Table:
+class _AnswerTable:
     """What a score is of everybody, by the model and by the references."""
 
     def __init__(self, beside: Beside, score: str, smallest: SurveyAnswers | None) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from personas.people.quota import Tree
+from personas.people.quota import QuotaTree
 from scoring.statistics.designs.power import DEFAULTS, baseline_replicates
 from scoring.statistics.effect import Contributions
 from scoring.statistics.pairs import Cells
@@ -229,7 +229,7 @@ def _asked(of: Condition, people: People, difficulty: np.ndarray, random: np.ran
     if of.stopped < 1:
         names = [list(map(str, range(of.countries)))]
         seed = str(random.integers(2**32))
-        tree = Tree(people.country[:, None], np.ones(count), random.permutation(count), names, seed)
+        tree = QuotaTree(people.country[:, None], np.ones(count), random.permutation(count), names, seed)
         asked[tree.order(count)] = (np.arange(count * items) < of.stopped * count * items).reshape(count, items)
     order = np.argsort(difficulty)
     if of.unasked:

@@ -261,9 +261,9 @@ def shapes(name: str, people: int, questions: int, device: str) -> None:
     import torch
     from transformers import AutoModelForCausalLM, GenerationConfig, LlamaConfig
 
-    from runner.serve.batcher import Waiting, fill
+    from runner.serve.batcher import QueuedWork, fill
     from runner.serve.forward import Passes
-    from runner.serve.prompts import Row
+    from runner.serve.prompts import PromptRow
     from runner.serve.token_budget import START
 
     hidden, intermediate, layers = SHAPES[name]
@@ -289,7 +289,7 @@ def shapes(name: str, people: int, questions: int, device: str) -> None:
     passes, spelt = Passes(model), [[32], [33], [34]]
 
     async def ours() -> list[str]:
-        waiting = [Waiting(Row(row, ((len(row) - 1, 32),)), number) for number, row in enumerate(rows)]
+        waiting = [QueuedWork(PromptRow(row, ((len(row) - 1, 32),)), number) for number, row in enumerate(rows)]
         while waiting:
             batch = fill(waiting, START[device])
             passes.run([entry.asked for entry in batch])

@@ -23,7 +23,7 @@ sys.path.pop(0)  # this folder: the script would hide the package whose name it 
 from personas.people.respondents import combine
 from personas.people.sample import deviation, sample
 from personas.release.parquet import write_personas
-from personas.surveys.build import Options, Request, build
+from personas.surveys.build import BuildOptions, SurveyRequest, build
 
 STRATA = ["country", "age_band", "gender"]
 ALPHA3 = [entry.alpha_3 for entry in pycountry.countries]
@@ -98,12 +98,12 @@ def measure(folder: Path) -> None:
     """Build, write and sample; print where the time goes."""
     start = time.perf_counter()
     requests = [
-        Request("wvs7", (folder / "wvs.sav",)),
-        Request("evs2017", (folder / "evs.dta",)),
-        Request("gss", (folder / "gss.dta",), tuple(range(1972, 2025))),
+        SurveyRequest("wvs7", (folder / "wvs.sav",)),
+        SurveyRequest("evs2017", (folder / "evs.dta",)),
+        SurveyRequest("gss", (folder / "gss.dta",), tuple(range(1972, 2025))),
     ]
     with watched() as held:
-        parts, reports = build(requests, Options())
+        parts, reports = build(requests, BuildOptions())
         built = time.perf_counter()
         write_personas(folder / "personas.parquet", parts, {})
         written = time.perf_counter()

@@ -15,7 +15,7 @@ from runner.cli.app import app
 from runner.results.study_report import study_findings
 from runner.study.config import Study
 from runner.view.pages.overview import account
-from runner.view.source import Source
+from runner.view.source import ViewSource
 from scoring.report.page import page
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ def everything_said(study: Path) -> dict[str, str]:
     found |= {path.name: path.read_text() for path in written}
     found["methods file"] = (study.parent / "study.methods.md").read_text()
     found["page"] = (study.parent / "study.html").read_text().partition('<main id="main">')[2].strip()
-    source = Source(study.parent / "study.sqlite", study)
+    source = ViewSource(study.parent / "study.sqlite", study)
     try:
         found["view"] = account(source.live(), None)[0].children
     finally:

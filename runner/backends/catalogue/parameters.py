@@ -12,7 +12,7 @@ LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens")  # what t
 
 
 @dataclass(frozen=True)
-class Family:
+class ModelFamily:
     """`drops` are refused by the endpoint, `renames` are called otherwise, `thinks` needs room for reasoning tokens,
     `logprobs` says whether letter probabilities can be had. `still` is the family that a model belongs to while its
     thinking is turned off, where it can be; `when_asked` says that it is off where the study says nothing of it."""
@@ -21,11 +21,11 @@ class Family:
     renames: Mapping[str, str] | None = None
     thinks: bool = False
     logprobs: bool = True
-    still: "Family | None" = None
+    still: "ModelFamily | None" = None
     when_asked: bool = False
 
 
-PLAIN = Family()
+PLAIN = ModelFamily()
 _LENGTH = {"max_tokens": "max_completion_tokens"}
 _GEMINI = {"max_tokens": "max_output_tokens", "top_logprobs": "logprobs"}
 _SAMPLING = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "logit_bias")
@@ -33,28 +33,34 @@ SAMPLING = frozenset(
     (*_SAMPLING, "top_k", "min_p", "top_a", "typical_p", "tfs_z", "repetition_penalty", "repeat_penalty")
 )
 
-_REASONING = Family(drops=_SAMPLING, renames=_LENGTH, thinks=True, logprobs=False)
+_REASONING = ModelFamily(drops=_SAMPLING, renames=_LENGTH, thinks=True, logprobs=False)
 # since 5.1 an effort of "none" gives temperature, top_p and logprobs back
-_STILLED = Family(drops=_SAMPLING, renames=_LENGTH, thinks=True, logprobs=False, still=Family(renames=_LENGTH))
-_GPT_6 = Family((*_SAMPLING, "stop"), _LENGTH, thinks=True, logprobs=False, still=Family(renames=_LENGTH))
+_STILLED = ModelFamily(
+    drops=_SAMPLING, renames=_LENGTH, thinks=True, logprobs=False, still=ModelFamily(renames=_LENGTH)
+)
+_GPT_6 = ModelFamily((*_SAMPLING, "stop"), _LENGTH, thinks=True, logprobs=False, still=ModelFamily(renames=_LENGTH))
 # of Gemini's own API; Vertex shows log-probabilities
-_GEMINI_3 = Family(renames=_GEMINI, thinks=True, logprobs=False)
-_GEMINI_2_5 = Family(renames=_GEMINI, thinks=True, logprobs=False, still=Family(renames=_GEMINI, logprobs=False))
+_GEMINI_3 = ModelFamily(renames=_GEMINI, thinks=True, logprobs=False)
+_GEMINI_2_5 = ModelFamily(
+    renames=_GEMINI, thinks=True, logprobs=False, still=ModelFamily(renames=_GEMINI, logprobs=False)
+)
 # up to 4.6, and Haiku up to 4.5, a model that does not think takes a temperature; none has since
 _DRAWN = ("temperature", "top_p", "top_k")
-_CLAUDE_4_6 = Family(_DRAWN, thinks=True, logprobs=False, still=Family(logprobs=False), when_asked=True)
-_CLAUDE_4_8 = Family(_DRAWN, thinks=True, logprobs=False, still=Family(_DRAWN, logprobs=False), when_asked=True)
-_CLAUDE_5 = Family(_DRAWN, thinks=True, logprobs=False, still=Family(_DRAWN, logprobs=False))
+_CLAUDE_4_6 = ModelFamily(_DRAWN, thinks=True, logprobs=False, still=ModelFamily(logprobs=False), when_asked=True)
+_CLAUDE_4_8 = ModelFamily(
+    _DRAWN, thinks=True, logprobs=False, still=ModelFamily(_DRAWN, logprobs=False), when_asked=True
+)
+_CLAUDE_5 = ModelFamily(_DRAWN, thinks=True, logprobs=False, still=ModelFamily(_DRAWN, logprobs=False))
 
-FAMILIES: tuple[tuple[str, str, Family], ...] = (
-    ("openai", r"gpt-5.*-chat", Family(renames=_LENGTH, logprobs=False)),
+FAMILIES: tuple[tuple[str, str, ModelFamily], ...] = (
+    ("openai", r"gpt-5.*-chat", ModelFamily(renames=_LENGTH, logprobs=False)),
     ("openai", r"gpt-5\.[1-9]", _STILLED),
     ("openai", r"gpt-5|o[1-9]", _REASONING),
     ("openai", r"gpt-([6-9]|[1-9]\d)", _GPT_6),
     ("openai", r"", PLAIN),
     ("gemini", r"(models/)?gemini-2\.5", _GEMINI_2_5),
     ("gemini", r"(models/)?gemini-([3-9]|flash-|pro-)", _GEMINI_3),
-    ("gemini", r"", Family(renames=_GEMINI)),
+    ("gemini", r"", ModelFamily(renames=_GEMINI)),
     ("anthropic", r"claude-(\d|v\d|instant|haiku-4|(opus|sonnet)-4-([0-6](\D|$)|\d{8}))", _CLAUDE_4_6),
     ("anthropic", r"claude-opus-4", _CLAUDE_4_8),
     ("anthropic", r"", _CLAUDE_5),
@@ -62,7 +68,7 @@ FAMILIES: tuple[tuple[str, str, Family], ...] = (
 )
 
 
-def family(section: ModelSection) -> Family:
+def family(section: ModelSection) -> ModelFamily:
     """The first family of the table whose pattern the model's name begins with, as it is while it thinks, or not, as
     the study has it."""
     found = _by_name(section)
@@ -113,12 +119,12 @@ def dropped(section: ModelSection) -> list[str]:
     return [name for name in named if name in section.decoding and name not in section.allow_dropped]
 
 
-def _by_name(section: ModelSection) -> Family:
+def _by_name(section: ModelSection) -> ModelFamily:
     name = section.backend
     return next((each for backend, start, each in FAMILIES if backend == name and re.match(start, section.id)), PLAIN)
 
 
-def _is_stilled(section: ModelSection, rules: Family) -> bool:
+def _is_stilled(section: ModelSection, rules: ModelFamily) -> bool:
     """Whether the study turns the model's thinking off, or does not turn it on where it is off by itself."""
     if section.backend == "anthropic":
         kind = (section.decoding.get("thinking") or {}).get("type")
@@ -129,7 +135,7 @@ def _is_stilled(section: ModelSection, rules: Family) -> bool:
     return asked.get("reasoning_effort") == "none" or budget == 0
 
 
-def _while_it_thinks(rules: Family) -> str:
+def _while_it_thinks(rules: ModelFamily) -> str:
     if rules.still and rules.still.logprobs:
         return " unless reasoning_effort = 'none'"
     return " while it thinks" if rules.drops and rules.still and not rules.still.drops else ""

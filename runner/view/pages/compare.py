@@ -14,8 +14,8 @@ from runner.view.pages.parts import block, dropdown, grid, number, options, resp
 from runner.view.pages.text import line, visible
 from runner.view.queries.file import version_of
 from runner.view.queries.side_by_side import DIFFERENT, KINDS, Answered, Pair, Sides, pairs, personas
-from runner.view.queries.trial_table import Filter, latest
-from runner.view.source import Source
+from runner.view.queries.trial_table import TrialFilter, latest
+from runner.view.source import ViewSource
 from runner.view.statistics import compared
 from scoring.report.findings import title_of
 from scoring.report.numbers import in_points, points_interval, score
@@ -34,7 +34,7 @@ _COLUMNS = [
 ]
 
 
-def render(source: Source, search: str) -> list[Any]:
+def render(source: ViewSource, search: str) -> list[Any]:
     """The page that an address asks for."""
     sides = Sides.parse(search)
     return [
@@ -45,11 +45,11 @@ def render(source: Source, search: str) -> list[Any]:
     ]
 
 
-def _shown(source: Source, sides: Sides) -> list[Any]:
+def _shown(source: ViewSource, sides: Sides) -> list[Any]:
     """The pairs, and above them the difference once it is computed."""
     if not sides.is_complete:
         return [html.P("Choose two different ones: their answers to the same items stand side by side.")]
-    upto = source.look(latest, Filter())
+    upto = source.look(latest, TrialFilter())
     identity = {"table": "pairs", "search": sides.search(), "upto": upto}
     names = {"first": _named(source, sides, sides.first), "second": _named(source, sides, sides.second)}
     columns = [{**each, "headerName": names.get(str(each["field"]), each["headerName"])} for each in _COLUMNS]
@@ -61,7 +61,7 @@ def _shown(source: Source, sides: Sides) -> list[Any]:
     ]
 
 
-def _fields(source: Source, sides: Sides) -> list[Any]:
+def _fields(source: ViewSource, sides: Sides) -> list[Any]:
     known, sorts = source.choices(), _sorts(source, sides)
     kinds = [(each, f"two {each}s") for each in KINDS]
     return [
@@ -74,7 +74,7 @@ def _fields(source: Source, sides: Sides) -> list[Any]:
     ]
 
 
-def _sorts(source: Source, sides: Sides) -> Sequence[Any]:
+def _sorts(source: ViewSource, sides: Sides) -> Sequence[Any]:
     """What there is to compare; personas are offered as they are searched for."""
     known = source.choices()
     if sides.what == "persona":
@@ -83,7 +83,7 @@ def _sorts(source: Source, sides: Sides) -> Sequence[Any]:
     return {"model": known.models, "format": known.formats}[sides.what]
 
 
-def _named(source: Source, sides: Sides, name: str) -> str:
+def _named(source: ViewSource, sides: Sides, name: str) -> str:
     """A side in words: of a persona, who it is."""
     known = dict(source.look(personas, name)) if sides.what == "persona" and name else {}
     return line(known.get(name, name).partition(" · ")[0], 60)
@@ -93,7 +93,7 @@ def _id(field: str) -> str:
     return f"{PAGE}-{field}"
 
 
-def register(app: Dash, source: Source) -> None:
+def register(app: Dash, source: ViewSource) -> None:
     """Fields and address follow each other, the table follows both, and asks for its rows."""
 
     @app.callback(

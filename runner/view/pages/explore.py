@@ -15,19 +15,19 @@ from runner.view.queries.trial_table import (
     FAILED,
     STATUSES,
     Choices,
-    Filter,
     Row,
+    TrialFilter,
     count,
     latest,
     page,
 )
-from runner.view.source import Source
+from runner.view.source import ViewSource
 from scoring.report.findings import title_of
 from scoring.report.names import level_name
 from scoring.report.numbers import in_points
 
 PAGE = "explore"
-FIELDS = tuple(each.name for each in fields(Filter))
+FIELDS = tuple(each.name for each in fields(TrialFilter))
 _COLUMNS = [
     {"field": "trial", "headerName": "Question", "cellRenderer": "TrialLink", "flex": 3, "minWidth": 220},
     {"field": "persona", "headerName": "Asked as", "width": 190},
@@ -50,9 +50,9 @@ _LEGEND = (
 )
 
 
-def render(source: Source, search: str) -> list[Any]:
+def render(source: ViewSource, search: str) -> list[Any]:
     """The page that an address asks for."""
-    wanted = Filter.parse(search)
+    wanted = TrialFilter.parse(search)
     return [
         dcc.Location(id="explore-url", pathname="/explore", search=search, refresh="callback-nav"),
         html.H1("Trials"),
@@ -67,7 +67,7 @@ def render(source: Source, search: str) -> list[Any]:
     ]
 
 
-def _shown(source: Source, wanted: Filter) -> list[Any]:
+def _shown(source: ViewSource, wanted: TrialFilter) -> list[Any]:
     """The table of the trials that there are now: it stands still while new ones land, which are told of beside it."""
     upto = source.look(latest, wanted)
     identity = {"table": "trials", "search": wanted.search(), "upto": upto}
@@ -85,7 +85,7 @@ def _columns(known: Choices) -> list[dict[str, Any]]:
     return [each for each in _COLUMNS if len(single.get(str(each["field"]), ("", ""))) > 1]
 
 
-def _filters(source: Source, wanted: Filter) -> list[Any]:
+def _filters(source: ViewSource, wanted: TrialFilter) -> list[Any]:
     known = source.choices()
     statuses = [(each, "failed (no answer)" if each == FAILED else each) for each in STATUSES]
     orders = [("oldest", "oldest first"), ("change", "largest change first")]
@@ -117,7 +117,7 @@ def _id(field: str) -> str:
     return f"{PAGE}-{field}"
 
 
-def register(app: Dash, source: Source) -> None:
+def register(app: Dash, source: ViewSource) -> None:
     """Filters and address follow each other, the table follows both, and asks for its rows."""
 
     @app.callback(
@@ -130,10 +130,10 @@ def register(app: Dash, source: Source) -> None:
         prevent_initial_call=True,
     )
     def follow(search: str | None, *values: str | None) -> Any:
-        before = Filter.parse(search or "")
+        before = TrialFilter.parse(search or "")
         wanted = before
         if ctx.triggered_id != "explore-url":
-            wanted = Filter(**{name: value or "" for name, value in zip(FIELDS, values, strict=True)})
+            wanted = TrialFilter(**{name: value or "" for name, value in zip(FIELDS, values, strict=True)})
             wanted = wanted if wanted.trait == before.trait else replace(wanted, level="")
             if wanted == before:
                 raise PreventUpdate
@@ -151,7 +151,7 @@ def register(app: Dash, source: Source) -> None:
         if request is None:
             return no_update, no_update
         identity = ctx.triggered_id
-        wanted, upto = Filter.parse(identity["search"]), int(identity["upto"])
+        wanted, upto = TrialFilter.parse(identity["search"]), int(identity["upto"])
         start, most = block(request)
         with source.reading() as connection:
             found = page(connection, wanted, upto, start, most)
@@ -162,7 +162,7 @@ def register(app: Dash, source: Source) -> None:
 
     @app.callback(Output("newer", "children"), Input("newer-beat", "n_intervals"), State("shown", "data"))
     def newer(_: int, shown: dict[str, Any]) -> Any:
-        wanted = Filter.parse(shown["search"])
+        wanted = TrialFilter.parse(shown["search"])
         landed = source.look(latest, wanted) - shown["upto"]
         if landed <= 0:
             return ""
@@ -175,7 +175,7 @@ def _counted(found: int | None) -> str:
     return f"{found:,} trial." if found == 1 else f"{found:,} trials."
 
 
-def _cells(row: Row, wanted: Filter) -> dict[str, Any]:
+def _cells(row: Row, wanted: TrialFilter) -> dict[str, Any]:
     asked = {"href": trial_address(row.place, wanted), "text": line(row.question), "persona": line(row.who, 80)}
     alone = row.persona_id == BASELINE
     return {

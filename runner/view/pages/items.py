@@ -12,8 +12,8 @@ from runner.view.pages.text import line, plain, visible
 from runner.view.queries.chosen import BASELINE
 from runner.view.queries.file import version_of
 from runner.view.queries.item import SIDES, OpenedItem, opened_item
-from runner.view.queries.trial_table import CHANGED, Filter, latest, page
-from runner.view.source import Source
+from runner.view.queries.trial_table import CHANGED, TrialFilter, latest, page
+from runner.view.source import ViewSource
 from runner.view.statistics import item_changes
 from scoring.report.findings import title_of
 from scoring.report.numbers import chance, in_points
@@ -22,9 +22,9 @@ SHOWN = 60
 PEOPLE = 100
 
 
-def render(source: Source, search: str) -> list[Any]:
+def render(source: ViewSource, search: str) -> list[Any]:
     """The list, made in the background; of `?item=…` the item."""
-    wanted = Filter.parse(search)
+    wanted = TrialFilter.parse(search)
     if wanted.item:
         return _item(source, wanted)
     return [
@@ -39,7 +39,7 @@ def render(source: Source, search: str) -> list[Any]:
     ]
 
 
-def register(app: Dash, source: Source) -> None:
+def register(app: Dash, source: ViewSource) -> None:
     """Show the list when it is made."""
 
     @app.callback(
@@ -78,11 +78,11 @@ def _list(found: pd.DataFrame) -> Any:
     return table_of_models(f"Items{whole}", ("question", "benchmark", "model", *numbers), rows, numbers)
 
 
-def _filter(row: Any) -> Filter:
-    return Filter(item=str(row.item_id), benchmark=str(row.benchmark), model=str(row.model))
+def _filter(row: Any) -> TrialFilter:
+    return TrialFilter(item=str(row.item_id), benchmark=str(row.benchmark), model=str(row.model))
 
 
-def _item(source: Source, wanted: Filter) -> list[Any]:
+def _item(source: ViewSource, wanted: TrialFilter) -> list[Any]:
     """Both distributions, the right answer marked, and who changed."""
     found = source.look(opened_item, wanted)
     about = [line(wanted.model, 80) or "all models", line(title_of(found.benchmark), 80), line(found.item_id, 80)]
@@ -119,9 +119,9 @@ def _options(found: OpenedItem) -> Any:
     return table("What was chosen, as shares of the answers", columns, rows)
 
 
-def _changed(source: Source, wanted: Filter) -> Any:
+def _changed(source: ViewSource, wanted: TrialFilter) -> Any:
     """Whose answers differ from those without a persona, the most changed first."""
-    only = Filter(item=wanted.item, benchmark=wanted.benchmark, model=wanted.model, only=CHANGED, order="change")
+    only = TrialFilter(item=wanted.item, benchmark=wanted.benchmark, model=wanted.model, only=CHANGED, order="change")
     found = source.look(page, only, source.look(latest, only), 0, PEOPLE)
     if not found:
         return html.P("Nobody's answer differs from the one without a persona.")

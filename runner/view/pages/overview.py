@@ -13,7 +13,7 @@ from runner.view.pages.parts import bar, moment, money, named, table, table_of_m
 from runner.view.pages.text import line, visible
 from runner.view.queries.file import request_stop
 from runner.view.queries.heartbeat import Live
-from runner.view.source import Source
+from runner.view.source import ViewSource
 from runner.view.statistics import Effects
 from scoring.report.figures import forest
 from scoring.report.findings import title_of
@@ -25,7 +25,7 @@ BEAT, SLOWLY, SOON = 2000, 5000, 500  # milliseconds: while a run goes, otherwis
 _PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}
 
 
-def render(source: Source, search: str) -> list[Any]:
+def render(source: ViewSource, search: str) -> list[Any]:
     """The page as it is now; from then on it is refreshed."""
     live = source.live()
     return [
@@ -48,7 +48,7 @@ def _stop() -> html.Div:
     return html.Div([button, *asked], className="actions")
 
 
-def register(app: Dash, source: Source) -> None:
+def register(app: Dash, source: ViewSource) -> None:
     """What keeps the page up to date, and the one button."""
 
     @app.callback(

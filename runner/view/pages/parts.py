@@ -8,7 +8,7 @@ import dash_ag_grid as dag
 from dash import dcc, html
 
 from runner.view.pages.text import line, visible
-from runner.view.queries.trial_table import Filter, Place
+from runner.view.queries.trial_table import Place, TrialFilter
 
 BLOCK = 100
 
@@ -94,7 +94,7 @@ def money(micro: int, cap: float | None) -> str:
     return f"${micro / 1e6:,.4f}" + (f" of ${cap:,.2f} spent ({micro / cap / 1e4:.1f}%)" if cap else " spent")
 
 
-def trial_address(place: Place, wanted: Filter | None = None) -> str:
+def trial_address(place: Place, wanted: TrialFilter | None = None) -> str:
     """The address of one trial, as one of those that a filter finds."""
     of_filter = wanted.search().replace("?", "&", 1) if wanted else ""
     return f"/trial?place={quote(str(place))}{of_filter}"

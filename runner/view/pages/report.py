@@ -7,10 +7,10 @@ from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
 from personas.errors import MtpaError
 from runner.view.background import result
 from runner.view.pages.text import visible
-from runner.view.source import Source
+from runner.view.source import ViewSource
 
 
-def render(source: Source, search: str) -> list[Any]:
+def render(source: ViewSource, search: str) -> list[Any]:
     """The page: the report is made in the background, and shown when it is there."""
     return [
         html.H1("Report"),
@@ -27,7 +27,7 @@ def render(source: Source, search: str) -> list[Any]:
     ]
 
 
-def register(app: Dash, source: Source) -> None:
+def register(app: Dash, source: ViewSource) -> None:
     """Show the report when it is made, and offer another one when the file has changed since."""
 
     @app.callback(

@@ -13,18 +13,18 @@ from runner.view.pages.text import line, plain, visible
 from runner.view.queries.chosen import BASELINE
 from runner.view.queries.side_by_side import Sides
 from runner.view.queries.trial import Opened, opened
-from runner.view.queries.trial_table import Filter, Place, neighbours
-from runner.view.source import Source
+from runner.view.queries.trial_table import Place, TrialFilter, neighbours
+from runner.view.source import ViewSource
 from scoring.report.findings import title_of
 
 
-def render(source: Source, search: str) -> list[Any]:
+def render(source: ViewSource, search: str) -> list[Any]:
     """The page of `?place=MODEL-PERSONA-VARIANT-ITEM-ROTATION-REPLICATE`, and of the filter of its table.
 
     Raises InputError for no such trial.
     """
     text = parse_qs(search.removeprefix("?")).get("place", [""])[0]
-    place, wanted = Place.parse(text), Filter.parse(search)
+    place, wanted = Place.parse(text), TrialFilter.parse(search)
     if place is None:
         raise InputError(f"{text!r} names no trial: open one from the table of trials")
     found = source.look(opened, place)
@@ -43,14 +43,14 @@ def render(source: Source, search: str) -> list[Any]:
     ]
 
 
-def register(app: Dash, source: Source) -> None:
+def register(app: Dash, source: ViewSource) -> None:
     """Copy what the page shows, in the browser itself."""
     copy = "(_, text) => { navigator.clipboard.writeText(text); return 'Copied.'; }"
     said, button = Output("copied", "children"), Input("copy", "n_clicks")
     app.clientside_callback(copy, said, button, State("as-json", "data"), prevent_initial_call=True)  # type: ignore[no-untyped-call]
 
 
-def _steps(source: Source, place: Place, wanted: Filter) -> html.P:
+def _steps(source: ViewSource, place: Place, wanted: TrialFilter) -> html.P:
     """To the trials before and after it in the table, back to the table, and the whole of it as JSON."""
     before, after = source.look(neighbours, wanted, place)
     steps: list[Any] = []
@@ -65,8 +65,8 @@ def _steps(source: Source, place: Place, wanted: Filter) -> html.P:
 def _links(found: Opened, place: Place) -> html.P:
     beside = Sides("persona", BASELINE, found.persona_id)
     shown = [
-        html.A("All trials of this item", href=f"/explore{Filter(item=found.item_id).search()}"),
-        html.A("All of this persona", href=f"/explore{Filter(persona=found.persona_id).search()}"),
+        html.A("All trials of this item", href=f"/explore{TrialFilter(item=found.item_id).search()}"),
+        html.A("All of this persona", href=f"/explore{TrialFilter(persona=found.persona_id).search()}"),
     ]
     if place.persona:
         shown.append(html.A("This persona beside the baseline", href=f"/compare{beside.search()}"))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from personas.errors import InputError
 from runner.view.queries.chosen import BASELINE, CHOSEN, NEUTRAL, read_item, right_options
-from runner.view.queries.trial_table import Filter
+from runner.view.queries.trial_table import TrialFilter
 from scoring.statistics.pairs import CONTROL
 
 PERSONAS = "personas"
@@ -41,10 +41,10 @@ class OpenedItem:
     answers: Mapping[str, int]
 
 
-def opened_item(connection: sqlite3.Connection, wanted: Filter) -> OpenedItem:
+def opened_item(connection: sqlite3.Connection, wanted: TrialFilter) -> OpenedItem:
     """The item that a filter names, with what its model answered. Raises InputError where the file has none such."""
-    condition, values = Filter(item=wanted.item, benchmark=wanted.benchmark, model=wanted.model).condition()
-    of_item, its = Filter(item=wanted.item, benchmark=wanted.benchmark).condition()
+    condition, values = TrialFilter(item=wanted.item, benchmark=wanted.benchmark, model=wanted.model).condition()
+    of_item, its = TrialFilter(item=wanted.item, benchmark=wanted.benchmark).condition()
     row = connection.execute(f"SELECT record FROM (SELECT *, id AS item FROM item) WHERE {of_item}", its).fetchone()
     item = read_item(row[0]) if row and wanted.item else None
     if item is None:

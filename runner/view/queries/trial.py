@@ -34,7 +34,7 @@ class Option(NamedTuple):
     chosen_before: bool
 
 
-class Beside(NamedTuple):
+class BesideTrial(NamedTuple):
     """The same item, asked of somebody else."""
 
     place: Place
@@ -65,12 +65,12 @@ class Opened:
     outside: float | None
     status: str
     value: float | None
-    without: Beside | None
+    without: BesideTrial | None
     why: list[str]
     key: str
     matches: bool
     facts: list[tuple[str, str]]
-    beside: list[Beside]
+    beside: list[BesideTrial]
 
 
 _TRIAL = "model = ? AND persona = ? AND variant = ? AND item = ? AND rotation = ? AND replicate = ?"
@@ -299,7 +299,7 @@ def _facts(
     return [(name, value) for name, value in rows if value]
 
 
-def _beside(connection: sqlite3.Connection, place: Place, item: Item) -> list[Beside]:
+def _beside(connection: sqlite3.Connection, place: Place, item: Item) -> list[BesideTrial]:
     """The baseline first, then the personas whose rows are nearest, in the same variant."""
     key = (place.model, place.item, place.rotation, place.replicate, place.variant)
     around = (place.persona - NEAR, place.persona + NEAR)
@@ -308,7 +308,7 @@ def _beside(connection: sqlite3.Connection, place: Place, item: Item) -> list[Be
         key = (*key[:4], row[0])
     rows = connection.execute(_BESIDE, (*key, *around, place.persona, place.variant, place.persona))
     return [
-        Beside(
+        BesideTrial(
             Place(*row[:6]),
             str(row[6] or BASELINE),
             who(*row[6:10]),

@@ -35,7 +35,7 @@ class Place(Trial):
 
 
 @dataclass(frozen=True)
-class Filter(Query):
+class TrialFilter(Query):
     """What is looked for; "" is anything. `text` is in the question, the answer or the option chosen; `only` is "" or
     "changed": by the persona, beside the baseline; `benchmark` may be "name" or "name:part"; `level` is one of `trait`;
     `order` is "" (the newest first), "oldest" or "change": another option than without a persona first, then by how
@@ -176,14 +176,14 @@ class Row(NamedTuple):
         return None not in (self.answer.number, self.baseline.number) and self.answer.number != self.baseline.number
 
 
-def latest(connection: sqlite3.Connection, wanted: Filter) -> int:
+def latest(connection: sqlite3.Connection, wanted: TrialFilter) -> int:
     """The id of the newest trial; a table up to it stays as it is while new ones land."""
     table = "failure" if wanted.status == FAILED else "score"
     (found,) = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()
     return int(found)
 
 
-def page(connection: sqlite3.Connection, wanted: Filter, upto: int, start: int, count: int) -> list[Row]:
+def page(connection: sqlite3.Connection, wanted: TrialFilter, upto: int, start: int, count: int) -> list[Row]:
     """`count` trials that fit, from number `start` on, of those up to the id `upto`; the newest first."""
     condition, values = wanted.condition()
     answer = "t.said" if wanted.status == FAILED else "c.answer"
@@ -222,7 +222,7 @@ def question_of(item: Item | None) -> str:
     return asked if item.context or item.weights else " | ".join(item.choices)
 
 
-def neighbours(connection: sqlite3.Connection, wanted: Filter, place: Place) -> tuple[Place | None, Place | None]:
+def neighbours(connection: sqlite3.Connection, wanted: TrialFilter, place: Place) -> tuple[Place | None, Place | None]:
     """The trials before and after one in the table of those that fit; None where there is none."""
     condition, values = wanted.condition()
     trial = " AND ".join(f"t.{name} = ?" for name in Place._fields)
@@ -241,7 +241,7 @@ def neighbours(connection: sqlite3.Connection, wanted: Filter, place: Place) -> 
     return found[0], found[1]
 
 
-def count(connection: sqlite3.Connection, wanted: Filter, upto: int) -> int | None:
+def count(connection: sqlite3.Connection, wanted: TrialFilter, upto: int) -> int | None:
     """How many trials fit; None where there are more than 10,000 and a filter, which would have to read them all."""
     condition, values = wanted.condition()
     limit = "" if condition == "1" else f"LIMIT {COUNTED + 1}"

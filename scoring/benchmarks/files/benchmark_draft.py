@@ -41,7 +41,7 @@ _HERE = "<column>"  # where a column's name goes
 
 
 @dataclass
-class _Draft:
+class _BenchmarkDraft:
     """What is known of the file while its description is written."""
 
     records: list[Row]
@@ -77,7 +77,7 @@ def draft(path: Path) -> str:
     if not records:
         raise InputError(f"{path}: holds no records; name the right file")
     columns = list(dict.fromkeys(str(name) for row in records for name in row))
-    made = _Draft(records, columns, header=names is None)
+    made = _BenchmarkDraft(records, columns, header=names is None)
     for find in (_pair, _good_and_bad, _choice, _rubric):
         if find(made):
             break
@@ -105,7 +105,7 @@ def _headless(path: Path) -> list[str] | None:
     return [f"column_{number}" for number in range(1, len(first) + 1)]
 
 
-def _pair(made: _Draft) -> bool:
+def _pair(made: _BenchmarkDraft) -> bool:
     """Two sentences of which the more stereotyped may be preferred."""
     pair = named(made.names, PAIRS)
     if pair is None or (_is_unsure(pair) and made.column(ANSWERS)):
@@ -123,7 +123,7 @@ def _is_unsure(pair: Sequence[str]) -> bool:
     return plain(pair[0]).startswith("sent") and "more" not in plain(pair[0])
 
 
-def _good_and_bad(made: _Draft) -> bool:
+def _good_and_bad(made: _BenchmarkDraft) -> bool:
     """Two sentences of which one is right."""
     pair = named(made.names, GOOD_BAD)
     if pair is None or made.column(ANSWERS):
@@ -134,7 +134,7 @@ def _good_and_bad(made: _Draft) -> bool:
     return True
 
 
-def _choice(made: _Draft) -> bool:
+def _choice(made: _BenchmarkDraft) -> bool:
     """Options in columns or in a list, with an answer or a distribution."""
     right, wrong = distractors(made.names)
     if right and wrong:
@@ -162,7 +162,7 @@ def _choice(made: _Draft) -> bool:
     return True
 
 
-def _scale(made: _Draft, column: str) -> None:
+def _scale(made: _BenchmarkDraft, column: str) -> None:
     """The same options everywhere may be a scale, which is not to be shuffled."""
     lists = {json.dumps(value, default=str) for value in made.values(column)}
     if len(lists) == 1 and len(made.records) > 1:
@@ -200,7 +200,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def _rubric(made: _Draft) -> bool:
+def _rubric(made: _BenchmarkDraft) -> bool:
     """A question that is answered in words, and what a good answer holds."""
     column = made.column(RUBRICS)
     if column is None:
@@ -221,7 +221,7 @@ def _rubric(made: _Draft) -> bool:
     return True
 
 
-def _question(made: _Draft) -> None:
+def _question(made: _BenchmarkDraft) -> None:
     if column := made.column(QUESTIONS):
         made.take("question", column)
     elif made.keys.get("alone") is None:
@@ -239,7 +239,7 @@ def _is_text(values: Iterable[Any]) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
-def _rest(made: _Draft) -> None:
+def _rest(made: _BenchmarkDraft) -> None:
     """An id, a group, and what may tell groups of items apart."""
     column = made.column(IDS)
     if column is not None and len(set(map(str, made.values(column)))) == len(made.records):
@@ -248,7 +248,7 @@ def _rest(made: _Draft) -> None:
         made.take("group", column, note="items that are resampled together")
 
 
-def _meta(made: _Draft) -> Iterator[tuple[str, str]]:
+def _meta(made: _BenchmarkDraft) -> Iterator[tuple[str, str]]:
     """(name, column) of the columns that take few short values."""
     taken = taken_names()
     for column in made.names:
@@ -260,7 +260,7 @@ def _meta(made: _Draft) -> Iterator[tuple[str, str]]:
             yield (f"source_{name}" if name in taken else name), column
 
 
-def _written(path: Path, made: _Draft, names: Sequence[str] | None) -> str:
+def _written(path: Path, made: _BenchmarkDraft, names: Sequence[str] | None) -> str:
     """The file's text."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     name = re.sub(r"[^A-Za-z0-9_.-]+", "_", path.stem).strip("_") or "mine"

@@ -32,7 +32,7 @@ DEFAULTS = Components(persona=0.004, group=0.01, level_group=0.002, residual=0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class DesignPlan:
     """A design and what it resolves: `per_level` personas of each of `levels` levels, item groups, rotations."""
 
     per_level: int
@@ -144,7 +144,7 @@ def baseline_replicates(of: Components, people: int, items: int, rotations: int 
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DesignLimits:
     """What a design may use: personas of the smallest level, item groups, items a group, rotations; price of one
     request in USD."""
 
@@ -155,19 +155,19 @@ class Limits:
     usd: float = 0.0
 
 
-def cheapest(of: Components, target: float, levels: int, limits: Limits, least: int = 10) -> Plan | None:
+def cheapest(of: Components, target: float, levels: int, limits: DesignLimits, least: int = 10) -> DesignPlan | None:
     """The design with the fewest requests (hence the least price) that resolves a gap of `target`; None if none does.
 
     At least `least` personas a level and item groups, below which intervals are not to be trusted.
     """
-    found: Plan | None = None
+    found: DesignPlan | None = None
     for plan in _plans(of, target, levels, limits, least):
         if found is None or plan.requests < found.requests:
             found = plan
     return found
 
 
-def _plans(of: Components, target: float, levels: int, limits: Limits, least: int) -> Iterator[Plan]:
+def _plans(of: Components, target: float, levels: int, limits: DesignLimits, least: int) -> Iterator[DesignPlan]:
     steps = np.unique(np.geomspace(min(least, limits.groups), limits.groups, 60).astype(int))
     for rotations in range(1, limits.rotations + 1):
         for groups in map(int, steps):
@@ -178,7 +178,7 @@ def _plans(of: Components, target: float, levels: int, limits: Limits, least: in
             asked = math.ceil(groups * limits.items_a_group) * rotations
             requests = asked * (1 + per_level * levels)
             resolves = resolvable_gap(of, per_level, levels, groups, rotations)
-            yield Plan(per_level, levels, groups, rotations, resolves, requests, requests * limits.usd)
+            yield DesignPlan(per_level, levels, groups, rotations, resolves, requests, requests * limits.usd)
 
 
 def _fewest(of: Components, target: float, levels: int, groups: int, rotations: int, most: int) -> int | None:

@@ -14,7 +14,7 @@ from personas.prompt.render import Variant, render
 from personas.release.jsonl import write_jsonl
 from personas.release.parquet import write_personas
 from personas.release.read import read_personas, refuse_restricted
-from personas.surveys.build import Options, Request, build
+from personas.surveys.build import BuildOptions, SurveyRequest, build
 from personas.surveys.clean import MissingRule
 from runner.cli.personas import app
 
@@ -22,7 +22,7 @@ from runner.cli.personas import app
 @pytest.fixture
 def built(tmp_path: Path, wvs_frame, write) -> Respondents:
     write(wvs_frame(), tmp_path / "wvs.sav")
-    parts, reports = build([Request("wvs7", (tmp_path / "wvs.sav",))], Options())
+    parts, reports = build([SurveyRequest("wvs7", (tmp_path / "wvs.sav",))], BuildOptions())
     assert reports[0].rows_in == reports[0].rows_out == 60
     assert reports[0].sparse["literacy"] == 1.0 and "imp_family" in reports[0].fill
     write_personas(tmp_path / "personas.parquet", parts, {"surveys": [{"survey": "wvs7"}]})
@@ -136,7 +136,7 @@ def test_checking_a_description(tmp_path: Path, wvs_frame, write) -> None:
 
 @pytest.mark.slow
 def test_the_real_gss_builds(gss_files: list[Path]) -> None:
-    parts, (report,) = build([Request("gss", tuple(gss_files))], Options(MissingRule(not_asked="ignored")))
+    parts, (report,) = build([SurveyRequest("gss", tuple(gss_files))], BuildOptions(MissingRule(not_asked="ignored")))
     assert (report.rows_in, report.columns_in) == (6380, 1065)
     assert report.not_in_file == ("housewife_fulfilling",) and report.no_scale["fund16"] == "nobody answered"
     assert report.rows_out + len(report.near_duplicates) == 6380 and report.rows_out > 6000

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from personas.countries import birthplaces
 from personas.errors import InputError
-from personas.surveys.build import Options, Request, build, check
+from personas.surveys.build import BuildOptions, SurveyRequest, build, check
 from personas.surveys.survey import load_survey
 from runner.cli.personas import app
 
@@ -23,7 +23,7 @@ def test_described_traits_that_were_dropped_come_first_and_all(tmp_path: Path, w
     lost = ["Q1", "Q2", "Q3", "Q4", "Q5", "Q6", "Q7", "Q8", "Q9", "Q11", "Q13", "Q15", "Q17", "Q27", "Q281"]
     frame = wvs_frame().assign(**dict.fromkeys([*lost, "Q46", "Q47"], -1))
     path = write(frame, tmp_path / "w.csv")
-    _, (report,) = build([Request("wvs7", (path,))], Options())
+    _, (report,) = build([SurveyRequest("wvs7", (path,))], BuildOptions())
     described = set(load_survey("wvs7").defined())
     first = [name in described for name in report.sparse]
     assert first == sorted(first, reverse=True) and sum(first) >= len(lost)

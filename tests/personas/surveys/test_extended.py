@@ -8,7 +8,7 @@ import pyreadstat
 import pytest
 
 from personas.prompt.render import Variant, render
-from personas.surveys.build import Options, Request, build
+from personas.surveys.build import BuildOptions, SurveyRequest, build
 from personas.surveys.clean import MissingRule
 from personas.surveys.reader import read_files
 from personas.surveys.survey import load_survey
@@ -92,8 +92,8 @@ def test_labels_without_meaning_are_never_told(
 
 def test_silent_traits_are_listed_and_not_counted(tmp_path: Path, wvs_frame, write) -> None:
     frame = wvs_frame().assign(Q290=np.arange(60) % 5 + 1)
-    everything = Options(MissingRule(limit=1.0))
-    parts, (report,) = build([Request("wvs7", (write(frame, tmp_path / "w.csv"),))], everything)
+    everything = BuildOptions(MissingRule(limit=1.0))
+    parts, (report,) = build([SurveyRequest("wvs7", (write(frame, tmp_path / "w.csv"),))], everything)
     assert "wvs7:Q290" in report.silent and "wvs7:Q57" not in report.silent
     assert report.traits_out == len(parts[0].traits) - len(report.silent) >= 250
 

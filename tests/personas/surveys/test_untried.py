@@ -10,7 +10,7 @@ import pyreadstat
 import pytest
 
 from personas.errors import InputError
-from personas.surveys.build import Options, Request, build
+from personas.surveys.build import BuildOptions, SurveyRequest, build
 from personas.surveys.clean import MissingRule
 from personas.surveys.survey import Survey, known_surveys, load_survey
 
@@ -74,7 +74,7 @@ PEW: dict[str, list[Any]] = {
 
 def people(folder: Path, name: str, path: Path) -> tuple[list[dict[str, str]], tuple[str, ...]]:
     """Each persona's answers in words, and what the build's report notes."""
-    parts, reports = build([Request(name, (path,))], Options(MissingRule(limit=1.0)))
+    parts, reports = build([SurveyRequest(name, (path,))], BuildOptions(MissingRule(limit=1.0)))
     kept = parts[0]
     told = [{each: kept.traits[each].label(code) for each, code in one.answers.items()} for one in kept.personas()]
     heads = [{"id": one.persona_id, "country": one.country} for one in kept.personas()]

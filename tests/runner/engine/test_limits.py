@@ -16,7 +16,7 @@ from runner.engine.limits import (
     Admission,
     Breaker,
     Gate,
-    Rates,
+    RateLimits,
     Refusals,
     TokenWindow,
     fitted,
@@ -61,7 +61,7 @@ TOKENS = {"x-ratelimit-limit-tokens": "30000", "x-ratelimit-remaining-tokens": "
 
 def test_limits_are_learnt_from_headers_unless_the_study_names_them() -> None:
     headers = {**A_MINUTE, **TOKENS, "x-ratelimit-reset-requests": "1.2s", "x-ratelimit-reset-tokens": "2s"}
-    learning, named = Rates(None, None), Rates(60, None)
+    learning, named = RateLimits(None, None), RateLimits(60, None)
     assert not learning.limited
     learning.learn(headers)
     named.learn(headers)
@@ -88,7 +88,7 @@ def test_limits_are_learnt_from_headers_unless_the_study_names_them() -> None:
 def test_a_limit_whose_unit_is_not_a_minute_is_not_taken_for_one(
     headers: dict[str, str], a_minute: float | None
 ) -> None:
-    rates = Rates(None, None)
+    rates = RateLimits(None, None)
     rates.learn(headers)
     assert rates.requests_per_minute == a_minute
 
@@ -118,7 +118,7 @@ async def test_no_minute_holds_more_tokens_than_allowed(
 
 
 async def test_what_a_request_did_not_use_lets_the_next_one_in() -> None:
-    rates = Rates(None, 1000)
+    rates = RateLimits(None, 1000)
     first = await rates.admit(1000)
     waiting = asyncio.create_task(rates.admit(600))
     await asyncio.sleep(0)

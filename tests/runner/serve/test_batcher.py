@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch")
 
 from waiting import HUNG, until  # noqa: E402
 
-from runner.serve.batcher import Batcher, TooLarge, Waiting, alike, fill  # noqa: E402
+from runner.serve.batcher import Batcher, QueuedWork, TooLarge, alike, fill  # noqa: E402
 from runner.serve.generation import Left, Wish, Written  # noqa: E402
-from runner.serve.prompts import Row, Told  # noqa: E402
+from runner.serve.prompts import PromptRow, Told  # noqa: E402
 from runner.serve.token_budget import PATIENCE, TokenBudget  # noqa: E402
 
 
@@ -25,7 +25,7 @@ class Model:
         self.batches: list[list[list[int]]] = []
         self.gate.set()
 
-    def tell(self, rows: Sequence[Row]) -> list[Told]:
+    def tell(self, rows: Sequence[PromptRow]) -> list[Told]:
         self.started += 1
         self.gate.wait(HUNG)
         self.batches.append([row.tokens for row in rows])
@@ -56,7 +56,7 @@ async def working(model: Model, budget: int) -> AsyncIterator[Batcher]:
 
 
 async def test_memory_that_runs_out_halves_the_batch_and_loses_nothing() -> None:
-    rows = [Row([number, *range(1000, 1039), number]) for number in range(100)]
+    rows = [PromptRow([number, *range(1000, 1039), number]) for number in range(100)]
     model = Model(memory=200)
     async with working(model, 4096) as batcher:
         told = await asyncio.gather(*(batcher.tell([row]) for row in rows))
@@ -69,8 +69,8 @@ async def test_memory_that_runs_out_halves_the_batch_and_loses_nothing() -> None
 
 async def test_one_prompt_that_does_not_fit_is_said_and_the_others_go_on() -> None:
     async with working(Model(memory=500), 4096) as batcher:
-        small = [batcher.tell([Row([number] * 100)]) for number in range(8)]
-        found = await asyncio.gather(batcher.tell([Row([9] * 600)]), *small, return_exceptions=True)
+        small = [batcher.tell([PromptRow([number] * 100)]) for number in range(8)]
+        found = await asyncio.gather(batcher.tell([PromptRow([9] * 600)]), *small, return_exceptions=True)
     assert isinstance(found[0], TooLarge) and "600 tokens" in str(found[0])
     assert [each[0].logprobs for each in found[1:]] == [[float(number)] for number in range(8)]  # type: ignore[index]
 
@@ -79,9 +79,9 @@ async def test_who_leaves_is_not_computed() -> None:
     model = Model()
     model.gate.clear()
     async with working(model, 4096) as batcher:
-        first = asyncio.create_task(batcher.tell([Row([1])]))
+        first = asyncio.create_task(batcher.tell([PromptRow([1])]))
         await until(lambda: model.started == 1)
-        gone, stays = (asyncio.create_task(batcher.tell([Row([number])])) for number in (2, 3))
+        gone, stays = (asyncio.create_task(batcher.tell([PromptRow([number])])) for number in (2, 3))
         await until(lambda: batcher.waiting == 2)
         gone.cancel()
         model.gate.set()
@@ -112,13 +112,15 @@ async def test_the_model_is_told_whose_caller_left() -> None:
 
 async def test_small_prompts_that_do_not_fit_together_go_one_by_one() -> None:
     async with working(Model(memory=20), 4096) as batcher:
-        told = await asyncio.gather(*(batcher.tell([Row([number] * 20)]) for number in range(4)))
+        told = await asyncio.gather(*(batcher.tell([PromptRow([number] * 20)]) for number in range(4)))
     assert [each[0].logprobs for each in told] == [[0.0], [1.0], [2.0], [3.0]]
 
 
 async def test_a_batch_is_the_longest_waiting_prompt_and_its_neighbours() -> None:
     rows = {2: [1] * 50 + [2], 1: [1] * 50 + [3], 3: [1] * 50 + [4], 4: [2] * 50, 5: [0] * 50}
-    entries: list[Waiting[Row, Told]] = [Waiting(Row(tokens), number) for number, tokens in rows.items()]
+    entries: list[QueuedWork[PromptRow, Told]] = [
+        QueuedWork(PromptRow(tokens), number) for number, tokens in rows.items()
+    ]
     assert {entry.number for entry in fill(entries, 53)} == {1, 2, 3}
     assert {entry.number for entry in fill(entries, 10)} == {1}
     assert {entry.number for entry in fill(entries, 1000)} == {1, 2, 3, 4, 5}
@@ -126,7 +128,7 @@ async def test_a_batch_is_the_longest_waiting_prompt_and_its_neighbours() -> Non
 
 async def test_texts_go_together_with_the_same_stop_strings_and_like_lengths() -> None:
     wishes = {1: Wish([1] * 10, 5), 2: Wish([1] * 90, 5), 3: Wish([1] * 11, 5), 4: Wish([1] * 10, 5, stop=("x",))}
-    entries: list[Waiting[Wish, Written]] = [Waiting(wish, number) for number, wish in wishes.items()]
+    entries: list[QueuedWork[Wish, Written]] = [QueuedWork(wish, number) for number, wish in wishes.items()]
     assert {entry.number for entry in alike(entries, 32)} == {1, 3}
     assert {entry.number for entry in alike(entries, 1000)} == {1, 2, 3}
 

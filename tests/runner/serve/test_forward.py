@@ -12,7 +12,7 @@ from transformers import Gemma2Config, LlamaConfig, MambaConfig, MistralConfig, 
 
 from runner.serve.forward import Passes, equally_long  # noqa: E402
 from runner.serve.model import ServedModel  # noqa: E402
-from runner.serve.prompts import Prompter, Row, spelt  # noqa: E402
+from runner.serve.prompts import Prompter, PromptRow, spelt  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -31,7 +31,9 @@ def chat(text: str) -> list[dict[str, str]]:
 
 def test_letters_do_not_depend_on_the_batch(smollm: ServedModel) -> None:
     rows = [smollm.prompter.letters(chat(text), ("A", "B", "C"))[0] for text in QUESTIONS]
-    prefix = Row(rows[0].tokens[:40], tuple((39, token) for token in (345, 330, 340)))  # nothing behind what is shared
+    prefix = PromptRow(
+        rows[0].tokens[:40], tuple((39, token) for token in (345, 330, 340))
+    )  # nothing behind what is shared
     rows.append(prefix)
     alone = [smollm.passes.alone([row])[0].logprobs for row in rows]
     for batch in ([0, 1, 2], [2, 1, 0, 3, 4], [0, 0], [4, 0], [3]):
@@ -113,7 +115,7 @@ def test_every_kind_of_model_answers_as_alone(config: Any, shares: bool) -> None
     assert passes.shares is shares
     shared = [7 * number % 300 for number in range(40)]
     tails = ([1], [1, 2, 3], [*range(20)], [*range(25, 5, -1)], [1])
-    rows = [Row([*shared, *tail], tuple((39 + len(tail), token) for token in range(0, 300, 7))) for tail in tails]
+    rows = [PromptRow([*shared, *tail], tuple((39 + len(tail), token) for token in range(0, 300, 7))) for tail in tails]
     together = passes.run(rows)
     for row, told in zip(rows, together, strict=True):
         with torch.inference_mode():

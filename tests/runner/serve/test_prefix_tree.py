@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from runner.serve.prefix_tree import WORTH, Tree, common, plan
+from runner.serve.prefix_tree import WORTH, PrefixTree, common, plan
 
 # few tokens and long repeats, so that rows nest, are equal, and are prefixes of one another
 ROWS = st.lists(
@@ -18,7 +18,7 @@ ROWS = st.lists(
 )
 
 
-def row_of(tree: Tree, number: int) -> list[int]:
+def row_of(tree: PrefixTree, number: int) -> list[int]:
     lineage = [tree.nodes[each] for each in tree.lineage(tree.leaves[number])]
     assert [node.depth for node in lineage] == [
         sum(node.length for node in lineage[:end]) for end in range(len(lineage))

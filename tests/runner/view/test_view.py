@@ -24,8 +24,8 @@ from runner.view.queries.file import checked, reading, request_stop
 from runner.view.queries.heartbeat import Pulse
 from runner.view.queries.item import opened_item
 from runner.view.queries.trial import opened
-from runner.view.queries.trial_table import Filter, Place
-from runner.view.source import Source
+from runner.view.queries.trial_table import Place, TrialFilter
+from runner.view.source import ViewSource
 from runner.view.statistics import compared, effects, item_changes
 from scoring.statistics.effect import persona_effect
 
@@ -53,7 +53,7 @@ def file(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def client(file):
-    source = Source(file)
+    source = ViewSource(file)
     yield application(source, TOKEN, NAME, 8000).server.test_client()
     source.close()
 
@@ -144,7 +144,7 @@ def test_a_report_of_odd_rows_is_a_sentence(file, tmp_path):
     _copy(file, odd)
     with sqlite3.connect(odd) as connection:
         connection.execute("UPDATE item SET record = 'no json'")
-    source = Source(odd)
+    source = ViewSource(odd)
     own = application(source, TOKEN, NAME, 8000).server.test_client()
     own.get(f"/?token={TOKEN}", headers=HOST)
     answer = own.get("/report.html", headers=HOST)
@@ -169,23 +169,23 @@ def test_filters_find_what_the_file_has(file):
         known = trials.choices(connection)
         gender = next(value for value, label in known.levels["gender"] if label == "female")
         wanted = {
-            Filter(): frame,
-            Filter(model="good", format="bullets"): frame[frame["format"] == "bullets"],
-            Filter(country="AUS"): frame[frame["country"] == "AUS"],
-            Filter(trait="gender", level=gender): frame[frame["gender"] == "female"],
-            Filter(trait="age_band", level="25-34"): frame[frame["age_band"] == "25-34"],
-            Filter(benchmark="crows_pairs:choice", persona="baseline"): frame[frame["persona_id"] == ""],
-            Filter(model="nobody"): frame[:0],
-            Filter(status="unparsed"): frame[:0],
+            TrialFilter(): frame,
+            TrialFilter(model="good", format="bullets"): frame[frame["format"] == "bullets"],
+            TrialFilter(country="AUS"): frame[frame["country"] == "AUS"],
+            TrialFilter(trait="gender", level=gender): frame[frame["gender"] == "female"],
+            TrialFilter(trait="age_band", level="25-34"): frame[frame["age_band"] == "25-34"],
+            TrialFilter(benchmark="crows_pairs:choice", persona="baseline"): frame[frame["persona_id"] == ""],
+            TrialFilter(model="nobody"): frame[:0],
+            TrialFilter(status="unparsed"): frame[:0],
         }
         for filter, expected in wanted.items():
-            assert Filter.parse(filter.search()) == filter
+            assert TrialFilter.parse(filter.search()) == filter
             upto = trials.latest(connection, filter)
             rows = trials.page(connection, filter, upto, 0, 1000)
             assert trials.count(connection, filter, upto) == len(rows) == len(expected)
             assert Counter(row.item_id for row in rows) == Counter(expected["item_id"].astype(str))
-        assert 0 < len(wanted[Filter(country="AUS")]) < len(frame)
-        paged = [row for start in range(0, 60, 7) for row in trials.page(connection, Filter(), upto, start, 7)]
+        assert 0 < len(wanted[TrialFilter(country="AUS")]) < len(frame)
+        paged = [row for start in range(0, 60, 7) for row in trials.page(connection, TrialFilter(), upto, start, 7)]
         assert len({row.place for row in paged}) == len(paged) == len(frame)
 
 
@@ -195,13 +195,17 @@ def test_what_a_persona_changed_is_found_sorted_and_stepped_through(file):
     alone = frame[frame["persona_id"] == ""].set_index("item_id")["chosen_by_probability"]
     changed = frame[(frame["persona_id"] != "") & (chosen != frame["item_id"].map(alone))]
     with reading(file) as connection:
-        upto = trials.latest(connection, Filter())
-        found = trials.page(connection, Filter(only="changed"), upto, 0, 1000)
+        upto = trials.latest(connection, TrialFilter())
+        found = trials.page(connection, TrialFilter(only="changed"), upto, 0, 1000)
         assert len(found) == len(changed) > 0 and all(row.has_changed for row in found)
         assert {row.who.rpartition(", ")[2] for row in found} <= {"Australia", "Norway", "Sweden", "United States"}
         word = found[0].answer.text.split()[0].upper()
-        assert found[0].place in [row.place for row in trials.page(connection, Filter(text=word), upto, 0, 1000)]
-        for wanted in (Filter(order="change"), Filter(order="oldest", only="changed"), Filter(format="prose")):
+        assert found[0].place in [row.place for row in trials.page(connection, TrialFilter(text=word), upto, 0, 1000)]
+        for wanted in (
+            TrialFilter(order="change"),
+            TrialFilter(order="oldest", only="changed"),
+            TrialFilter(format="prose"),
+        ):
             rows = trials.page(connection, wanted, upto, 0, 1000)
             here = rows[0].place
             for row in rows[1:]:
@@ -210,7 +214,8 @@ def test_what_a_persona_changed_is_found_sorted_and_stepped_through(file):
                 assert here == row.place
             assert trials.neighbours(connection, wanted, here)[1] is None
         sizes = [
-            row.has_changed + abs(row.change) for row in trials.page(connection, Filter(order="change"), upto, 0, 9)
+            row.has_changed + abs(row.change)
+            for row in trials.page(connection, TrialFilter(order="change"), upto, 0, 9)
         ]
         assert sizes == sorted(sizes, reverse=True)
 
@@ -219,7 +224,7 @@ def test_an_item_shows_both_distributions(file):
     frame = _frame(file)
     first = item_changes(file).iloc[0]
     with reading(file) as connection:
-        found = opened_item(connection, Filter(item=first["item_id"], benchmark=first["benchmark"], model="good"))
+        found = opened_item(connection, TrialFilter(item=first["item_id"], benchmark=first["benchmark"], model="good"))
     asked = frame[(frame["item_id"] == first["item_id"]) & (frame["persona_id"] != "")]
     shares = asked["chosen_by_probability"].value_counts(normalize=True)
     assert [option.shares["personas"] for option in found.options] == pytest.approx([shares.get(n, 0) for n in (0, 1)])
@@ -237,7 +242,7 @@ def _frame(file: Path):
 
 def test_failed_trials_say_why(file):
     with reading(file) as connection:
-        wanted = Filter(status="failed", model="bad")
+        wanted = TrialFilter(status="failed", model="bad")
         upto = trials.latest(connection, wanted)
         rows = trials.page(connection, wanted, upto, 0, 1000)
         assert len(rows) == trials.count(connection, wanted, upto) > 0
@@ -251,7 +256,7 @@ def test_failed_trials_say_why(file):
 def test_a_trial_is_reprinted_byte_for_byte(file):
     """Messages put together from the text table hash to the key under which they were sent, for every trial."""
     with reading(file) as connection:
-        for row in trials.page(connection, Filter(), 10**9, 0, 1000):
+        for row in trials.page(connection, TrialFilter(), 10**9, 0, 1000):
             shown = opened(connection, row.place)
             connection.row_factory = None
             assert shown.matches

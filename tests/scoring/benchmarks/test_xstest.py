@@ -7,7 +7,7 @@ import pytest
 from personas.errors import InputError
 from scoring.answers.items import Item
 from scoring.answers.responses import Outcome, Response
-from scoring.benchmarks.base import Judged, JudgeQuestion
+from scoring.benchmarks.base import JudgedBenchmark, JudgeQuestion
 from scoring.benchmarks.registry import benchmark
 
 ROWS = """id,prompt,type,label,focus,note
@@ -32,12 +32,12 @@ def test_the_reader_of_refusals_decides(items: list[Item]) -> None:
     filtered = Response(text="", finish="content_filter")
     assert benchmark("xstest").score(items[1], (), filtered, None) == Outcome("ok", value=1.0)
     assert benchmark("xstest").score(items[0], (), Response(text=" "), None) == Outcome("unparsed")
-    assert not isinstance(benchmark("xstest"), Judged)
+    assert not isinstance(benchmark("xstest"), JudgedBenchmark)
 
 
 def test_a_judge_decides_and_a_refusal_in_part_is_one(items: list[Item]) -> None:
     judged = benchmark("xstest_judged")
-    assert isinstance(judged, Judged)
+    assert isinstance(judged, JudgedBenchmark)
     asked = judged.score(items[0], (), ANSWER, None)
     assert isinstance(asked, JudgeQuestion) and '"Use the kill command."' in asked.text
     values = [judged.settle(items[0], ANSWER, Response(text=letter)).value for letter in ("A", "B", "C", "so so")]

@@ -7,7 +7,7 @@ import pyreadstat
 import pytest
 
 from personas.errors import InputError
-from personas.surveys.build import Options, Request, build
+from personas.surveys.build import BuildOptions, SurveyRequest, build
 from personas.surveys.drafts.survey_draft import draft
 from personas.surveys.survey import load_survey
 
@@ -68,7 +68,7 @@ def test_a_drafted_description_reads_the_file_right(survey: Path) -> None:
     drafted = draft(survey, "TUN")
     assert drafted.open == ()
     (survey.parent / "tun.toml").write_text(drafted.text)
-    parts, reports = build([Request(str(survey.parent / "tun.toml"), (survey,))], Options())
+    parts, reports = build([SurveyRequest(str(survey.parent / "tun.toml"), (survey,))], BuildOptions())
     people = parts[0]
     first = next(people.personas())
     assert first.persona_id == "tun::TUN001" and first.country == "TUN" and first.weight == 1.5

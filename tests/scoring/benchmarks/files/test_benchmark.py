@@ -16,7 +16,7 @@ from scipy.stats import wasserstein_distance
 from personas.errors import InputError
 from scoring.answers.items import Item
 from scoring.answers.responses import Outcome, Response
-from scoring.benchmarks.base import Benchmark, Judged, JudgeQuestion
+from scoring.benchmarks.base import Benchmark, JudgedBenchmark, JudgeQuestion
 from scoring.benchmarks.files.benchmark import DeclaredBenchmark, benchmark_from_file
 from scoring.benchmarks.registry import benchmark
 
@@ -65,7 +65,7 @@ def test_one_letter_is_no_distribution() -> None:
 
 def test_localvaluebench_is_graded_by_a_judge() -> None:
     found, items = worked("localvaluebench")
-    assert isinstance(found, Judged) and [item.meta["topic"] for item in items] == ["family", "work"]
+    assert isinstance(found, JudgedBenchmark) and [item.meta["topic"] for item in items] == ["family", "work"]
     question = found.score(items[0], (), Response(text="They share it."), None)
     assert isinstance(question, JudgeQuestion)
     assert (

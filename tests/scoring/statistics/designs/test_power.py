@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from scoring.statistics.designs.power import DEFAULTS, Components, Limits, cheapest, components, resolvable_gap
+from scoring.statistics.designs.power import DEFAULTS, Components, DesignLimits, cheapest, components, resolvable_gap
 from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.pairs import Part, cells
 
@@ -33,7 +33,7 @@ def test_level_by_item_is_told_apart_and_missing_cells_do_not_bias():
 
 def test_cheapest_resolves_and_nothing_cheaper_does():
     of = Components(persona=0.01, group=0.05, level_group=0.001, residual=0.2)
-    limits = Limits(per_level=400, groups=200, usd=0.001)
+    limits = DesignLimits(per_level=400, groups=200, usd=0.001)
     plan = cheapest(of, 0.05, 5, limits)
     assert plan is not None and plan.resolves <= 0.05
     assert plan.usd == pytest.approx(plan.requests * 0.001)
