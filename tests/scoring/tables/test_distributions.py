@@ -53,7 +53,7 @@ def test_answers_are_pooled_before_the_distance_is_taken() -> None:
 
 
 def test_no_effect_is_no_effect_though_there_are_more_people_than_replicates() -> None:
-    rows = [distribution_table(study(seed, count=6), items(6)).iloc[0] for seed in range(24)]
+    rows = [distribution_table(study(seed, count=8), items(8)).iloc[0] for seed in range(24)]
     effects = np.array([row["effect"] for row in rows])
     assert abs(effects.mean()) < 3 * effects.std(ddof=1) / np.sqrt(24)
     assert np.mean([row["items_low"] <= 0 <= row["items_high"] for row in rows]) > 0.85
@@ -75,3 +75,9 @@ def test_weights_count_in_the_jackknife() -> None:
     whole = similar(np.array([3, 1, 1]))
     left = [similar(np.array(each)) for each in ([2, 1, 1], [1, 1, 1], [3, 0, 1], [3, 1, 0])]
     assert jackknifed(item, option, weight) == pytest.approx(4 * whole - 3 * np.mean(left))
+
+
+def test_few_item_groups_have_no_interval() -> None:
+    few, enough = (distribution_table(study(1, count=count), items(count)).iloc[0] for count in (7, 8))
+    assert np.isnan(few["items_low"]) and np.isnan(few["items_high"]) and np.isfinite(few["effect"])
+    assert enough["items_low"] < enough["effect"] < enough["items_high"]
