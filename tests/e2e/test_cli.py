@@ -11,11 +11,10 @@ from studies import ROOT, model, rows, write_study
 from waiting import HUNG
 
 BAD = {
-    "a misspelt key": ("groups = 160", "gruops = 160", ["gruops", "did you mean 'groups'"]),
+    "a misspelt key": ("groups = 120", "gruops = 120", ["gruops", "did you mean 'groups'"]),
     "an unknown benchmark": ('"crows_pairs"', '"crows_piars"', ["crows_piars", "did you mean 'crows_pairs'"]),
     "an unknown trait": ('"gender", "age_band"]', '"gendre"]', ["gendre", "did you mean 'gender'"]),
     "too many people": ("n = 40", "n = 20000", ["20000", "7729"]),
-    "no part": ('part = "choice"', "", ["choice, loglik", "part"]),
     "an unknown source": ('"starter_wvs3"', '"starter_wv3"', ["did you mean 'starter_wvs3'"]),
     "a survey to be built": ('"starter_wvs3"', '"wvs7"', ["mtpa-run personas build"]),
 }
@@ -97,7 +96,7 @@ def test_help_and_lists(arguments: list[str]) -> None:
 def test_a_real_model_answers_and_a_second_run_needs_none(tmp_path: Path) -> None:
     """The default study, smaller: SmolLM2 on its own server, BBQ and CrowS-Pairs by letter and by log-likelihood."""
     pytest.importorskip("torch")
-    text = (ROOT / "mtpa.toml").read_text().replace("n = 40", "n = 5").replace("groups = 160", "groups = 6")
+    text = (ROOT / "mtpa.toml").read_text().replace("n = 40", "n = 5").replace("groups = 120", "groups = 6")
     text = text.replace("per_person = 30", "per_person = 3").replace("groups = 6\nper_person = 2", "groups = 3")
     text = text.replace("[[models]]", '[[benchmarks]]\nname = "bbq"\ngroups = 1\n\n[[models]]')
     (tmp_path / "mtpa.toml").write_text(text.replace('name = "default"', 'name = "d"\ndatabase = "study.sqlite"'))
