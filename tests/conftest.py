@@ -1,6 +1,7 @@
 """What every test shares."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from hypothesis import HealthCheck, settings
 # A busy machine is slow, and that is no failure.
 settings.register_profile("mtpa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mtpa")
+
+# What starts the tests in the background has interrupts ignored, and so would every command that they interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Threads of one computation wait for each other on a machine that has other work; servers inherit this.
 os.environ["OMP_NUM_THREADS"] = "1"

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from personas.bounded import parse_toml, read_text
 from personas.errors import InputError, nearest
+from runner.study.fidelity_section import FidelitySection
 from runner.study.sections import (
     BenchmarkSection,
     BudgetSection,
@@ -23,7 +24,6 @@ from runner.study.sections import (
     VariantSection,
 )
 from runner.study.shard import WHOLE, Shard
-from runner.study.survey_questions import FidelitySection
 from runner.study.toml_writer import toml_text
 
 

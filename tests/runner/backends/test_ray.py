@@ -199,7 +199,7 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "ray", None)
     monkeypatch.delitem(sys.modules, "runner.backends.ray")
     section = ModelSection(name="tiny", backend="local", id="tiny", dtype="float32", executor="ray")
-    with pytest.raises(MachineError, match=r"pip install 'mtpa\[cluster\]'"):
+    with pytest.raises(MachineError, match=r"pip install '\.\[cluster\]'"):
         make_backend(section, IDENTITY, lambda headers: None)
 
 
