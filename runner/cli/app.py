@@ -17,7 +17,7 @@ from runner.cli.plan import explain, plan
 from runner.cli.serve import serve
 from runner.cli.show import show
 from runner.cli.status import status
-from runner.cli.terminal.console import err, replace_what_cannot_be_encoded
+from runner.cli.terminal.console import err, replace_what_cannot_be_encoded, show_log
 from runner.cli.terminal.help import WholeHelp
 from runner.cli.terminal.streams import finished
 from runner.cli.view import view
@@ -73,6 +73,9 @@ def run_study(
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and leave.")
     ] = False,
     study: Annotated[Path, typer.Option(metavar="FILE", help="The study.")] = Path("mtpa.toml"),
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, help="Show what is done; -vv: every failed attempt as well.")
+    ] = 0,
     limit: Annotated[int | None, typer.Option(metavar="N", min=1, help="Run the first N trials of each model.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Spend without asking.")] = False,
     pilot: Annotated[bool, typer.Option(help="Let a new model's first 50 requests run alone.")] = True,
@@ -87,6 +90,7 @@ def run_study(
 ) -> None:
     """Without a command: run the study of ./mtpa.toml, or of --study FILE, and report."""
     context.obj = study
+    show_log(verbose)
     if context.invoked_subcommand is None:
         raise typer.Exit(commands.run_study(Study.load(study).part(shard), limit, yes, pilot, acknowledge))
 

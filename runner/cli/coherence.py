@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from runner.cli.terminal.console import out, say
+from runner.cli.terminal.console import out
 from runner.study.config import Study
 
 
@@ -33,7 +33,7 @@ def coherence(
 
     study = Study.load(context.obj)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended on the way out
-    table = asyncio.run(study_coherence(study, model, people, say, acknowledge))
+    table = asyncio.run(study_coherence(study, model, people, acknowledge))
     shown = plain_table(
         "Are similar people embedded similarly?",
         "Spearman: cosine similarity of the embeddings with Gower similarity of the traits, over pairs; of levels: "

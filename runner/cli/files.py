@@ -7,7 +7,7 @@ import typer
 from rich.markup import escape
 
 from personas.errors import InputError
-from runner.cli.terminal.console import err, out, say
+from runner.cli.terminal.console import err, out
 from runner.study.config import Study
 
 
@@ -18,7 +18,7 @@ def merge(
     """Join databases: answers by their key, scores, failures, spending; merging again changes nothing."""
     from runner.store.merge import merge as merged
 
-    found = merged(sources, into, say)
+    found = merged(sources, into)
     counts = ", ".join(f"{name} {found.brought.get(table, 0):,}" for table, name in _COUNTED.items())
     out.print(f"New in {escape(str(into))}: {counts}.", highlight=False, soft_wrap=True)
     if found.conflicting:
@@ -110,7 +110,7 @@ def export(
         require_inspect()
     with temporary_copy(study.database, study.report, share) as copy:
         if inspect is not None:
-            written += write_inspect_logs(copy, inspect, study.study, share, say)
+            written += write_inspect_logs(copy, inspect, study.study, share)
         if hf is not None:
             from runner.sharing.huggingface import write_dataset
 

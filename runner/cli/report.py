@@ -59,7 +59,7 @@ def print_raw_files(study: Study) -> None:
     """Write trials.csv and the data dictionary beside the tables, and say so."""
     from runner.sharing.raw_files import write_raw_files
 
-    for path in write_raw_files(study, say):
+    for path in write_raw_files(study):
         out.print(f"Written: {escape(str(path))}", highlight=False, soft_wrap=True)
 
 
@@ -90,9 +90,7 @@ def print_study_report(
         from runner.results.study_report import drawing_script, world_map
         from scoring.report.page import page
 
-        written.append(
-            write_text(study.database.with_suffix(".html"), page(found, world_map(say), drawing_script(say)))
-        )
+        written.append(write_text(study.database.with_suffix(".html"), page(found, world_map(), drawing_script())))
     text = methods_text(found) if methods and not paper else ""
     if text:
         written.append(write_text(study.database.with_suffix(".methods.md"), text))

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from personas.errors import InputError, MachineError
-from runner.cli.terminal.console import say
+from runner.cli.terminal.console import say, show_steps
 from runner.study.addresses import is_loopback
 
 TOKEN = "MTPA_SERVE_TOKEN"
@@ -50,13 +50,14 @@ def serve(
 
     if with_parent:
         end_with_parent()
+    show_steps("runner.serve")
     source, file = weights(model)
     there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     chosen = ("cuda" if there["cuda"] else "cpu") if device == "auto" else device
     if not there[chosen]:
         raise InputError(f"--device {chosen}: this machine has none that torch can use; leave it out, or name cpu")
     precision = fastest_dtype() if dtype == "auto" else dtype
-    loaded = ServedModel.load(source, gguf or file, revision, precision, chosen, check, say)
+    loaded = ServedModel.load(source, gguf or file, revision, precision, chosen, check)
     start = batch_tokens or START.get(chosen, START["cpu"])
     budget = TokenBudget(start, None if batch_tokens else MOST * start)
     where = str(socket) if socket else f"http://{host}:{port}/v1"

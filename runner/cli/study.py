@@ -168,7 +168,7 @@ async def _watched(study: Study, state: "State", limit: int | None, pilot: bool,
     from runner.progress.bars import watch
 
     stop = asyncio.Event()
-    task = asyncio.create_task(run(study, state, stop, say, limit=limit, pilot=pilot, acknowledge=acknowledge))
+    task = asyncio.create_task(run(study, state, stop, limit=limit, pilot=pilot, acknowledge=acknowledge))
     loop = asyncio.get_running_loop()
 
     def interrupt(number: int) -> None:
@@ -198,5 +198,5 @@ def rescore(context: typer.Context) -> None:
     from runner.engine.state import State
 
     state = State()
-    asyncio.run(score_again(Study.load(context.obj), state, say))
+    asyncio.run(score_again(Study.load(context.obj), state))
     out.print(f"{state.total('hits'):,} trials scored anew, {state.sent:,} requests sent.", highlight=False)

@@ -142,7 +142,7 @@ class LiveRun:
             self._budget.close()
             await self._backend.close()
             if isinstance(self._backend, Remarking):
-                self._state.remarks += self._backend.remarks()
+                self._state.remark(*self._backend.remarks())
 
     async def _let_go(self) -> None:
         """Once the model is to stop, what waits for a limit or for another try is not sent: that may take minutes."""
@@ -351,7 +351,7 @@ class LiveRun:
             return False
         if seconds > LONG_WAIT and time.monotonic() > self._said_until:
             self._said_until = time.monotonic() + seconds
-            self._state.notices.append(f"{name} waits {in_words(seconds)}, as its endpoint asks: {error}")
+            self._state.notice(f"{name} waits {in_words(seconds)}, as its endpoint asks: {error}")
         return True
 
     def _count_failure(self, error: BackendError, persona: str) -> None:

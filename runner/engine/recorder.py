@@ -246,7 +246,7 @@ class Recorder:
     def remark_on_ends(self) -> None:
         """Say what has to be said of how the answers ended."""
         if remark := self.ends.remark(self._model.section.name):
-            self._state.remarks.append(remark)
+            self._state.remark(remark)
 
     def record_failure(self, key: bytes, trials: Sequence[Asked], attempts: int, error: BackendError) -> None:
         """Record that a request was not answered, for each trial that waits for it."""

@@ -83,7 +83,7 @@ async def _probed(context: Context, model: AskedModel, live: LiveRun, make: Make
             if isinstance(found, Answer):
                 kept = Resolution(model.identity.parameters, remarks)
                 kept = resolutions.keep(context.cache.connection, model.id, section, kept, context.whole_database)
-                context.state.remarks += [f"{section.name}: {remark}." for remark in kept.remarks]
+                context.state.remark(*(f"{section.name}: {remark}." for remark in kept.remarks))
                 return _otherwise(context, model, live, kept)
             if isinstance(found, ModelUnavailable) or _is_for_all(found):
                 live.stopping.halt(str(found))

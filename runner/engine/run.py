@@ -4,7 +4,7 @@ import asyncio
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from importlib.metadata import distributions, version
 from typing import Any
 
@@ -27,8 +27,10 @@ from runner.store.leases import Leases
 from runner.store.ledger import beside_the_cap
 from runner.store.runs import NAMED
 from runner.study.config import Study
+from runner.study.logs import logger
 from runner.study.target import target_of
 
+log = logger(__name__)
 WATCH_SECONDS = 0.25
 
 
@@ -36,7 +38,6 @@ async def run(
     study: Study,
     state: State | None = None,
     stop: asyncio.Event | None = None,
-    say: Callable[[str], None] = lambda line: None,
     backend: BackendFactory = make_backend,
     limit: int | None = None,
     pilot: bool = True,
@@ -50,20 +51,19 @@ async def run(
     Raises MtpaError.
     """
     options = Options(limit=limit, pilot=pilot, target=target_of(study), acknowledged=acknowledge)
-    return await _run(study, state or State(), stop or asyncio.Event(), say, backend, options, acknowledge)
+    return await _run(study, state or State(), stop or asyncio.Event(), backend, options, acknowledge)
 
 
-async def rescore(study: Study, state: State | None = None, say: Callable[[str], None] = lambda line: None) -> State:
+async def rescore(study: Study, state: State | None = None) -> State:
     """Score every answer of the file anew with the scorers as they are now; nothing is sent. Raises MtpaError."""
     options = Options(send=False, rescore=True)
-    return await _run(study, state or State(), asyncio.Event(), say, make_backend, options)
+    return await _run(study, state or State(), asyncio.Event(), make_backend, options)
 
 
 async def _run(
     study: Study,
     state: State,
     stop: asyncio.Event,
-    say: Callable[[str], None],
     backend: BackendFactory,
     options: Options,
     acknowledge: bool = False,
@@ -75,8 +75,9 @@ async def _run(
         if options.send:
             people = ready.crossing.respondents
             require_acknowledgement(ready.cache.connection, people, study.models, acknowledge)
-        state.notices += ready.remarks
+        state.notice(*ready.remarks)
         number = _begin(ready, state)
+        log.info("run %d of %s begins", number, study.database)
         checkpoint(ready.cache.connection)
         cap = state.cap = None if study.budget.usd is None else round(study.budget.usd * 1e6)
         with Leases(ready.cache.connection, study.database, number) as leases:
@@ -91,7 +92,7 @@ async def _run(
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:
-                    state.remarks += [f"{each}." for each in beside_the_cap(ready.cache.connection)]
+                    state.remark(*(f"{each}." for each in beside_the_cap(ready.cache.connection)))
             finally:
                 beat.cancel()
                 state.interrupted = stop.is_set()
@@ -109,6 +110,7 @@ async def _run(
         finally:
             watch.set_aside()
     state.interrupted = stop.is_set()
+    log.info("run %d of %s has ended: %s", number, study.database, state)
     return state
 
 
@@ -116,11 +118,13 @@ def _slots(crossing: Crossing, state: State) -> Mapping[str, int]:
     """How many requests each model may have in flight: as its section says, where this machine's limits allow it."""
     wanted = {each.section.name: each.section.concurrency for each in (*crossing.models, *crossing.judges.values())}
     slots = fitted(wanted)
-    state.notices += [
-        f"{name}: {slots[name]} requests at once, not {count}: this machine limits open files (`ulimit -n`)"
-        for name, count in wanted.items()
-        if slots[name] < count
-    ]
+    state.notice(
+        *(
+            f"{name}: {slots[name]} requests at once, not {count}: this machine limits open files (`ulimit -n`)"
+            for name, count in wanted.items()
+            if slots[name] < count
+        )
+    )
     return slots
 
 
@@ -212,7 +216,7 @@ async def _heartbeat(cache: ResultCache, number: int, state: State, stop: asynci
     said = False
     while cache.error is None:
         if cache.is_kept_waiting and not said:
-            state.notices.append(f"{cache.path}: another program holds it; answers are kept until it lets go")
+            state.notice(f"{cache.path}: another program holds it; answers are kept until it lets go")
         said = cache.is_kept_waiting
         cache.execute("UPDATE run SET heartbeat = ? WHERE id = ?", (state.beat(), number))
         (asked,) = cache.connection.execute("SELECT stop_requested FROM run WHERE id = ?", (number,)).fetchone()

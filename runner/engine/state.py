@@ -11,7 +11,9 @@ from runner.backends.errors import BackendError, Transient
 from runner.crossing.trials import Asked
 from runner.store.database import now
 from runner.store.prompt_caching import Caching
+from runner.study.logs import IN_SUMMARY, logger
 
+log = logger(__name__)
 COUNTS = ("planned", "hits", "answered", "failed", "unparsed", "spared", "effect")
 
 
@@ -53,8 +55,8 @@ class Tally:
 class State:
     """A run as it goes: tallies by (model, benchmark), what was sent and spent, and why models stopped.
 
-    `failures` are counted by model and kind, and `mendable` are those that asking again may help; `notices` are
-    sentences to be shown at once, the newest last. `jobs` are those open at the provider, by model: how many, with how
+    `failures` are counted by model and kind, and `mendable` are those that asking again may help; `notices` were logged
+    as warnings at once, the newest last. `jobs` are those open at the provider, by model: how many, with how
     many requests, of which answered; `limits` are asked for at every heartbeat: they adapt.
     """
 
@@ -82,6 +84,31 @@ class State:
     def enter(self, phase: str) -> None:
         """What the run does from now on, in words."""
         self.phase, self.phase_began = phase, time.monotonic()
+        log.info("%s", phase)
+
+    def notice(self, *sentences: str) -> None:
+        """Log at once what a user should know now."""
+        self.notices += sentences
+        for sentence in sentences:
+            log.warning("%s", sentence)
+
+    def remark(self, *sentences: str) -> None:
+        """Keep what the end of the run is to mention."""
+        self.remarks += sentences
+        for sentence in sentences:
+            log.warning("%s", sentence, extra=IN_SUMMARY)
+
+    def stop(self, model: str, reason: str) -> None:
+        """Note why a model stops early; the first reason stands."""
+        if model not in self.stopped:
+            self.stopped[model] = reason
+            log.warning("model %s stops: %s", model, reason, extra=IN_SUMMARY)
+
+    def reach_cap(self, model: str) -> None:
+        """Note that the budget leaves no room for a model's next request."""
+        if model not in self.over_budget:
+            self.over_budget.add(model)
+            log.warning("model %s stops: the budget is reached", model, extra=IN_SUMMARY)
 
     def __repr__(self) -> str:
         counts = f"{self.total('done'):,} of {self.total('planned'):,} trials answered, {self.total('failed'):,} failed"
@@ -89,6 +116,7 @@ class State:
 
     def failed(self, model: str, error: BackendError) -> None:
         """Keep what an endpoint said last, and whether asking again may help."""
+        log.debug("%s: a request failed with %s: %s", model, error.kind, error)
         self.last_failure.pop(model, None)  # the newest is the last
         self.last_failure[model] = f"{error.kind}: {error}"[:300]
         if isinstance(error, Transient):

@@ -25,12 +25,12 @@ class Stopping:
     def halt(self, reason: str) -> None:
         """Stop the model; the first reason is the one that is shown."""
         self.halted = True
-        self._state.stopped.setdefault(self._name, reason)
+        self._state.stop(self._name, reason)
 
     def halt_over_budget(self) -> None:
         """Stop the model because a cap leaves no room for its next request."""
         self.halted = True
-        self._state.over_budget.add(self._name)
+        self._state.reach_cap(self._name)
 
     async def sleep(self, seconds: float) -> None:
         """Wait, but not for longer than until the run is to stop."""

@@ -19,24 +19,8 @@ LINE_LENGTH = 200  # characters of what an endpoint said last
 
 
 async def watch(state: State, console: Console) -> None:
-    """Show the state until cancelled, and what cannot wait at once."""
-    told = asyncio.create_task(_notices(state, console))
-    try:
-        if console.is_terminal:
-            await _bars(state, console)
-        else:
-            await _lines(state, console)
-    finally:
-        told.cancel()
-
-
-async def _notices(state: State, console: Console) -> None:
-    shown = 0
-    while True:
-        for notice in state.notices[shown:]:
-            console.print(escape(notice), highlight=False, soft_wrap=True)
-        shown = len(state.notices)
-        await asyncio.sleep(LOOK_SECONDS)
+    """Show the state until cancelled; what cannot wait is logged, which the command shows above the bar."""
+    await (_bars if console.is_terminal else _lines)(state, console)
 
 
 async def _bars(state: State, console: Console) -> None:

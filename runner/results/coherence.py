@@ -16,13 +16,12 @@ from runner.crossing.prepare import Prepared, identity_of, prepared
 from runner.engine.acknowledgement import require_acknowledgement
 from runner.study.config import Study
 from runner.study.sections import ModelSection
-from runner.study.sources import Say
 from scoring.statistics.levels import ALL
 from scoring.statistics.mantel import Matrix, coherence_table, group_coherence
 from scoring.statistics.pairs import CONTROL
 
 
-async def study_coherence(study: Study, model: str | None, most: int, say: Say, acknowledge: bool) -> pd.DataFrame:
+async def study_coherence(study: Study, model: str | None, most: int, acknowledge: bool) -> pd.DataFrame:
     """`coherence_table` of each way that the study writes personas, for its first `most` respondents.
 
     A study with [fidelity] has two kinds of rows more, of texts that tell nothing of what is asked: whether people who

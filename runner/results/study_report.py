@@ -25,8 +25,9 @@ from runner.store.scores import (
 )
 from runner.study.assets import assets, fetch
 from runner.study.config import Study
+from runner.study.logs import logger
 from runner.study.sections import ReportSection
-from runner.study.sources import Say, described, load_everyone
+from runner.study.sources import described, load_everyone
 from runner.study.target import target_of
 from scoring.benchmarks.base import Benchmark
 from scoring.fidelity.stated_shares import stated_share_table
@@ -39,6 +40,8 @@ from scoring.statistics.weights import Weights
 from scoring.tables.distributions import distribution_table
 from scoring.tables.score_levels import score_table
 from scoring.tables.shown_traits import of_smallest_set
+
+log = logger(__name__)
 
 
 def study_findings(study: Study) -> Findings:
@@ -111,22 +114,22 @@ def _stated_shares(study: Study, selection: SelectionRows | None) -> pd.DataFram
     return answers if answers.empty else stated_share_table(answers, load_everyone(study))
 
 
-def world_map(say: Say) -> str | None:
-    """The geometry of the report's map; None, after a remark, where it cannot be fetched."""
+def world_map() -> str | None:
+    """The geometry of the report's map; None where it cannot be fetched."""
     try:
         return (fetch("world_map") / "world_110m.json").read_text(encoding="utf-8")
     except MachineError as error:
-        say(f"the page has no map: {error}")
+        log.warning("the page has no map: %s", error)
         return None
 
 
-def drawing_script(say: Say) -> str | None:
+def drawing_script() -> str | None:
     """What draws the report's figures, a third of the size of plotly's whole script; None, so that the whole one is
     taken, where it cannot be fetched."""
     try:
         return (fetch("plotly_geo") / "plotly-geo.min.js").read_text(encoding="utf-8")
     except MachineError:
-        say("the page is 3 MB larger than it need be: a smaller script for its figures cannot be fetched")
+        log.warning("the page is 3 MB larger than it need be: a smaller script for its figures cannot be fetched")
         return None
 
 

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,14 @@ from transformers.utils import logging
 
 from personas.errors import InputError, MachineError
 from runner.study.assets import cache_directory
+from runner.study.logs import logger
 
 SCRATCH = "tmp"
 ABANDONED_SECONDS = 86_400.0
-Say = Callable[[str], None]
+log = logger(__name__)
 
 
-def load(
-    source: Path | str, gguf: str | None, revision: str | None, dtype: str, device: str, say: Say
-) -> tuple[Any, Any]:
+def load(source: Path | str, gguf: str | None, revision: str | None, dtype: str, device: str) -> tuple[Any, Any]:
     """The model, ready to answer on its device, and its tokenizer. Raises InputError or MachineError.
 
     On CUDA the layers are spread over the devices that are there (`device_map="auto"`). A GGUF file's weights and
@@ -34,8 +33,8 @@ def load(
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     folder = _converted(Path(source), gguf, dtype) if gguf else None
     if gguf and folder and not folder.exists():
-        say(f"converting {gguf}, once")
-        _convert(Path(source), gguf, dtype, folder, say)
+        log.info("converting %s, which is done once", gguf)
+        _convert(Path(source), gguf, dtype, folder)
     if folder and folder.exists():
         source, gguf = folder, None
     return _loaded(source, gguf, revision, dtype, device)
@@ -90,16 +89,16 @@ def _converted(source: Path, gguf: str, dtype: str) -> Path:
     return cache_directory() / "converted" / f"{file.stem}-{hashlib.sha256(said.encode()).hexdigest()[:16]}-{dtype}"
 
 
-def _convert(source: Path, gguf: str, dtype: str, folder: Path, say: Say) -> None:
+def _convert(source: Path, gguf: str, dtype: str, folder: Path) -> None:
     """Convert the weights and keep them; a disk that is full costs the next start its time."""
     model, tokenizer = _loaded(source, gguf, None, dtype, "cpu")
     model.hf_quantizer = None  # the weights are dense by now, and saved only as such
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    _keep(model, tokenizer, folder, say)
+    _keep(model, tokenizer, folder)
 
 
-def _keep(model: Any, tokenizer: Any, folder: Path, say: Say) -> None:
+def _keep(model: Any, tokenizer: Any, folder: Path) -> None:
     """Save beside the folder, then move into its place: it is there whole or not at all."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -110,7 +109,7 @@ def _keep(model: Any, tokenizer: Any, folder: Path, say: Say) -> None:
             with suppress(OSError):  # another process was faster
                 Path(scratch).rename(folder)
     except (OSError, SafetensorError) as error:
-        say(f"the converted weights could not be kept: {error}")
+        log.warning("the converted weights could not be kept, and will be converted again: %s", error)
 
 
 def _sweep(folder: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.serve.forward import Passes
 from runner.serve.generation import Left, Wish, Written, write
-from runner.serve.loading import Say, load
+from runner.serve.loading import load
 from runner.serve.prompts import Prompter, PromptRow, Told
 
 
@@ -47,10 +47,9 @@ class ServedModel:
         dtype: str,
         device: str,
         check: int = 0,
-        say: Say = lambda line: None,
     ) -> "ServedModel":
         """Load a model from the hub, a folder or a GGUF file. Raises InputError or MachineError."""
-        return cls(*load(source, gguf, revision, dtype, device, say), check)
+        return cls(*load(source, gguf, revision, dtype, device), check)
 
     def tell(self, rows: Sequence[PromptRow]) -> list[Told]:
         """What is asked of each row; some are kept for the check (reservoir sampling: Vitter 1985, algorithm R)."""

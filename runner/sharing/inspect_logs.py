@@ -9,7 +9,7 @@ import json
 import math
 import sqlite3
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -24,11 +24,13 @@ from runner.sharing.redaction import GONE, HIDDEN
 from runner.store.cache import unpack
 from runner.store.database import keep_private, opened
 from runner.store.last_run import last_run_row
+from runner.study.logs import logger
 from runner.study.sections import StudySection
 from scoring.answers.items import LETTERS, Item, option_order, question_text
 from scoring.statistics.levels import HIDDEN_UNDER
 from scoring.statistics.pairs import WORDING
 
+log = logger(__name__)
 SAMPLES = 5_000
 SCORER = "mtpa"
 BASELINE = "baseline"
@@ -80,9 +82,7 @@ def require_inspect() -> Any:
     return inspect_ai
 
 
-def write_inspect_logs(
-    copy: Path, folder: Path, study: StudySection, share: bool, say: Callable[[str], None] = lambda line: None
-) -> list[Path]:
+def write_inspect_logs(copy: Path, folder: Path, study: StudySection, share: bool) -> list[Path]:
     """Write the logs of a (redacted) copy of a study's file; returns their paths.
 
     Unless `share`, a level that fewer than five people have is hidden. Raises InputError where inspect_ai is missing;
@@ -99,20 +99,20 @@ def write_inspect_logs(
                 persona["subgroups"] = json.loads(persona["subgroups"])
             if not share:
                 _hide_rare(tables["persona"].values())
-            for log in _logs(connection):
-                values = (log.model["id"], log.variant["id"], log.benchmark, log.part)
-                answered = (_sample(inspect_ai, log, row, tables) for row in connection.execute(_SQL, values))
-                failed = (_failure(inspect_ai, log, row, tables) for row in connection.execute(_FAILED, values))
+            for kind in _logs(connection):
+                values = (kind.model["id"], kind.variant["id"], kind.benchmark, kind.part)
+                answered = (_sample(inspect_ai, kind, row, tables) for row in connection.execute(_SQL, values))
+                failed = (_failure(inspect_ai, kind, row, tables) for row in connection.execute(_FAILED, values))
                 found, number = chain(answered, failed), 0
                 while samples := list(islice(found, SAMPLES)):
                     number += 1
-                    path = folder / _file_name(run[0], log, number)
-                    document = _document(inspect_ai, log, samples, run, (study.name, path.stem))
+                    path = folder / _file_name(run[0], kind, number)
+                    document = _document(inspect_ai, kind, samples, run, (study.name, path.stem))
                     inspect_ai.log.write_eval_log(document, path, format="eval")
                     if study.is_private(share):
                         keep_private(path)
                     written.append(path)
-                    say(f"{path.name}: {len(samples):,} samples")
+                    log.info("%s: %s samples", path.name, f"{len(samples):,}")
         except OSError as error:
             raise MachineError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
     return written

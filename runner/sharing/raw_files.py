@@ -10,17 +10,20 @@ from runner.sharing.huggingface import shared_scores
 from runner.sharing.redaction import temporary_copy
 from runner.store.completeness import of_last_run
 from runner.study.config import Study
-from runner.study.sources import Say, described
+from runner.study.logs import logger
+from runner.study.sources import described
 from scoring.report.dictionary import dictionary
 from scoring.report.export import write_tables
 
+log = logger(__name__)
 
-def write_raw_files(study: Study, say: Say = lambda line: None) -> list[Path]:
+
+def write_raw_files(study: Study) -> list[Path]:
     """Write NAME.trials.csv, a row a trial of the last run, redacted as `export` does it, and NAME.dictionary.csv, a
     row a column of every CSV file that lies beside the database. Returns what was written.
 
-    Where scores themselves would tell a restricted survey's answers, a remark takes the place of the trials. Raises
-    InputError or MachineError.
+    Where scores themselves would tell a restricted survey's answers, the trials are left out and the log says
+    why. Raises InputError or MachineError.
     """
     written = []
     try:
@@ -28,7 +31,7 @@ def write_raw_files(study: Study, say: Say = lambda line: None) -> list[Path]:
             trials = shared_scores(study, copy, share=False)
         written += write_tables(study.database, {"trials": trials}, "csv", of_last_run(study.database).sentence)
     except InputError as error:
-        say(f"no trials.csv: {error}")
+        log.warning("no trials.csv: %s", error)
     columns = {name: list(pd.read_csv(path, comment="#", nrows=0).columns) for name, path in _tables(study.database)}
     table = dictionary(columns, study.report.attributes, _own_columns(study))
     return written + write_tables(study.database, {"dictionary": table}, "csv")

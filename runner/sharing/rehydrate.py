@@ -33,8 +33,10 @@ from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run
 from runner.study.config import Study
+from runner.study.logs import logger
 from runner.study.sources import load_benchmarks, load_fidelity, load_personas
 
+log = logger(__name__)
 _HIDDEN = ("persona_id", "sha", "country", "weight", "cluster", "answers", "subgroups")
 Numbers = Mapping[str, Mapping[int, int]]  # table → the number of a row when crossed anew → its number in the file
 
@@ -58,6 +60,7 @@ def rehydrate(study: Study) -> Rehydrated:
         refuse_running(connection, study.database)
         with scratch_folder(study.database) as folder, database_errors(study.database):
             path = folder / "crossed.sqlite"
+            log.info("making the study's rows anew from %s", ", ".join(study.personas.sources))
             crossing = _cross_anew(study, connection, path)
             with attached(connection, path, "crossed"), transaction(connection):
                 found = _put_back(study, connection, crossing)

@@ -7,7 +7,7 @@ killed has brought in whole files or nothing, and merging again adds what is mis
 import json
 import sqlite3
 import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,7 +20,9 @@ from runner.store.leases import refuse_open_jobs, refuse_running
 from runner.store.ledger import refuse_false_amounts
 from runner.store.resolutions import refuse_other_resolutions
 from runner.store.runs import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
+from runner.study.logs import logger
 
+log = logger(__name__)
 SHOWN_CONFLICTS = 20
 SMALLEST = 512  # bytes of a database with nothing in it
 _TRIAL = ("model", "persona", "variant", "item", "rotation", "replicate")
@@ -41,7 +43,7 @@ class Merged:
     remarks: list[str] = field(default_factory=list)
 
 
-def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lambda line: None) -> Merged:
+def merge(sources: Sequence[Path], into: Path) -> Merged:
     """Bring what `sources` hold into the file `into`, which is made if it is absent.
 
     Of two answers to one request the one that is there first is kept. Raises InputError for a file that is no database
@@ -60,7 +62,7 @@ def merge(sources: Sequence[Path], into: Path, say: Callable[[str], None] = lamb
         refuse_running(connection, into)
         selected = last_run(connection)
         for source in sources:
-            say(f"merging {source}")
+            log.info("merging %s", source)
             with database_errors(source), attached(connection, source, "source"), in_time(connection, source):
                 selected += _bring(connection, source, found)
         with database_errors(into), transaction(connection):

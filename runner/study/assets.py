@@ -1,7 +1,6 @@
 """Pinned data and models: fetched once, checked, cached (`assets.toml` lists them)."""
 
 import hashlib
-import logging
 import os
 import shutil
 import tempfile
@@ -18,12 +17,13 @@ import platformdirs
 from personas.errors import InputError, MachineError, nearest
 from personas.whole_file import write_whole
 from runner.study.downloads import Asset, AssetFile, SourceError, _download, _sources
+from runner.study.logs import logger
 from runner.study.pickles import unpickle_frame
 from scoring.benchmarks.base import Benchmark
 from scoring.benchmarks.files.benchmark import DeclaredBenchmark, LmEvalBenchmark
 from scoring.benchmarks.files.schema import HubFile
 
-log = logging.getLogger("mtpa")
+log = logger(__name__)
 
 
 @cache

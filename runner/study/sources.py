@@ -1,6 +1,6 @@
 """Where a study's personas and items come from: built-in names and files, fetched and read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,7 +24,6 @@ from scoring.benchmarks.loaded import load_items
 from scoring.benchmarks.registry import benchmark
 from scoring.benchmarks.trait_inference import TraitInference
 
-Say = Callable[[str], None]
 DESCRIPTIONS = (".toml", ".yaml", ".yml")
 FILES = (".parquet", ".jsonl", ".jsonl.gz", ".json")
 

@@ -165,7 +165,7 @@ def _as_side(side: pd.DataFrame, what: str, name: str) -> pd.DataFrame:
 def report_page(path: Path, study: Path | None) -> str:
     """The page of `mtpa-run report --html`. `study` is the study file; without one, the last run's own text counts."""
     found = study_findings(_study(path, study))
-    return page(found, world_map(lambda line: None), drawing_script(lambda line: None))
+    return page(found, world_map(), drawing_script())
 
 
 def _study(path: Path, study: Path | None) -> Study:

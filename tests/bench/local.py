@@ -217,7 +217,7 @@ def compare(count: int, threads: int, dtype: str, ways: Sequence[str]) -> None:
     asked, requests = real_requests(count, dtype)
     source, gguf = weights(asked.section.id)
     torch.set_num_threads(threads)
-    model, tokenizer = load(source, gguf, None, dtype, "cpu", print)
+    model, tokenizer = load(source, gguf, None, dtype, "cpu")
     prompter = Prompter(tokenizer, 8192)
     rows = [prompter.chat(each.messages) for each in requests]
     texts = [tokenizer.decode(row) for row in rows]

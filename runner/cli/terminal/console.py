@@ -5,6 +5,7 @@ Everything passes through `SafeConsole`: no control character from outside reach
 
 import io
 import json
+import logging
 import math
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,6 +17,7 @@ from rich.markup import escape
 from rich.segment import Segment
 
 from runner.cli.terminal.streams import Stream
+from runner.study.logs import ROOT
 from runner.study.masking import scrub
 
 PLAIN_WIDTH = 120
@@ -85,3 +87,34 @@ def _plain(value: Any) -> Any:
 def say(line: str) -> None:
     """A remark that is not a result."""
     err.print(escape(line), style="dim", highlight=False, soft_wrap=True)
+
+
+class LogLines(logging.Handler):
+    """Shows log records on standard error, a line each; with `detailed`, with time, level and module."""
+
+    def __init__(self, detailed: bool) -> None:
+        super().__init__()
+        self._detailed = detailed
+        form = "%(asctime)s %(levelname)s %(name)s: %(message)s" if detailed else "%(message)s"
+        self.setFormatter(logging.Formatter(form, "%H:%M:%S"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a record. What the command's last lines repeat is left out unless details are wanted."""
+        if self._detailed or not getattr(record, "in_summary", False):
+            line, dim = " ".join(self.format(record).split()), record.levelno < logging.WARNING
+            err.print(escape(line), style="dim" if dim else None, highlight=False, soft_wrap=True)
+
+
+def show_log(verbosity: int) -> None:
+    """Show the package's log from now on: warnings; with 1 what is done too, with 2 every failed attempt."""
+    log = logging.getLogger(ROOT)
+    for handler in [each for each in log.handlers if isinstance(each, LogLines)]:
+        log.removeHandler(handler)
+    log.addHandler(LogLines(verbosity > 0))
+    log.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbosity, 2)])
+
+
+def show_steps(package: str) -> None:
+    """Show what a package of ours does without `-v` too: of a command that is waited for while it does it."""
+    log = logging.getLogger(f"{ROOT}.{package}")
+    log.setLevel(min(logging.INFO, log.getEffectiveLevel()))

@@ -59,7 +59,7 @@ class Feeder:
                     self._ask_again()
                     await self._send_up(everything=True)
         except BudgetReached:
-            self._context.state.over_budget.add(self._model.section.name)
+            self._context.state.reach_cap(self._model.section.name)
 
     async def _keep_step(self, block: Sequence[Asked]) -> None:
         """Where a cap may end the run, no model's jobs are far ahead of another's: what has gathered goes up in rounds

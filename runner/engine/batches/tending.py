@@ -24,7 +24,9 @@ from runner.engine.live import POLL_SECONDS
 from runner.engine.recorder import Recorder, declined
 from runner.engine.stopping import Stopping
 from runner.store.jobs import Job, Jobs, Waiting
+from runner.study.logs import logger
 
+log = logger(__name__)
 RESULTS_AT_ONCE = 500
 NEVER_SENT = Transient("never sent", "the run that made the job ended before it was sent")
 GONE = Transient("gone", "the provider has deleted the job and its results")
@@ -156,6 +158,7 @@ class Tender:
             raise
         self._jobs.change(job, state="submitted", provider_id=job_id)
         self._state.sent += job.requests
+        log.info("%s: job %s of %d requests is at the provider", self._model.section.name, job_id, job.requests)
         self._let_go(job)
 
     def _let_go(self, job: Job) -> None:
@@ -262,6 +265,8 @@ class Tender:
                 self._note(error)
                 self._recorder.record_failure(key, met, first.attempt, error)
         self._jobs.close(job, state, charged, estimated)
+        job_name = job.provider_id or job.marker
+        log.info("%s: job %s has ended: %s", self._model.section.name, job_name, state or "never sent")
         self._let_go(job)
 
     def _halt_if_alike(self, errors: Sequence[BackendError]) -> None:

@@ -34,10 +34,6 @@ async def embeddings(server: FakeLLM, request: web.Request, raw: bytes) -> web.S
     return web.json_response({"object": "list", "data": data[::-1], "model": "fake"})
 
 
-def silent(line: str) -> None:
-    pass
-
-
 def test_texts_that_tell_alike_are_near(tmp_path: Path) -> None:
     with FakeLLM(misbehave=embeddings) as server:
         path = write_study(tmp_path, [model(server.url)], n=40, variants={"formats": ["prose", "bullets"]})
@@ -61,7 +57,7 @@ def test_groups_that_answer_alike_are_embedded_alike_though_nothing_is_told_of_t
     }
     with FakeLLM(misbehave=embeddings) as server:
         study = Study.from_dict({**tables, "models": [model(server.url)]}, tmp_path / "f.toml")
-        table = asyncio.run(study_coherence(study, None, 120, silent, False))
+        table = asyncio.run(study_coherence(study, None, 120, False))
     shown, people, ages, genders = table.to_dict("records")
     assert (shown["compared"], people["compared"]) == ("traits shown", "answers asked")
     assert shown["shown"] != people["shown"] and people["traits"] == 4
@@ -86,7 +82,7 @@ async def test_what_is_no_embedding_is_a_sentence(kind: str, tmp_path: Path) -> 
     with FakeLLM(misbehave=misbehave) as server:
         study = load(tmp_path, [model(server.url)], n=5)
         with pytest.raises(MachineError, match="did not answer with one embedding a text"):
-            await study_coherence(study, None, 5, silent, False)
+            await study_coherence(study, None, 5, False)
 
 
 async def test_who_cannot_embed_is_said(tmp_path: Path) -> None:
@@ -97,8 +93,8 @@ async def test_who_cannot_embed_is_said(tmp_path: Path) -> None:
         priced = model(server.url, name="priced", id="p", price={"input": 1.0, "output": 1.0})
         study = load(tmp_path, [model(server.url), priced], n=5)
         with pytest.raises(MachineError, match="gives no embeddings: HTTP 404"):
-            await study_coherence(study, "fake", 5, silent, False)
+            await study_coherence(study, "fake", 5, False)
     with pytest.raises(InputError, match="did you mean 'fake'"):
-        await study_coherence(study, "fak", 5, silent, False)
+        await study_coherence(study, "fak", 5, False)
     with pytest.raises(InputError, match="do not count against a budget"):
-        await study_coherence(study, "priced", 5, silent, False)
+        await study_coherence(study, "priced", 5, False)

@@ -34,12 +34,12 @@ def test_what_cannot_be_loaded_is_said(
 
     monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", refuse)
     with pytest.raises(kind, match=sentence):
-        loading.load("org/model", None, None, "float32", "cpu", print)
+        loading.load("org/model", None, None, "float32", "cpu")
 
 
 def test_a_folder_without_the_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"small\.gguf: cannot be read"):
-        loading.load(tmp_path, "small.gguf", None, "float32", "cpu", print)
+        loading.load(tmp_path, "small.gguf", None, "float32", "cpu")
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
@@ -50,7 +50,7 @@ def test_a_damaged_file_is_a_sentence(tmp_path: Path, name: str, smollm: Any) ->
     smollm.tokenizer.save_pretrained(tmp_path)
     (tmp_path / name).write_text("[]")
     with pytest.raises(MachineError, match=f"the model {tmp_path} cannot be loaded: .+"):
-        loading.load(tmp_path, None, None, "float32", "cpu", print)
+        loading.load(tmp_path, None, None, "float32", "cpu")
 
 
 def test_of_two_conversions_one_is_kept_and_what_was_killed_is_swept(tmp_path: Path, smollm: Any) -> None:
@@ -92,10 +92,10 @@ def test_weights_are_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     tokenizer = AutoTokenizer.from_pretrained(source, gguf_file=gguf)
     monkeypatch.setattr(loading, "_loaded", reading)
     for _ in range(2):
-        model, loaded = loading.load(tmp_path, "model.gguf", None, "float32", "cpu", print)
+        model, loaded = loading.load(tmp_path, "model.gguf", None, "float32", "cpu")
         assert all(torch.equal(model.state_dict()[name], value) for name, value in tiny.state_dict().items())
         assert loaded("Who am I? \u00e9\u4f60")["input_ids"] == tokenizer("Who am I? \u00e9\u4f60")["input_ids"]
     assert [gguf for _, gguf in read] == ["model.gguf", None, None]
     (tmp_path / "model.gguf").write_bytes(b"GGUF, another")
-    loading.load(tmp_path, "model.gguf", None, "float32", "cpu", print)
+    loading.load(tmp_path, "model.gguf", None, "float32", "cpu")
     assert [gguf for _, gguf in read][3] == "model.gguf", "a file that changed is converted anew"

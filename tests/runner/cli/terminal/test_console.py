@@ -1,8 +1,10 @@
 """What reaches the terminal: text as text, whatever it holds, and whatever the terminal can show."""
 
 import io
+import logging
 import sys
 import unicodedata
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -12,7 +14,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from runner.cli.terminal.console import SafeConsole, printable, replace_what_cannot_be_encoded
+from runner.cli.terminal import console
+from runner.cli.terminal.console import SafeConsole, printable, replace_what_cannot_be_encoded, show_log, show_steps
+from runner.study.logs import IN_SUMMARY, logger
 from runner.study.masking import MASK, remember
 
 HOSTILE = "a\x1b[2Jb\x1b]8;;http://x\x07c\x00\x9bd\u202ee\u2066f\u200f\x7f\r"
@@ -69,3 +73,38 @@ def test_a_terminal_that_lacks_a_character_gets_another(encoding: str, monkeypat
     sys.stdout.write("Δ of a question")
     sys.stdout.flush()
     assert b"0.1" in shown.getvalue() and b"of a question" in shown.getvalue()
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """What is printed on standard error, with the package's log left as it was."""
+    log, stream = logging.getLogger("mtpa"), io.StringIO()
+    before = log.level, list(log.handlers)
+    monkeypatch.setattr(console, "err", SafeConsole(file=stream, color_system=None, emoji=False))
+    yield stream
+    log.level, log.handlers[:] = before
+    logging.getLogger("mtpa.runner.serve").setLevel(logging.NOTSET)
+
+
+@pytest.mark.parametrize(("verbosity", "count"), [(0, 1), (1, 3), (2, 4), (5, 4)])
+def test_the_log_shows_as_much_as_was_asked_for(shown: io.StringIO, verbosity: int, count: int) -> None:
+    show_log(0)
+    show_log(verbosity)  # the second takes the place of the first
+    log = logger("runner.store.merge")
+    log.warning("no map: [bold]%s[/]\nERROR all is lost", HOSTILE)
+    log.warning("model m stops", extra=IN_SUMMARY)
+    log.info("merging")
+    log.debug("tried")
+    lines = shown.getvalue().splitlines()
+    assert len(lines) == count
+    assert not {"\x1b", "\x07", "\x9b"} & set(lines[0])
+    assert "no map: [bold]a\ufffd" in lines[0] and lines[0].endswith("[/] ERROR all is lost")
+    assert lines[0].startswith("no map") == (verbosity == 0)
+
+
+def test_a_server_shows_its_steps_unasked(shown: io.StringIO) -> None:
+    show_log(0)
+    show_steps("runner.serve")
+    logger("runner.serve.loading").info("converting")
+    logger("runner.store.merge").info("merging")
+    assert shown.getvalue() == "converting\n"
