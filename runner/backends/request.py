@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 SCHEMA = 1
 METHOD = "2"  # of local models: one beginning of text, letters as they follow the prompt, the harness's log-likelihoods
@@ -64,8 +64,7 @@ class ModelIdentity:
         return {name: value for name, value in named.items() if value} | {"parameters": dict(self.parameters)}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request. `options` are the letters, or the continuations whose log-likelihood is asked for."""
 
     key: bytes

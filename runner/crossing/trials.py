@@ -13,6 +13,7 @@ from personas.prompt.messages import compose
 from personas.prompt.render import Variant, render
 from personas.traits import Persona
 from runner.backends.request import AnswerKind, ModelIdentity, Request, digest, key_fields
+from runner.crossing.keys import Envelopes, Form, encoded, key_of
 from runner.store.cache import Trial
 from runner.store.deals import DealRows
 from runner.store.runs import SelectionRows
@@ -42,6 +43,11 @@ class Question:
     judge: str | None = None
     deal: Deal | None = None
     people: frozenset[str] | None = None
+
+    @cached_property
+    def encoded(self) -> tuple[bytes, ...]:
+        """The texts as they stand within canonical JSON."""
+        return tuple(map(encoded, self.texts))
 
     @cached_property
     def measure(self) -> str:
@@ -91,6 +97,22 @@ class AskedModel:
         """How often a question is put to a persona, or, more often where answers are draws, to nobody."""
         alone = persona is None and is_sampled(question.item, self.section)
         return max(self.section.replicates, self.baseline_replicates) if alone else self.section.replicates
+
+    def form_of(self, question: Question) -> "Form":
+        """How a question's answer is asked for."""
+        if (found := self._forms.get(question.id)) is None:
+            kind, options = answer_kind(question.item, self.section.answer)
+            found = Form(kind, options, self.identity, self.identity.methods.get(kind, ""))
+            self._forms[question.id] = found = self._shared.setdefault((kind, options), found)
+        return found
+
+    @cached_property
+    def _forms(self) -> dict[int, "Form"]:
+        return {}
+
+    @cached_property
+    def _shared(self) -> dict[Hashable, "Form"]:
+        return {}
 
     @cached_property
     def fields(self) -> dict[str, Any]:
@@ -332,11 +354,23 @@ class Crossing:
     def _request(
         self, model: AskedModel, question: Question, trial: Trial, persona_text: str, variant: Variant
     ) -> Request:
-        messages = compose(persona_text or None, question.texts[trial.rotation], self.system, variant)
-        kind, options = answer_kind(question.item, model.section.answer)
-        method = model.identity.methods.get(kind, "")
-        fields = key_fields(model.fields, messages, kind, options, trial.replicate, method)
-        return Request(digest(fields), messages, model.identity.parameters, kind, options)
+        text = question.texts[trial.rotation]
+        messages = compose(persona_text or None, text, self.system, variant)
+        form = model.form_of(question)
+        envelope = self._envelopes.around(
+            (trial.variant, persona_text), lambda mark: compose(persona_text or None, mark, self.system, variant)
+        )
+        if envelope is None:
+            fields = key_fields(model.fields, messages, form.kind, form.options, trial.replicate, form.method)
+            key = digest(fields)
+        else:
+            key = key_of(form.frame(trial.replicate), envelope, question.encoded[trial.rotation])
+        return Request(key, messages, form.parameters, form.kind, form.options)
+
+    @cached_property
+    def _envelopes(self) -> Envelopes:
+        """The messages of the latest personas, without the question."""
+        return Envelopes()
 
 
 def is_sampled(item: Item, section: ModelSection) -> bool:

@@ -4,7 +4,8 @@ import asyncio
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from email.parser import HeaderParser
 from importlib.metadata import distributions, version
 from typing import Any
 
@@ -179,12 +180,11 @@ def _refuse_pruned(ready: Prepared) -> None:
 
 def _begin(ready: Prepared, state: State) -> int:
     """Record what runs: the study's text, what it selects and plans, code and package versions, seed and time."""
-    packages = {each.metadata["Name"]: each.version for each in distributions()}
     row = (
         ready.study.text,
         json.dumps(ready.crossing.selection()),
         version("mtpa"),
-        json.dumps(dict(sorted(packages.items()))),
+        json.dumps(dict(sorted(_installed()))),
         ready.study.study.seed,
         now(),
         ready.rule,
@@ -194,6 +194,15 @@ def _begin(ready: Prepared, state: State) -> int:
     sql = "INSERT INTO run (study, selection, code, packages, seed, started, sampling, planned, prices) VALUES "
     sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
     return int(ready.cache.connection.execute(sql, row).lastrowid or 0)
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    """Every installed package and its version, from the heads of their metadata: the descriptions below are long."""
+    for each in distributions():
+        text = each.read_text("METADATA") or each.read_text("PKG-INFO") or ""
+        head = HeaderParser().parsestr(text.partition("\n\n")[0])
+        if head["Name"]:
+            yield head["Name"], head["Version"] or ""
 
 
 def _planned(crossing: Crossing, state: State) -> str:
