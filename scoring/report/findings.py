@@ -18,7 +18,7 @@ from scoring.statistics.designs.sequential import UNFINISHED
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
 from scoring.statistics.subgroups import MEASURES, Adjust, Slicing, effect_tables, metric_of
-from scoring.tables.bootstrap import aggregate_table, aggregates_by_category
+from scoring.tables.bootstrap import aggregate_tables
 from scoring.tables.changed import changed_table
 from scoring.tables.counterfactuals import counterfactual_table
 from scoring.tables.items_and_people import answer_table, category_table, item_table, persona_table
@@ -83,13 +83,14 @@ def findings(
     found = slicing.parts(scores)
     more = further(found)
     effects = effect_tables(_with_delta(found, more), slicing)
+    many_item = aggregate_tables(found, slicing.seed)
     of_items = item_table(found)
     shown = of_items.groupby(["model", "benchmark"]).head(SHOWN_ITEMS)["item_id"].unique() if len(of_items) else []
     tables = {
         "effects": effects.effects,
         "families": effects.families,
-        "aggregates": aggregate_table(found, slicing.seed),
-        "aggregates_by_category": aggregates_by_category(found, slicing.seed),
+        "aggregates": many_item.overall,
+        "aggregates_by_category": many_item.by_category,
         "categories": category_table(found),
         "counterfactuals": counterfactual_table(found),
         "conditionings": conditioning_table(found),

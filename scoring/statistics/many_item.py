@@ -7,20 +7,21 @@ its replicates. Both sides are therefore of the same items for every persona, wh
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Codes, Part, factorized
-from scoring.statistics.pigeonhole import Totals, drawn_totals, interval_of, pigeonhole_weights
+from scoring.statistics.pigeonhole import Draws, Totals, drawn_totals, interval_of, pigeonhole_weights
 from scoring.statistics.weights import Floats
 
 
 @dataclass(frozen=True)
 class ManyItemScore:
-    """One such number of some scores: `counts` are its columns, a value a row, and `formula` takes their sums.
+    """One such number of some scores: `counts` are its columns, a value a row, and `formula` takes their sums over the
+    rows that count; several numbers may share their columns.
 
     `read` says which rows count at all (the baseline's do wherever they were read, for any persona); `of` names the
     column whose rows are the denominator, all that are read where absent. `left_out` tells a reader what the number is
@@ -28,7 +29,7 @@ class ManyItemScore:
     """
 
     name: str
-    counts: Mapping[str, Floats]
+    counts: Mapping[str, NDArray[Any]]
     formula: Callable[[Totals], Floats]
     read: NDArray[np.bool_]
     of: str | None = None
@@ -44,8 +45,7 @@ class ManyItemScore:
 
 def mean_of(name: str, values: Floats, read: NDArray[np.bool_], **more: str) -> ManyItemScore:
     """The mean of a column over the rows that were read."""
-    counts = {"sum": np.where(read, values, 0.0), "n": read.astype(float)}
-    return ManyItemScore(name, counts, lambda sums: sums["sum"] / sums["n"], read, **more)
+    return ManyItemScore(name, {"sum": values, "n": read}, lambda sums: sums["sum"] / sums["n"], read, **more)
 
 
 class _Trials(NamedTuple):
@@ -81,33 +81,62 @@ class PairedScores:
         the baseline beside them), clusters, both sides, the effect and its interval."""
         of, base = self._trials, self._alone[score.read[self._alone]]
         replicates = np.bincount(of.of_baseline[base], minlength=self._size)
-        wanted = score.read[of.rows]
-        kept = np.flatnonzero(wanted & (replicates[of.asked] > 0))
-        with_persona, without = {}, {}
-        for name, column in score.counts.items():
-            sums = np.bincount(of.of_baseline[base], weights=column[base], minlength=self._size)
-            own = column[of.rows[kept]]
-            paired = sums[of.asked[kept]] / replicates[of.asked[kept]]
-            with_persona[name], without[name] = (self._drawn(side, kept) for side in (own, paired))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            sides = score.formula(without), score.formula(with_persona)
-        counted = score.read if score.of is None else score.read & (score.counts[score.of] > 0)
-        base = base[np.isin(of.of_baseline[base], of.asked[kept])]
-        clusters = len(np.unique(of.cluster[kept])), len(np.unique(of.group[kept]))
-        size = {
-            "answers_without": int(counted[base].sum()),
-            "answers_with": int(counted[of.rows[kept]].sum()),
-            "unpaired": int(wanted.sum() - len(kept)),
-            "clusters": clusters[0],
-            "groups": clusters[1],
-        }
-        return {**size, **interval_of(*sides, min(clusters))}
+        wanted = np.flatnonzero(score.read[of.rows])
+        kept = wanted[replicates[of.asked[wanted]] > 0]
+        rows, asked = of.rows[kept], of.asked[kept]
+        drawn = self._drawn(kept)
 
-    def _drawn(self, values: Floats, kept: Codes) -> Floats:
-        """The weighted sum of some answers' values: as observed first, then in each draw."""
+        def baseline(name: str) -> Floats:
+            sums = np.bincount(of.of_baseline[base], weights=score.counts[name][base], minlength=self._size)
+            return drawn.total(sums[asked] / replicates[asked])
+
+        sides = _Sums(baseline), _Sums(lambda name: drawn.total(score.counts[name][rows]))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            without, with_persona = (score.formula(side) for side in sides)
+        base = base[np.isin(of.of_baseline[base], asked)]
+        size = {
+            "answers_without": _counted(score, base),
+            "answers_with": _counted(score, rows),
+            "unpaired": len(wanted) - len(kept),
+            "clusters": drawn.clusters,
+            "groups": drawn.groups,
+        }
+        return {**size, **interval_of(without, with_persona, min(drawn.clusters, drawn.groups))}
+
+    def _drawn(self, kept: Codes) -> "_Resampled":
         of = self._trials
-        group, place = np.unique(of.group[kept], return_inverse=True)
-        clusters = self._draws.people.shape[1]
-        flat = of.cluster[kept] * max(len(group), 1) + place
-        sums = np.bincount(flat, weights=of.weight[kept] * values, minlength=clusters * len(group)).astype(float)
-        return drawn_totals(sums.reshape(clusters, len(group)), self._draws, group)
+        return _Resampled(of.cluster[kept], of.group[kept], of.weight[kept], self._draws)
+
+
+class _Sums(dict[str, Floats]):
+    """A column's sums by its name, made when a formula asks for them."""
+
+    def __init__(self, of: Callable[[str], Floats]) -> None:
+        super().__init__()
+        self._of = of
+
+    def __missing__(self, name: str) -> Floats:
+        found = self[name] = self._of(name)
+        return found
+
+
+class _Resampled:
+    """Some answers in every draw of the bootstrap."""
+
+    def __init__(self, cluster: Codes, group: Codes, weight: Floats, draws: Draws) -> None:
+        here = np.bincount(group, minlength=draws.groups.shape[1]) > 0
+        self._columns = np.flatnonzero(here)
+        self._place = cluster * max(len(self._columns), 1) + (np.cumsum(here) - 1)[group]
+        self._weight, self._draws = weight, draws
+        self.clusters, self.groups = int(np.count_nonzero(np.bincount(cluster))), len(self._columns)
+
+    def total(self, values: NDArray[Any]) -> Floats:
+        """The weighted sum of the answers' values: as observed first, then in each draw."""
+        shape = self._draws.people.shape[1], self.groups
+        sums = np.bincount(self._place, weights=self._weight * values, minlength=shape[0] * shape[1])
+        return drawn_totals(sums.astype(float).reshape(shape), self._draws, self._columns)
+
+
+def _counted(score: ManyItemScore, rows: Codes) -> int:
+    """How many of some answers are in the number's denominator."""
+    return len(rows) if score.of is None else int(np.count_nonzero(score.counts[score.of][rows] > 0))

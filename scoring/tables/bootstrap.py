@@ -1,6 +1,7 @@
 """The table of numbers that exist only over many items: each benchmark's own, and how often each letter is chosen."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -10,7 +11,14 @@ from scoring.statistics.many_item import ManyItemScore, PairedScores, mean_of
 from scoring.statistics.pairs import Part, Scores, parts
 
 
-def aggregate_table(scores: Scores, seed: int = 0) -> pd.DataFrame:
+class Aggregates(NamedTuple):
+    """The table over all items, and the same for each item category of the benchmarks that have such numbers."""
+
+    overall: pd.DataFrame
+    by_category: pd.DataFrame
+
+
+def aggregate_tables(scores: Scores, seed: int = 0) -> Aggregates:
     """A row per model, benchmark and number: without, with, effect = with − without.
 
     Every persona is compared with the baseline on the items and orders of options that both have a read answer to
@@ -18,24 +26,17 @@ def aggregate_table(scores: Scores, seed: int = 0) -> pd.DataFrame:
     partner). The 95 % interval (`low`, `high`) is from Owen's (2007) pigeonhole bootstrap, 2,000 draws: clusters of
     people who read the same and item groups, resampled independently. `left_out` says what a number is not of.
     """
-    rows: list[dict[str, object]] = []
+    overall: list[dict[str, object]] = []
+    by_category: list[dict[str, object]] = []
     for part, paired in _paired(scores, seed):
         head = {"model": part.model, "benchmark": part.benchmark}
         for each in (*_letters(part), *many_item_scores(part.benchmark, part.clean.scores)):
+            found = paired.row(each)
             if each.category == ALL:
-                rows.append({**head, "metric": each.name, **paired.row(each), "left_out": each.left_out})
-    return pd.DataFrame(rows)
-
-
-def aggregates_by_category(scores: Scores, seed: int = 0) -> pd.DataFrame:
-    """The same for each item category of the benchmarks that have such numbers (BBQ's bias scores)."""
-    rows: list[dict[str, object]] = []
-    for part, paired in _paired(scores, seed):
-        head = {"model": part.model, "benchmark": part.benchmark}
-        for each in many_item_scores(part.benchmark, part.clean.scores):
-            if each.category != ALL:
-                rows.append({**head, "category": each.category, "metric": each.name, **paired.row(each)})
-    return pd.DataFrame(rows)
+                overall.append({**head, "metric": each.name, **found, "left_out": each.left_out})
+            else:
+                by_category.append({**head, "category": each.category, "metric": each.name, **found})
+    return Aggregates(pd.DataFrame(overall), pd.DataFrame(by_category))
 
 
 def _paired(scores: Scores, seed: int) -> Iterator[tuple[Part, PairedScores]]:
@@ -54,4 +55,4 @@ def _letters(part: Part) -> Iterator[ManyItemScore]:
     chosen = scores["letter"].astype(str)
     read = (chosen != "").to_numpy()
     for letter in sorted(set(chosen.unique()) - {""}):
-        yield mean_of(f"chose {letter}", (chosen == letter).to_numpy(dtype=float), read)
+        yield mean_of(f"chose {letter}", (chosen == letter).to_numpy(), read)

@@ -7,7 +7,7 @@ import pytest
 from scoring.benchmarks.registry import registry
 from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.pigeonhole import DRAWS, drawn_totals, pigeonhole_weights
-from scoring.tables.bootstrap import aggregate_table
+from scoring.tables.bootstrap import aggregate_tables
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def bbq():
 
 
 def test_counts_give_what_the_benchmark_gives(bbq):
-    table = aggregate_table(bbq).set_index("metric")
+    table = aggregate_tables(bbq).overall.set_index("metric")
     alone = bbq["persona_id"] == ""
     plain = bbq[bbq["category"] == "Age"]
     for side, rows, every in (("without", alone, bbq[alone]), ("with_persona", ~alone, bbq[~alone])):
@@ -35,7 +35,7 @@ def test_counts_give_what_the_benchmark_gives(bbq):
             assert table.loc[name, side] == pytest.approx(value, abs=1e-12), name
         assert table.loc["chose B", side] == pytest.approx((every["letter"] == "B").mean())
     assert (table["low"] <= table["effect"]).all() and (table["effect"] <= table["high"]).all()
-    pd.testing.assert_frame_equal(aggregate_table(bbq), aggregate_table(bbq))
+    pd.testing.assert_frame_equal(aggregate_tables(bbq).overall, aggregate_tables(bbq).overall)
 
 
 def test_pigeonhole_resamples_both_sides():
@@ -60,7 +60,7 @@ def test_personas_are_compared_with_the_baseline_on_what_they_answered(bbq):
     lacks = number.map(lambda name: name != "" and int(name) % 2 == 0)
     lacks &= one["item_id"].astype(str).str.removeprefix("item ").astype(int) % 3 == 0
     one.loc[lacks, ["value", "role", "letter"]] = [np.nan, "", ""]
-    table = aggregate_table(one).set_index("metric")
+    table = aggregate_tables(one).overall.set_index("metric")
     assert table["effect"].abs().max() == pytest.approx(0, abs=1e-12)
     assert table.loc["chose A", "answers_with"] == (~lacks & (one["persona_id"] != "") & (one["letter"] != "")).sum()
     assert table.loc["accuracy_ambig", "left_out"] == "the intersectional categories (Race_x_SES)"
@@ -70,7 +70,7 @@ def test_readers_of_one_text_are_drawn_together(bbq):
     """Thirty people who read three texts tell as much as three."""
     person = bbq["persona_id"].astype(str).str.removeprefix("person ")
     few = bbq.assign(cluster=person.map(lambda name: f"text {int(name) % 3}" if name else ""))
-    wide, narrow = (aggregate_table(scores).set_index("metric") for scores in (few, bbq))
+    wide, narrow = (aggregate_tables(scores).overall.set_index("metric") for scores in (few, bbq))
     assert (wide["clusters"] == 3).all() and (narrow["clusters"] == 30).all()
     width = (wide["high"] - wide["low"]) / (narrow["high"] - narrow["low"])
     assert width["chose A"] > 1.3
