@@ -22,7 +22,7 @@ from runner.backends.replies.alternatives import MOST, Alternatives, TopLogprobs
 from runner.backends.replies.endings import ending
 from runner.backends.replies.provider_errors import error_in
 from runner.backends.replies.usage import counted_usage
-from runner.backends.request import Request, Usage
+from runner.backends.request import Request, Usage, canonical
 from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
@@ -56,7 +56,7 @@ class GeminiBackend:
         self._client: genai.Client | None = None
         self._session: aiohttp.ClientSession | None = None
         self._check()
-        self._configs: dict[tuple[str, str, int], types.GenerateContentConfig] = {}
+        self._configs: dict[tuple[str, bytes, str, int], types.GenerateContentConfig] = {}
         self._top = TopLogprobs()
 
     async def answer(self, request: Request) -> Answer:
@@ -100,7 +100,8 @@ class GeminiBackend:
     def config(self, request: Request, top: int = MOST) -> types.GenerateContentConfig:
         """The settings, made once for all requests that share them; a system message is an instruction here."""
         system = "\n".join(message["content"] for message in request.messages if message["role"] == "system")
-        if (known := self._configs.get((system, request.kind, top))) is not None:
+        place = system, canonical(request.parameters), request.kind, top
+        if (known := self._configs.get(place)) is not None:
             return known
         settings: dict[str, Any] = {**request.parameters, "should_return_http_response": True}
         if system:
@@ -109,7 +110,7 @@ class GeminiBackend:
             settings = {"logprobs": top} | settings | {"response_logprobs": True}
         if len(self._configs) > MOST_CONFIGS:  # a persona in the system message makes each its own
             self._configs.clear()
-        self._configs[system, request.kind, top] = config = types.GenerateContentConfig(**settings)
+        self._configs[place] = config = types.GenerateContentConfig(**settings)
         return config
 
     def client(self) -> genai.Client:

@@ -12,6 +12,7 @@ from personas.people.sample import balance
 from personas.prompt.messages import compose
 from personas.prompt.render import Variant, render
 from personas.traits import Persona
+from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import AnswerKind, ModelIdentity, Request, digest, key_fields
 from runner.store.cache import Trial
 from runner.store.deals import DealRows
@@ -46,7 +47,7 @@ class Question:
     @cached_property
     def measure(self) -> str:
         """What a report calls the part that the item belongs to."""
-        return measure(self.benchmark.name, self.item.part)
+        return measure(self.benchmark.name, self.item.part, self.item.elicitation)
 
     @property
     def scorer(self) -> str:
@@ -96,6 +97,20 @@ class AskedModel:
     def fields(self) -> dict[str, Any]:
         """The part of every key that is the model's."""
         return self.identity.fields()
+
+    def parameters_of(self, question: Question) -> Mapping[str, Any]:
+        """The decoding parameters as they are sent with a question."""
+        if question.item.elicitation == "letter":
+            return self.identity.parameters
+        if question.id not in self._elicited:
+            parameters = parameters_for(self.section.backend, self.identity.parameters, question.item)
+            self._elicited[question.id] = parameters
+        return self._elicited[question.id]
+
+    @cached_property
+    def _elicited(self) -> dict[int, Mapping[str, Any]]:
+        """The parameters of questions whose answer is asked for otherwise than by a letter, by the question's id."""
+        return {}
 
 
 class AskedVariant(NamedTuple):
@@ -334,9 +349,10 @@ class Crossing:
     ) -> Request:
         messages = compose(persona_text or None, question.texts[trial.rotation], self.system, variant)
         kind, options = answer_kind(question.item, model.section.answer)
-        method = model.identity.methods.get(kind, "")
-        fields = key_fields(model.fields, messages, kind, options, trial.replicate, method)
-        return Request(digest(fields), messages, model.identity.parameters, kind, options)
+        method, parameters = model.identity.methods.get(kind, ""), model.parameters_of(question)
+        named = model.fields if parameters is model.identity.parameters else {**model.fields, "parameters": parameters}
+        fields = key_fields(named, messages, kind, options, trial.replicate, method)
+        return Request(digest(fields), messages, parameters, kind, options)
 
 
 def is_sampled(item: Item, section: ModelSection) -> bool:
@@ -355,7 +371,7 @@ def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
     """What is asked of a model whose study says `answer`, and the letters or continuations that it chooses from."""
     if item.ask == "loglik":
         return "loglik", continuations(item)
-    if item.ask == "letter" and answer == "probabilities":
+    if item.ask == "letter" and answer == "probabilities" and item.elicitation == "letter":
         return "letters", tuple(LETTERS[: len(item.choices)])
     return "text", ()
 

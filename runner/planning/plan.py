@@ -125,6 +125,9 @@ def _rows(ready: Prepared, model: AskedModel, found: CostEstimate, limit: int | 
             else:
                 tokens = found.prompt_tokens(asked.request)
                 row.prompt_tokens += tokens
+                least, most = found.output_tokens(asked)
+                row.output_tokens_low += least
+                row.output_tokens_high += most
                 row.longest_prompt = max(row.longest_prompt, tokens)
     for row in rows.values():
         _price(row, model, found)
@@ -132,7 +135,6 @@ def _rows(ready: Prepared, model: AskedModel, found: CostEstimate, limit: int | 
 
 
 def _price(row: PlanRow, model: AskedModel, found: CostEstimate) -> None:
-    row.output_tokens_low, row.output_tokens_high = row.to_send * found.low, row.to_send * found.high
     row.usd_low = found.cost(row.prompt_tokens, row.output_tokens_low, row.longest_prompt) / 1e6
     row.usd_high = found.cost(row.prompt_tokens, row.output_tokens_high, row.longest_prompt) / 1e6
     section = model.section

@@ -2,14 +2,12 @@
 
 import os
 import re
-from itertools import product
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from personas.people.draws import Allocation, Weights
-from personas.prompt.render import Frame, Placement, Variant
 from runner.study.addresses import base_url, is_loopback
 from runner.study.decoding import check_claude, check_decoding
 from scoring.answers.items import Ask
@@ -21,9 +19,6 @@ RAY_CONCURRENCY = 1024  # blocks for eight actors
 
 
 Mode = Literal["live", "batch", "auto"]
-
-
-PersonaFormat = Literal["prose", "prose-paper", "bullets", "json", "oneliner"]
 
 
 class Section(BaseModel):
@@ -71,42 +66,6 @@ class PersonaSection(Section):
     """What is shown of a persona: `core`, `demographic`, `all`, `all-but:NAME`, or a list of traits."""
     swap: tuple[str, ...] = ()
     """Counterfactual twins: each person once more for every other value of these traits."""
-
-
-class VariantSection(Section):
-    """[variants]: how a persona is written; the lists are crossed. `traits` are sets to compare, each a superset of the
-    smallest; without it, [personas] traits is the only one."""
-
-    formats: tuple[PersonaFormat, ...] = Field(("prose",), min_length=1)
-    """How a persona is laid out. `prose-paper` is the text of the paper's Figure 2."""
-    frames: tuple[Frame, ...] = Field(("role",), min_length=1)
-    """Whose the persona is: the model's own (`role`), the user's (`user`), or somebody else's (`third-person`)."""
-    placements: tuple[Placement, ...] = Field(("prompt",), min_length=1)
-    """Where the persona stands: in the prompt (`prompt`) or in the system message (`system`)."""
-    trait_orders: int = Field(1, gt=0)
-    """In how many orders the traits are written; 1 is the usual order alone."""
-    traits: tuple[str | tuple[str, ...], ...] = ()
-    """Sets of traits to compare, each a superset of the smallest; if absent, `[personas] traits` alone."""
-    neutral: bool = False
-    """Adds the neutral control: a text as long as the persona's that says nothing about anybody."""
-    system: str = ""
-    """A system message that goes with every request, the baseline's too."""
-
-    @model_validator(mode="after")
-    def _has_system(self) -> Self:
-        if "system" in self.placements and not self.system:
-            raise ValueError("placements 'system' needs a system text that the baseline is sent too: set system")
-        return self
-
-    def crossed(self) -> tuple[Variant, ...]:
-        """Every combination, and the neutral control of each frame and placement where it is asked for."""
-        places = list(product(self.frames, self.placements))
-        told = [
-            Variant(each, frame, placement, order)
-            for each, (frame, placement), order in product(self.formats, places, range(self.trait_orders))
-        ]
-        control = [Variant("neutral", frame, placement) for frame, placement in places] if self.neutral else []
-        return (*told, *control)
 
 
 class BenchmarkSection(Section):

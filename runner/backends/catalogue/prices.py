@@ -122,11 +122,11 @@ def worst_prompt_tokens(request: Request) -> int:
     return sum(len(message["content"].encode()) + MESSAGE_TOKENS for message in request.messages)
 
 
-def most_output_tokens(identity: ModelIdentity) -> int | None:
+def most_output_tokens(asked: ModelIdentity | Request) -> int | None:
     """The most tokens that may come back, where the parameters say so."""
     for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
-        if name in identity.parameters:
-            return int(identity.parameters[name])
+        if name in asked.parameters:
+            return int(asked.parameters[name])
     return None
 
 
@@ -134,7 +134,7 @@ def worst_cost(price: Price, identity: ModelIdentity, request: Request) -> int:
     """What a request can cost at most. Raises InputError where the number of output tokens has no bound."""
     if price == FREE:
         return 0
-    output = most_output_tokens(identity)
+    output = most_output_tokens(request) or most_output_tokens(identity)
     if output is None:
         raise InputError(f"model {identity.model!r} is paid for, but has no bound: set decoding.max_tokens")
     tokens = worst_prompt_tokens(request)
