@@ -21,7 +21,7 @@ _USUAL = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY", "anthropic": "
 _GOOGLE = ("generativelanguage.googleapis.com",)
 HOSTS: Mapping[str, tuple[str, ...]] = {
     "ANTHROPIC_API_KEY": ("api.anthropic.com",),
-    "AZURE_OPENAI_API_KEY": ("openai.azure.com",),
+    "AZURE_OPENAI_API_KEY": ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"),
     "CEREBRAS_API_KEY": ("api.cerebras.ai",),
     "CO_API_KEY": ("api.cohere.com", "api.cohere.ai"),
     "COHERE_API_KEY": ("api.cohere.com", "api.cohere.ai"),
@@ -84,6 +84,14 @@ def api_key(section: ModelSection) -> str | None:
         raise InputError(f"model {section.name!r}: the API key in {variable} {fault}; set it to the key alone")
     remember(key)
     return key
+
+
+def key_headers(section: ModelSection, key: str | None) -> dict[str, str]:
+    """The header that carries the key to an endpoint that speaks chat completions; none where none is sent."""
+    if not key:
+        return {}
+    named = section.endpoint.key_header
+    return {named: key} if named else {"Authorization": f"Bearer {key}"}
 
 
 def _fault(key: str) -> str:

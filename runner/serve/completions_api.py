@@ -4,7 +4,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -68,11 +68,10 @@ class CompletionRequest(BaseModel):
     @property
     def prompts(self) -> list[Prompt]:
         """Each prompt: a text, or token ids. Raises ValueError where there is none."""
-        if isinstance(self.prompt, str) or (self.prompt and isinstance(self.prompt[0], int)):
-            return [self.prompt]  # type: ignore[list-item]
         if not self.prompt:
             raise ValueError("the prompt has no tokens")
-        return list(self.prompt)  # type: ignore[arg-type]
+        one = isinstance(self.prompt, str) or isinstance(self.prompt[0], int)
+        return cast(list[Prompt], [self.prompt] if one else self.prompt)
 
     @property
     def tells_prompt(self) -> bool:

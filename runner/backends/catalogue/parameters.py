@@ -112,6 +112,19 @@ def without_probabilities(section: ModelSection) -> list[str]:
     ]
 
 
+def without_loglikelihoods(section: ModelSection) -> str:
+    """Why a model cannot be asked for the log-likelihoods of given texts, in a clause; "" where it can."""
+    if section.backend == "local" or section.endpoint.loglikelihoods:
+        return ""
+    if section.backend != "openai-compatible":
+        return f"{section.backend}'s API tells none"
+    return (
+        "chat completions tell none (a server that tells a prompt's log-probabilities, such as vLLM, llama-cpp-python "
+        "with logits_all or `mtpa-run serve`, is asked for them with endpoint = { loglikelihoods = 'echo' }; "
+        "llama.cpp's own server tells none)"
+    )
+
+
 def dropped(section: ModelSection) -> list[str]:
     """The sampling parameters that the study names, that are not sent all the same, and that it does not allow to be
     left out: without them the answers are drawn otherwise than the study says."""

@@ -118,8 +118,12 @@ def saved_by_caching(price: Price, usage: Usage) -> int:
 
 
 def worst_prompt_tokens(request: Request) -> int:
-    """The most tokens that a request's prompt can be: one a byte, and the template's."""
-    return sum(len(message["content"].encode()) + MESSAGE_TOKENS for message in request.messages)
+    """The most tokens that a request's prompt can be: one a byte, and the template's. For log-likelihoods, an endpoint
+    gets the prompt once for each continuation."""
+    prompt = sum(len(message["content"].encode()) + MESSAGE_TOKENS for message in request.messages)
+    if request.kind != "loglik":
+        return prompt
+    return sum(prompt + len(option.encode()) for option in request.options)
 
 
 def most_output_tokens(identity: ModelIdentity) -> int | None:
@@ -134,7 +138,8 @@ def worst_cost(price: Price, identity: ModelIdentity, request: Request) -> int:
     """What a request can cost at most. Raises InputError where the number of output tokens has no bound."""
     if price == FREE:
         return 0
-    output = most_output_tokens(identity)
+    # a token is written behind each continuation: some servers take no bound of 0
+    output = len(request.options) if request.kind == "loglik" else most_output_tokens(identity)
     if output is None:
         raise InputError(f"model {identity.model!r} is paid for, but has no bound: set decoding.max_tokens")
     tokens = worst_prompt_tokens(request)
