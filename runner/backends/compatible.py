@@ -93,7 +93,7 @@ class CompatibleBackend:
                     raise error
                 usage = _usage(reply)
                 used.append(usage)
-                numbers.append(loglik(reply, continuation, usage.prompt_tokens))
+                numbers.append(loglik(reply, continuation, usage))
             except BackendError as error:
                 raise _of_many(error, used) from None
             served = without_surrogates(str(reply.get("model") or ""))

@@ -43,7 +43,7 @@ class EndpointSection(BaseModel):
         """Whether Gemini is asked through Vertex AI."""
         return self.project is not None
 
-    def check(self, backend: str, mode: str) -> None:
+    def check(self, backend: str, mode: str, key_env: str | None) -> None:
         """Raises ValueError, in a sentence, for a key that is not this backend's, or not without another."""
         for name in sorted(self.model_fields_set):
             owner, why = _OF[name]
@@ -53,5 +53,7 @@ class EndpointSection(BaseModel):
             raise ValueError("endpoint.tokenizer is for log-likelihoods: set endpoint.loglikelihoods, or leave it out")
         if "location" in self.model_fields_set and not self.is_vertex:
             raise ValueError("endpoint.location is Vertex AI's: set endpoint.project too")
+        if self.is_vertex and key_env:
+            raise ValueError("Vertex AI takes no API key but Google Cloud's credentials; leave key_env out")
         if self.is_vertex and mode != "live":
             raise ValueError(f"mtpa sends no batches through Vertex AI; leave mode = {mode!r} or endpoint.project out")

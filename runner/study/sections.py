@@ -332,7 +332,7 @@ class ModelSection(Section):
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
         try:
-            self.endpoint.check(self.backend, self.mode)
+            self.endpoint.check(self.backend, self.mode, self.key_env)
             check_routing([urlsplit(url).hostname or "" for url in self.base_urls], self.decoding)
             if self.backend == "anthropic":
                 check_claude(self.answer, self.decoding)

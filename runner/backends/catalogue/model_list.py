@@ -40,7 +40,7 @@ async def catalogue_remarks(models: Sequence[ModelSection], agreed: Collection[P
 
 
 async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | None:
-    if model.backend == "local":
+    if model.backend == "local" or model.endpoint.is_vertex:  # Vertex AI lists models to nobody but itself
         return None
     if asked := [each for each in unfamiliar(model) if each not in agreed]:
         return f"{model.name}: not looked up, for that sends {asked[0]}; a run asks whether it belongs there"

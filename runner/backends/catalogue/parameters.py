@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.study.sections import ModelSection
@@ -72,7 +72,8 @@ def family(section: ModelSection) -> ModelFamily:
     """The first family of the table whose pattern the model's name begins with, as it is while it thinks, or not, as
     the study has it."""
     found = _by_name(section)
-    return found.still if found.still and _is_stilled(section, found) else found
+    found = found.still if found.still and _is_stilled(section, found) else found
+    return replace(found, logprobs=True) if section.endpoint.is_vertex else found
 
 
 def adapted(section: ModelSection, before: bool = False) -> tuple[dict[str, Any], list[str]]:

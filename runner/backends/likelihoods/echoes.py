@@ -1,5 +1,11 @@
 """The log-probabilities of a prompt's own tokens, read from a completion: a number only where every token of the
-continuation has one, the tokens spell what was sent, and the continuation begins where a token does."""
+continuation has one, the tokens spell what was sent, the continuation begins where a token does, and what is told of
+each token is what the model said before it.
+
+The last is not a matter of course: llama-cpp-python 0.3.36 tells of each token what the model says behind it, where a
+prompt does not begin with a beginning-of-text token. There, nothing is told of the token that is written behind the
+prompt; where the numbers are right, it is told of, and is the likeliest.
+"""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -8,12 +14,14 @@ from typing import Any, NamedTuple
 from runner.backends.errors import BadRequest, ModelUnavailable
 from runner.backends.likelihoods.continuations import Continuation
 from runner.backends.replies.alternatives import LARGEST, spelling
+from runner.backends.request import Usage
 
 KIND = "log-likelihoods"
 REMEDY = (
     "; ask this benchmark by another part, a local model, or a server that tells a prompt's log-probabilities (vLLM, "
     "llama-cpp-python with logits_all, `mtpa-run serve`; llama.cpp's own server tells none)"
 )
+TIE = 1e-3  # by how much rounding may put another token before the likeliest
 WITH_IDS = "; name the model's tokenizer in endpoint.tokenizer, and its token ids are sent"
 UNSPELT = "�"  # what stands for part of a character, or for a token whose text is not told
 _BYTES = "bytes:"
@@ -21,16 +29,18 @@ _BYTES = "bytes:"
 
 class Echo(NamedTuple):
     """A prompt's tokens as they came back, each with its log-probability, and where they begin in the text, as far as
-    the endpoint tells. What was written behind the prompt may follow."""
+    the endpoint tells. What was written behind the prompt may follow. `tops` are the likeliest tokens in each place;
+    `by_place` says that the endpoint counts places itself."""
 
     tokens: Sequence[str]
     logprobs: Sequence[Any]
     offsets: Sequence[Any] | None = None
+    tops: Sequence[Any] = ()
+    by_place: bool = False
 
 
-def loglik(reply: Mapping[str, Any], sent: Continuation, prompt_tokens: int | None) -> float:
-    """The summed natural log of a continuation's tokens in a reply; `prompt_tokens` are as many as the endpoint counts,
-    where it does.
+def loglik(reply: Mapping[str, Any], sent: Continuation, usage: Usage) -> float:
+    """The summed natural log of a continuation's tokens in a reply; `usage` is what the endpoint counts, if anything.
 
     Raises ModelUnavailable where the endpoint tells no such numbers, BadRequest where they are not those of this
     continuation.
@@ -41,7 +51,10 @@ def loglik(reply: Mapping[str, Any], sent: Continuation, prompt_tokens: int | No
         raise _not_at_all(
             f"the endpoint's log-probabilities are in a shape that cannot be read ({type(error).__name__}: {error})"
         ) from None
-    first, end = _by_ids(echo, sent, prompt_tokens) if isinstance(sent.prompt, list) else _by_text(echo, sent)
+    by_ids = isinstance(sent.prompt, list)
+    first, end = _by_ids(echo, sent, usage.prompt_tokens) if by_ids else _by_text(echo, sent)
+    if not echo.by_place:
+        _check_places(echo, end, usage)
     return _summed(echo, first, end)
 
 
@@ -50,7 +63,7 @@ def _echo(choice: Mapping[str, Any], sent: Continuation) -> Echo:
     if (entries := choice.get("prompt_logprobs")) is not None:
         ids = sent.prompt if isinstance(sent.prompt, list) else [None] * len(entries)
         told = [_entry(entry, token) for entry, token in zip(entries, ids, strict=False)]
-        return Echo([token for token, _ in told], [number for _, number in told])
+        return Echo([token for token, _ in told], [number for _, number in told], by_place=True)
     logprobs = choice.get("logprobs")
     if not isinstance(logprobs, Mapping):
         raise _not_at_all("the endpoint tells no log-probabilities of the prompt")
@@ -63,7 +76,8 @@ def _echo(choice: Mapping[str, Any], sent: Continuation) -> Echo:
         raise _not_at_all("the endpoint's log-probabilities have no tokens, or no numbers")
     if len(tokens) != len(numbers) or (isinstance(offsets, list) and len(offsets) != len(tokens)):
         raise _wrong(f"{len(tokens)} tokens came back with {len(numbers)} log-probabilities")
-    return Echo(tokens, numbers, offsets if isinstance(offsets, list) else None)
+    tops = logprobs.get("top_logprobs")
+    return Echo(tokens, numbers, offsets if isinstance(offsets, list) else None, tops if isinstance(tops, list) else ())
 
 
 def _entry(entry: Any, token: int | None) -> tuple[str, Any]:
@@ -157,6 +171,24 @@ def _check_offsets(echo: Echo, text: bytes, skip: int, starts: Sequence[int]) ->
         characters = len(text[:start].decode("utf-8", "ignore"))
         if offset - told[0] != characters:
             raise _wrong(f"a token that begins at character {characters} came back with the offset {offset - told[0]}")
+
+
+def _check_places(echo: Echo, end: int, usage: Usage) -> None:
+    """Raises BadRequest unless the numbers are shown to be what the model said before each token: the token that is
+    written behind the prompt is told of, as the likeliest there; or, where none is written, one more token was read
+    than is told of, which is the beginning-of-text token."""
+    if len(echo.tokens) > end:
+        top = echo.tops[end] if len(echo.tops) > end else None
+        numbers = [each for each in (top.values() if isinstance(top, Mapping) else ()) if isinstance(each, int | float)]
+        own = echo.logprobs[end]
+        if not numbers or (isinstance(own, int | float) and own > max(numbers) - TIE):
+            return
+    elif not usage.completion_tokens and usage.prompt_tokens == end + 1:
+        return
+    raise _wrong(
+        "the endpoint's log-probabilities are not those of the tokens they stand with (llama-cpp-python tells them of "
+        "the next token, unless the model has a beginning-of-text token)" + REMEDY
+    )
 
 
 def _summed(echo: Echo, first: int, end: int) -> float:

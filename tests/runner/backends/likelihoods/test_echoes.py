@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable
 from runner.backends.likelihoods.continuations import Continuation, PlainWriter
 from runner.backends.likelihoods.echoes import loglik
-from runner.backends.request import Request
+from runner.backends.request import Request, Usage
 
 TEXT = Continuation("Is it so? Yes, Zoë", 9)
 TOKENS = ["Is", " it", " so", "?", " Yes", ",", " Zo", "ë"]
@@ -39,43 +39,58 @@ def number(token: str | None, logprob: Any) -> dict[str, Any]:
 
 
 def test_the_continuation_is_summed_and_nothing_else() -> None:
-    assert loglik(echo(), TEXT, None) == WANTED
-    assert loglik(echo(text_offset=None), TEXT, 8) == WANTED
+    assert loglik(echo(), TEXT, Usage()) == WANTED
+    assert loglik(echo(text_offset=None), TEXT, Usage(8, 1)) == WANTED
     entries = [
         None,
         *({str(place): number(*pair)} for place, pair in enumerate(zip(TOKENS[1:], NUMBERS[1:], strict=True))),
     ]
     whole = told({"1": number("Is", -1.0)}, *entries[1:])
-    assert loglik(whole, TEXT, 8) == WANTED
+    assert loglik(whole, TEXT, Usage(8, 1)) == WANTED
 
 
 @pytest.mark.parametrize("shift", [0, 3])
 def test_a_beginning_of_text_token_may_be_spelt_and_counted_or_not(shift: int) -> None:
     offsets = [0, *(shift + sum(map(len, TOKENS[:place])) for place in range(len(TOKENS) + 1))]
     found = echo(["<s>", *TOKENS], [None, -5.0, *NUMBERS[1:]], text_offset=offsets)
-    assert loglik(found, TEXT, 9) == WANTED
+    assert loglik(found, TEXT, Usage(9, 1)) == WANTED
     alone = Continuation("".join(TOKENS), 0)
-    assert loglik(found, alone, 9) == WANTED - 5 - 6
+    assert loglik(found, alone, Usage(9, 1)) == WANTED - 5 - 6
     as_nothing = echo(["", *TOKENS], [None, -5.0, *NUMBERS[1:]])
-    assert loglik(as_nothing, alone, 9) == WANTED - 5 - 6
+    assert loglik(as_nothing, alone, Usage(9, 1)) == WANTED - 5 - 6
     with pytest.raises(BadRequest, match="nothing stands before the continuation"):
-        loglik(echo(), alone, 8)
+        loglik(echo(), alone, Usage(8, 1))
 
 
 def test_vocabularies_and_bytes_spell_a_text_too() -> None:
     written = [each.replace(" ", "Ġ") for each in TOKENS]
-    assert loglik(echo(written, text_offset=None), TEXT, None) == WANTED
+    assert loglik(echo(written, text_offset=None), TEXT, Usage()) == WANTED
     parts = [*TOKENS[:-1], "bytes:\\xc3", "bytes:\\xab"]
-    assert loglik(echo(parts, [*NUMBERS, -4.0]), TEXT, None) == WANTED - 4
+    assert loglik(echo(parts, [*NUMBERS, -4.0]), TEXT, Usage()) == WANTED - 4
     with pytest.raises(BadRequest, match="do not spell"):
-        loglik(echo([*TOKENS[:-1], "bytes:zz"]), TEXT, None)
+        loglik(echo([*TOKENS[:-1], "bytes:zz"]), TEXT, Usage())
+
+
+def test_numbers_of_the_next_token_are_found_out() -> None:
+    """Where nothing stands before a prompt, llama-cpp-python tells of each token what the model says behind it."""
+    behind = echo(numbers=[None, *(-float(each) for each in range(7))])
+    for name in ("tokens", "token_logprobs", "text_offset"):
+        del behind["choices"][0]["logprobs"][name][-1]
+    for usage in (Usage(8, 1), Usage(8, 0), Usage()):
+        with pytest.raises(BadRequest, match=r"not those of the tokens they stand with \(llama-cpp-python"):
+            loglik(behind, TEXT, usage)
+    assert math.isfinite(loglik(behind, TEXT, Usage(9, 0)))  # a beginning-of-text token was read before these eight
+    told_of = [None] * 8
+    assert loglik(echo(top_logprobs=[*told_of, {".": -9.0, "!": -9.5}]), TEXT, Usage(8, 1)) == WANTED
+    with pytest.raises(BadRequest, match="not those of the tokens"):
+        loglik(echo(top_logprobs=[*told_of, {".": -9.0, "!": -0.5}]), TEXT, Usage(8, 1))
 
 
 def test_token_ids_are_counted_and_named() -> None:
     four = echo(["Is", "?", " Yes", ","], [None, -3.0, -0.25, -0.5])
-    assert loglik(four, IDS, 4) == loglik(four, IDS, None) == -0.75
+    assert loglik(four, IDS, Usage(4, 1)) == loglik(four, IDS, Usage()) == -0.75
     entries = [{str(token): number(None, -1.0), "99": number("x", -0.1)} for token in (6, 7, 8)]
-    assert loglik(told(None, *entries), IDS, 4) == -2.0
+    assert loglik(told(None, *entries), IDS, Usage(4, 1)) == -2.0
 
 
 WRONG: list[tuple[str, dict[str, Any], Continuation, int | None, type[BackendError], str]] = [
@@ -113,7 +128,7 @@ def test_what_is_not_the_continuations_is_never_a_number(
     name: str, reply: dict[str, Any], sent: Continuation, counted: int | None, expected: type[BackendError], said: str
 ) -> None:
     with pytest.raises(expected, match=said) as failed:
-        loglik(reply, sent, counted)
+        loglik(reply, sent, Usage(counted, 1))
     assert failed.value.charged and failed.value.kind == "log-likelihoods"
 
 
@@ -130,7 +145,7 @@ JSON = st.recursive(
 @given(st.fixed_dictionaries({}, optional={"logprobs": JSON, "prompt_logprobs": JSON}), st.sampled_from([TEXT, IDS]))
 def test_whatever_comes_is_a_finite_number_or_a_failure(choice: dict[str, Any], sent: Continuation) -> None:
     with suppress(BackendError):
-        assert math.isfinite(loglik({"choices": [choice]}, sent, None))
+        assert math.isfinite(loglik({"choices": [choice]}, sent, Usage()))
 
 
 @given(st.text(max_size=12), st.text(min_size=1, max_size=12), st.data())
@@ -146,7 +161,7 @@ def test_any_split_of_a_text_is_summed_from_where_the_continuation_begins(
     numbers = [None, *(-float(place) for place in range(1, len(pieces)))]
     begins = len(before.rstrip())
     if begins in edges[:-1]:
-        assert loglik(echo(pieces, numbers), sent, None) == -sum(range(1 + edges.index(begins), len(pieces)))
+        assert loglik(echo(pieces, numbers), sent, Usage()) == -sum(range(1 + edges.index(begins), len(pieces)))
     else:
         with pytest.raises(BadRequest, match="begin where a token does"):
-            loglik(echo(pieces, numbers), sent, None)
+            loglik(echo(pieces, numbers), sent, Usage())
