@@ -77,7 +77,7 @@ class GeminiBackend:
     async def answer(self, request: Request) -> Answer:
         """One generated answer."""
         if request.kind == "loglik":
-            raise BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
+            raise BadRequest("unsupported", "this API tells no log-likelihoods; choose another part")
         contents = contents_of(request)
         began = time.monotonic()
 

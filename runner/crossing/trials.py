@@ -336,7 +336,7 @@ class Crossing:
         kind, options = answer_kind(question.item, model.section.answer)
         method = model.identity.methods.get(kind, "")
         fields = key_fields(model.fields, messages, kind, options, trial.replicate, method)
-        return Request(digest(fields), messages, model.identity.parameters, kind, options)
+        return Request(digest(fields), messages, model.identity.parameters, kind, options, persona_text)
 
 
 def is_sampled(item: Item, section: ModelSection) -> bool:

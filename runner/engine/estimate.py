@@ -16,7 +16,7 @@ LEAST_MEASURED = 20
 
 _SQL = """
 SELECT count(*), sum(prompt_tokens), sum(length(CAST(coalesce(p.text, '') || i.text || coalesce(s.text, '') AS BLOB))),
-    avg(completion_tokens), avg(nullif(latency_ms, 0)), sum(cached_tokens)
+    avg(completion_tokens), avg(nullif(latency_ms, 0)), sum(cached_tokens), sum(coalesce(written_tokens, 0))
 FROM (SELECT * FROM completion WHERE model = ? AND prompt_tokens > 0 ORDER BY id DESC LIMIT 1000) AS c
 JOIN text AS i ON i.id = c.item_text LEFT JOIN text AS p ON p.id = c.persona_text
 LEFT JOIN text AS s ON s.id = c.system_text
@@ -27,8 +27,9 @@ LEFT JOIN text AS s ON s.id = c.system_text
 class CostEstimate:
     """Per model: tokens a byte of prompt, output tokens from `low` to `high`, seconds a request, and where from.
 
-    `cached_share` of the prompts' tokens come from the provider's cache. `seconds` is None where nobody can know: what
-    this machine makes of a local model shows with the first answers.
+    `cached_share` of the prompts' tokens come from the provider's cache, `written_share` are written to it. `seconds`
+    is None where nobody can know: what this machine makes of a local model shows with the first answers. `apart` says
+    that a prompt is sent once for each continuation whose log-likelihood is asked for.
     """
 
     tokens_a_byte: float
@@ -38,6 +39,8 @@ class CostEstimate:
     price: Price
     measured: int
     cached_share: float = 0.0
+    written_share: float = 0.0
+    apart: bool = False
 
     @property
     def basis(self) -> str:
@@ -49,25 +52,39 @@ class CostEstimate:
 
     def prompt_tokens(self, request: Request) -> int:
         """The tokens of a request's prompt."""
-        return round(self.tokens_a_byte * sum(len(message["content"].encode()) for message in request.messages))
+        size = sum(len(message["content"].encode()) for message in request.messages)
+        if (answers := self.answers(request)) > 1:
+            size = size * answers + sum(len(option.encode()) for option in request.options)
+        return round(self.tokens_a_byte * size)
+
+    def answers(self, request: Request) -> int:
+        """How many answers a request takes: one, but a token behind each continuation that is sent apart."""
+        return len(request.options) if request.kind == "loglik" and self.apart and not self.measured else 1
 
     def cost(self, prompt_tokens: float, output_tokens: float, longest: int | None = None) -> int:
         """In millionths of a dollar; of many requests together, at the rates of the longest prompt among them."""
         rates = self.price.at(round(prompt_tokens) if longest is None else longest)
         cached = round(prompt_tokens * self.cached_share)
-        return cost_at(rates, Usage(round(prompt_tokens), round(output_tokens), cached_tokens=cached))
+        written = round(prompt_tokens * self.written_share)
+        usage = Usage(round(prompt_tokens), round(output_tokens), cached_tokens=cached, written_tokens=written)
+        return cost_at(rates, usage)
 
 
 def estimate(model: AskedModel, cache: ResultCache) -> CostEstimate:
     """What a model's requests will take. A model that thinks may use anything up to its bound; others answer with a
     letter, or with text up to their bound."""
-    measured, tokens, size, output, latency, cached = cache.connection.execute(_SQL, (model.id,)).fetchone()
+    measured, tokens, size, output, latency, cached, written = cache.connection.execute(_SQL, (model.id,)).fetchone()
     bound = float(most_output_tokens(model.identity) or TEXT_TOKENS)
     thinks = family(model.section).thinks
     low, high = (1.0, bound) if thinks or model.section.answer == "text" else (1.0, 1.0)
     guess = None if model.section.backend == "local" else SECONDS_A_REQUEST
     if measured < LEAST_MEASURED or not size:
-        return CostEstimate(1 / BYTES_A_TOKEN, low, high, guess, price_of(model.section), 0)
+        # before any is, all of what may be written to the cache may be
+        written_share = float(model.section.endpoint.prompt_cache)
+        apart = model.section.backend != "local"
+        price = price_of(model.section)
+        return CostEstimate(1 / BYTES_A_TOKEN, low, high, guess, price, 0, written_share=written_share, apart=apart)
     mean = max(1.0, output)
     seconds = guess if latency is None else latency / 1000  # a batch has no latency
-    return CostEstimate(tokens / size, mean, mean, seconds, price_of(model.section), measured, cached / tokens)
+    price = price_of(model.section)
+    return CostEstimate(tokens / size, mean, mean, seconds, price, measured, cached / tokens, written / tokens)

@@ -35,8 +35,9 @@ class EndpointSection(BaseModel):
     `GOOGLE_APPLICATION_CREDENTIALS` names or `gcloud auth application-default login` left."""
     location: str = Field("global", pattern=r"^[a-z0-9-]+$")
     """Where Vertex AI answers, such as `europe-west4`."""
-    prompt_cache: bool = True
-    """Whether a persona that is long enough is marked for Anthropic's prompt cache."""
+    prompt_cache: bool = False
+    """Whether a persona's text is marked for Anthropic's prompt cache, where it is long enough for it. What is written
+    to the cache costs more than other input, what is read from it less; `mtpa-run plan` names both."""
 
     @property
     def is_vertex(self) -> bool:

@@ -209,9 +209,7 @@ def against_llama(python: str, gguf: Path, url: str, rows: Sequence[Asked], fold
     mean = sum(abs(float(one) - other) for one, other in pairs) / sum(lengths)
     alike = sum(best(one) == best(other) for one, other in zip(ours, theirs, strict=True))
     print(f"llama.cpp's logits, same GGUF: log-likelihoods of {min(lengths)} to {max(lengths)} tokens differ by")
-    print(
-        f"  {largest(ours, theirs)}, {mean:.4f} a token on average; the likeliest text is the same in {alike} of {len(ours)}"
-    )
+    print(f"  {largest(ours, theirs)}, {mean:.4f} a token on average; likeliest text alike in {alike} of {len(ours)}")
     for row, own, other in zip(rows, ours, theirs, strict=True):
         if row.question.item.weights:
             print(f"  MC2 of {row.question.item.id}: {mc2(row, own):.6f} here, {mc2(row, other):.6f} there")

@@ -13,7 +13,7 @@ from runner.study.sections import ModelSection, Price, Rates
 MESSAGE_TOKENS = 16
 FREE = Price(input=0.0, output=0.0)
 # The fewest tokens of a prompt that a provider's cache keeps (the least of its models), as its documentation has them.
-CACHED_FROM = {"openai": 1024, "gemini": 2048}
+CACHED_FROM = {"openai": 1024, "gemini": 2048, "anthropic": 1024}
 
 
 def price_of(section: ModelSection) -> Price:
