@@ -30,7 +30,7 @@ class EndpointSection(BaseModel):
     tokenizer: str | None = Field(None, min_length=1)
     """The model's tokenizer, for log-likelihoods: a folder, a hub id or a name of `mtpa-run data list`. Prompts are
     written by its chat template and sent as token ids; if absent, they are sent as plain text."""
-    project: str | None = Field(None, pattern=r"^[a-z0-9.:-]+$")
+    project: str | None = Field(None, pattern=r"^[A-Za-z0-9.:-]+$")
     """The Google Cloud project that pays, which has Gemini asked through Vertex AI, with the credentials that
     `GOOGLE_APPLICATION_CREDENTIALS` names or `gcloud auth application-default login` left."""
     location: str = Field("global", pattern=r"^[a-z0-9-]+$")
