@@ -13,6 +13,7 @@ from personas.people.sample import RULE
 from personas.prompt.trait_sets import cluster, trait_sets
 from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import without_schema
+from runner.backends.catalogue.parameters import without_loglikelihoods
 from runner.backends.request import AnswerKind, ModelIdentity
 from runner.crossing.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind, is_sampled
 from runner.store.deals import Starts
@@ -23,6 +24,8 @@ from runner.study.sources import Selection
 from scoring.answers.items import Item, item_record, option_order, question_text, rotations
 from scoring.statistics.designs.incomplete import Deal, deal
 from scoring.statistics.designs.power import DEFAULTS, baseline_replicates
+
+_ASK_OTHERWISE = "choose another part (`mtpa-run benchmarks list`), or ask a local model"
 
 
 def cross(
@@ -144,6 +147,8 @@ def _models(
         judges = section.name in study.judges
         kinds: set[AnswerKind] = {answer_kind(each.item, section.answer)[0] for each in questions}
         kinds = {"text"} if judges else kinds
+        if "loglik" in kinds and (why := without_loglikelihoods(section)):
+            raise InputError(f"{study.path}: model {section.name!r}: {_wanted(questions)}, and {why}; {_ASK_OTHERWISE}")
         if method := max((identity.methods.get(kind, "") for kind in kinds), default=""):
             row["method"] = method
         (number,) = register(connection, "model", [row], mutable=["name"])
@@ -153,6 +158,12 @@ def _models(
             raise InputError(f"{study.path}: {_same(twin.section, section)}")
         found.append(AskedModel(number, section, identity, _baseline_replicates(study, section, questions, rule)))
     return found
+
+
+def _wanted(questions: Sequence[Question]) -> str:
+    """Which benchmarks want log-likelihoods."""
+    names = list(dict.fromkeys(each.measure for each in questions if each.item.ask == "loglik"))
+    return f"{' and '.join(names)} want{'s' * (len(names) == 1)} log-likelihoods"
 
 
 def model_row(section: ModelSection, identity: ModelIdentity) -> dict[str, Any]:

@@ -352,7 +352,7 @@ class Crossing:
         method, parameters = model.identity.methods.get(kind, ""), model.parameters_of(question)
         named = model.fields if parameters is model.identity.parameters else {**model.fields, "parameters": parameters}
         fields = key_fields(named, messages, kind, options, trial.replicate, method)
-        return Request(digest(fields), messages, parameters, kind, options)
+        return Request(digest(fields), messages, parameters, kind, options, persona_text)
 
 
 def is_sampled(item: Item, section: ModelSection) -> bool:

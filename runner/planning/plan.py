@@ -17,6 +17,7 @@ from runner.store.cache import Trial
 from runner.store.prompt_caching import caching
 from runner.store.resolutions import in_file
 from runner.study.amounts import counted
+from runner.study.sections import ModelSection
 from runner.study.target import target_of
 from scoring.statistics.designs.sequential import LEAST_PERSONAS, Target
 
@@ -129,6 +130,8 @@ def _rows(ready: Prepared, model: AskedModel, found: CostEstimate, limit: int | 
                 row.output_tokens_low += least
                 row.output_tokens_high += most
                 row.longest_prompt = max(row.longest_prompt, tokens)
+                row.output_tokens_low += found.low * found.answers(asked.request)
+                row.output_tokens_high += found.high * found.answers(asked.request)
     for row in rows.values():
         _price(row, model, found)
     return list(rows.values())
@@ -190,10 +193,25 @@ def caching_remarks(ready: Prepared, model: AskedModel, found: CostEstimate) -> 
         return
     tokens = round(shared * found.tokens_a_byte)
     verdict = "what they share is cheaper" if tokens >= least else "do not count on a discount"
+    if model.section.backend == "anthropic" and tokens >= least:
+        verdict = marked_cache(model.section)
     yield (
         f"requests of one persona go out together and begin with the same {tokens:,} tokens or so; "
         f"the provider caches from {least:,} on: {verdict}"
     )
+
+
+def marked_cache(section: ModelSection) -> str:
+    """What a provider's cache costs and saves that keeps only what is marked for it."""
+    rates = mode_price_of(section)
+    read, write = (rates.input if each is None else each for each in (rates.cached, rates.cache_write))
+    prices = (
+        f"a token that is written to it costs {write:g} dollars a million, one that is read {read:g}, another "
+        f"{rates.input:g}; requests that are in flight together each write"
+    )
+    if section.endpoint.prompt_cache:
+        return f"each persona is marked for it ({prices})"
+    return f"endpoint = {{ prompt_cache = true }} marks each persona for it ({prices})"
 
 
 def shared_prefix(ready: Prepared, model: AskedModel) -> float:

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from personas.people.draws import Allocation, Weights
 from runner.study.addresses import base_url, is_loopback
-from runner.study.decoding import check_claude, check_decoding
+from runner.study.decoding import check_claude, check_decoding, check_routing
+from runner.study.endpoint_section import EndpointSection
 from scoring.answers.items import Ask
 
 LOCAL_CONCURRENCY = 128
@@ -209,6 +210,8 @@ class ModelSection(Section):
     """Addresses of the endpoint, such as `["http://127.0.0.1:8000/v1"]`; several share the requests."""
     key_env: str | None = None
     """The environment variable that holds the API key; the provider's usual one if absent."""
+    endpoint: EndpointSection = EndpointSection()
+    """How the endpoint is reached, and what it can tell beside an answer."""
     decoding: dict[str, Any] = {}
     """Decoding parameters as the provider names them, such as `{ temperature = 0.7, max_tokens = 3 }`."""
     allow_dropped: tuple[str, ...] = ()
@@ -287,11 +290,13 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
-        if self.backend == "anthropic":
-            try:
+        try:
+            self.endpoint.check(self.backend, self.mode, self.key_env)
+            check_routing([urlsplit(url).hostname or "" for url in self.base_urls], self.decoding)
+            if self.backend == "anthropic":
                 check_claude(self.answer, self.decoding)
-            except ValueError as error:
-                raise ValueError(f"model {self.name!r}: {error}") from None
+        except ValueError as error:
+            raise ValueError(f"model {self.name!r}: {error}") from None
         return self
 
     @model_validator(mode="after")
