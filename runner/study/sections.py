@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from personas.people.draws import Allocation, Weights
 from personas.prompt.render import Frame, Placement, Variant
 from runner.study.addresses import base_url, is_loopback
-from runner.study.decoding import check_claude, check_decoding
+from runner.study.decoding import IMPORTED, check_asked, check_decoding
 from scoring.answers.items import Ask
 
 LOCAL_CONCURRENCY = 128
@@ -222,7 +222,7 @@ class BatchSection(Section):
     """By how many seconds the provider's list of jobs may lag behind."""
 
 
-BackendName = Literal["local", "openai", "gemini", "anthropic", "openai-compatible"]
+BackendName = Literal["local", "openai", "gemini", "anthropic", "openai-compatible", "imported"]
 
 
 class ModelSection(Section):
@@ -235,7 +235,8 @@ class ModelSection(Section):
     name: str
     """What reports call the model; never part of a request's key."""
     backend: BackendName
-    """Who answers: a local server of ours, OpenAI, Gemini, Anthropic, or any endpoint that speaks chat completions."""
+    """Who answers: a local server of ours, OpenAI, Gemini, Anthropic, any endpoint that speaks chat completions, or the
+    logs of another tool (`imported`), where nobody is asked."""
     id: str
     """The model's name at its provider; for a local one a folder, a hub id or a name of `mtpa-run data list`."""
     revision: str = ""
@@ -309,6 +310,8 @@ class ModelSection(Section):
         """Whether requests go to another machine."""
         if self.backend == "local":
             return self.executor == "ray" and self.ray.cluster is not None
+        if self.backend == IMPORTED:
+            return False
         return not self.base_urls or not all(is_loopback(urlsplit(url).hostname or "") for url in self.base_urls)
 
     @field_validator("base_urls")
@@ -328,11 +331,10 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
-        if self.backend == "anthropic":
-            try:
-                check_claude(self.answer, self.decoding)
-            except ValueError as error:
-                raise ValueError(f"model {self.name!r}: {error}") from None
+        try:
+            check_asked(self.backend, self.name, self.answer, self.decoding)
+        except ValueError as error:
+            raise ValueError(f"model {self.name!r}: {error}") from None
         return self
 
     @model_validator(mode="after")
