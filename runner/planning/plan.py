@@ -17,6 +17,7 @@ from runner.store.cache import Trial
 from runner.store.prompt_caching import caching
 from runner.store.resolutions import in_file
 from runner.study.amounts import counted
+from runner.study.decoding import IMPORTED
 from runner.study.sections import ModelSection
 from runner.study.target import target_of
 from scoring.statistics.designs.sequential import LEAST_PERSONAS, Target
@@ -30,7 +31,8 @@ PREFIXES = 20
 class PlanRow:
     """One model and benchmark: trials, the distinct requests behind them, those that are answered, and what the rest
     will take. Dollars run from the fewest to the most output tokens; `usd_batch` is the most that batches would cost,
-    where the provider takes them. `longest_prompt` is in tokens. `minutes` is None where nobody can know yet."""
+    where the provider takes them. `longest_prompt` is in tokens. `minutes` is None where nobody can know yet.
+    `not_imported` are those that are in no log, of a model whose answers come from logs."""
 
     model: str
     benchmark: str
@@ -45,11 +47,12 @@ class PlanRow:
     usd_batch: float = 0.0
     longest_prompt: int = 0
     minutes: float | None = None
+    not_imported: int = 0
 
     @property
     def to_send(self) -> int:
         """Requests that a run would send."""
-        return self.requests - self.answered
+        return self.requests - self.answered - self.not_imported
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -81,7 +84,7 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
     for model in ready.crossing.models:
         found = replace(estimate(model, ready.cache), price=mode_price_of(model.section))
         rows += _rows(ready, model, found, limit)
-        remarks.append(f"{model.section.name}: tokens and times are {found.basis}")
+        remarks.append(_about_basis(model, found, rows))
         if (times := model.baseline_replicates) > model.section.replicates:
             why = "as the study says" if model.section.baseline_replicates else "the cheapest for Δ on these items"
             remarks.append(f"{model.section.name}: the sampled baseline is asked {times} times ({why})")
@@ -93,6 +96,15 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
     if target := target_of(ready.study):
         remarks.append(_about_target(target, ready.crossing.questions))
     return Plan(rows, remarks)
+
+
+def _about_basis(model: AskedModel, found: CostEstimate, rows: Sequence[PlanRow]) -> str:
+    """What the figures of a model rest on; of one whose answers come from logs, how many are in none."""
+    name = model.section.name
+    if model.section.backend != IMPORTED:
+        return f"{name}: tokens and times are {found.basis}"
+    missing = sum(row.not_imported for row in rows if row.model == name)
+    return f"{name}: answers come from logs (`mtpa-run import`); {missing:,} requests are in none so far"
 
 
 def _about_target(target: Target, questions: Sequence[Question]) -> str:
@@ -123,6 +135,8 @@ def _rows(ready: Prepared, model: AskedModel, found: CostEstimate, limit: int | 
             row.requests += 1
             if asked.request.key in known:
                 row.answered += 1
+            elif model.section.backend == IMPORTED:
+                row.not_imported += 1
             else:
                 tokens = found.prompt_tokens(asked.request)
                 row.prompt_tokens += tokens

@@ -26,6 +26,9 @@ ALWAYS = {
 }
 """Keys that are not the study's to choose, and why."""
 
+IMPORTED = "imported"  # the backend of answers that come from the logs of another tool
+MARK = "(imported)"  # what the name of such a model ends in, so that every table says it
+
 LEAST_BUDGET = 1024  # tokens that a model of Anthropic's may think with, where they are bounded
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -119,7 +122,7 @@ def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
     for name, value in decoding.items():
         if reason := ALWAYS.get(name):
             raise ValueError(f"{name}: {reason}; leave it out")
-        if name not in KNOWN[backend]:
+        if backend != IMPORTED and name not in KNOWN[backend]:  # a log may say anything
             raise ValueError(f"{name}: unknown parameter; {_remedy(backend, name)}")
         try:
             json.dumps(value, allow_nan=False)
@@ -134,6 +137,16 @@ def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
     inside = [name for name in decoding.get("extra_body") or () if name in ALWAYS]
     if inside:
         raise ValueError(f"extra_body.{inside[0]}: {ALWAYS[inside[0]]}; leave it out")
+
+
+def check_asked(backend: str, name: str, answer: str, decoding: Mapping[str, Any]) -> None:
+    """Raises ValueError, in a sentence, for what no model of this backend can be asked."""
+    if backend == "anthropic":
+        check_claude(answer, decoding)
+    if backend == IMPORTED and not name.endswith(MARK):
+        raise ValueError(f'answers from logs are told apart by the name; call it "{name} {MARK}"')
+    if backend == IMPORTED and answer != "text":
+        raise ValueError("logs hold texts and log-likelihoods, no letter probabilities; set answer = 'text'")
 
 
 def check_claude(answer: str, decoding: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from personas.people.draws import Allocation, Weights
 from runner.study.addresses import base_url, is_loopback
-from runner.study.decoding import check_claude, check_decoding, check_routing
+from runner.study.decoding import IMPORTED, check_asked, check_decoding, check_routing
 from runner.study.endpoint_section import EndpointSection
 from scoring.answers.items import Ask
 
@@ -182,7 +182,7 @@ class BatchSection(Section):
     """By how many seconds the provider's list of jobs may lag behind."""
 
 
-BackendName = Literal["local", "openai", "gemini", "anthropic", "openai-compatible"]
+BackendName = Literal["local", "openai", "gemini", "anthropic", "openai-compatible", "imported"]
 
 
 class ModelSection(Section):
@@ -195,7 +195,8 @@ class ModelSection(Section):
     name: str
     """What reports call the model; never part of a request's key."""
     backend: BackendName
-    """Who answers: a local server of ours, OpenAI, Gemini, Anthropic, or any endpoint that speaks chat completions."""
+    """Who answers: a local server of ours, OpenAI, Gemini, Anthropic, any endpoint that speaks chat completions, or the
+    logs of another tool (`imported`), where nobody is asked."""
     id: str
     """The model's name at its provider; for a local one a folder, a hub id or a name of `mtpa-run data list`."""
     revision: str = ""
@@ -271,6 +272,8 @@ class ModelSection(Section):
         """Whether requests go to another machine."""
         if self.backend == "local":
             return self.executor == "ray" and self.ray.cluster is not None
+        if self.backend == IMPORTED:
+            return False
         return not self.base_urls or not all(is_loopback(urlsplit(url).hostname or "") for url in self.base_urls)
 
     @field_validator("base_urls")
@@ -293,8 +296,7 @@ class ModelSection(Section):
         try:
             self.endpoint.check(self.backend, self.mode, self.key_env)
             check_routing([urlsplit(url).hostname or "" for url in self.base_urls], self.decoding)
-            if self.backend == "anthropic":
-                check_claude(self.answer, self.decoding)
+            check_asked(self.backend, self.name, self.answer, self.decoding)
         except ValueError as error:
             raise ValueError(f"model {self.name!r}: {error}") from None
         return self
