@@ -103,7 +103,7 @@ def import_logs(
     from runner.sharing.import_answers import import_answers, read_logs
 
     study = Study.load(context.obj)
-    read = read_logs(logs, say)
+    read = read_logs(logs)
     with prepared(study) as ready:
         found = import_answers(ready, read)
     out.print(f"{found.new:,} answers are new, {found.known:,} were there before.", highlight=False)

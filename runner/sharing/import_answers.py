@@ -5,7 +5,7 @@ provider, so that none of them is ever taken for, or paired with, an answer that
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from runner.sharing.logged_answers import AnswerLog, LoggedAnswer, content
 from runner.store.cache import Completion, as_stored
 from runner.store.database import database_errors
 from runner.study.decoding import IMPORTED, MARK
+from runner.study.logs import logger
 from runner.study.toml_writer import toml_text
 
 SAMPLES = ".jsonl"
+log = logger(__name__)
 
 
 @dataclass
@@ -33,7 +35,7 @@ class Imported:
     left_out: Counter[str] = field(default_factory=Counter)
 
 
-def read_logs(paths: Sequence[Path], say: Callable[[str], None] = lambda line: None) -> list[AnswerLog]:
+def read_logs(paths: Sequence[Path]) -> list[AnswerLog]:
     """The logs that are named, and the harness's samples in the folders that are. Raises InputError for what is no log,
     or a folder without one."""
     found = []
@@ -42,7 +44,7 @@ def read_logs(paths: Sequence[Path], say: Callable[[str], None] = lambda line: N
         if not files:
             raise InputError(f"{path}: no log in it; name .eval files, or a folder with samples_….jsonl")
         for file in files:
-            say(f"reading {file}")
+            log.info("reading %s", file)
             found.append(read_lm_eval(file) if file.suffix == SAMPLES else read_inspect(file))
     return found
 

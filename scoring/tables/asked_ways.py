@@ -43,8 +43,7 @@ def _elicitations(found: Sequence[Part]) -> Iterator[dict[str, object]]:
         ways.setdefault((part.model, label), {})[elicitation] = replace(part, benchmark=label)
     for parts_by_way in ways.values():
         if len(parts_by_way) > 1:
-            order = sorted(parts_by_way, key=list(INSTRUCTIONS).index)
-            yield from _compared("elicitation", {way: parts_by_way[way] for way in order})
+            yield from _compared("elicitation", {way: parts_by_way[way] for way in INSTRUCTIONS if way in parts_by_way})
 
 
 def _cues(part: Part, cues: Sequence[str]) -> Iterator[dict[str, object]]:
