@@ -4,8 +4,10 @@ from importlib import import_module
 from typing import Any, cast
 
 from personas.errors import MachineError
-from runner.backends.base import Backend, Learn
-from runner.backends.request import ModelIdentity
+from runner.backends.base import Answer, Backend, Learn
+from runner.backends.errors import ModelUnavailable
+from runner.backends.request import ModelIdentity, Request
+from runner.study.decoding import IMPORTED
 from runner.study.sections import ModelSection
 
 LOCAL = {"process": "runner.backends.local.LocalBackend", "ray": "runner.backends.ray.RayBackend"}  # by executor
@@ -17,8 +19,21 @@ REMOTE = {
 }
 
 
+class NobodyToAsk:
+    """The backend of a model whose answers come from logs."""
+
+    async def answer(self, request: Request) -> Answer:
+        """Raises ModelUnavailable: what is in no log stays unanswered."""
+        raise ModelUnavailable("imported", "its answers come from logs, and nobody can be asked for more")
+
+    async def close(self) -> None:
+        """Nothing is open."""
+
+
 def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -> Backend:
     """The backend that a model of the study names. Raises InputError or MachineError where it cannot be made."""
+    if section.backend == IMPORTED:
+        return NobodyToAsk()
     if section.backend != "local":
         try:
             return cast(Backend, _found(REMOTE[section.backend])(section, learn))

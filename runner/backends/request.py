@@ -65,13 +65,16 @@ class ModelIdentity:
 
 
 class Request(NamedTuple):
-    """One request. `options` are the letters, or the continuations whose log-likelihood is asked for."""
+    """One request. `options` are the letters, or the continuations whose log-likelihood is asked for; `shared` is the
+    text of the persona, with which other requests begin too: it is in the messages, and no part of the key by itself.
+    """
 
     key: bytes
     messages: Sequence[Message]
     parameters: Mapping[str, Any]
     kind: AnswerKind
     options: tuple[str, ...]
+    shared: str = ""
 
 
 _encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

@@ -50,6 +50,7 @@ for command in (
     view,
 ):
     app.command()(command)
+app.command("import")(files.import_logs)
 app.command("try")(init.try_model)
 app.add_typer(personas.app, name="personas", help="Survey files into personas: build, check, show, export.")
 app.add_typer(benchmarks.app, name="benchmarks", help="Benchmarks: list them, show an item, check a file.")

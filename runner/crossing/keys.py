@@ -5,8 +5,8 @@ it; encoding all of it anew took most of the time of enumerating a study.
 """
 
 import hashlib
-from collections.abc import Callable, Hashable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from runner.backends.request import AnswerKind, Message, ModelIdentity, canonical, key_fields
 
@@ -48,14 +48,22 @@ class Envelopes:
 class Form:
     """How a model is asked for an answer: its kind, the options that it chooses from, the parameters that are sent."""
 
-    def __init__(self, kind: AnswerKind, options: tuple[str, ...], identity: ModelIdentity, method: str) -> None:
-        self.kind, self.options, self.method, self.parameters = kind, options, method, identity.parameters
-        self._identity, self._frames = identity, dict[int, Around]()
+    def __init__(
+        self, kind: AnswerKind, options: tuple[str, ...], identity: ModelIdentity, parameters: Mapping[str, Any]
+    ) -> None:
+        self.kind, self.options, self.parameters = kind, options, parameters
+        self._identity = {**identity.fields(), "parameters": dict(parameters)}
+        self._method = identity.methods.get(kind, "")
+        self._frames: dict[int, Around] = {}
+
+    def fields(self, messages: Sequence[Message], replicate: int) -> dict[str, Any]:
+        """All that a key is made of."""
+        return key_fields(self._identity, messages, self.kind, self.options, replicate, self._method)
 
     def frame(self, replicate: int) -> Around:
         """What stands around the messages in the canonical JSON that a key is made of."""
         if (found := self._frames.get(replicate)) is None:
-            fields = key_fields(self._identity.fields(), (), self.kind, self.options, replicate, self.method)
+            fields = self.fields((), replicate)
             before = canonical({name: value for name, value in fields.items() if name < "messages"})
             after = canonical({name: value for name, value in fields.items() if name > "messages"})
             self._frames[replicate] = found = Around(before[:-1] + b',"messages":', b"," + after[1:])

@@ -12,7 +12,8 @@ from personas.people.sample import balance
 from personas.prompt.messages import compose
 from personas.prompt.render import Variant, render
 from personas.traits import Persona
-from runner.backends.request import AnswerKind, ModelIdentity, Request, digest, key_fields
+from runner.backends.catalogue.answer_forms import parameters_for
+from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest, key_fields
 from runner.crossing.keys import Envelopes, Form, encoded, key_of
 from runner.store.cache import Trial
 from runner.store.deals import DealRows
@@ -52,7 +53,7 @@ class Question:
     @cached_property
     def measure(self) -> str:
         """What a report calls the part that the item belongs to."""
-        return measure(self.benchmark.name, self.item.part)
+        return measure(self.benchmark.name, self.item.part, self.item.elicitation)
 
     @property
     def scorer(self) -> str:
@@ -98,20 +99,23 @@ class AskedModel:
         alone = persona is None and is_sampled(question.item, self.section)
         return max(self.section.replicates, self.baseline_replicates) if alone else self.section.replicates
 
-    def form_of(self, question: Question) -> "Form":
-        """How a question's answer is asked for."""
-        if (found := self._forms.get(question.id)) is None:
+    def form_of(self, question: Question) -> Form:
+        """How a question's answer is asked for; many questions share a form."""
+        if (found := self._form_of.get(question.id)) is None:
             kind, options = answer_kind(question.item, self.section.answer)
-            found = Form(kind, options, self.identity, self.identity.methods.get(kind, ""))
-            self._forms[question.id] = found = self._shared.setdefault((kind, options), found)
+            parameters = parameters_for(self.section.backend, self.identity.parameters, question.item)
+            name = (kind, options, canonical(parameters))
+            found = self._forms.setdefault(name, Form(kind, options, self.identity, parameters))
+            self._form_of[question.id] = found
         return found
 
     @cached_property
-    def _forms(self) -> dict[int, "Form"]:
+    def _form_of(self) -> dict[int, Form]:
+        """By the question's id."""
         return {}
 
     @cached_property
-    def _shared(self) -> dict[Hashable, "Form"]:
+    def _forms(self) -> dict[tuple[AnswerKind, tuple[str, ...], bytes], Form]:
         return {}
 
     @cached_property
@@ -361,11 +365,10 @@ class Crossing:
             (trial.variant, persona_text), lambda mark: compose(persona_text or None, mark, self.system, variant)
         )
         if envelope is None:
-            fields = key_fields(model.fields, messages, form.kind, form.options, trial.replicate, form.method)
-            key = digest(fields)
+            key = digest(form.fields(messages, trial.replicate))
         else:
             key = key_of(form.frame(trial.replicate), envelope, question.encoded[trial.rotation])
-        return Request(key, messages, form.parameters, form.kind, form.options)
+        return Request(key, messages, form.parameters, form.kind, form.options, persona_text)
 
     @cached_property
     def _envelopes(self) -> Envelopes:
@@ -389,7 +392,7 @@ def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
     """What is asked of a model whose study says `answer`, and the letters or continuations that it chooses from."""
     if item.ask == "loglik":
         return "loglik", continuations(item)
-    if item.ask == "letter" and answer == "probabilities":
+    if item.ask == "letter" and answer == "probabilities" and item.elicitation == "letter":
         return "letters", tuple(LETTERS[: len(item.choices)])
     return "text", ()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -15,6 +16,7 @@ from runner.engine.recorder import Judge, Recorder
 from runner.engine.resolving import first_trial, resolved
 from runner.engine.rounds import Rounds
 from runner.engine.state import Tally
+from runner.study.decoding import IMPORTED
 
 
 async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) -> None:
@@ -22,6 +24,8 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
 
     A live run looks after jobs that an earlier one left, because their keys may be sent by nobody else.
     """
+    if model.section.backend == IMPORTED:  # what is in the file is all there is
+        context = replace(context, options=replace(context.options, send=False, target=None))
     section, options = model.section, context.options
     _plan(context, model)
     recorder = Recorder(context, model, judges)
@@ -35,8 +39,20 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
             await _ask_beside_jobs(context, model, live, trials)
         else:
             await live.run(trials)
+        if section.backend == IMPORTED:
+            _remark_on_logs(context, section.name)
     finally:
         context.pace.leave(model)
+
+
+def _remark_on_logs(context: Context, name: str) -> None:
+    """Say what is in no log that was imported: it is not asked."""
+    tallies = [tally for (model, _), tally in context.state.tallies.items() if model == name]
+    if missing := sum(tally.planned - tally.done for tally in tallies):
+        context.state.remarks.append(
+            f"{name}: {missing:,} trials are in no log that was imported, and are left without an answer; "
+            "`mtpa-run import LOG` reads another."
+        )
 
 
 async def _trials(context: Context, model: AskedModel, recorder: Recorder, live: LiveRun) -> AsyncIterator[list[Asked]]:

@@ -10,11 +10,12 @@ from importlib.metadata import distributions, version
 from typing import Any
 
 from personas.errors import MachineError
+from runner.backends.catalogue.key_usage import account, key_usage
 from runner.backends.catalogue.prices import price_source
 from runner.backends.providers import make_backend
 from runner.crossing.prepare import Prepared, prepared
 from runner.crossing.trials import Crossing
-from runner.engine.acknowledgement import require_acknowledgement
+from runner.engine.acknowledgement import agreed_keys, require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
 from runner.engine.limits import fitted
@@ -25,7 +26,7 @@ from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, database_errors, now, transaction
 from runner.store.identity import Watch
 from runner.store.leases import Leases
-from runner.store.ledger import beside_the_cap
+from runner.store.ledger import beside_the_cap, note_usage
 from runner.store.runs import NAMED
 from runner.study.config import Study
 from runner.study.logs import logger
@@ -89,6 +90,8 @@ async def _run(
             watch.add(leases.path)
             try:
                 _refuse_pruned(ready)
+                if options.send:
+                    await _note_usage(ready, number)
                 local = [model.name for model in study.models if model.backend == "local"]
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
@@ -113,6 +116,17 @@ async def _run(
     state.interrupted = stop.is_set()
     log.info("run %d of %s has ended: %s", number, study.database, state)
     return state
+
+
+async def _note_usage(ready: Prepared, number: int) -> None:
+    """Keep what the keys of models with a cap had been charged before: it tells what a killed run's requests cost."""
+    connection, capped = ready.cache.connection, ready.study.budget.usd is not None
+    asked = [*ready.crossing.models, *ready.crossing.judges.values()]
+    asked = [each for each in asked if capped or each.section.cap is not None]
+    agreed = agreed_keys(connection)
+    told = await key_usage([each.section for each in asked], agreed)
+    found = [(each.id, account(each.section, agreed)) for each in asked]
+    note_usage(connection, number, [(model, each, told[each]) for model, each in found if each and each in told])
 
 
 def _slots(crossing: Crossing, state: State) -> Mapping[str, int]:

@@ -11,7 +11,7 @@ from runner.store.completeness import of_last_run
 from runner.store.database import file_size, opened
 from runner.store.last_run import last_run_row
 from runner.store.leases import is_running
-from runner.store.ledger import accepted
+from runner.store.ledger import accepted, by_usage
 from runner.store.prompt_caching import Caching, caching
 from runner.study.amounts import counted, dollars_spent
 
@@ -126,7 +126,7 @@ def read_status(path: Path) -> Status:
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(run_status(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
-        found = replace(found, accepted=accepted(connection), is_on=is_running(connection, path))
+        found = replace(found, accepted=by_usage(connection) + accepted(connection), is_on=is_running(connection, path))
     return replace(found, incomplete=of_last_run(path).sentence)
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 from personas.people.pseudonyms import TWIN
 from runner.store.cache import unpack
 from runner.store.database import opened
-from runner.store.deals import deals_by_measure
+from runner.store.deals import ELICITATION, deals_by_measure
 from runner.store.runs import SELECTED, choose
 from runner.store.scores import named_sets
 from scoring.answers.items import Item, option_order
@@ -89,7 +89,7 @@ def load_levels(
     path = Path(database)
     with opened(path) as connection:
         people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
-        items = connection.execute("SELECT id, benchmark, part, grp FROM item").fetchall()
+        items = connection.execute(f"SELECT id, benchmark, part, {ELICITATION}, grp FROM item").fetchall()
         deals = deals_by_measure(connection, selection)
     wanted, asked = set(selection["personas"]), set(selection["items"])
     levels = {
@@ -98,9 +98,9 @@ def load_levels(
         if number in wanted and TWIN not in name
     }
     groups: dict[str, list[str]] = {}
-    for number, name, part, group in items:
+    for number, name, part, elicitation, group in items:
         if number in asked:
-            groups.setdefault(measure(name, part), []).append(str(group))
+            groups.setdefault(measure(name, part, elicitation), []).append(str(group))
     return levels, groups, deals
 
 

@@ -18,7 +18,7 @@ from runner.store.deals import is_dealt
 from runner.store.last_run import last_run_row
 from runner.store.resolutions import remarks
 from runner.store.runs import SelectionRows
-from scoring.answers.items import LETTERS, Item, option_order
+from scoring.answers.items import LETTERS, Elicitation, Item, option_order
 from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.pairs import CONTROL
@@ -77,8 +77,9 @@ def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str,
     warm = {number for number, row in tables["model"].items() if json.loads(row["parameters"]).get("temperature") != 0}
     text = {number for number, row in tables["model"].items() if row["answer"] == "text"}
     asks = {number: json.loads(row["record"])["ask"] for number, row in tables["item"].items()}
+    written = {number for number, row in tables["item"].items() if "elicitation" in json.loads(row["record"])}
     letter = frame["item"].map(asks)
-    drawn = (letter == "text") | (letter == "letter") & frame["model"].isin(text)
+    drawn = (letter == "text") | (letter == "letter") & frame["model"].isin(text) | frame["item"].isin(written)
     return np.asarray(drawn & frame["model"].isin(warm), dtype=bool)
 
 
@@ -113,7 +114,8 @@ def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, 
     if not shares:
         return frame
     here = frame["item"].isin(shares)
-    lone = here & frame["chosen_by_probability"].isna()
+    stated = [number for number in shares if json.loads(items[number]["record"]).get("elicitation") == "probability"]
+    lone = here & frame["chosen_by_probability"].isna() & ~frame["item"].isin(stated)
     return frame.assign(expected=frame["expected"].mask(here), value=frame["value"].mask(lone))
 
 
@@ -171,7 +173,7 @@ def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
             rows += [
                 (item.id, rotation, LETTERS[option_order(item, rotation).index(right)]) for rotation in range(rotations)
             ]
-    return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"])
+    return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"]).drop_duplicates(ignore_index=True)
 
 
 def load_distributions(database: str | Path) -> dict[str, Item]:
@@ -263,7 +265,10 @@ def _asked_columns(
     asks = {number: _ask(items[number]) for number in frame["item"].unique()}
     metrics = {}
     for probabilities in (False, True):
-        named = {number: {"metric": metric_name(*ask, probabilities)} for number, ask in asks.items()}
+        named = {
+            number: {"metric": metric_name(ask, kind, probabilities, elicitation)}
+            for number, (ask, kind, elicitation) in asks.items()
+        }
         metrics[probabilities] = _lookup(frame["item"], named, lambda row: row["metric"])
     by_answer = pd.Series({number: models[number]["answer"] == "probabilities" for number in frame["model"].unique()})
     asked = frame["model"].map(by_answer).to_numpy(dtype=bool)
@@ -271,7 +276,7 @@ def _asked_columns(
     codes = np.where(asked, *(each.set_categories(known).codes for each in (metrics[True], metrics[False])))
     for number in frame["model"].unique():
         row = models[number]
-        if old := [each for each, (ask, _) in asks.items() if _kind(ask, row["answer"]) in _changed(row)]:
+        if old := [each for each, ask in asks.items() if _kind(ask, row["answer"]) in _changed(row)]:
             label = f"{row['name']} (old method)"
             name = name if label in name.categories else name.add_categories([label])
             name[((frame["model"] == number) & frame["item"].isin(old)).to_numpy()] = label
@@ -279,15 +284,17 @@ def _asked_columns(
     return {"model": name.remove_unused_categories(), "metric": metric.remove_unused_categories()}
 
 
-def _ask(item: Mapping[str, Any]) -> tuple[str, str]:
-    """How an item is asked, and how an answer to it is scored."""
+def _ask(item: Mapping[str, Any]) -> tuple[str, str, Elicitation]:
+    """How an item is asked, how an answer to it is scored, and how it is asked for."""
     record = json.loads(item["record"])
-    return str(record["ask"]), str(record["scoring"].get("kind", ""))
+    return str(record["ask"]), str(record["scoring"].get("kind", "")), record.get("elicitation", "letter")
 
 
-def _kind(ask: str, answer: str) -> str:
+def _kind(item: tuple[str, str, Elicitation], answer: str) -> str:
     """What is asked of a model for an item: text, letters or loglik."""
-    return "loglik" if ask == "loglik" else "letters" if (ask, answer) == ("letter", "probabilities") else "text"
+    ask, _, elicitation = item
+    by_letter = (ask, answer, elicitation) == ("letter", "probabilities", "letter")
+    return "loglik" if ask == "loglik" else "letters" if by_letter else "text"
 
 
 def _changed(model: Mapping[str, Any]) -> set[str]:
@@ -304,7 +311,9 @@ def _item_columns(frame: pd.DataFrame, table: Mapping[int, dict[str, Any]]) -> d
         column: _lookup(frame["item"], used, lambda row, source=source: row[source])
         for column, source in (("part", "part"), ("item_id", "item_id"), ("group", "grp"))
     }
-    columns["benchmark"] = _lookup(frame["item"], used, lambda row: measure(row["benchmark"], row["part"]))
+    columns["benchmark"] = _lookup(
+        frame["item"], used, lambda row: measure(row["benchmark"], row["part"], _ask(row)[2])
+    )
     names = {row["benchmark"] for row in used.values()}
     known = [each for each in map(measured, names) if each is not None]
     for name in sorted({meta for each in known for meta in each.meta_columns}):

@@ -21,10 +21,10 @@ from runner.study.sections import (
     Section,
     StudySection,
     TargetSection,
-    VariantSection,
 )
 from runner.study.shard import WHOLE, Shard
 from runner.study.toml_writer import toml_text
+from runner.study.variant_section import VariantSection
 
 
 class Study(Section):

@@ -4,9 +4,9 @@ The values go to the endpoint as they are written, and into the key of every ans
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,6 +25,9 @@ ALWAYS = {
     "stream_options": "answers are never streamed",
 }
 """Keys that are not the study's to choose, and why."""
+
+IMPORTED = "imported"  # the backend of answers that come from the logs of another tool
+MARK = "(imported)"  # what the name of such a model ends in, so that every table says it
 
 LEAST_BUDGET = 1024  # tokens that a model of Anthropic's may think with, where they are bounded
 
@@ -54,6 +57,25 @@ class _Parameters(BaseModel):
     top_logprobs: Annotated[int, Field(ge=0)] | None = None
     reasoning_effort: str | None = None
     extra_body: dict[str, Any] | None = None
+
+
+class _Routing(BaseModel):
+    """What OpenRouter's `provider` takes (openrouter.ai/docs/features/provider-routing)."""
+
+    model_config = ConfigDict(strict=True)
+    order: list[str] | None = None
+    only: list[str] | None = None
+    ignore: list[str] | None = None
+    allow_fallbacks: bool | None = None
+    require_parameters: bool | None = None
+    data_collection: Literal["allow", "deny"] | None = None
+    zdr: bool | None = None
+    enforce_distillable_text: bool | None = None
+    quantizations: list[str] | None = None
+    sort: Any = None
+    max_price: dict[str, Any] | None = None
+    preferred_min_throughput: Any = None
+    preferred_max_latency: Any = None
 
 
 _CHAT = (
@@ -100,7 +122,7 @@ def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
     for name, value in decoding.items():
         if reason := ALWAYS.get(name):
             raise ValueError(f"{name}: {reason}; leave it out")
-        if name not in KNOWN[backend]:
+        if backend != IMPORTED and name not in KNOWN[backend]:  # a log may say anything
             raise ValueError(f"{name}: unknown parameter; {_remedy(backend, name)}")
         try:
             json.dumps(value, allow_nan=False)
@@ -115,6 +137,16 @@ def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
     inside = [name for name in decoding.get("extra_body") or () if name in ALWAYS]
     if inside:
         raise ValueError(f"extra_body.{inside[0]}: {ALWAYS[inside[0]]}; leave it out")
+
+
+def check_asked(backend: str, name: str, answer: str, decoding: Mapping[str, Any]) -> None:
+    """Raises ValueError, in a sentence, for what no model of this backend can be asked."""
+    if backend == "anthropic":
+        check_claude(answer, decoding)
+    if backend == IMPORTED and not name.endswith(MARK):
+        raise ValueError(f'answers from logs are told apart by the name; call it "{name} {MARK}"')
+    if backend == IMPORTED and answer != "text":
+        raise ValueError("logs hold texts and log-likelihoods, no letter probabilities; set answer = 'text'")
 
 
 def check_claude(answer: str, decoding: Mapping[str, Any]) -> None:
@@ -136,6 +168,27 @@ def check_claude(answer: str, decoding: Mapping[str, Any]) -> None:
                 f"decoding.thinking: type = 'enabled' needs budget_tokens of {LEAST_BUDGET} or more, and a greater "
                 "decoding.max_tokens"
             )
+
+
+def check_routing(hosts: Sequence[str], decoding: Mapping[str, Any]) -> None:
+    """Raises ValueError, in a sentence, for routing that OpenRouter would pass over unsaid: which provider answers is
+    part of what is asked, so a misspelt rule must not be no rule."""
+    if not any(f".{host}".endswith(".openrouter.ai") for host in hosts):
+        return
+    routing = decoding.get("provider", (decoding.get("extra_body") or {}).get("provider"))
+    if routing is None:
+        return
+    if not isinstance(routing, Mapping):
+        raise ValueError("decoding.provider is a table, such as { order = ['deepinfra'], allow_fallbacks = false }")
+    for name in routing:
+        if name not in _Routing.model_fields:
+            raise ValueError(f"decoding.provider.{name}: unknown field; {nearest(name, list(_Routing.model_fields))}")
+    try:
+        _Routing.model_validate(dict(routing))
+    except ValidationError as error:
+        detail = error.errors()[0]
+        message = detail["msg"]
+        raise ValueError(f"decoding.provider.{detail['loc'][0]}: {message[0].lower()}{message[1:]}") from None
 
 
 def _remedy(backend: str, name: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from personas.people.respondents import SYNTHETIC
-from scoring.benchmarks.registry import measured
+from scoring.benchmarks.registry import asked_for, measured
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
@@ -18,6 +18,7 @@ from scoring.statistics.designs.sequential import UNFINISHED
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
 from scoring.statistics.subgroups import MEASURES, Adjust, Slicing, effect_tables, metric_of
+from scoring.tables.asked_ways import way_table
 from scoring.tables.bootstrap import aggregate_tables
 from scoring.tables.changed import changed_table
 from scoring.tables.counterfactuals import counterfactual_table
@@ -29,6 +30,12 @@ from scoring.tables.wording import control_table, ranking_table, variance_table
 SHOWN_ITEMS = 100
 LEAST_MASS = 0.5  # of the first token's probability
 SMALL = 0.01
+ASKED_FOR = {
+    "text": "answered in the option's words",
+    "json": "answered in JSON",
+    "probability": "answered in probabilities",
+    "reasoning": "answered after reasoning",
+}
 ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "→ ½ is unbiased"}
 
 
@@ -94,6 +101,7 @@ def findings(
         "categories": category_table(found),
         "counterfactuals": counterfactual_table(found),
         "conditionings": conditioning_table(found),
+        "ways": way_table(found),
         "formats": variance_table(found),
         "control": control_table(found),
         "changed": changed_table(found),
@@ -234,8 +242,10 @@ def _overall(effects: pd.DataFrame) -> Any:
 def title_of(benchmark: str) -> str:
     """What a benchmark is called, with its part where parts are measures of their own; its own name where it is not
     installed."""
-    known, part = measured(benchmark), benchmark.partition(":")[2]
-    return benchmark if known is None else f"{known.title} ({part})" if part else known.title
+    known, (label, elicitation) = measured(benchmark), asked_for(benchmark)
+    part = label.partition(":")[2]
+    title = label if known is None else f"{known.title} ({part})" if part else known.title
+    return f"{title}, {ASKED_FOR[elicitation]}" if elicitation in ASKED_FOR else title
 
 
 def direction_of(benchmark: str) -> str:

@@ -27,6 +27,7 @@ SHOWN_PERSONAS = 200
 TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
     "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
+    "ways": "Δ by the way of asking, and its difference to the first way",
     "conditionings": "Δ by what is shown of a persona, and its difference to the smallest set of traits",
     "aggregates": "Over many items, on the items and orders that both sides answered: pigeonhole bootstrap intervals",
     "aggregates_by_category": "The same for each item category",

@@ -26,7 +26,7 @@ _SECTIONS = (
     (
         "overall",
         "Tables behind the finding",
-        ("effects_overall", "target", "conditionings", "aggregates", "distributions", "control", "changed"),
+        ("effects_overall", "target", "conditionings", "ways", "aggregates", "distributions", "control", "changed"),
     ),
     ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
     ("subgroups", "Subgroups", ()),

@@ -10,6 +10,7 @@ from personas.errors import InputError
 from personas.prompt.messages import compose
 from personas.prompt.render import Variant
 from personas.traits import catalogue
+from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import ModelIdentity, digest, key_fields
 from runner.crossing.trials import answer_kind
 from runner.view.queries.chosen import BASELINE, CHOSEN, Choice, choice, probabilities, right_options, who
@@ -122,7 +123,7 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
         return Opened(
             place=place,
             model=str(model["name"]),
-            benchmark=f"{item.benchmark}:{item.part}" if item.part else item.benchmark,
+            benchmark=_label(item),
             item_id=item.id,
             question=question_of(item),
             persona_id=str(persona["persona_id"]) if persona else BASELINE,
@@ -144,6 +145,12 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
         )
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise InputError(f"trial {place} cannot be read: {type(error).__name__}: {error}") from None
+
+
+def _label(item: Item) -> str:
+    """The benchmark with the item's part, and how the answer was asked for where that was not by a letter."""
+    label = f"{item.benchmark}:{item.part}" if item.part else item.benchmark
+    return label if item.elicitation == "letter" else f"{label} [{item.elicitation}]"
 
 
 def answer_text(connection: sqlite3.Connection, completion: int) -> str | None:
@@ -181,7 +188,8 @@ def _messages(
     messages = compose(persona_text or None, item_text, system_text, variant)
     names = ("provider", "model", "revision", "dtype")
     provider, name, revision, dtype = (str(model[column]) for column in names)
-    identity = ModelIdentity(provider, name, revision, dtype, json.loads(model["parameters"]))
+    parameters = parameters_for(provider, json.loads(model["parameters"]), item)
+    identity = ModelIdentity(provider, name, revision, dtype, parameters)
     kind, options = answer_kind(item, model["answer"])
     method = json.loads(model["methods"] or "{}").get(kind, "") if model["method"] else ""
     fields = key_fields(identity.fields(), messages, kind, options, place.replicate, method)

@@ -53,7 +53,9 @@ def test_a_damaged_file_is_a_sentence(tmp_path: Path, name: str, smollm: Any) ->
         loading.load(tmp_path, None, None, "float32", "cpu")
 
 
-def test_of_two_conversions_one_is_kept_and_what_was_killed_is_swept(tmp_path: Path, smollm: Any) -> None:
+def test_of_two_conversions_one_is_kept_and_what_was_killed_is_swept(
+    tmp_path: Path, smollm: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     """Also where the other one ends while this one writes."""
     import os
 
@@ -62,14 +64,13 @@ def test_of_two_conversions_one_is_kept_and_what_was_killed_is_swept(tmp_path: P
     tiny = LlamaForCausalLM(LlamaConfig(vocab_size=99, hidden_size=32, num_hidden_layers=1))
     (tmp_path / "tmpkilled").mkdir()
     os.utime(tmp_path / "tmpkilled", (0, 0))
-    said: list[str] = []
     for _ in range(2):
-        loading._keep(tiny, smollm.tokenizer, tmp_path / "kept", said.append)
-    assert said == [] and [each.name for each in tmp_path.iterdir()] == ["kept"]
+        loading._keep(tiny, smollm.tokenizer, tmp_path / "kept")
+    assert caplog.messages == [] and [each.name for each in tmp_path.iterdir()] == ["kept"]
     assert not [each for each in (tmp_path / "kept").iterdir() if each.is_dir()]
     (tmp_path / "file").write_text("")
-    loading._keep(tiny, smollm.tokenizer, tmp_path / "file" / "kept", said.append)
-    assert "could not be kept" in said[0]
+    loading._keep(tiny, smollm.tokenizer, tmp_path / "file" / "kept")
+    assert "could not be kept" in caplog.messages[0]
 
 
 def test_weights_are_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
