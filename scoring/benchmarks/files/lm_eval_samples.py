@@ -32,7 +32,7 @@ def logged(records: Sequence[tuple[str, Row]]) -> tuple[Mapping[str, Any], list[
             seen.add(number)
             found.append((place, _record(row)))
     delimiter = _common_blank([option for _, row in found for option in row["choices"]])
-    stripped = [
+    stripped: list[tuple[str, Row]] = [
         (place, {**row, "choices": [each[len(delimiter) :] for each in row["choices"]]}) for place, row in found
     ]
     task = dict(zip(("doc_to_text", "doc_to_choice", "doc_to_target"), FIELDS, strict=True))
