@@ -13,6 +13,7 @@ from personas.errors import MachineError, MtpaError
 from runner.cli import benchmarks, data, files, init, personas, report
 from runner.cli import study as commands
 from runner.cli.coherence import coherence
+from runner.cli.gate import gate
 from runner.cli.plan import explain, plan
 from runner.cli.serve import serve
 from runner.cli.show import show
@@ -36,6 +37,7 @@ for command in (
     status,
     report.report,
     report.diff,
+    gate,
     explain,
     show,
     commands.rescore,

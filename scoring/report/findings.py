@@ -11,6 +11,7 @@ from personas.people.respondents import SYNTHETIC
 from scoring.benchmarks.registry import asked_for, measured
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
+from scoring.robustness.robustness_tables import brief_robustness_tables, robustness_tables
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.coverage_figures import covered
 from scoring.statistics.designs.power import component_table, hardest_gap
@@ -113,6 +114,7 @@ def findings(
         "items": of_items,
         "answers": answer_table(found, slicing.attributes, list(shown)),
         "personas": persona_table(found, slicing.columns),
+        **robustness_tables(_with_delta(found, more), effects.effects, slicing),
         **more,
     }
     tables = _with_metrics(tables, found)
@@ -160,8 +162,10 @@ def brief_findings(
     many answers changed, and the `further` tables."""
     found = slicing.parts(scores)
     more = further(found)
-    effects = effect_tables(_with_delta(found, more), slicing).effects
-    tables = {"effects": effects, "changed": changed_table(found), **more}
+    with_delta = _with_delta(found, more)
+    effects = effect_tables(with_delta, slicing).effects
+    robustness = brief_robustness_tables(with_delta, effects, slicing)
+    tables = {"effects": effects, "changed": changed_table(found), **robustness, **more}
     about = {"countries": countries_in(scores), "synthetic": synthetic_people(scores), **about}
     return Findings(_with_metrics(tables, found), (), (), slicing, pd.DataFrame(), about)
 

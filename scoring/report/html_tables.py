@@ -23,7 +23,7 @@ from scoring.report.numbers import (
 )
 from scoring.report.sentences import headline
 
-SHOWN_PERSONAS = 200
+SHOWN = {"personas": 200, "item_differences": 100, "equivalence": 100}  # rows; the files have all
 TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
     "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
@@ -54,6 +54,12 @@ TITLES = {
     "validity": "Unparsed, refused and failed answers; scores with them left out and as wrong",
     "agreement": "How often the text's letter is the likeliest letter",
     "recall": "Recall per option slot",
+    "worst_tenth": "The worst tenth of the people: picked on one half of the items, judged on the other",
+    "equivalence": "How small Δ and the gaps are shown to be: two one-sided tests at 5 %",
+    "reliability": "Does the same person move on other items too: split-half reliability of each person's Δ",
+    "answer_shift": "How far the answers move as a distribution, whatever they score, beside what would move by chance",
+    "item_differences": "Items on which a level moves otherwise than as a whole (differential item functioning)",
+    "contrasts": "Levels compared pair by pair",
     "personas": "Personas, the largest |Δ| first (a hash stands for the respondent)",
 }
 # The columns of tables that have more than fit; a name with ~ is an interval, of NAME_low and NAME_high.
@@ -64,6 +70,10 @@ _CHOSEN = {
     "categories": "benchmark category metric items personas without with_persona effect items~ people~",
     "aggregates_by_category": "benchmark category metric answers_with without with_persona effect ~",
     "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null",
+    "worst_tenth": "benchmark metric personas items chosen seen effect side bound",
+    "reliability": "benchmark metric clusters groups reliability reliability_low reliability_high",
+    "equivalence": "benchmark metric attribute level quantity estimate tost~ within equivalent",
+    "contrasts": "benchmark metric attribute level other_level personas personas_other difference difference~ holm",
     "validity": "benchmark attribute level unparsed_with refused_with no_probabilities_with failed_with effect ~ "
     "value_left_out value_as_wrong",
 }
@@ -82,11 +92,17 @@ _HEADS = {
     "value_left_out": "score, left out",
     "value_as_wrong": "score, as wrong",
     "answers_with": "answers with",
+    "tost~": "90% interval",
+    "quantity": "number",
+    "reliability_low": "at least",
+    "reliability_high": "at most",
 }
-_SHARES = frozenset({"changed", "by_chance", "mass", "under_half", "hidden", "share", "agree_with", "agree_without"})
+_SHARES = frozenset(
+    "changed moved moved_by_chance by_chance mass under_half hidden share agree_with agree_without".split()
+)
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
 _SCORES = frozenset({"without", "with_persona", "value_left_out", "value_as_wrong"})
-_UNSIGNED = frozenset({"disparity", "disparity_null", "resolvable"})
+_UNSIGNED = frozenset({"disparity", "disparity_null", "resolvable", "within"})
 _POINTS = SIGNED | _UNSIGNED
 
 
@@ -164,6 +180,8 @@ def _meaning(table: str, column: str) -> str:
     if name in ("items", "people"):
         how = "people like these and items like these" if name == "items" else "people like these on these items"
         return f"the 95% interval of Δ for {how}, in percentage points"
+    if name == "tost":
+        return "the 90% interval, which is two one-sided tests at 5%, in percentage points"
     return (
         f"the 95% interval of {'the number' if not name else name.replace('_', ' ')} to the left, in percentage points"
     )
@@ -186,9 +204,9 @@ def _cell(table: str, column: str, row: Mapping[str, Any]) -> str:
 
 
 def _number(table: str, column: str, value: float) -> str:
-    if column in COUNTS or column.startswith(("answers", "levels", "tested", "round", "asked")):
+    if column in COUNTS or column.startswith(("answers", "personas", "levels", "tested", "round", "asked")):
         return count(value)
-    if column.endswith(("_p", "_holm", "_q")) or column in ("p", "holm"):
+    if column.endswith(("_p", "_holm", "_q")) or column in ("p", "holm", "q"):
         return p_value(value)
     if column in _SHARES or column.startswith(_SHARE_STARTS) or (table, column) == ("changed", "neutral"):
         return chance(value)
@@ -227,7 +245,7 @@ def _shown(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFra
             yield "gaps", gaps, len(gaps)
     for name, table in tables.items():
         if name in TITLES and len(table):
-            yield name, table.head(SHOWN_PERSONAS) if name == "personas" else table, len(table)
+            yield name, table.head(SHOWN.get(name, len(table))), len(table)
 
 
 def gap_rows(gaps: pd.DataFrame, significant: float) -> Sequence[Sequence[str]]:

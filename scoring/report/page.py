@@ -37,6 +37,11 @@ _SECTIONS = (
         (*(f"fidelity_{name}" for name in FIDELITY), "stated_shares"),
     ),
     ("categories", "Item categories", ("categories", "aggregates_by_category")),
+    (
+        "robustness",
+        "How robust Δ is, and its tail",
+        ("worst_tenth", "reliability", "answer_shift", "equivalence", "contrasts", "item_differences"),
+    ),
     ("formats", "Formats and rotations", ("formats", "rankings")),
     ("validity", "Answers that could not be scored", ("letters", "validity", "agreement", "recall")),
 )

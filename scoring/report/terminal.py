@@ -27,6 +27,7 @@ from scoring.report.numbers import (
     signed,
 )
 from scoring.report.paper import TITLES, paper_grid
+from scoring.report.robustness_terminal import robustness_shown
 from scoring.report.sentences import BRIEF, NOTHING, headline, statements
 from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL
@@ -127,6 +128,7 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
         yield _validity(validity)
     for attribute in effects.loc[effects["attribute"] != ALL, "attribute"].unique():
         yield _subgroups(effects[effects["attribute"] == attribute], attribute, found.slicing.min_n)
+    yield from robustness_shown(found.tables, model)
     families = _of(found, "families", model)
     if len(families) and families["disparity"].notna().any():
         yield _families(families)
