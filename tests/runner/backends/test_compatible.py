@@ -193,7 +193,7 @@ OTHERS: list[tuple[Told, int, str]] = [
     (lambda body: {"choices": [{"text": "x", "logprobs": None}]}, 200, "llama.cpp's own server tells none"),
     (lambda body: {}, 200, "cannot be read"),
     (lambda body: {**characters(body), "usage": {"prompt_tokens": -1}}, 200, "its usage cannot be read"),
-    (lambda body: {"error": {"message": "overloaded", "code": 503}}, 200, "overloaded"),
+    (lambda body: {"error": {"message": "no echo here", "code": 400}}, 200, "no echo here"),
     (_with(text_offset=lambda values: [0 for _ in values]), 200, "with the offset 0"),
     (_with(token_logprobs=lambda values: [None, *[0.7] * (len(values) - 1)]), 200, "shows 0.7 as a log-probability"),
     (_with(token_logprobs=lambda values: [float("nan")] * len(values)), 200, "not finite"),
