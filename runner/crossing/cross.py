@@ -152,8 +152,11 @@ def _models(
         if method := max((identity.methods.get(kind, "") for kind in kinds), default=""):
             row["method"] = method
         (number,) = register(connection, "model", [row], mutable=["name"])
-        sql = "UPDATE model SET methods = ? WHERE provider = ? AND model = ? AND revision = ?"
-        connection.execute(sql, (json.dumps(identity.methods), identity.provider, identity.model, identity.revision))
+        # how a local model is asked is the same for all of its rows; an endpoint's depends on the study
+        same = "provider = ? AND model = ? AND revision = ? AND (provider = 'local' OR id = ?)"
+        sql = f"UPDATE model SET methods = ? WHERE {same}"
+        named = (identity.provider, identity.model, identity.revision, number)
+        connection.execute(sql, (json.dumps(identity.methods), *named))
         if twin := next((each for each in found if each.id == number), None):
             raise InputError(f"{study.path}: {_same(twin.section, section)}")
         found.append(AskedModel(number, section, identity, _baseline_replicates(study, section, questions, rule)))
