@@ -18,10 +18,10 @@ from runner.store.deals import is_dealt
 from runner.store.last_run import last_run_row
 from runner.store.resolutions import remarks
 from runner.store.runs import SelectionRows
+from runner.store.same_text import same_text_columns, texts_read
 from scoring.answers.items import LETTERS, Elicitation, Item, option_order
 from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
-from scoring.statistics.pairs import CONTROL
 
 BLOCK = 250_000
 SHARES = "distribution"  # the kind of items whose weights are a population's shares
@@ -58,11 +58,11 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     with opened(path) as connection:
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
-        control = _control_texts(connection)
+        read = texts_read(connection)
     frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
-    columns["cluster"] = _same_text(columns["cluster"], frame, control)
+    columns |= same_text_columns(columns["cluster"], frame, read)
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
     columns["sampled"] = _sampled(frame, tables)
@@ -117,26 +117,6 @@ def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, 
     stated = [number for number in shares if json.loads(items[number]["record"]).get("elicitation") == "probability"]
     lone = here & frame["chosen_by_probability"].isna() & ~frame["item"].isin(stated)
     return frame.assign(expected=frame["expected"].mask(here), value=frame["value"].mask(lone))
-
-
-def _control_texts(connection: sqlite3.Connection) -> pd.DataFrame:
-    """The neutral control's text of each persona and variant, which depends on how long the persona's text is."""
-    rows = connection.execute(
-        "SELECT s.persona, s.variant, min(c.persona_text || ' ' || c.system_text) FROM score s "
-        "JOIN completion c ON c.id = s.completion WHERE s.variant IN (SELECT id FROM variant WHERE format = ?) "
-        "GROUP BY s.persona, s.variant",
-        (CONTROL,),
-    )
-    return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "text"])
-
-
-def _same_text(cluster: pd.Categorical, frame: pd.DataFrame, control: pd.DataFrame) -> pd.Categorical:
-    """Who reads the same: as the personas' own cluster says, and by the text itself under the neutral control."""
-    if control.empty:
-        return cluster
-    text = frame[["persona", "variant"]].merge(control, on=["persona", "variant"], how="left")["text"]
-    own = pd.Series(cluster).astype(object).where(text.isna(), "control " + text.astype(str))
-    return pd.Categorical(own)
 
 
 def _block(packed: np.ndarray) -> pd.DataFrame:
