@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from personas.prompt.cues import interview, memory
+from personas.prompt.cue_texts import interview, memory
 from personas.prompt.given_names import given_name
 from personas.prompt.neutral import neutral_text
 from personas.prompt.phrases import SECOND, THIRD, Facts, Wording, facts
@@ -36,8 +36,8 @@ _PAPER_CHARGE = f"{_PERSPECTIVE} Your personality as the set of attributes below
 class Variant:
     """One choice of how a persona is written and where it stands; equal for baseline and persona but for the text.
 
-    A cue other than a description (`personas.prompt.cues`) is a format of its own. `trait_order` 0 is the order of the
-    traits shown; every other number is a permutation of its own, the same for all personas.
+    A cue other than a description (`personas.prompt.cue_texts`) is a format of its own. `trait_order` 0 is the order of
+    the traits shown; every other number is a permutation of its own, the same for all personas.
     """
 
     format: Format = "prose"

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personas.prompt.cue_texts import CUES
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.database import opened
@@ -18,10 +19,11 @@ from runner.store.deals import is_dealt
 from runner.store.last_run import last_run_row
 from runner.store.resolutions import remarks
 from runner.store.runs import SelectionRows
-from runner.store.same_text import same_text_columns, texts_read
 from scoring.answers.items import LETTERS, Elicitation, Item, option_order
 from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
+from scoring.statistics.pairs import CONTROL
+from scoring.statistics.shared_texts import same_text_columns
 
 BLOCK = 250_000
 SHARES = "distribution"  # the kind of items whose weights are a population's shares
@@ -43,6 +45,12 @@ SELECT DISTINCT model, item, persona, variant, rotation, replicate FROM failure 
     AND score.rotation = failure.rotation AND score.replicate = failure.replicate)
 """
 
+_TEXTS = f"""
+SELECT s.persona, s.variant, v.format, min(c.persona_text || ' ' || c.system_text) FROM score s
+JOIN completion c ON c.id = s.completion JOIN variant v ON v.id = s.variant
+WHERE v.format IN ({", ".join("?" * (len(CUES) + 1))}) GROUP BY s.persona, s.variant
+"""
+
 
 def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
@@ -58,7 +66,7 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     with opened(path) as connection:
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
-        read = texts_read(connection)
+        read = _texts_read(connection)
     frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
@@ -117,6 +125,13 @@ def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, 
     stated = [number for number in shares if json.loads(items[number]["record"]).get("elicitation") == "probability"]
     lone = here & frame["chosen_by_probability"].isna() & ~frame["item"].isin(stated)
     return frame.assign(expected=frame["expected"].mask(here), value=frame["value"].mask(lone))
+
+
+def _texts_read(connection: sqlite3.Connection) -> pd.DataFrame:
+    """The text of each persona and variant whose format is the neutral control, which depends on how long the persona's
+    text is, or a cue such as a name, which several may share: persona, variant, format, text."""
+    rows = connection.execute(_TEXTS, (CONTROL, *CUES))
+    return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "format", "text"])
 
 
 def _block(packed: np.ndarray) -> pd.DataFrame:

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from personas.prompt.cues import Cue
+from personas.prompt.cue_texts import Cue
 from personas.prompt.render import Frame, Placement, Variant
 from runner.study.sections import Section
 from scoring.answers.items import Elicitation

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from personas.prompt.cues import CUES
+from personas.prompt.cue_texts import CUES
 from scoring.answers.items import INSTRUCTIONS
 from scoring.benchmarks.registry import asked_for
 from scoring.statistics.effect import effect_of

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from personas.countries import country_name
 from personas.errors import InputError
-from personas.prompt.cues import CUES
+from personas.prompt.cue_texts import CUES
 from personas.prompt.messages import compose
 from personas.prompt.render import Format, Frame, Variant, permuted, render
 from personas.prompt.trait_sets import chosen_traits, cluster, set_name, trait_sets

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import inspect_ai.log as inspect_log
 import numpy as np
 import pytest
 from aiohttp import web
@@ -18,11 +19,13 @@ from runner.engine.run import rescore, run
 from runner.planning.explain import explain
 from runner.planning.plan import plan
 from runner.results.study_report import study_findings
+from runner.sharing.inspect_logs import write_inspect_logs
 from runner.store.database import opened
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
 from runner.view.queries.trial import Place
 from runner.view.queries.trial import opened as opened_trial
+from runner.view.queries.trial_table import TrialFilter
 from scoring.answers.items import INSTRUCTIONS, elicitation_of
 
 ALL = list(INSTRUCTIONS)
@@ -228,3 +231,24 @@ def test_a_name_needs_a_list_and_a_memory_a_system_text(server: FakeLLM, tmp_pat
         pass
     with pytest.raises(InputError, match="cues 'memory' needs a system text"):
         Study.load(write_study(tmp_path, [table], variants={"cues": ["memory"]}))
+
+
+async def test_the_page_and_the_exports_keep_the_ways_apart(server: FakeLLM, tmp_path: Path) -> None:
+    study = study_of(tmp_path, server, ["letter", "json"])
+    state = await run(study)
+    counted = {}
+    with opened(study.database) as connection:
+        for wanted in ("crows_pairs", "crows_pairs:choice [json]", "crows_pairs:choice [letter]"):
+            condition, values = TrialFilter(benchmark=wanted).condition()
+            (counted[wanted],) = connection.execute(f"SELECT count(*) FROM score AS t WHERE {condition}", values)
+    whole = state.total("planned")
+    assert [count for (count,) in counted.values()] == [whole, whole // 2, whole // 2]
+    logs = write_inspect_logs(study.database, tmp_path / "logs", study.study, share=True)
+    samples = 0
+    for path in logs:
+        log = inspect_log.read_eval_log(str(path))
+        assert len({(each.id, each.epoch) for each in log.samples}) == len(log.samples)
+        forms = {elicitation_of(each.input[-1].text) for each in log.samples}
+        assert forms == {"json"} if "json" in log.eval.task.split("-") else {"letter"}
+        samples += len(log.samples)
+    assert samples == whole

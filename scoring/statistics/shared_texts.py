@@ -1,6 +1,5 @@
 """Who reads the same text: persona clusters, where what a variant shows is not the shown traits of its format."""
 
-import sqlite3
 from typing import Any
 
 import numpy as np
@@ -8,28 +7,16 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from personas.prompt.cues import CUES
 from scoring.statistics.pairs import CONTROL, TEXT
-
-_TEXTS = f"""
-SELECT s.persona, s.variant, v.format, min(c.persona_text || ' ' || c.system_text) FROM score s
-JOIN completion c ON c.id = s.completion JOIN variant v ON v.id = s.variant
-WHERE v.format IN ({", ".join("?" * (len(CUES) + 1))}) GROUP BY s.persona, s.variant
-"""
-
-
-def texts_read(connection: sqlite3.Connection) -> pd.DataFrame:
-    """The text of each persona and variant whose format is the neutral control, which depends on how long the persona's
-    text is, or a cue such as a name, which several may share: persona, variant, format, text."""
-    rows = connection.execute(_TEXTS, (CONTROL, *CUES))
-    return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "format", "text"])
 
 
 def same_text_columns(cluster: pd.Categorical, frame: pd.DataFrame, read: pd.DataFrame) -> dict[str, Any]:
-    """The column `cluster`, and where there are cues, `same_text`: who reads the same in the row's variant.
+    """The column `cluster` of the rows of `frame` (persona, variant); where there are cues, also `same_text`: who reads
+    the same in the row's variant.
 
-    The neutral control's clusters are its own. All other variants are pooled in a report, so that those who read the
-    same in any of them are one cluster in all.
+    `read` has persona, variant, format and the text that was read, of the neutral control and of cues. The control's
+    clusters are its own. All other variants are pooled in a report, so that those who read the same in any of them are
+    one cluster in all.
     """
     if read.empty:
         return {"cluster": cluster}
