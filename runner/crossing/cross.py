@@ -10,6 +10,7 @@ from personas.errors import InputError
 from personas.people.pseudonyms import TWIN, pseudonym
 from personas.people.respondents import Respondents
 from personas.people.sample import RULE
+from personas.prompt.given_names import refuse_unnamed
 from personas.prompt.trait_sets import cluster, trait_sets
 from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import without_schema
@@ -44,6 +45,8 @@ def cross(
         raise InputError(f"{study.path}: {unable[0]}")
     people = list(respondents.personas())
     sets = trait_sets(study.trait_sets, respondents.traits)
+    if "name" in study.variants.cues:
+        refuse_unnamed((person.country for person in people), sets[0])
     records = _persona_records(study, respondents, people, sets[0])
     persona_ids = register(connection, "persona", records, mutable=["subgroups"])
     variants = [(variant, shown) for shown in sets for variant in study.variants.crossed()]

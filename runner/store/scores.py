@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personas.prompt.cue_texts import CUES
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.database import opened
@@ -22,6 +23,7 @@ from scoring.answers.items import LETTERS, Elicitation, Item, option_order
 from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.pairs import CONTROL
+from scoring.statistics.shared_texts import same_text_columns
 
 BLOCK = 250_000
 SHARES = "distribution"  # the kind of items whose weights are a population's shares
@@ -43,6 +45,12 @@ SELECT DISTINCT model, item, persona, variant, rotation, replicate FROM failure 
     AND score.rotation = failure.rotation AND score.replicate = failure.replicate)
 """
 
+_TEXTS = f"""
+SELECT s.persona, s.variant, v.format, min(c.persona_text || ' ' || c.system_text) FROM score s
+JOIN completion c ON c.id = s.completion JOIN variant v ON v.id = s.variant
+WHERE v.format IN ({", ".join("?" * (len(CUES) + 1))}) GROUP BY s.persona, s.variant
+"""
+
 
 def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
@@ -58,11 +66,11 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     with opened(path) as connection:
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
-        control = _control_texts(connection)
+        read = _texts_read(connection)
     frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
-    columns["cluster"] = _same_text(columns["cluster"], frame, control)
+    columns |= same_text_columns(columns["cluster"], frame, read)
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
     columns["sampled"] = _sampled(frame, tables)
@@ -119,24 +127,11 @@ def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, 
     return frame.assign(expected=frame["expected"].mask(here), value=frame["value"].mask(lone))
 
 
-def _control_texts(connection: sqlite3.Connection) -> pd.DataFrame:
-    """The neutral control's text of each persona and variant, which depends on how long the persona's text is."""
-    rows = connection.execute(
-        "SELECT s.persona, s.variant, min(c.persona_text || ' ' || c.system_text) FROM score s "
-        "JOIN completion c ON c.id = s.completion WHERE s.variant IN (SELECT id FROM variant WHERE format = ?) "
-        "GROUP BY s.persona, s.variant",
-        (CONTROL,),
-    )
-    return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "text"])
-
-
-def _same_text(cluster: pd.Categorical, frame: pd.DataFrame, control: pd.DataFrame) -> pd.Categorical:
-    """Who reads the same: as the personas' own cluster says, and by the text itself under the neutral control."""
-    if control.empty:
-        return cluster
-    text = frame[["persona", "variant"]].merge(control, on=["persona", "variant"], how="left")["text"]
-    own = pd.Series(cluster).astype(object).where(text.isna(), "control " + text.astype(str))
-    return pd.Categorical(own)
+def _texts_read(connection: sqlite3.Connection) -> pd.DataFrame:
+    """The text of each persona and variant whose format is the neutral control, which depends on how long the persona's
+    text is, or a cue such as a name, which several may share: persona, variant, format, text."""
+    rows = connection.execute(_TEXTS, (CONTROL, *CUES))
+    return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "format", "text"])
 
 
 def _block(packed: np.ndarray) -> pd.DataFrame:

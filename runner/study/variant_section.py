@@ -5,6 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from personas.prompt.cue_texts import Cue
 from personas.prompt.render import Frame, Placement, Variant
 from runner.study.sections import Section
 from scoring.answers.items import Elicitation
@@ -18,6 +19,9 @@ class VariantSection(Section):
 
     formats: tuple[PersonaFormat, ...] = Field(("prose",), min_length=1)
     """How a persona is laid out. `prose-paper` is the text of the paper's Figure 2."""
+    cues: tuple[Cue, ...] = Field(("description",), min_length=1)
+    """By what a model knows who it is to be: a `description` in each of `formats`; an `interview`, the survey's
+    questions and the person's answers; a `memory` of the user in the system message; or nothing but a `name`."""
     frames: tuple[Frame, ...] = Field(("role",), min_length=1)
     """Whose the persona is: the model's own (`role`), the user's (`user`), or somebody else's (`third-person`)."""
     placements: tuple[Placement, ...] = Field(("prompt",), min_length=1)
@@ -45,6 +49,8 @@ class VariantSection(Section):
 
     @model_validator(mode="after")
     def _has_system(self) -> Self:
+        if "memory" in self.cues and not self.system:
+            raise ValueError("cues 'memory' needs a system text that the baseline is sent too: set system")
         if "system" in self.placements and not self.system:
             raise ValueError("placements 'system' needs a system text that the baseline is sent too: set system")
         return self
@@ -52,9 +58,14 @@ class VariantSection(Section):
     def crossed(self) -> tuple[Variant, ...]:
         """Every combination, and the neutral control of each frame and placement where it is asked for."""
         places = list(product(self.frames, self.placements))
-        told = [
-            Variant(each, frame, placement, order)
-            for each, (frame, placement), order in product(self.formats, places, range(self.trait_orders))
-        ]
+        orders = range(self.trait_orders)
+        told: list[Variant] = []
+        for cue in dict.fromkeys(self.cues):
+            if cue == "memory":  # which is an assistant's, of its user, and stands in the system message
+                told += [Variant(cue, "user", "system", order) for order in orders]
+            else:
+                layouts = self.formats if cue == "description" else (cue,)
+                crossed = product(layouts, places, orders if cue != "name" else (0,))
+                told += [Variant(each, frame, placement, order) for each, (frame, placement), order in crossed]
         control = [Variant("neutral", frame, placement) for frame, placement in places] if self.neutral else []
         return (*told, *control)

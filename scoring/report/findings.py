@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from personas.people.respondents import SYNTHETIC
+from personas.prompt.cue_texts import CUES
 from scoring.benchmarks.registry import asked_for, measured
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
@@ -316,6 +317,12 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
     lines += _conservative_gaps(effects)
     if families := _looked_at(effects, adjust):
         lines.append(families)
+    cues = sorted(set(scores["format"].astype(str)) & set(CUES)) if "format" in scores else []
+    if cues and scores.loc[scores["persona_id"] != "", "format"].nunique() > 1:
+        lines.append(
+            f"Personas were known by more than one cue ({', '.join(cues)} among them): Δ is the mean over them; the "
+            "table of ways of asking has each."
+        )
     if len(sets := set_sizes(scores)) > 1:
         lines.append(
             f"{len(sets)} sets of traits were shown ({'; '.join(sets)}): Δ is the mean over them; the table of what is "

@@ -15,6 +15,7 @@ from scoring.statistics.weights import Floats, Weights, persona_weights
 
 Codes = NDArray[np.int64]
 CONTROL = "neutral"
+TEXT = "same_text"  # the column of who reads the same in one variant; `cluster` is of all variants together
 SCORED = ("value", "expected")
 INVALID = ("unparsed", "refused", "no probabilities", "failed")
 WORDING = ["format", "frame", "placement", "trait_order"]

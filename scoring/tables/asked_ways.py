@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import pandas as pd
 
+from personas.prompt.cue_texts import CUES
 from scoring.answers.items import INSTRUCTIONS
 from scoring.benchmarks.registry import asked_for
 from scoring.statistics.effect import effect_of
-from scoring.statistics.pairs import CONTROL, Part, Scores, parts
+from scoring.statistics.pairs import CONTROL, TEXT, Part, Scores, parts
 from scoring.statistics.subgroups import metric_of
 from scoring.tables.two_runs import difference_table
 
@@ -20,7 +21,7 @@ BOUNDS = ("people_low", "people_high", "items_low", "items_high", "invalid_witho
 _DIFFERENCE = ("difference", "difference_low", "difference_high", "difference_items_low", "difference_items_high")
 
 
-def way_table(scores: Scores, cues: Sequence[str] = ()) -> pd.DataFrame:
+def way_table(scores: Scores, cues: Sequence[str] = CUES) -> pd.DataFrame:
     """A row a model, benchmark and way of asking, where there are several: Δ of the chosen options'
     worth, with both intervals.
 
@@ -60,7 +61,9 @@ def _cues(part: Part, cues: Sequence[str]) -> Iterator[dict[str, object]]:
 
 
 def _of_cue(scores: pd.DataFrame) -> pd.DataFrame:
-    """What was asked by one cue, whatever its frame and placement: another cue's need not be the same."""
+    """What was asked by one cue, whatever its frame and placement; those who read the same by it are a cluster."""
+    if TEXT in scores:
+        scores = scores.assign(cluster=scores[TEXT])
     return scores.drop(columns=[name for name in ("format", "frame", "placement", "trait_order") if name in scores])
 
 

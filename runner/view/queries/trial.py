@@ -13,7 +13,16 @@ from personas.traits import catalogue
 from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import ModelIdentity, digest, key_fields
 from runner.crossing.trials import answer_kind
-from runner.view.queries.chosen import BASELINE, CHOSEN, Choice, choice, probabilities, right_options, who
+from runner.view.queries.chosen import (
+    BASELINE,
+    CHOSEN,
+    Choice,
+    choice,
+    label_of,
+    probabilities,
+    right_options,
+    who,
+)
 from runner.view.queries.trial_table import Place, question_of
 from scoring.answers.items import LETTERS, Item, option_order
 
@@ -123,7 +132,7 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
         return Opened(
             place=place,
             model=str(model["name"]),
-            benchmark=_label(item),
+            benchmark=label_of(item),
             item_id=item.id,
             question=question_of(item),
             persona_id=str(persona["persona_id"]) if persona else BASELINE,
@@ -145,12 +154,6 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
         )
     except (ValueError, TypeError, KeyError, IndexError) as error:
         raise InputError(f"trial {place} cannot be read: {type(error).__name__}: {error}") from None
-
-
-def _label(item: Item) -> str:
-    """The benchmark with the item's part, and how the answer was asked for where that was not by a letter."""
-    label = f"{item.benchmark}:{item.part}" if item.part else item.benchmark
-    return label if item.elicitation == "letter" else f"{label} [{item.elicitation}]"
 
 
 def answer_text(connection: sqlite3.Connection, completion: int) -> str | None:
@@ -257,6 +260,8 @@ def _why(
         if (option := score[column]) is not None:
             letter = LETTERS[order.index(option)] if item.ask == "letter" else str(option + 1)
             how = "The likeliest continuation" if item.ask == "loglik" else how
+            if column == "chosen_by_probability" and item.elicitation == "probability":
+                how = "The largest probability that is stated"
             lines.append(f"{how} chooses {letter}: {item.choices[option]}")
     if score["status"] == "unparsed":
         lines.append("No option could be read from the answer: it counts as unparsed, never as an option.")

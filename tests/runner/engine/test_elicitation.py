@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import inspect_ai.log as inspect_log
 import numpy as np
 import pytest
 from aiohttp import web
@@ -18,11 +19,13 @@ from runner.engine.run import rescore, run
 from runner.planning.explain import explain
 from runner.planning.plan import plan
 from runner.results.study_report import study_findings
+from runner.sharing.inspect_logs import write_inspect_logs
 from runner.store.database import opened
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
 from runner.view.queries.trial import Place
 from runner.view.queries.trial import opened as opened_trial
+from runner.view.queries.trial_table import TrialFilter
 from scoring.answers.items import INSTRUCTIONS, elicitation_of
 
 ALL = list(INSTRUCTIONS)
@@ -175,3 +178,77 @@ def test_a_model_without_structured_outputs_is_refused_before_anything_is_asked(
 def test_a_way_that_is_named_twice_is_refused(server: FakeLLM, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="names a way of answering twice"):
         study_of(tmp_path, server, ["json", "json"])
+
+
+async def test_the_cues_have_a_row_each_and_those_who_read_a_name_are_a_cluster(
+    server: FakeLLM, tmp_path: Path
+) -> None:
+    variants = {
+        "cues": ["description", "interview", "memory", "name"], "frames": ["role", "user"], "system": "Be helpful.",
+    }  # fmt: skip
+    table = model(server.url, decoding={"max_tokens": 3, "temperature": 0})
+    path = write_study(tmp_path, [table], n=30, groups=6, variants=variants)
+    path.write_text(path.read_text().replace("n = 30", 'n = 30\nwhere = { country = ["USA"] }'))
+    study = Study.load(path)
+    await run(study)
+    scores = load_scores(study.database, last_selection(study.database))
+    people = scores[scores["persona_id"] != ""]
+    asked = people[["format", "frame", "placement"]].drop_duplicates().astype(str)
+    assert sorted(map(tuple, asked.to_numpy())) == [
+        ("interview", "role", "prompt"), ("interview", "user", "prompt"), ("memory", "user", "system"),
+        ("name", "role", "prompt"), ("name", "user", "prompt"),
+        ("prose", "role", "prompt"), ("prose", "user", "prompt"),
+    ]  # fmt: skip
+    texts = dict(
+        rows(
+            tmp_path,
+            "SELECT p.persona_id, min(t.text) FROM score s JOIN persona p ON p.id = s.persona JOIN variant v ON "
+            "v.id = s.variant JOIN completion c ON c.id = s.completion JOIN text t ON t.id = c.persona_text "
+            "WHERE v.format = 'name' AND v.frame = 'role' GROUP BY 1",
+        )
+    )
+    ways = study_findings(study).tables["ways"].set_index("way")
+    assert list(ways.index) == ["prose", "interview", "memory", "name"] and set(ways["axis"]) == {"cue"}
+    traits = dict(rows(tmp_path, "SELECT persona_id, cluster FROM persona"))
+    assert ways.loc["name", "clusters"] == len(set(texts.values())) < ways.loc["prose", "clusters"]
+    assert ways.loc["prose", "clusters"] == len(set(traits.values()))
+    assert (ways["without"] == ways["without"].iloc[0]).all()
+    for way in ("interview", "memory", "name"):
+        row = ways.loc[way]
+        assert row["difference"] == pytest.approx(row["effect"] - ways.loc["prose", "effect"])
+        assert row["difference_low"] <= row["difference"] <= row["difference_high"]
+    # all cues together: whoever reads the same by any of them is one cluster in all
+    pooled = people.drop_duplicates("persona_id").set_index("persona_id")["cluster"].astype(str)
+    for read in (texts, traits):
+        assert pooled.groupby(pooled.index.astype(str).map(read)).nunique().eq(1).all()
+    assert study_findings(study).effects["clusters"].max() == pooled.nunique() > 1
+
+
+def test_a_name_needs_a_list_and_a_memory_a_system_text(server: FakeLLM, tmp_path: Path) -> None:
+    table = model(server.url)
+    study = Study.load(write_study(tmp_path, [table], n=60, variants={"cues": ["name"]}))
+    with pytest.raises(InputError, match='"name" has no list of names of Sweden'), prepared(study):
+        pass
+    with pytest.raises(InputError, match="cues 'memory' needs a system text"):
+        Study.load(write_study(tmp_path, [table], variants={"cues": ["memory"]}))
+
+
+async def test_the_page_and_the_exports_keep_the_ways_apart(server: FakeLLM, tmp_path: Path) -> None:
+    study = study_of(tmp_path, server, ["letter", "json"])
+    state = await run(study)
+    counted = {}
+    with opened(study.database) as connection:
+        for wanted in ("crows_pairs", "crows_pairs:choice [json]", "crows_pairs:choice [letter]"):
+            condition, values = TrialFilter(benchmark=wanted).condition()
+            (counted[wanted],) = connection.execute(f"SELECT count(*) FROM score AS t WHERE {condition}", values)
+    whole = state.total("planned")
+    assert [count for (count,) in counted.values()] == [whole, whole // 2, whole // 2]
+    logs = write_inspect_logs(study.database, tmp_path / "logs", study.study, share=True)
+    samples = 0
+    for path in logs:
+        log = inspect_log.read_eval_log(str(path))
+        assert len({(each.id, each.epoch) for each in log.samples}) == len(log.samples)
+        forms = {elicitation_of(each.input[-1].text) for each in log.samples}
+        assert forms == {"json"} if "json" in log.eval.task.split("-") else {"letter"}
+        samples += len(log.samples)
+    assert samples == whole
