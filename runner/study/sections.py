@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from personas.people.draws import Allocation, Weights
+from personas.prompt.fraction import balanced_fraction
 from personas.prompt.render import Frame, Placement, Variant
 from runner.study.addresses import base_url, is_loopback
 from runner.study.decoding import check_claude, check_decoding
@@ -87,6 +88,8 @@ class VariantSection(Section):
     """In how many orders the traits are written; 1 is the usual order alone."""
     traits: tuple[str | tuple[str, ...], ...] = ()
     """Sets of traits to compare, each a superset of the smallest; if absent, `[personas] traits` alone."""
+    fraction: float = Field(1.0, gt=0, le=1)
+    """The share of all combinations that is asked, balanced over every list and pair of lists."""
     neutral: bool = False
     """Adds the neutral control: a text as long as the persona's that says nothing about anybody."""
     system: str = ""
@@ -99,12 +102,10 @@ class VariantSection(Section):
         return self
 
     def crossed(self) -> tuple[Variant, ...]:
-        """Every combination, and the neutral control of each frame and placement where it is asked for."""
-        places = list(product(self.frames, self.placements))
-        told = [
-            Variant(each, frame, placement, order)
-            for each, (frame, placement), order in product(self.formats, places, range(self.trait_orders))
-        ]
+        """The combinations asked, and the neutral control of each frame and placement where it is asked for."""
+        every = list(product(self.formats, self.frames, self.placements, range(self.trait_orders)))
+        told = [Variant(*each) for each in balanced_fraction(every, self.fraction)]
+        places = dict.fromkeys((each.frame, each.placement) for each in told)
         control = [Variant("neutral", frame, placement) for frame, placement in places] if self.neutral else []
         return (*told, *control)
 
