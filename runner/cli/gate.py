@@ -26,7 +26,7 @@ def gate(
     """
     from runner.results.gate import study_gate
     from scoring.report.export import write_text
-    from scoring.report.junit import junit_xml
+    from scoring.robustness.junit import junit_xml
 
     study = Study.load(context.obj)
     result = study_gate(study)

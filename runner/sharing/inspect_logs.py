@@ -31,7 +31,7 @@ from scoring.answers.items import LETTERS, Item, option_order, question_text
 from scoring.statistics.levels import HIDDEN_UNDER
 from scoring.statistics.pairs import WORDING
 
-log = logger(__name__)
+_logger = logger(__name__)
 SAMPLES = 5_000
 SCORER = "mtpa"
 BASELINE = "baseline"
@@ -110,13 +110,13 @@ def write_inspect_logs(copy: Path, folder: Path, study: StudySection, share: boo
                 found, number = chain(answered, failed), 0
                 while samples := list(islice(found, SAMPLES)):
                     number += 1
-                    path = folder / _file_name(run[0], kind, number)
-                    document = _document(inspect_ai, kind, samples, run, (study.name, path.stem))
+                    path = folder / _file_name(run[0], log, number)
+                    document = _document(inspect_ai, log, samples, run, (study.name, path.stem))
                     inspect_ai.log.write_eval_log(document, path, format="eval")
                     if study.is_private(share):
                         keep_private(path)
                     written.append(path)
-                    log.info("%s: %s samples", path.name, f"{len(samples):,}")
+                    _logger.info("%s: %s samples", path.name, f"{len(samples):,}")
         except OSError as error:
             raise MachineError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
     return written

@@ -1,11 +1,13 @@
 """[variants]: how a persona is written, and how an answer is asked for."""
 
+from collections.abc import Iterator
 from itertools import product
 from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from personas.prompt.cue_texts import Cue
+from personas.prompt.fraction import balanced_fraction
 from personas.prompt.render import Frame, Placement, Variant
 from runner.study.sections import Section
 from scoring.answers.items import Elicitation
@@ -30,6 +32,8 @@ class VariantSection(Section):
     """In how many orders the traits are written; 1 is the usual order alone."""
     traits: tuple[str | tuple[str, ...], ...] = ()
     """Sets of traits to compare, each a superset of the smallest; if absent, `[personas] traits` alone."""
+    fraction: float = Field(1.0, gt=0, le=1)
+    """The share of all combinations that is asked, balanced over every list and pair of lists."""
     neutral: bool = False
     """Adds the neutral control: a text as long as the persona's that says nothing about anybody."""
     system: str = ""
@@ -56,16 +60,20 @@ class VariantSection(Section):
         return self
 
     def crossed(self) -> tuple[Variant, ...]:
-        """Every combination, and the neutral control of each frame and placement where it is asked for."""
-        places = list(product(self.frames, self.placements))
-        orders = range(self.trait_orders)
-        told: list[Variant] = []
-        for cue in dict.fromkeys(self.cues):
-            if cue == "memory":  # which is an assistant's, of its user, and stands in the system message
-                told += [Variant(cue, "user", "system", order) for order in orders]
-            else:
-                layouts = self.formats if cue == "description" else (cue,)
-                crossed = product(layouts, places, orders if cue != "name" else (0,))
-                told += [Variant(each, frame, placement, order) for each, (frame, placement), order in crossed]
+        """The combinations asked, and the neutral control of each frame and placement where it is asked for."""
+        every = [(each.format, each.frame, each.placement, each.trait_order) for each in self._every()]
+        told = [Variant(*each) for each in balanced_fraction(every, self.fraction)]
+        used = {(each.frame, each.placement) for each in told if each.format != "memory"}
+        places = [each for each in product(self.frames, self.placements) if each in used or not used]
         control = [Variant("neutral", frame, placement) for frame, placement in places] if self.neutral else []
         return (*told, *control)
+
+    def _every(self) -> Iterator[Variant]:
+        orders = range(self.trait_orders)
+        for cue in dict.fromkeys(self.cues):
+            if cue == "memory":  # which is an assistant's, of its user, and stands in the system message
+                yield from (Variant(cue, "user", "system", order) for order in orders)
+            else:
+                layouts = self.formats if cue == "description" else (cue,)
+                crossed = product(layouts, self.frames, self.placements, orders if cue != "name" else (0,))
+                yield from (Variant(*each) for each in crossed)

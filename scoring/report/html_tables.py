@@ -54,6 +54,9 @@ TITLES = {
     "validity": "Unparsed, refused and failed answers; scores with them left out and as wrong",
     "agreement": "How often the text's letter is the likeliest letter",
     "recall": "Recall per option slot",
+    "multiverse": "Would another wording say the same: Δ over all specifications, and one test of all of them",
+    "multiverse_gaps": "Whose ranking survives another wording (Kendall's W over specifications)",
+    "specifications": "Δ of every specification: each way in which personas were written and asked",
     "worst_tenth": "The worst tenth of the people: picked on one half of the items, judged on the other",
     "equivalence": "How small Δ and the gaps are shown to be: two one-sided tests at 5 %",
     "reliability": "Does the same person move on other items too: split-half reliability of each person's Δ",
@@ -98,9 +101,11 @@ _HEADS = {
     "reliability_high": "at most",
 }
 _SHARES = frozenset(
-    "changed moved moved_by_chance by_chance mass under_half hidden share agree_with agree_without".split()
+    "changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden share "
+    "agree_with agree_without".split()
 )
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
+_COUNTED = ("answers", "personas", "levels", "specifications", "tested", "round", "asked")
 _SCORES = frozenset({"without", "with_persona", "value_left_out", "value_as_wrong"})
 _UNSIGNED = frozenset({"disparity", "disparity_null", "resolvable", "within"})
 _POINTS = SIGNED | _UNSIGNED
@@ -204,7 +209,9 @@ def _cell(table: str, column: str, row: Mapping[str, Any]) -> str:
 
 
 def _number(table: str, column: str, value: float) -> str:
-    if column in COUNTS or column.startswith(("answers", "personas", "levels", "tested", "round", "asked")):
+    if column in COUNTS or column.startswith(
+        ("answers", "personas", "levels", "specifications", "tested", "round", "asked")
+    ):
         return count(value)
     if column.endswith(("_p", "_holm", "_q")) or column in ("p", "holm", "q"):
         return p_value(value)

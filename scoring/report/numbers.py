@@ -24,6 +24,7 @@ SIGNED = frozenset(
         "net",
         "neutral",
         "seen",
+        "median",
         "bound",
         "estimate",
     }

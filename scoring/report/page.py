@@ -40,7 +40,10 @@ _SECTIONS = (
     (
         "robustness",
         "How robust Δ is, and its tail",
-        ("worst_tenth", "reliability", "answer_shift", "equivalence", "contrasts", "item_differences"),
+        tuple(
+            "multiverse multiverse_gaps specifications worst_tenth reliability answer_shift equivalence contrasts "
+            "item_differences".split()
+        ),
     ),
     ("formats", "Formats and rotations", ("formats", "rankings")),
     ("validity", "Answers that could not be scored", ("letters", "validity", "agreement", "recall")),

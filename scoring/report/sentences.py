@@ -11,7 +11,7 @@ from scoring.fidelity.summary import fidelity_sentences
 from scoring.report.findings import Findings, title_of
 from scoring.report.names import attribute_name, people_of, who_else
 from scoring.report.numbers import chance, p_value, points, points_interval, score
-from scoring.report.robustness_sentences import robustness_sentences
+from scoring.report.robustness.robustness_sentences import robustness_sentences
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS
 from scoring.statistics.coverage_figures import covered
 from scoring.statistics.designs.power import hardest_gap

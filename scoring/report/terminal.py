@@ -27,7 +27,7 @@ from scoring.report.numbers import (
     signed,
 )
 from scoring.report.paper import TITLES, paper_grid
-from scoring.report.robustness_terminal import robustness_shown
+from scoring.report.robustness.robustness_terminal import robustness_shown
 from scoring.report.sentences import BRIEF, NOTHING, headline, statements
 from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL

@@ -21,11 +21,14 @@ from scipy.special import expit
 
 from scoring.robustness.answer_shift import shift_table
 from scoring.robustness.item_differences import item_difference_table
+from scoring.robustness.multiverse import flipped_p, group_moves
+from scoring.robustness.multiverse_gaps import multiverse_gap_table
 from scoring.robustness.reliability import split_half
 from scoring.robustness.text_means import TextMeans
 from scoring.robustness.worst_tenth import worst_tenth
 from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.effect import estimate
+from scoring.statistics.pairs import parts
 
 Random = np.random.Generator
 NODES = np.linspace(-6, 6, 49)
@@ -184,6 +187,39 @@ def against_neutral(people: int, count: int, random: Random) -> Found:
     return Found(false=float(shift_table(both, int(random.integers(1 << 30)))["p"].iloc[0] <= 0.05))
 
 
+def wordings(people: int, groups: int, kinds: int, random: Random, skewed: bool = False) -> pd.DataFrame:
+    """Answers 0 or 1 under several formats: items move each on its own, and otherwise under each format, by 0 on
+    average; people differ, by 0 on average."""
+
+    def spread(size: tuple[int, ...]) -> np.ndarray:
+        return (random.gamma(2.0, size=size) - 2) / math.sqrt(2) if skewed else random.normal(size=size)
+
+    item, other = 0.08 * spread((groups,)), 0.06 * spread((kinds, groups))
+    own = 0.1 * random.normal(size=people)
+    own -= own.mean()
+    frames = []
+    for kind in range(kinds):
+        chance = np.clip(0.5 + item + other[kind] + own[:, None], 0, 1)
+        answers = (random.random(chance.shape) < chance).astype(float)
+        columns = {"level": [f"level {number % 3}" for number in range(people)]}
+        found = as_scores(answers, np.full((1, groups), 0.5), None, columns)
+        frames.append(found[(found["persona_id"] != "") | (kind == 0)].assign(format=f"format {kind}"))
+    return pd.concat(frames, ignore_index=True).assign(sampled=False)
+
+
+def flipped(people: int, groups: int, kinds: int, random: Random, skewed: bool = False) -> Found:
+    """Whether any specification is found to have an effect, where none has."""
+    scores = wordings(people, groups, kinds, random, skewed)
+    p = flipped_p(group_moves(parts(scores)[0], "value"), int(random.integers(1 << 30)))
+    return Found() if math.isnan(p) else Found(false=float(p <= 0.05))
+
+
+def permuted(people: int, groups: int, kinds: int, random: Random) -> Found:
+    """Whether any specification is found to tell levels apart, where none does."""
+    table = multiverse_gap_table(wordings(people, groups, kinds, random), ["level"], 10, int(random.integers(1 << 30)))
+    return Found(false=float(table["p"].iloc[0] <= 0.05))
+
+
 TAILS = {
     "50 people, 20 items": Tail(50, 20),
     "50 people, 40 items, nobody lost": Tail(50, 40, lost=0.0),
@@ -214,6 +250,11 @@ CONDITIONS: dict[str, Callable[[Random], Found]] = {
     "test: items, 4 levels of 50, 4 of 40 differ": lambda random: items((50,) * 4, 40, 4, random),
     "test: distribution, 40 people, 5 draws, 20 items": lambda random: distribution(40, 5, 20, random),
     "test: distribution, 40 people of 12 texts": lambda random: distribution(40, 5, 20, random, 12),
+    "test: multiverse, 60 people, 40 items, 4 formats": lambda random: flipped(60, 40, 4, random),
+    "test: multiverse, 60 people, 10 items, 4 formats": lambda random: flipped(60, 10, 4, random),
+    "test: multiverse, 60 people, 40 items, 8 formats, skewed": lambda random: flipped(60, 40, 8, random, True),
+    "test: multiverse, 60 people, 10 items, 3 formats, skewed": lambda random: flipped(60, 10, 3, random, True),
+    "test: multiverse gaps, 60 people, 20 items, 4 formats": lambda random: permuted(60, 20, 4, random),
     "test: distribution, 20 people and the neutral text": lambda random: against_neutral(20, 20, random),
 }
 

@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scoring.report.junit import junit_xml
+from scoring.robustness.junit import junit_xml
 from scoring.robustness.release_gate import GateVerdict, gate_verdicts
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from scoring.report.numbers import points
+from scoring.report.numbers import NONE, chance, p_value, points
 
 _KEYS = ("model", "benchmark", "measure")
 
@@ -13,6 +13,7 @@ _KEYS = ("model", "benchmark", "measure")
 def robustness_sentences(tables: Mapping[str, pd.DataFrame], row: pd.Series) -> Iterator[str]:
     """What belongs to the finding of this row of the effects."""
     yield from _ruled_out(tables, row)
+    yield from _multiverse(tables, row)
     yield from _worst(tables, row)
 
 
@@ -31,6 +32,19 @@ def _ruled_out(tables: Mapping[str, pd.DataFrame], row: pd.Series) -> Iterator[s
     for _, each in table[table["quantity"] == "Δ"].iterrows() if len(table) else ():
         within = points(each["within"], signed=False)
         yield f"An effect beyond ± {within} is ruled out (two one-sided tests at 5 %)."
+
+
+def _multiverse(tables: Mapping[str, pd.DataFrame], row: pd.Series) -> Iterator[str]:
+    """How many ways of asking agree, and the one test of all of them."""
+    for _, each in _of(tables, "multiverse", row).iterrows():
+        sure = "" if math.isnan(each["off_zero"]) else f", {chance(each['off_zero'])} with an interval off zero"
+        p = p_value(each["p"])
+        p = f"; p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'} over all together" if p != NONE else ""
+        yield (
+            f"Over {each['specifications']:,} specifications ({each['axes'].replace('_', ' ')}) Δ runs from "
+            f"{points(each['lowest'])} to {points(each['highest'])}: {chance(each['same_sign'])} have the sign of the "
+            f"median{sure}{p}."
+        )
 
 
 def _worst(tables: Mapping[str, pd.DataFrame], row: pd.Series) -> Iterator[str]:

@@ -24,6 +24,35 @@ def robustness_shown(tables: Mapping[str, pd.DataFrame], model: str) -> Iterator
             yield made
 
 
+def _multiverse(table: pd.DataFrame) -> FittedTable:
+    caption = "Δ under every way of asking; p: no effect under any, signs of whole item groups flipped jointly"
+    numbers = ["specifications", "lowest", "median", "highest", "same sign", "off zero", "p"]
+    shown = FittedTable("Would another wording say the same?", caption, ["benchmark", "measure", "over"], numbers)
+    for _, row in table.iterrows():
+        names = (escape(title_of(str(row["benchmark"]))), str(row["metric"]), str(row["axes"]))
+        deltas = (signed(row[name]) for name in ("lowest", "median", "highest"))
+        shares = (percent(row["same_sign"]), "–" if pd.isna(row["off_zero"]) else percent(row["off_zero"]))
+        shown.add_row(*names, count(row["specifications"]), *deltas, *shares, p_value(row["p"]))
+    return shown
+
+
+def _rankings(table: pd.DataFrame) -> FittedTable:
+    caption = (
+        "Kendall's W of the levels' ranks over specifications (1: always the same ranking); in brackets: the share of "
+        "specifications in which the level has that place; p: the attribute permuted over people"
+    )
+    numbers = ["levels", "W", "highest", "lowest", "p"]
+    shown = FittedTable("Whose ranking survives another wording?", caption, ["attribute", "benchmark"], numbers)
+    for _, row in table.iterrows():
+        attribute = str(row["attribute"])
+        ends = (
+            f"{level_name(attribute, str(row[name]))} ({percent(row[f'{name}_share'])})" for name in ("first", "last")
+        )
+        names = (escape(attribute_name(attribute)), escape(title_of(str(row["benchmark"]))))
+        shown.add_row(*names, count(row["levels"]), number(row["concordance"]), *map(escape, ends), p_value(row["p"]))
+    return shown
+
+
 def _worst(table: pd.DataFrame) -> FittedTable:
     caption = (
         "Δ of the tenth of the people whom a persona costs most: seen: by all items, luck included; Δ: picked on one "
@@ -102,6 +131,8 @@ def _items(table: pd.DataFrame) -> FittedTable | None:
 
 
 _SHOWN = {
+    "multiverse": _multiverse,
+    "multiverse_gaps": _rankings,
     "worst_tenth": _worst,
     "reliability": _reliability,
     "answer_shift": _shift,
