@@ -74,7 +74,9 @@ def test_prompts_are_ours_and_the_log_comes_back_with_the_same_effect(tmp_path: 
     assert table["name"] == "mockllm/model (imported)" and table["decoding"] == mock.configs[0]
 
     study.path.write_text(study.path.read_text() + piece)
-    said = CliRunner().invoke(app, ["--study", str(study.path), "import", str(tmp_path / "logs")], catch_exceptions=False)
+    said = CliRunner().invoke(
+        app, ["--study", str(study.path), "import", str(tmp_path / "logs")], catch_exceptions=False
+    )
     requests = len(set(messages_of(study)))
     assert f"{requests} answers are new, 0 were there before." in said.output
     only = Study.from_dict({**tomllib.loads(study.path.read_text()), "models": [table]}, study.path)
@@ -95,7 +97,9 @@ def test_what_is_in_no_log_is_said_and_never_asked(tmp_path: Path) -> None:
     table["decoding"] = {"max_tokens": 3, "temperature": 0.0}
     only = Study.from_dict({**tomllib.loads(study.path.read_text()), "models": [table]}, study.path)
     study.path.write_text(only.text)
-    run = CliRunner().invoke(app, ["--study", str(study.path), "import", str(tmp_path / "logs")], catch_exceptions=False)
+    run = CliRunner().invoke(
+        app, ["--study", str(study.path), "import", str(tmp_path / "logs")], catch_exceptions=False
+    )
     assert run.exit_code == 0
     plan = CliRunner().invoke(app, ["--study", str(study.path), "plan", "--json"], catch_exceptions=False)
     (row,) = json.loads(plan.stdout)["rows"]
