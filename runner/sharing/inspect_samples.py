@@ -6,6 +6,7 @@ solver did beyond that is in no request of ours, and is left out.
 
 import json
 import zipfile
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -62,13 +63,14 @@ def read_inspect(path: Path) -> AnswerLog:
 def _of_archive(path: Path) -> Iterator[dict[str, Any]]:
     """The header, then each sample."""
     bounded.check_file(path)
+    damaged: tuple[type[Exception], ...] = (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error)
     try:
         with bounded.open_archive(path) as archive:
             entries = archive.infolist()
             if sum(entry.file_size for entry in entries) > bounded.UNPACKED:
                 raise InputError(f"{path}: would unpack to more than {bounded.UNPACKED:,} bytes; split the log")
             if any(entry.compress_type == _ZSTANDARD for entry in entries):
-                _require_zstandard(path)
+                damaged += (_zstandard_error(path),)
             names = archive.namelist()
             if HEADER not in names:
                 raise InputError(f"{path}: no log of Inspect, or one that never ended ({HEADER} is missing)")
@@ -76,20 +78,23 @@ def _of_archive(path: Path) -> Iterator[dict[str, Any]]:
             for name in names:
                 if name.startswith(SAMPLES) and name.endswith(".json"):
                     yield _json(path, name, _member(archive, path, name))
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except damaged as error:
         raise InputError(f"{path}: not a whole archive of Inspect ({error}); copy the log again") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a log that is there") from None
 
 
-def _require_zstandard(path: Path) -> None:
+def _zstandard_error(path: Path) -> type[Exception]:
+    """Teaches zipfile what Inspect packs with; returns what that raises where the bytes are damaged."""
     try:
-        import zipfile_zstd  # noqa: F401  # teaches zipfile what Inspect packs with
+        import zipfile_zstd  # noqa: F401
+        from zstandard import ZstdError
     except ImportError:
         raise InputError(
             f"{path}: packed with zstandard, which comes with Inspect: pip install inspect_ai; or write the log as "
             "JSON: inspect log convert --to json"
         ) from None
+    return ZstdError
 
 
 def _member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
