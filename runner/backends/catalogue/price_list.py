@@ -74,9 +74,10 @@ def price_list() -> PriceList:
     try:
         kept = json.loads((cache_directory() / FILE).read_bytes())
         fetched, snapshot = date.fromisoformat(kept["fetched"]), _snapshot(kept["providers"])
-    except (OSError, ValueError, KeyError, TypeError):
+        theirs = _newest_entry(snapshot.providers)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return found
-    if (theirs := _newest_entry(snapshot.providers)) < newest:
+    if theirs < newest:
         return found
     return PriceList(snapshot, theirs, f"genai-prices, fetched on {fetched}")
 
