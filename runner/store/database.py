@@ -5,7 +5,7 @@ import fcntl
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -36,6 +36,7 @@ _REMEDIES = {
 }
 TABLES = ("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text")
 WAIT_MS, SHORT_WAIT_MS = 60_000, 250  # how long a statement waits for another program's lock
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {WAIT_MS}", "cache_size = -65536")
 T = TypeVar("T")
 
 
@@ -57,14 +58,7 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
         place.parent.mkdir(parents=True, exist_ok=True)
         with _alone(place.parent):
             connection = sqlite3.connect(place, timeout=60, check_same_thread=False, isolation_level=None)
-            for pragma in (
-                "journal_mode = WAL",
-                "synchronous = FULL",
-                f"busy_timeout = {WAIT_MS}",
-                "cache_size = -65536",
-            ):
-                connection.execute(f"PRAGMA {pragma}")
-            _migrate_or_close(connection, path, create)
+            _migrate_or_close(connection, path, create, _PRAGMAS)
     return connection
 
 
@@ -114,8 +108,11 @@ def read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False, isolation_level=None)
 
 
-def _migrate_or_close(connection: sqlite3.Connection, path: Path, create: bool) -> None:
+def _migrate_or_close(connection: sqlite3.Connection, path: Path, create: bool, pragmas: Sequence[str] = ()) -> None:
+    """A connection that is left open goes on holding what it has locked."""
     try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
         _migrate(connection, path, create)
     except BaseException:
         connection.close()

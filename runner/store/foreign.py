@@ -2,6 +2,7 @@
 writes there."""
 
 import functools
+import re
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -87,7 +88,7 @@ class _Heartbeat(BaseModel):
     remarks: list[str] | None = None
 
 
-class _Asked(BaseModel):
+class _Remarked(BaseModel):
     remarks: list[str]
 
 
@@ -99,7 +100,7 @@ _JSON: Mapping[tuple[str, str], Any] = {
     ("model", "parameters"): dict[str, Any],
     ("model", "exactness"): dict[str, Any],
     ("model", "methods"): dict[str, Any],
-    ("model", "resolved"): dict[str, _Asked],
+    ("model", "resolved"): dict[str, _Remarked],
     ("item", "record"): Item,
     ("persona", "answers"): dict[str, Any],
     ("persona", "subgroups"): dict[str, str],
@@ -107,6 +108,7 @@ _JSON: Mapping[tuple[str, str], Any] = {
 }
 _READ = {"ask", "scoring", "weights", "context", "choices", "meta", "target_trait", "roles", "ordinals"}
 _STORED = {"INTEGER": ("integer",), "TEXT": ("text",), "REAL": ("real", "integer"), "BLOB": ("blob",)}
+_ABOUT = re.compile(r"^(?:\w+\()?(\w+)")  # the column that a condition begins with
 _SMALL = "NOT BETWEEN 0 AND 65535"
 _TRIAL = ("model", "item", "persona", "variant")
 _REFERS = {"score": (*_TRIAL, "completion"), "failure": _TRIAL, "completion": ("model",)}
@@ -162,7 +164,7 @@ def refuse_odd_contents(connection: sqlite3.Connection, path: Path) -> None:
             wrong += _NEVER.get(table, ())
             for test in wrong:
                 if connection.execute(f"SELECT EXISTS (SELECT 1 FROM {table} WHERE {test})").fetchone()[0]:
-                    raise _odd(path, table, next((name for name in columns if name in test), ""))
+                    raise _odd(path, table, _ABOUT.findall(test)[0])
             texts = [name for name, stored in columns.items() if "text" in stored]
             for name in texts:
                 _check_texts(connection, path, table, name)
@@ -206,7 +208,7 @@ def _check_texts(connection: sqlite3.Connection, path: Path, table: str, name: s
 
 def _odd(path: Path, table: str, name: str) -> InputError:
     return InputError(
-        f"{path}: its table {table!r} holds what mtpa never writes there ({name or 'an odd row'}); restore the file "
+        f"{path}: its table {table!r} holds what mtpa never writes there ({name}); restore the file "
         "from a copy, or ask for a new one"
     )
 

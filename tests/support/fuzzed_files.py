@@ -3,6 +3,7 @@
 `FILES` has, by reader, the name that a damaged file gets and what reads it; `content` is a valid one.
 """
 
+import gc
 import hashlib
 import json
 import os
@@ -10,11 +11,12 @@ import random
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import pandas as pd
@@ -158,6 +160,63 @@ def _change(connection: sqlite3.Connection, chance: random.Random, table: str) -
         pass  # what SQLite itself does not let stand
 
 
+JSON = ("personas", "authors", "prices", "stereoset")
+
+
+def changed_json(text: str, chance: random.Random) -> str:
+    """A JSON text, or a line of several, with one or two of its values exchanged: it stays well-formed."""
+    lines = text.splitlines() if text.startswith('{"id"') else [text]
+    at = chance.randrange(len(lines))
+    value = json.loads(lines[at])
+    for _ in range(chance.choice((1, 1, 2))):
+        places = list(_places(value))
+        where, key = chance.choice(places)
+        if chance.random() < 0.2 and isinstance(where, dict):
+            del where[key]
+        else:
+            where[key] = chance.choice((*_JSON_VALUES, chance.choice(places)[0]))
+        value = json.loads(json.dumps(value, default=str)) if _is_tree(value) else json.loads(lines[at])
+    lines[at] = json.dumps(value)
+    return "\n".join(lines)
+
+
+_JSON_VALUES = (
+    "x",
+    "",
+    None,
+    True,
+    [],
+    {},
+    [[1]],
+    {"x": 1},
+    0,
+    -1,
+    0.5,
+    1e308,
+    float("nan"),
+    1 << 62,
+    1 << 70,
+    "\ud800",
+)
+_JSON_VALUES += ("\x1b[31m", "9" * 5000, ["x", None], "2026-99-99", "(a+)+$", "(", {"base": "x"}, {"or": []})
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every container in a value with each of its keys or indexes."""
+    for key in value if isinstance(value, dict) else range(len(value)):
+        yield value, key
+        if isinstance(value[key], dict | list):
+            yield from _places(value[key])
+
+
+def _is_tree(value: Any) -> bool:
+    try:
+        json.dumps(value)
+    except ValueError:
+        return False
+    return True
+
+
 def readers() -> dict[str, tuple[str, Callable[[Path], object]]]:
     """The name that a file gets, and what reads it."""
     from personas.errors import InputError
@@ -177,7 +236,10 @@ def readers() -> dict[str, tuple[str, Callable[[Path], object]]]:
             price_list.listed(asked)
             price_list.is_another(asked, "m-2")
             if "fetched on" not in price_list.price_list().source:
-                raise InputError("it is not a list of prices, and taken as none")
+                try:
+                    json.loads(path.read_bytes())
+                except ValueError:
+                    raise InputError("line 1: not JSON, and taken as none") from None
 
     def stereoset(path: Path) -> None:
         load_items(benchmark("stereoset"), path.parent)
@@ -212,6 +274,7 @@ def _read_database(path: Path) -> None:
     from runner.store.scores import last_selection, load_about, load_gold, load_scores
     from runner.view.queries.file import checked
 
+    gc.collect()  # a cursor in the traceback of an earlier failure keeps its file open
     into = path.with_name("into.sqlite")
     for each in (*path.parent.glob("into.sqlite*"), *path.parent.glob("study.sqlite-*")):
         each.unlink()

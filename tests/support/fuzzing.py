@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 import pandas as pd
 import psutil
-from fuzzed_files import FILES, changed_database, content
+from fuzzed_files import FILES, JSON, changed_database, changed_json, content
 from fuzzed_files import TEXTS as MORE_TEXTS
 from fuzzed_files import readers as more_readers
 
@@ -216,6 +216,8 @@ def inputs(reader: str, count: int, seed: int, folder: Path) -> Iterator[bytes]:
     for number in range(count):
         if number % 10 < 7 and reader in DESCRIPTIONS:
             yield misvalued(whole.decode(), chance).encode()
+        elif number % 10 < 7 and reader in JSON:
+            yield changed_json(whole.decode(), chance).encode()
         elif number % 10 < 7 and reader == "database":
             yield changed_database(whole, chance)
         elif number % 10 < 9:
@@ -272,6 +274,10 @@ SHALLOW = (
     "is not a ",
     "not a bundle",
     "line 1: not JSON",
+    "the authors' mpta.json",
+    "not a persona (JSONDecodeError",
+    "file (JSONDecodeError",
+    "file (UnicodeDecodeError",
     "not UTF-8",
     "is empty",
 )
