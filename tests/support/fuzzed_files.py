@@ -238,7 +238,7 @@ def readers() -> dict[str, tuple[str, Callable[[Path], object]]]:
             if "fetched on" not in price_list.price_list().source:
                 try:
                     json.loads(path.read_bytes())
-                except ValueError:
+                except (ValueError, RecursionError):
                     raise InputError("line 1: not JSON, and taken as none") from None
 
     def stereoset(path: Path) -> None:
