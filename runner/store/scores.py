@@ -16,6 +16,7 @@ from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.database import opened
 from runner.store.deals import is_dealt
+from runner.store.foreign import reads_file
 from runner.store.last_run import last_run_row
 from runner.store.resolutions import remarks
 from runner.store.runs import SelectionRows
@@ -52,6 +53,7 @@ WHERE v.format IN ({", ".join("?" * (len(CUES) + 1))}) GROUP BY s.persona, s.var
 """
 
 
+@reads_file
 def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
@@ -155,6 +157,7 @@ def _block(packed: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+@reads_file
 def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
     """Where the one right option stands: item_id, rotation, letter; items with several or none are left out."""
     path = Path(database)
@@ -171,6 +174,7 @@ def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"]).drop_duplicates(ignore_index=True)
 
 
+@reads_file
 def load_distributions(database: str | Path) -> dict[str, Item]:
     """The items that are scored against a population's distribution, by id."""
     path = Path(database)
@@ -180,6 +184,7 @@ def load_distributions(database: str | Path) -> dict[str, Item]:
     return {item.id: item for item in found}
 
 
+@reads_file
 def load_stated_shares(database: str | Path, selection: SelectionRows | None) -> pd.DataFrame:
     """What was answered to questions about a whole population: model, trait, country, text."""
     path = Path(database)
@@ -198,6 +203,7 @@ def load_stated_shares(database: str | Path, selection: SelectionRows | None) ->
     return pd.DataFrame(found, columns=["model", "trait", "country", "text"])
 
 
+@reads_file
 def load_about(database: str | Path) -> dict[str, Any]:
     """The last run's own account: study text, code version, seed, times, packages; and every model as it was served."""
     path = Path(database)
@@ -220,6 +226,7 @@ def load_about(database: str | Path) -> dict[str, Any]:
     }
 
 
+@reads_file
 def last_selection(database: str | Path) -> SelectionRows | None:
     """What the last run of the file selected; None before the first."""
     path = Path(database)

@@ -10,10 +10,8 @@ import sqlite_utils
 
 from migrations import schema
 from personas.errors import InputError, MachineError, NewerFile
-from runner.store.database import database_errors, opened, read_only
+from runner.store.database import TABLES, database_errors, opened, read_only, refuse_false_tables
 from runner.store.last_run import last_run_row
-
-TABLES = ("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text")
 
 
 def checked(path: Path) -> Path:
@@ -42,6 +40,7 @@ def checked(path: Path) -> Path:
 def _is_older(path: Path) -> bool:
     """Whether schema steps are missing. Raises NewerFile, or InputError for a file that is not ours."""
     with reading(path) as connection:
+        refuse_false_tables(connection, path)
         database = sqlite_utils.Database(connection)
         has_steps = "_sqlite_migrations" in database.table_names()
         applied = {step.name for step in schema.applied(database)} if has_steps else set()
