@@ -11,8 +11,8 @@ from personas.errors import InputError, MachineError
 from personas.whole_file import write_whole
 from runner.cli.terminal.console import out
 from runner.study.config import Study
-from runner.study.quick import quick_name, quick_study
 from runner.study.sections import BackendName
+from runner.study.written.quick import quick_name, quick_study
 
 SCHEMA = "mtpa.schema.json"
 Kind = Literal["paper", "api", "anthropic", "azure", "openrouter", "vertex", "vllm", "local", "fidelity"]

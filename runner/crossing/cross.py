@@ -16,7 +16,8 @@ from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import without_schema
 from runner.backends.catalogue.parameters import without_loglikelihoods
 from runner.backends.request import AnswerKind, ModelIdentity
-from runner.crossing.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind, is_sampled
+from runner.crossing.request_keys import answer_kind
+from runner.crossing.trials import AskedModel, AskedVariant, Crossing, Question, is_sampled
 from runner.store.deals import Starts
 from runner.store.rows import register
 from runner.study.config import Study

@@ -14,13 +14,13 @@ from personas.prompt.render import Variant, render
 from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest, key_fields
-from runner.crossing.keys import Envelopes, Form, encoded, key_of
+from runner.crossing.request_keys import Envelopes, Form, answer_kind, encoded, key_of
 from runner.store.cache import Trial
 from runner.store.deals import DealRows
 from runner.store.runs import SelectionRows
 from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard
-from scoring.answers.items import LETTERS, Item, continuations
+from scoring.answers.items import Item
 from scoring.answers.responses import Response
 from scoring.benchmarks.base import Benchmark, JudgeQuestion
 from scoring.benchmarks.registry import measure
@@ -386,15 +386,6 @@ def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:
     iterator = iter(trials)
     while block := list(islice(iterator, BLOCK)):
         yield block
-
-
-def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
-    """What is asked of a model whose study says `answer`, and the letters or continuations that it chooses from."""
-    if item.ask == "loglik":
-        return "loglik", continuations(item)
-    if item.ask == "letter" and answer == "probabilities" and item.elicitation == "letter":
-        return "letters", tuple(LETTERS[: len(item.choices)])
-    return "text", ()
 
 
 def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:

@@ -13,14 +13,14 @@ from typing import Any
 from personas.errors import InputError
 from runner.crossing.prepare import Prepared
 from runner.crossing.trials import Asked, AskedModel, blocks
+from runner.sharing.harness_samples import read_lm_eval, sample_files
 from runner.sharing.inspect_samples import read_inspect
-from runner.sharing.lm_eval_samples import read_lm_eval, sample_files
 from runner.sharing.logged_answers import AnswerLog, LoggedAnswer, content
 from runner.store.cache import Completion, as_stored
 from runner.store.database import database_errors
 from runner.study.decoding import IMPORTED, MARK
 from runner.study.logs import logger
-from runner.study.toml_writer import toml_text
+from runner.study.written.toml_writer import toml_text
 
 SAMPLES = ".jsonl"
 log = logger(__name__)

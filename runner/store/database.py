@@ -172,6 +172,8 @@ def database_errors(path: Path) -> Iterator[None]:
         if "not a database" in text:
             raise InputError(f"{path}: not an SQLite database; name another file in [study] database") from None
         raise MachineError(f"{path}: {database_sentence(text)}") from None
+    except UnicodeDecodeError:
+        raise MachineError(f"{path}: {database_sentence('decode')}") from None
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror}); name another in [study] database") from None
 

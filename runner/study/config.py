@@ -24,8 +24,8 @@ from runner.study.sections import (
     TargetSection,
 )
 from runner.study.shard import WHOLE, Shard
-from runner.study.toml_writer import toml_text
 from runner.study.variant_section import VariantSection
+from runner.study.written.toml_writer import toml_text
 
 
 class Study(Section):

@@ -12,7 +12,7 @@ from personas.prompt.render import Variant
 from personas.traits import catalogue
 from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import ModelIdentity, digest, key_fields
-from runner.crossing.trials import answer_kind
+from runner.crossing.request_keys import answer_kind
 from runner.view.queries.chosen import (
     BASELINE,
     CHOSEN,

@@ -18,7 +18,7 @@ from runner.cli.app import app
 from runner.engine.run import run
 from runner.results.study_report import study_findings
 from runner.study.config import Study
-from runner.study.toml_writer import toml_text
+from runner.study.written.toml_writer import toml_text
 from scoring.report.page import page
 from scoring.report.sentences import finding
 

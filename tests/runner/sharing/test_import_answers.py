@@ -15,9 +15,9 @@ from studies import load, model, rows
 from personas import bounded
 from personas.errors import InputError
 from runner.crossing.prepare import prepared
+from runner.sharing.harness_samples import read_lm_eval
 from runner.sharing.import_answers import Imported, import_answers, read_logs
 from runner.sharing.inspect_samples import read_inspect
-from runner.sharing.lm_eval_samples import read_lm_eval
 from runner.study.config import Study
 
 CONFIG = {"temperature": 0.0}

@@ -24,9 +24,9 @@ import mtpa
 from personas.errors import InputError
 from runner.cli.app import app
 from runner.crossing.prepare import prepared
-from runner.sharing.lm_eval_samples import read_lm_eval
+from runner.sharing.harness_samples import read_lm_eval
 from runner.study.config import Study
-from runner.study.toml_writer import toml_text
+from runner.study.written.toml_writer import toml_text
 
 STAMP = "2026-11-26T11-37-03.116718"
 LM_EVAL = shutil.which("lm_eval")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from personas.prompt.messages import Message, compose
 from personas.prompt.render import Variant
 from runner.backends.request import AnswerKind, ModelIdentity, digest, key_fields
-from runner.crossing.keys import KEPT, MARK, Envelopes, Form, encoded, key_of
 from runner.crossing.prepare import prepared
+from runner.crossing.request_keys import KEPT, MARK, Envelopes, Form, encoded, key_of
 
 TEXTS = st.text(st.characters(), max_size=40)  # surrogates, controls and quotes among them
 VARIANTS = st.sampled_from([Variant(), Variant(format="prose-paper"), Variant(placement="system")])

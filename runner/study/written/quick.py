@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from runner.study.toml_writer import toml_text
+from runner.study.written.toml_writer import toml_text
 
 _HEAD = """# Written by `mtpa-run try`, to be kept: change it, and run it with `mtpa-run --study` and its path.
 """

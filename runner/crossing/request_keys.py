@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from runner.backends.request import AnswerKind, Message, ModelIdentity, canonical, key_fields
+from scoring.answers.items import LETTERS, Item, continuations
 
 MARK = "\0question"
 _MARKED = canonical(MARK)[1:-1]
@@ -68,6 +69,15 @@ class Form:
             after = canonical({name: value for name, value in fields.items() if name > "messages"})
             self._frames[replicate] = found = Around(before[:-1] + b',"messages":', b"," + after[1:])
         return found
+
+
+def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
+    """What is asked of a model whose study says `answer`, and the letters or continuations that it chooses from."""
+    if item.ask == "loglik":
+        return "loglik", continuations(item)
+    if item.ask == "letter" and answer == "probabilities" and item.elicitation == "letter":
+        return "letters", tuple(LETTERS[: len(item.choices)])
+    return "text", ()
 
 
 def key_of(frame: Around, envelope: Around, question: bytes) -> bytes:
