@@ -51,7 +51,7 @@ def register(app: Dash, source: ViewSource) -> None:
     )
     def chosen(name: str | None, version: list[Any]) -> Any:
         tables = result(source.fidelity(version)).tables
-        return _table(name, tables[name]) if name in tables else ""
+        return _table(name, tables[name]) if name is not None and name in tables else ""
 
 
 def _content(found: FidelityFound) -> list[Any]:
