@@ -44,7 +44,7 @@ TITLES = {
     "fidelity_calibration": "Brier score of the probabilities and its parts",
     "fidelity_reliability": "The reliability curve: how often an option of this probability was the respondent's",
     "fidelity_points": "Fidelity and Δ of the same people, by level, with standard errors",
-    "fidelity_slopes": "How much Δ changes with fidelity over the levels",
+    "fidelity_slopes": "How much Δ changes with fidelity, over levels and from person to person",
     "fidelity_corrected": "Shares and means from the model's answers, corrected by a part of the people's own",
     "stated_shares": "What the model says a country's people answer, beside what they answered (1 is equal)",
     "counterfactuals": "One trait changed in the same respondent: average marginal component effects",
@@ -81,6 +81,8 @@ _CHOSEN = {
     "value_left_out value_as_wrong",
 }
 _DROPPED = ("hidden", "measure", "model", "effective", "clusters", "groups", "unpaired")
+FIDELITY = "fidelity_"
+_TOLD_APART = ("benchmark", "shown", "metric")  # left out of fidelity's tables where there is only one
 _DROPPED_ENDS = ("_error", "_freedom", "_method", "_scope", "_clusters")
 _HEADS = {
     "personas": "people",
@@ -148,7 +150,10 @@ def _columns(name: str, table: pd.DataFrame) -> list[str]:
         wanted = _CHOSEN[name].split()
         return [each for each in wanted if _says(table, f"{each.strip('~')}_low".lstrip("_") if "~" in each else each)]
     found: list[str] = []
+    same = [each for each in _TOLD_APART if name.startswith(FIDELITY) and each in table and table[each].nunique() == 1]
     for each in table.columns:
+        if each in same:
+            continue
         if each in _DROPPED and not (each == "hidden" and name == "letters"):
             continue
         if each.endswith(_DROPPED_ENDS) or each == "high" or each.endswith("_high") or not _says(table, each):
@@ -187,16 +192,23 @@ def _meaning(table: str, column: str) -> str:
         return f"the 95% interval of Δ for {how}, in percentage points"
     if name == "tost":
         return "the 90% interval, which is two one-sided tests at 5%, in percentage points"
-    return (
-        f"the 95% interval of {'the number' if not name else name.replace('_', ' ')} to the left, in percentage points"
-    )
+    unit = ", in percentage points" if _is_in_points(table, column) else ""
+    return f"the 95% interval of {'the number' if not name else name.replace('_', ' ')} to the left{unit}"
+
+
+def _is_in_points(table: str, column: str) -> bool:
+    """Whether an interval is of a difference of scores; of fidelity some are of shares and ratios."""
+    return not table.startswith(FIDELITY) or column[:-1] in _POINTS
 
 
 def _cell(table: str, column: str, row: Mapping[str, Any]) -> str:
     """A value as the terminal has it: scores and shares in per cent, differences in points, names for codes."""
     if column.endswith("~"):
         prefix = column[:-1] + "_" if column[:-1] else ""
-        return points_interval(row[f"{prefix}low"], row[f"{prefix}high"])
+        low, high = row[f"{prefix}low"], row[f"{prefix}high"]
+        if _is_in_points(table, column):
+            return points_interval(low, high)
+        return NONE if math.isnan(low) or math.isnan(high) else f"{number(low)} to {number(high)}"
     value = row[column]
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -10,7 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from scoring.fidelity.summary import fidelity_sentences
+from scoring.fidelity.summary import fidelity_statements
 from scoring.report.figures import Figure, figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.html_tables import gap_rows, html_tables
@@ -73,7 +73,7 @@ def page(found: Findings, geometry: str | None = None, script: str | None = None
         found=found,
         about=found.about,
         statements=told,
-        fidelity=fidelity_sentences(found.tables),
+        fidelity=fidelity_statements(found.tables),
         brief=len(told) <= BRIEF,
         nothing=NOTHING,
         forest=[figure for figure in drawn if figure.section == "forest"],
