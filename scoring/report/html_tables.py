@@ -104,7 +104,7 @@ _HEADS = {
 }
 _SHARES = frozenset(
     "changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden share "
-    "agree_with agree_without".split()
+    "top_share agree_with agree_without".split()
 )
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
 _COUNTED = ("answers", "personas", "levels", "specifications", "tested", "round", "asked")

@@ -18,6 +18,7 @@ from scoring.statistics.designs.power import hardest_gap
 from scoring.statistics.levels import ALL
 
 SIGNIFICANT = 0.05
+ONE_LETTER = 0.9  # the share of answers from which on a letter was chosen for its place
 BRIEF = 3  # findings with every sentence; where there are more, a terminal shows the first of each
 NOTHING = "No scores yet: nothing to report."
 _VERBS = {True: "raised", False: "lowered"}
@@ -149,6 +150,11 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
         else:
             by_chance = f"by chance alone {chance(each['by_chance'])} would change"
         yield f"Personas changed {chance(each['changed'])} of {each['answers']:,} choices{neutral}; {by_chance}."
+        if each["top_share"] >= ONE_LETTER:
+            yield (
+                f"The model chose {each['top_letter']} in {chance(each['top_share'])} of its answers as somebody, "
+                "whichever option stood there: its choices say little of what it prefers."
+            )
 
 
 def _undrawn(found: Findings, model: str) -> str:

@@ -1,5 +1,6 @@
 """How many answers a persona changes, beside how many change by chance and with a text that says nothing."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ def changed_table(scores: Scores) -> pd.DataFrame:
     `changed`: the share of personas' answers (weighted) that differ from a baseline answer to the same question in the
     same order; `by_chance`: how often two baseline answers differ, 0 where nothing is drawn, NaN where a drawn baseline
     was asked once; `neutral`: the share of the neutral control's answers that differ, NaN without a control.
+    `top_letter` is the one that personas choose most often, `top_share` its share of their answers (weighted), where
+    questions are asked in several orders: near 1, letters are chosen for their place.
     """
     rows = []
     for part in parts(scores):
@@ -29,8 +32,21 @@ def changed_table(scores: Scores) -> pd.DataFrame:
             continue
         head = {"model": part.model, "benchmark": part.benchmark, "answers": int(found["answers"].sum())}
         weight = {name: found["neutral_answers" if name == "neutral" else "weight"] for name in CHANGED}
-        rows.append({**head, **{name: _mean(found[name], weight[name]) for name in CHANGED}})
+        means = {name: _mean(found[name], weight[name]) for name in CHANGED}
+        rows.append({**head, **means, **_top_letter(part)})
     return pd.DataFrame(rows)
+
+
+def _top_letter(part: Part) -> dict[str, object]:
+    """The letter that personas choose most often, and its share, where options stand in several orders."""
+    scores = part.clean.scores
+    if "letter" in scores and scores["rotation"].max() > 0:
+        rows = scores[~part.clean.alone & (scores["letter"].astype(str) != "")]
+        weight = pd.Series(part.weights_of(rows["persona_id"]))
+        total = weight.groupby(rows["letter"].astype(str).to_numpy()).sum()
+        if total.sum() > 0:
+            return {"top_letter": str(total.idxmax()), "top_share": float(total.max() / total.sum())}
+    return {"top_letter": "", "top_share": math.nan}
 
 
 def item_changes(part: Part) -> pd.DataFrame:

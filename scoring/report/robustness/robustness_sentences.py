@@ -7,6 +7,7 @@ import pandas as pd
 
 from scoring.report.numbers import NONE, chance, p_value, points
 
+FEWEST = 3  # specifications of which a sentence tells
 _KEYS = ("model", "benchmark", "measure")
 
 
@@ -31,12 +32,14 @@ def _ruled_out(tables: Mapping[str, pd.DataFrame], row: pd.Series) -> Iterator[s
     table = _of(tables, "equivalence", row)
     for _, each in table[table["quantity"] == "Δ"].iterrows() if len(table) else ():
         within = points(each["within"], signed=False)
-        yield f"An effect beyond ± {within} is ruled out (two one-sided tests at 5 %)."
+        yield f"An effect beyond ± {within} is ruled out (two one-sided tests at 5%)."
 
 
 def _multiverse(tables: Mapping[str, pd.DataFrame], row: pd.Series) -> Iterator[str]:
     """How many ways of asking agree, and the one test of all of them."""
     for _, each in _of(tables, "multiverse", row).iterrows():
+        if each["specifications"] < FEWEST:
+            continue
         sure = "" if math.isnan(each["off_zero"]) else f", {chance(each['off_zero'])} with an interval off zero"
         p = p_value(each["p"])
         p = f"; p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'} over all together" if p != NONE else ""

@@ -185,3 +185,16 @@ def test_many_findings_are_short_on_the_terminal():
     text = printed(found, 120)
     assert len(text.splitlines()) < 40 and all(f"benchmark {n}: personas lowered" in text for n in range(5))
     assert len(statements(found)[0].rest) > 0
+
+
+def test_a_letter_that_is_chosen_in_every_order_is_named():
+    scores = study(-0.4)
+    both = pd.concat([scores, scores.assign(rotation=1)], ignore_index=True)
+    one = both.assign(letter="A", chosen_by_text=both["rotation"])  # the same letter, hence the other option
+    row = found_in(one).tables["changed"].iloc[0]
+    assert (row["top_letter"], row["top_share"]) == ("A", 1.0)
+    assert "The model chose A in 100% of its answers as somebody" in finding(found_in(one))[0]
+    mixed = both.assign(letter=both.index.map(lambda number: "AB"[number % 5 == 0]))
+    assert found_in(mixed).tables["changed"]["top_share"].iloc[0] == pytest.approx(0.8, abs=0.05)
+    assert "The model chose" not in finding(found_in(mixed))[0]
+    assert "The model chose" not in finding(found_in(scores.assign(letter="A")))[0]  # in one order: it may be right
