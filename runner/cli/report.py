@@ -51,7 +51,7 @@ def print_findings_as_json(study: Study) -> None:
         name: json.loads(table.to_json(orient="records", double_precision=15)) for name, table in found.tables.items()
     }
     words = {"incomplete": found.incomplete, "sentences": found.sentences, "warnings": found.warnings}
-    words |= {"synthetic": found.about.get("synthetic", "")}
+    words |= {name: found.about.get(name, "") for name in ("synthetic", "registration", "not_registered")}
     print_json({"study": study.study.name, **words, "tables": {name: rows for name, rows in tables.items() if rows}})
 
 
