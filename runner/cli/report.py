@@ -115,11 +115,39 @@ def _files(database: Path, written: Sequence[Path]) -> str:
 
 
 def diff(
-    first: Annotated[Path, typer.Argument(metavar="A.sqlite", help="A study's database.")],
+    context: typer.Context,
+    first: Annotated[Path | None, typer.Argument(metavar="A.sqlite", help="A study's database.")] = None,
     second: Annotated[Path | None, typer.Argument(metavar="B.sqlite", help="Another; the same file if absent.")] = None,
     models: Annotated[str | None, typer.Option(metavar="ONE,OTHER", help="The models to compare, by name.")] = None,
+    since: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An older database; B is the study's own. Judged by its [gate].")
+    ] = None,
 ) -> None:
-    """Compare two runs, or two models of one file, on the trials that both have: B − A, pair by pair."""
+    """Compare two runs, or two models of one file, on the trials that both have: B − A, pair by pair.
+
+    With --since FILE the study's own database is compared with an older one; ends with exit code 6 where the study has
+    a [gate] that it does not pass.
+    """
+    if since is None and first is not None:
+        print_runs(first, second, models)
+        return
+    if since is None or first is not None:
+        raise InputError("diff: name the databases to compare, or an older one of the study by --since FILE")
+    study = Study.load(context.obj)
+    print_runs(since, study.database, models)
+    if study.gate is None:
+        return
+    from runner.cli.gate import NOT_PASSED, print_verdicts
+    from runner.results.gate import study_gate
+
+    result = study_gate(study)
+    print_verdicts(result)
+    if not result.passed:
+        raise typer.Exit(NOT_PASSED)
+
+
+def print_runs(first: Path, second: Path | None, models: str | None) -> None:
+    """Print what two files' last runs differ by. Raises InputError where they cannot be compared."""
     from runner.store.completeness import of_last_run
     from runner.store.scores import load_scores
     from scoring.report.terminal import print_difference
