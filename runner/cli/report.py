@@ -134,7 +134,7 @@ def diff(
     if since is None or first is not None:
         raise InputError("diff: name the databases to compare, or an older one of the study by --since FILE")
     study = Study.load(context.obj)
-    print_runs(since, study.database, models)
+    print_runs(since, study.database, models, study)
     if study.gate is None:
         return
     from runner.cli.gate import NOT_PASSED, print_verdicts
@@ -146,12 +146,15 @@ def diff(
         raise typer.Exit(NOT_PASSED)
 
 
-def print_runs(first: Path, second: Path | None, models: str | None) -> None:
-    """Print what two files' last runs differ by. Raises InputError where they cannot be compared."""
+def print_runs(first: Path, second: Path | None, models: str | None, study: Study | None = None) -> None:
+    """Print what two files' last runs differ by; with the study of the second, for whom too.
+
+    Raises InputError where they cannot be compared.
+    """
     from runner.store.completeness import of_last_run
     from runner.store.scores import load_scores
-    from scoring.report.terminal import print_difference
-    from scoring.tables.two_runs import difference_table
+    from scoring.report.terminal import print_difference, print_difference_by_level
+    from scoring.tables.two_runs import difference_by_level, difference_table
 
     tables = [load_scores(path) for path in (first, second or first)]
     names = models.split(",") if models else _models(first, tables, second is None)
@@ -169,6 +172,11 @@ def print_runs(first: Path, second: Path | None, models: str | None) -> None:
         raise InputError(f"{first} and {second or first} have no answered trial in common; compare runs of one study")
     missing = {str(path): of_last_run(path).sentence for path in (first, second or first)}
     print_difference(out, table, weights, [f"{path}: {sentence}" for path, sentence in missing.items() if sentence])
+    if study is not None:
+        report = study.report
+        print_difference_by_level(
+            out, difference_by_level(sides[0], sides[1], report.by, report.min_n, weights, population)
+        )
 
 
 def _common_weights(paths: list[Path]) -> "tuple[Weights, dict[str, float]]":

@@ -120,6 +120,7 @@ def test_a_later_run_is_compared_and_judged(study: Path, tmp_path: Path) -> None
         gate(study, floor)
         found = CliRunner().invoke(app, ["--study", str(study), "diff", "--since", str(older)], catch_exceptions=False)
         assert "fake − fake" in found.output
+        assert "For whom: the difference of Δ by level" in found.output
         assert ("NOT PASSED: fake on quiz" in found.output) == (floor == 0.0)
         codes[floor] = found.exit_code
     assert codes == {-1.0: 0, 0.0: 6}
