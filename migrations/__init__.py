@@ -169,6 +169,12 @@ def create_key_usage(database: Database) -> None:
     )
 
 
+@schema(name="registrations")
+def create_registration(database: Database) -> None:
+    """What was registered before the first request: when, its SHA-256, and the canonical JSON that it is of."""
+    database.execute("CREATE TABLE registration (at TEXT NOT NULL, sha256 TEXT NOT NULL, document TEXT NOT NULL)")
+
+
 _TABLES = (
     "CREATE TABLE text (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, text TEXT NOT NULL)",
     """CREATE TABLE model (

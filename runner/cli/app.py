@@ -15,6 +15,7 @@ from runner.cli import study as commands
 from runner.cli.coherence import coherence
 from runner.cli.gate import gate
 from runner.cli.plan import explain, plan
+from runner.cli.register import register
 from runner.cli.serve import serve
 from runner.cli.show import show
 from runner.cli.status import status
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (
     plan,
+    register,
     status,
     report.report,
     report.diff,

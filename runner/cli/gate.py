@@ -3,13 +3,16 @@
 import math
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
 from runner.cli.terminal.console import AsJson, out, print_json
 from runner.study.config import Study
+
+if TYPE_CHECKING:
+    from runner.results.gate import GateResult
 
 NOT_PASSED = 6
 
@@ -37,13 +40,18 @@ def gate(
         words = {"study": study.study.name, "passed": result.passed, "incomplete": result.incomplete}
         print_json({**words, "verdicts": verdicts})
     else:
-        if result.incomplete:
-            out.print(Text(result.incomplete, style="bold red"), soft_wrap=True)
-        for each in result.verdicts:
-            word = "passed" if each.passed else "NOT PASSED"
-            out.print(Text(f"{word}: {each.model} on {each.benchmark}: {each.reason}."), soft_wrap=True)
+        print_verdicts(result)
     if not result.passed:
         raise typer.Exit(NOT_PASSED)
+
+
+def print_verdicts(result: "GateResult") -> None:
+    """A line a verdict, behind what is missing of a run that is not whole."""
+    if result.incomplete:
+        out.print(Text(result.incomplete, style="bold red"), soft_wrap=True)
+    for each in result.verdicts:
+        word = "passed" if each.passed else "NOT PASSED"
+        out.print(Text(f"{word}: {each.model} on {each.benchmark}: {each.reason}."), soft_wrap=True)
 
 
 def _plain(value: str | bool | float) -> str | bool | float | None:

@@ -51,7 +51,7 @@ def print_findings_as_json(study: Study) -> None:
         name: json.loads(table.to_json(orient="records", double_precision=15)) for name, table in found.tables.items()
     }
     words = {"incomplete": found.incomplete, "sentences": found.sentences, "warnings": found.warnings}
-    words |= {"synthetic": found.about.get("synthetic", "")}
+    words |= {name: found.about.get(name, "") for name in ("synthetic", "registration", "not_registered")}
     print_json({"study": study.study.name, **words, "tables": {name: rows for name, rows in tables.items() if rows}})
 
 
@@ -115,15 +115,46 @@ def _files(database: Path, written: Sequence[Path]) -> str:
 
 
 def diff(
-    first: Annotated[Path, typer.Argument(metavar="A.sqlite", help="A study's database.")],
+    context: typer.Context,
+    first: Annotated[Path | None, typer.Argument(metavar="A.sqlite", help="A study's database.")] = None,
     second: Annotated[Path | None, typer.Argument(metavar="B.sqlite", help="Another; the same file if absent.")] = None,
     models: Annotated[str | None, typer.Option(metavar="ONE,OTHER", help="The models to compare, by name.")] = None,
+    since: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="An older database; B is the study's own. Judged by its [gate].")
+    ] = None,
 ) -> None:
-    """Compare two runs, or two models of one file, on the trials that both have: B − A, pair by pair."""
+    """Compare two runs, or two models of one file, on the trials that both have: B − A, pair by pair.
+
+    With --since FILE the study's own database is compared with an older one; ends with exit code 6 where the study has
+    a [gate] that it does not pass.
+    """
+    if since is None and first is not None:
+        print_runs(first, second, models)
+        return
+    if since is None or first is not None:
+        raise InputError("diff: name the databases to compare, or an older one of the study by --since FILE")
+    study = Study.load(context.obj)
+    print_runs(since, study.database, models, study)
+    if study.gate is None:
+        return
+    from runner.cli.gate import NOT_PASSED, print_verdicts
+    from runner.results.gate import study_gate
+
+    result = study_gate(study)
+    print_verdicts(result)
+    if not result.passed:
+        raise typer.Exit(NOT_PASSED)
+
+
+def print_runs(first: Path, second: Path | None, models: str | None, study: Study | None = None) -> None:
+    """Print what two files' last runs differ by; with the study of the second, for whom too.
+
+    Raises InputError where they cannot be compared.
+    """
     from runner.store.completeness import of_last_run
     from runner.store.scores import load_scores
-    from scoring.report.terminal import print_difference
-    from scoring.tables.two_runs import difference_table
+    from scoring.report.terminal import print_difference, print_difference_by_level
+    from scoring.tables.two_runs import difference_by_level, difference_table
 
     tables = [load_scores(path) for path in (first, second or first)]
     names = models.split(",") if models else _models(first, tables, second is None)
@@ -141,6 +172,11 @@ def diff(
         raise InputError(f"{first} and {second or first} have no answered trial in common; compare runs of one study")
     missing = {str(path): of_last_run(path).sentence for path in (first, second or first)}
     print_difference(out, table, weights, [f"{path}: {sentence}" for path, sentence in missing.items() if sentence])
+    if study is not None:
+        report = study.report
+        print_difference_by_level(
+            out, difference_by_level(sides[0], sides[1], report.by, report.min_n, weights, population)
+        )
 
 
 def _common_weights(paths: list[Path]) -> "tuple[Weights, dict[str, float]]":

@@ -11,6 +11,8 @@ import pandas as pd
 from pydantic import ValidationError
 
 from personas.errors import MachineError
+from runner.crossing.registration import registration_of
+from runner.results.checklist import checklist, registration_words
 from runner.results.fidelity import study_fidelity
 from runner.store.completeness import of_scores
 from runner.store.report_rows import load_items, load_levels, load_mass
@@ -51,12 +53,13 @@ def study_findings(study: Study) -> Findings:
     scores = load_scores(study.database, selection)
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     slicing = slicing_of(study, scores)
-    return findings(
+    compared = registration_of(study)
+    found = findings(
         scores,
         slicing,
         load_gold(study.database, turns),
         partial(load_items, study.database),
-        about(study, scores, known),
+        about(study, scores, known) | registration_words(compared),
         lambda found: {
             "target": _target(study, scores, selection),
             **study_fidelity(study, found, slicing.attributes),
@@ -67,6 +70,9 @@ def study_findings(study: Study) -> Findings:
             "letters": load_mass(study.database, selection),
         },
     )
+    tables = {**found.tables, **{name: compared.marked(found.tables[name]) for name in ("effects", "families")}}
+    told = {**found.about, "checklist": checklist(study, found)}
+    return replace(found, tables=tables, about=told)
 
 
 def brief_study_findings(study: Study, scores: pd.DataFrame | None = None, fidelity: bool = False) -> Findings:
@@ -81,10 +87,11 @@ def brief_study_findings(study: Study, scores: pd.DataFrame | None = None, fidel
         scores = load_scores(study.database, last_selection(study.database))
     missing = of_scores(study.database, scores).sentence
     slicing = slicing_of(study, scores)
+    about = {"incomplete": missing, **registration_words(registration_of(study))}
     if not fidelity:
-        return brief_findings(scores, slicing, {"incomplete": missing})
+        return brief_findings(scores, slicing, about)
     told = partial(study_fidelity, study, attributes=slicing.attributes)
-    return brief_findings(scores, slicing, {"incomplete": missing}, told)
+    return brief_findings(scores, slicing, about, told)
 
 
 def finding(study: Study) -> list[str]:

@@ -170,3 +170,43 @@ def _named_twice(connection: sqlite3.Connection, selection: SelectionRows) -> st
             if number in chosen:
                 seen.add(name)
     return ""
+
+
+class Registration(NamedTuple):
+    """What was registered before the first request: when (UTC), its SHA-256, and the canonical JSON that it is of."""
+
+    at: str
+    sha256: str
+    document: str
+
+
+def registered(connection: sqlite3.Connection) -> Registration | None:
+    """The file's registration, if it has one."""
+    row = connection.execute("SELECT at, sha256, document FROM registration").fetchone()
+    return Registration(*row) if row else None
+
+
+def add_registration(connection: sqlite3.Connection, entry: Registration) -> None:
+    """Keep the file's registration, which has none yet."""
+    connection.execute("INSERT INTO registration (at, sha256, document) VALUES (?, ?, ?)", entry)
+
+
+def is_answered(connection: sqlite3.Connection) -> bool:
+    """Whether any answer is in the file, or on its way in a job at a provider."""
+    sql = "SELECT EXISTS (SELECT 1 FROM completion) OR EXISTS (SELECT 1 FROM score) OR EXISTS (SELECT 1 FROM job)"
+    return bool(connection.execute(sql).fetchone()[0])
+
+
+def selected_people(connection: sqlite3.Connection, selection: SelectionRows) -> list[str]:
+    """The ids of the personas of a selection."""
+    sql = "SELECT persona_id FROM main.persona WHERE id IN (SELECT value FROM json_each(?))"
+    return [name for (name,) in connection.execute(sql, (json.dumps(selection["personas"]),))]
+
+
+def selected_items(connection: sqlite3.Connection, selection: SelectionRows) -> list[tuple[str, str, str, str]]:
+    """Benchmark, part, way of asking ("letter" if not said) and SHA of every item of a selection."""
+    sql = (
+        "SELECT benchmark, part, ifnull(record ->> '$.elicitation', 'letter'), hex(sha) FROM main.item "
+        "WHERE id IN (SELECT value FROM json_each(?))"
+    )
+    return connection.execute(sql, (json.dumps(selection["items"]),)).fetchall()

@@ -66,9 +66,10 @@ class Findings:
 
     @property
     def heading(self) -> str:
-        """What stands before everything else, wherever the numbers appear: what is missing, and that people were made
-        up; else ""."""
-        return " ".join(filter(None, (self.incomplete, str(self.about.get("synthetic", "")))))
+        """What stands before everything else, wherever the numbers appear: what is missing, that people were made up,
+        and what differs from what was registered; else ""."""
+        told = (self.incomplete, *(str(self.about.get(name, "")) for name in ("synthetic", "not_registered")))
+        return " ".join(filter(None, told))
 
     @property
     def effects(self) -> pd.DataFrame:

@@ -43,6 +43,7 @@ def methods_text(found: Findings) -> str:
                 *told,
                 "# Methods",
                 _paragraph(found),
+                *_checklist(found),
                 *_declared(found),
                 *_prompts(found),
                 *_references(found),
@@ -173,6 +174,18 @@ def _rounds(found: Findings) -> str:
         f"{row['wanted']:g} for these items; the looks after each round spend 5 % of error together (Lan and DeMets' "
         "Pocock-type function)."
     )
+
+
+def _checklist(found: Findings) -> Iterator[str]:
+    """The reporting checklist, filled in from the study and its file."""
+    if rows := found.about.get("checklist"):
+        lines = [f"| {asked} | {_one_cell(told)} |" for asked, told in rows]
+        yield "\n".join(["## Reporting checklist\n", "| asked | this study |", "|---|---|", *lines])
+
+
+def _one_cell(text: str) -> str:
+    """A text that neither ends its cell of a Markdown table nor its line."""
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
 
 
 def _declared(found: Findings) -> Iterator[str]:

@@ -371,3 +371,28 @@ def print_difference(
             half_width(row["items_low"], row["items_high"]),
         )
     console.print(shown)
+
+
+def print_difference_by_level(console: Console, table: pd.DataFrame) -> None:
+    """For whom Δ differs between two runs: a row a level; nothing where no level is large enough."""
+    if table.empty:
+        return
+    shown = plain_table(
+        "For whom: the difference of Δ by level",
+        "± is half a 95 % interval of each level by itself, not adjusted for their number: for these items alone | for "
+        "items like these too",
+        ["benchmark", "measure", "attribute", "level"],
+        ["people", "difference", "± people", "± items too"],
+    )
+    for _, row in table.iterrows():
+        shown.add_row(
+            escape(title_of(str(row["benchmark"]))),
+            str(row["metric"]),
+            escape(attribute_name(str(row["attribute"]))),
+            escape(level_name(str(row["attribute"]), str(row["level"]))),
+            f"{row['personas']:,.0f}",
+            signed(row["effect"]),
+            half_width(row["people_low"], row["people_high"]),
+            half_width(row["items_low"], row["items_high"]),
+        )
+    console.print(shown)

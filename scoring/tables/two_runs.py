@@ -47,6 +47,42 @@ def difference_table(
     return pd.DataFrame(rows)
 
 
+def difference_by_level(
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    attributes: Sequence[str],
+    min_n: int,
+    weights: Weights = "none",
+    population: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """How Δ differs, second − first, for the people of each level of at least `min_n` personas: the rows of
+    `difference_table` on Δ with `attribute` and `level` in front. Intervals are of each level by itself, not adjusted
+    for how many there are; an attribute that either run does not tell apart is left out.
+    """
+    rows = []
+    for attribute in attributes:
+        if attribute not in first or attribute not in second:
+            continue
+        told = second.loc[second["persona_id"] != "", ["persona_id", attribute]].astype(str).drop_duplicates()
+        for level, people in told.groupby(attribute)["persona_id"].nunique().items():
+            if not level or people < min_n:
+                continue
+            found = difference_table(
+                _of_level(first, attribute, str(level)), _of_level(second, attribute, str(level)), weights, population
+            )
+            if len(found):
+                found = found[found["compared"] == "persona effect"]
+                found.insert(0, "level", level)
+                found.insert(0, "attribute", attribute)
+                rows.append(found)
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+
+
+def _of_level(scores: pd.DataFrame, attribute: str, level: str) -> pd.DataFrame:
+    """The trials of a level's people, and those of the baseline."""
+    return scores[(scores["persona_id"] == "") | (scores[attribute].astype(str) == level)]
+
+
 def _matched(first: Part, second: Part, measure: str) -> pd.DataFrame:
     """Trials of both, with the values `one` and `two`, of the personas and the baseline."""
     one, two = first.clean.scores, second.clean.scores

@@ -110,3 +110,19 @@ def test_contrasts_are_of_what_the_report_tells_apart(study: Path) -> None:
     tables = study.read_text().replace('contrasts = ["gender"]', 'contrasts = ["age"]')
     with pytest.raises(InputError, match=r"\[robustness\] contrasts has 'age', which is not in \[report\] by"):
         Study.parse(tables, study)
+
+
+def test_a_later_run_is_compared_and_judged(study: Path, tmp_path: Path) -> None:
+    older = tmp_path / "older.sqlite"
+    older.write_bytes((study.parent / "g.sqlite").read_bytes())
+    codes = {}
+    for floor in (-1.0, 0.0):
+        gate(study, floor)
+        found = CliRunner().invoke(app, ["--study", str(study), "diff", "--since", str(older)], catch_exceptions=False)
+        assert "fake − fake" in found.output
+        assert "For whom: the difference of Δ by level" in found.output
+        assert ("NOT PASSED: fake on quiz" in found.output) == (floor == 0.0)
+        codes[floor] = found.exit_code
+    assert codes == {-1.0: 0, 0.0: 6}
+    with pytest.raises(InputError, match="--since FILE"):
+        CliRunner().invoke(app, ["--study", str(study), "diff"], catch_exceptions=False)

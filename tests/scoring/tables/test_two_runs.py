@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from scoring.statistics.designs.simulation import as_scores
-from scoring.tables.two_runs import difference_table
+from scoring.tables.two_runs import difference_by_level, difference_table
 
 
 def test_differences_by_hand():
@@ -64,3 +64,21 @@ def test_persona_weights_reach_the_difference():
     gap = (two - one).mean(axis=1)
     expected = (4 * gap[:9].mean() + 8 * gap[9:].mean()) / 12
     assert table.set_index("compared").loc["with persona", "effect"] == pytest.approx(expected)
+
+
+def test_for_whom_it_differs_by_hand():
+    random = np.random.default_rng(5)
+    one, two, base = random.random((12, 14)), random.random((12, 14)), random.random((2, 14))
+    levels = np.array(["old"] * 7 + ["young"] * 4 + ["few"])
+    sides = []
+    for values, alone in ((one, base[0]), (two, base[1])):
+        scores = as_scores(values, alone)
+        told = scores["persona_id"] != ""
+        names = dict(zip(scores.loc[told, "persona_id"].unique(), levels, strict=True))
+        sides.append(scores.assign(age=scores["persona_id"].map(names).fillna("")))
+    table = difference_by_level(sides[0], sides[1], ["age", "absent"], 4).set_index("level")
+    assert set(table.index) == {"old", "young"}
+    effect = (two - base[1]) - (one - base[0])
+    for level, rows in (("old", effect[:7]), ("young", effect[7:11])):
+        assert table.loc[level, "effect"] == pytest.approx(rows.mean())
+        assert table.loc[level, "personas"] == len(rows)
