@@ -21,7 +21,8 @@ function themed(layout) {
 function neutral(trace) {
   const middle = (scale) => scale && scale.map(([at, shade]) => [at, at === 0.5 ? colour("--zero") : shade]);
   const marker = trace.marker && trace.marker.colorscale ? { ...trace.marker, colorscale: middle(trace.marker.colorscale) } : trace.marker;
-  return { ...trace, marker, ...(trace.colorscale ? { colorscale: middle(trace.colorscale) } : {}) };
+  // a key without a value makes plotly throw, and every plot after it stays empty
+  return { ...trace, ...(marker ? { marker } : {}), ...(trace.colorscale ? { colorscale: middle(trace.colorscale) } : {}) };
 }
 
 const plots = read("data-plots");

@@ -1,6 +1,7 @@
 """The page in a real browser: every plot drawn, nothing fetched, nothing run that a model wrote."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,6 +63,9 @@ def html(tmp_path_factory) -> Path:
         "declared": [("by", "[]", "[]")],
     }
     found = findings(scores, Slicing(("country", "gender", "party"), min_n=20), pd.DataFrame(), items, about)
+    curve = {"bin": [0.1, 0.6], "personas": 20.0, "options": 40.0, "told": [0.15, 0.65], "own": [0.2, 0.5]}
+    head = {"model": HOSTILE, "benchmark": "trait_inference:survey", "shown": "all", "metric": "letter probabilities"}
+    found = replace(found, tables={**found.tables, "fidelity_reliability": pd.DataFrame({**head, **curve})})
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(page(found, json.dumps(SQUARE)), encoding="utf-8")
     return path
