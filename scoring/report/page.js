@@ -31,7 +31,9 @@ function draw() {
     const place = document.getElementById(id);
     if (!place || !place.offsetParent) continue; // a plot that is not shown has no width
     const { template, ...layout } = figure.layout;
-    Plotly.react(id, figure.data.map(neutral), themed(layout), { responsive: true, displaylogo: false, displayModeBar: false });
+    place.style.height = `${layout.height}px`; // which a later change of width keeps
+    Plotly.react(place, figure.data.map(neutral), themed(layout), { responsive: true, displaylogo: false, displayModeBar: false })
+      .then(() => Plotly.Plots.resize(place)); // a plot in a closed section has the width that the window had before
   }
 }
 draw();

@@ -139,6 +139,24 @@ def test_nothing_scrolls_sideways(tab, width):
     assert tab.evaluate(f"{heads}each.previousElementSibling.querySelectorAll('thead th').length)")
 
 
+def test_plots_keep_their_height_and_fit_when_the_window_changes(tab):
+    heights = "[...document.querySelectorAll('.plot')].filter(each => each.offsetParent).map(each => each.offsetHeight)"
+    widest = (
+        "Math.max(...[...document.querySelectorAll('.plot .main-svg')].map(each => each.getBoundingClientRect().right))"
+    )
+    tab.set_viewport_size({"width": 1400, "height": 900})
+    wait_until(lambda: tab.evaluate("document.documentElement.scrollWidth <= 1400"))
+    tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = false; })")
+    before = tab.evaluate(heights)
+    assert before and min(before) > 128
+    tab.set_viewport_size({"width": 400, "height": 900})
+    tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    wait_until(lambda: tab.evaluate(widest) <= 400)
+    tab.set_viewport_size({"width": 1200, "height": 900})
+    tab.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = false; })")
+    wait_until(lambda: tab.evaluate(heights) == before)
+
+
 def test_every_plot_and_field_has_a_name(tab):
     assert tab.locator(".plot:not([aria-label])").count() == 0
     assert tab.locator("label input, label select").count() == tab.locator("input, select").count()
