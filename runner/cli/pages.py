@@ -9,7 +9,7 @@ from migrations import schema
 from migrations.views import VIEWS
 from runner.cli.app import app
 from runner.cli.terminal import help
-from runner.study import reference
+from runner.study.written import reference
 from scoring.report import dictionary
 
 

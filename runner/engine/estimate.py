@@ -65,7 +65,7 @@ def estimate(model: AskedModel, cache: ResultCache) -> CostEstimate:
     bound = float(most_output_tokens(model.identity) or TEXT_TOKENS)
     thinks = family(model.section).thinks
     low, high = (1.0, bound) if thinks or model.section.answer == "text" else (1.0, 1.0)
-    guess = None if model.section.backend == "local" else SECONDS_A_REQUEST
+    guess = None if model.section.is_local else SECONDS_A_REQUEST
     if measured < LEAST_MEASURED or not size:
         return CostEstimate(1 / BYTES_A_TOKEN, low, high, guess, price_of(model.section), 0)
     mean = max(1.0, output)

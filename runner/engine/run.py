@@ -88,7 +88,7 @@ async def _run(
             watch.add(leases.path)
             try:
                 _refuse_pruned(ready)
-                local = [model.name for model in study.models if model.backend == "local"]
+                local = [model.name for model in study.models if model.is_local]
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.backends.catalogue.parameters import adapted, without_probabilities
 from runner.backends.catalogue.price_list import batch_factor, listed
-from runner.backends.catalogue.prices import CACHED_FROM, batch_price_of, mode_price_of, most_output_tokens, warnings
+from runner.backends.catalogue.prices import batch_price_of, mode_price_of, most_output_tokens, warnings
 from runner.crossing.prepare import Prepared
 from runner.crossing.trials import Asked, AskedModel, Question
 from runner.engine.estimate import CostEstimate, estimate
@@ -182,7 +182,7 @@ def caching_remarks(ready: Prepared, model: AskedModel, found: CostEstimate) -> 
     """What the provider's cache of prompts did so far, and whether the requests share enough for it."""
     if known := caching(ready.cache.connection, model.id).sentence():
         yield f"so far {known}"
-    least = CACHED_FROM.get(model.section.backend)
+    least = model.section.kind.cached_from
     shared = shared_prefix(ready, model)
     if least is None or not shared:
         return

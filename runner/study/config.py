@@ -24,7 +24,7 @@ from runner.study.sections import (
     VariantSection,
 )
 from runner.study.shard import WHOLE, Shard
-from runner.study.toml_writer import toml_text
+from runner.study.written.toml_writer import toml_text
 
 
 class Study(Section):

@@ -26,7 +26,7 @@ from studies import ROOT
 from waiting import HUNG
 
 from runner.study.config import Study
-from runner.study.toml_writer import toml_text
+from runner.study.written.toml_writer import toml_text
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 RUN = {"sh", "python", "toml", "csv", "bash"}

@@ -40,7 +40,7 @@ async def catalogue_remarks(models: Sequence[ModelSection], agreed: Collection[P
 
 
 async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | None:
-    if model.backend == "local":
+    if model.is_local or not endpoints(model):
         return None
     if asked := [each for each in unfamiliar(model) if each not in agreed]:
         return f"{model.name}: not looked up, for that sends {asked[0]}; a run asks whether it belongs there"

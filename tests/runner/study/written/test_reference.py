@@ -10,7 +10,7 @@ import pytest
 from studies import ROOT
 
 from runner.study.config import Study
-from runner.study.reference import json_schema, page, schema_text
+from runner.study.written.reference import json_schema, page, schema_text
 
 TEMPLATES = sorted(path.stem for path in (ROOT / "runner" / "study" / "templates").glob("*.toml"))
 

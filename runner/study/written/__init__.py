@@ -1,0 +1,1 @@
+"""Study files that are written, and what is written about them: the keys' reference and their schema."""
