@@ -34,9 +34,10 @@ coverage: $(VENV)/.dev
 browser:
 	@test -x /usr/bin/chromium || { apt-get update -qq && apt-get install -y -qq chromium >/dev/null; }
 
-# The pages and files that are made from the code (a test fails where they are not as it is), then the site, in site/.
+# The pages and files that are made from the code and the notebook (a test fails where they are not as it is), then the site, in site/.
 docs: $(VENV)/.dev
 	$(BIN)/python -m runner.cli.pages .
+	$(BIN)/python .ci/notebook.py
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 # dist/ gets the sdist and the wheel that is built from it; the wheel is then installed where nothing else is, and tried.

@@ -155,6 +155,20 @@ def create_views(database: Database) -> None:
         database.execute(statement)
 
 
+@schema(name="key_usage")
+def create_key_usage(database: Database) -> None:
+    """What a provider said a key had been charged as a run began, and what was counted by that once it was killed.
+
+    `mark` is two bytes of the key's hash.
+    """
+    database.execute(
+        """CREATE TABLE key_usage (
+        process INTEGER NOT NULL, model INTEGER NOT NULL, origin TEXT NOT NULL, mark INTEGER NOT NULL, at TEXT NOT NULL,
+        micro_usd INTEGER NOT NULL, read_at TEXT NOT NULL DEFAULT '', counted_micro_usd INTEGER NOT NULL DEFAULT 0,
+        freed_micro_usd INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (process, model))"""
+    )
+
+
 _TABLES = (
     "CREATE TABLE text (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, text TEXT NOT NULL)",
     """CREATE TABLE model (

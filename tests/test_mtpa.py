@@ -1,7 +1,10 @@
 """`import mtpa`: the names that are promised, and what importing them costs."""
 
+import ast
 import subprocess
 import sys
+
+from studies import ROOT
 
 import mtpa
 from runner.progress.notebook import run
@@ -35,3 +38,12 @@ def test_what_is_slow_is_imported_when_it_is_used() -> None:
     code = f"import sys, mtpa, runner.cli.app; print([name for name in {slow} if name in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert loaded.strip() == "[]"
+
+
+def test_a_type_checker_sees_the_names_that_python_does() -> None:
+    stub = ast.parse((ROOT / "mtpa-stubs" / "__init__.pyi").read_text(encoding="utf-8"))
+    imports = [node for node in stub.body if isinstance(node, ast.ImportFrom)]
+    named = {alias.asname: f"{node.module}:{alias.name}" for node in imports for alias in node.names}
+    assert named == mtpa._HOMES
+    listed = next(node.value for node in stub.body if isinstance(node, ast.Assign))
+    assert ast.literal_eval(listed) == mtpa.__all__

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+from personas.prompt.cue_texts import interview, memory
+from personas.prompt.given_names import given_name
 from personas.prompt.neutral import neutral_text
 from personas.prompt.phrases import SECOND, THIRD, Facts, Wording, facts
 from personas.stable_order import rank
 from personas.traits import Persona, Trait, catalogue
 
-Format = Literal["none", "prose-paper", "prose", "bullets", "json", "oneliner", "neutral"]
+Format = Literal[
+    "none", "prose-paper", "prose", "bullets", "json", "oneliner", "neutral", "interview", "memory", "name"
+]
 Frame = Literal["role", "user", "third-person"]
 Placement = Literal["prompt", "system"]
 
@@ -32,8 +36,8 @@ _PAPER_CHARGE = f"{_PERSPECTIVE} Your personality as the set of attributes below
 class Variant:
     """One choice of how a persona is written and where it stands; equal for baseline and persona but for the text.
 
-    `trait_order` 0 is the order of the traits shown; every other number is a permutation of its own, the same for
-    all personas.
+    A cue other than a description (`personas.prompt.cue_texts`) is a format of its own. `trait_order` 0 is the order of
+    the traits shown; every other number is a permutation of its own, the same for all personas.
     """
 
     format: Format = "prose"
@@ -47,17 +51,25 @@ def render(persona: Persona, traits: Mapping[str, Trait], shown: Sequence[str], 
 
     `shown` names the traits that may appear, in order. Every format tells the same facts: age, gender, country and
     country of birth make the opening, every other answer is a clause under its section, a missing answer is left out.
-    `prose-paper` is the layout of the paper's Figure 2 (Tehenan, Chamoun & Vlachos 2025), byte for byte.
+    `prose-paper` is the layout of the paper's Figure 2 (Tehenan, Chamoun & Vlachos 2025), byte for byte. `interview`
+    and `memory` tell them as a dialogue and as an assistant's notes; `name` tells nothing but a name, which is common
+    where the persona lives. Raises InputError for a name in a country that has no list of names.
     """
     if variant.format == "none":
         return ""
     if variant.format == "neutral":
         prose = Variant("prose", variant.frame, variant.placement, variant.trait_order)
         return neutral_text(len(render(persona, traits, shown, prose).split()))
+    if variant.format == "interview":
+        return interview(persona, traits, permuted(shown, variant.trait_order), variant.frame)
+    if variant.format == "name":
+        return _framed(given_name(persona, shown), variant.frame)
     as_paper = variant.format == "prose-paper"
     wording = Wording(SECOND if variant.frame == "role" else THIRD, as_paper)
     told = facts(persona, traits, permuted(shown, variant.trait_order), wording)
     told = Facts(told.opening, _ordered(told.sections, variant.trait_order))
+    if variant.format == "memory":
+        return memory(told)
     charge = _PAPER_CHARGE if as_paper and variant.frame == "role" else _CHARGES[variant.frame]
     layout = {"bullets": _bullets, "json": _json, "oneliner": _oneliner}.get(variant.format, _prose)
     return ("[PERSONA] " if as_paper else "") + layout(told, variant.frame, charge)

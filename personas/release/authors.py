@@ -27,7 +27,7 @@ def read_authors(path: Path) -> Respondents:
     except ValueError as error:
         raise InputError(f"{path} is not the authors' mpta.json ({error})") from None
     survey = load_survey("wvs7")
-    names = {source.variable.lower(): name for name, (_, source) in survey.defined().items()}
+    names = {each.lower(): name for name, (_, source) in survey.defined().items() for each in source.variables}
     names |= {name: name for name in catalogue().traits}
     traits = {name: catalogue().traits[name] for name in ("country", "age", "gender")}
     heads, answers = [], []

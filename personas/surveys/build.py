@@ -177,10 +177,11 @@ def check(survey: Survey, path: Path, country: str = "") -> Check:
     """Try a description on a data file, for somebody who writes one."""
     reading = read_files(survey, [path], tolerant=True, country=country)
     rates, traits = fill_rates(reading.respondents), reading.respondents.traits
+    variables = reading.respondents.sources[survey.survey].variables
     described = tuple(
         Mapped(
             trait,
-            source.variable,
+            variables.get(name, " or ".join(source.variables)),
             name in rates,
             reading.questions.get(name, ""),
             rates.get(name, 0.0),

@@ -20,6 +20,7 @@ ON_SCALE = 0.95
 ROW = "row"
 # A file for teaching may have few of the variables that a description names; another survey has next to none.
 _FEWEST = 5
+_FEWEST_OF_A_SUBSET = 3
 # Beginnings of words that label scales of all kinds.
 _ANY_SCALE = set("yes not none very quit agre disa stro ment dont know answ appl aske".split())
 # Where so many of a file's questions are worded as ours, one that is not is another question.
@@ -39,19 +40,35 @@ def check_columns(survey: Survey, table: Table, country: str = "") -> None:
             f"{table.path}: the country's column {_first(columns.country.variable)!r} is missing; "
             f"a file of one country is read with --country {survey.survey}=CODE"
         )
-    wanted = [source.variable for source in survey.traits.values()]
-    found = [name for name in wanted if table.find([name, name + survey.reversed_suffix])]
-    if len(found) < min(_FEWEST, (len(wanted) + 1) // 2):
+    wanted = {name: source.variables for name, source in survey.traits.items()}
+    found = [
+        trait
+        for trait, names in wanted.items()
+        if table.find([*names, *(each + survey.reversed_suffix for each in names)])
+    ]
+    fewest = min(_FEWEST, (len(wanted) + 1) // 2)
+    if len(found) < (min(_FEWEST_OF_A_SUBSET, fewest) if _names_its_wave(survey, table) else fewest):
         raise InputError(
             f"{table.path} has {len(found)} of the {len(wanted)} variables of {survey.survey!r} "
             f"({survey.title}): is it another survey or wave?"
         )
     for name in ("age", "gender"):
-        if name in survey.traits and survey.traits[name].variable not in found:
+        if name in wanted and name not in found:
             raise InputError(
-                f"{table.path}: column {survey.traits[name].variable!r} ({name}) is missing; "
+                f"{table.path}: column {' or '.join(map(repr, wanted[name]))} ({name}) is missing; "
                 f"the survey description {survey.survey!r} names it"
             )
+
+
+def _names_its_wave(survey: Survey, table: Table) -> bool:
+    """Whether the file has every column that says who somebody is, and of which wave: what an archive's own selection
+    of variables always has."""
+    columns = survey.columns
+    if columns.wave is None or isinstance(columns.country, str):
+        return False
+    return all(
+        table.find(each) for each in (columns.id, columns.country.variable, columns.wave.variable, columns.weight)
+    )
 
 
 def ids_by_row(survey: Survey, table: Table) -> bool:

@@ -13,7 +13,7 @@ from personas.surveys.harmonise import Codes, Harmonised, deciles, harmonise
 from personas.surveys.labels import clean, direction, says_nothing
 from personas.surveys.reading import FilePart, Reading, ValueRow
 from personas.surveys.survey import Filter, Survey, TraitSource, reason
-from personas.surveys.table import text
+from personas.surveys.table import Table, text
 from personas.traits import NOT_APPLICABLE, OTHER, Trait
 
 Defined = Mapping[str, tuple[Trait, TraitSource]]
@@ -25,9 +25,9 @@ def described_traits(survey: Survey, defined: Defined, part: FilePart, reading: 
     """Reads every trait that the description defines and the file has; returns each one's variable."""
     table, variables, backwards = part.table, {}, set()
     for name, (_, source) in defined.items():
-        variable = table.find(source.variable)
+        variable = _variable(table, source)
         if variable is None and survey.reversed_suffix:
-            variable = table.find(source.variable + survey.reversed_suffix)
+            variable = table.find([each + survey.reversed_suffix for each in source.variables])
             backwards |= {name} if variable else set()
         if variable:
             variables[name] = variable
@@ -47,16 +47,19 @@ def described_traits(survey: Survey, defined: Defined, part: FilePart, reading: 
         _trace(reading, part, name, variable, cells[variable], found.codes)
     for name, variable in variables.items():
         question = table.questions.get(variable, "")
-        if question and defined[name][1].asked and not _asks(question, defined[name][1].asked):
+        if not defined[name][1].asks(question):
             reading.problems.append(question_problem(table.path, variable, defined[name][0], question))
-    for name in other_questions(survey, table, variables, {name: trait for name, (trait, _) in defined.items()}):
+    unsure = {name: variable for name, variable in variables.items() if not defined[name][1].asked}
+    for name in other_questions(survey, table, unsure, {name: trait for name, (trait, _) in defined.items()}):
         wrong = question_problem(table.path, variables[name], defined[name][0], table.questions[variables[name]])
         (reading.problems if survey.entry(variables[name]) else reading.warnings).append(wrong)
     return variables
 
 
-def _asks(question: str, wanted: list[str]) -> bool:
-    return any(word.lower() in question.lower() for word in wanted)
+def _variable(table: Table, source: TraitSource) -> str | None:
+    """The file's variable of a trait: of those that it may have, the first whose question may be the trait's."""
+    found = [each for each in map(table.find, source.variables) if each]
+    return next((each for each in found if source.asks(table.questions.get(each, ""))), found[0] if found else None)
 
 
 def _others(part: FilePart, sources: list[TraitSource]) -> list[str]:

@@ -30,6 +30,8 @@ def open_labelled(path: Path) -> Table:
     file = _File(path)
     about = file.read(metadataonly=True)[1]
     names = list(about["column_names"])
+    if not all(isinstance(name, str) and name for name in names):
+        raise damaged(path, ValueError("a variable has no name"))
     # Some writers of .sav leave the number of rows open.
     rows = about["number_rows"] or len(file.read(usecols=names[:1])[0])
     ranges = {

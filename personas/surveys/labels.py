@@ -12,9 +12,12 @@ _MANY = 50_000
 _NO_ANSWER = (
     # English
     "dk|dont know|don t know|do not know|not sure|cant choose|can t choose|cannot choose|no answer|na|nap|nav|iap|"
-    "refused|refusal|not applicable|inapplicable|not asked|not available|not stated|no response|missing|"
+    "havent heard enough|have not heard enough|havent heard|refused|refused to answer|refusal|"
+    "not applicable|inapplicable|not asked|not available|not stated|no response|missing|"
     # French, Spanish, Portuguese, Italian, Romanian, Catalan
     "ne sait pas|nsp|ne sais pas|je ne sais pas|sans reponse|pas de reponse|refus|refuse de repondre|sans objet|"
+    "a refuse|a refuse de repondre|refuse|non applicable|non demande|ne peut determiner|"
+    "nen a jamais entendu parler|nen a pas suffisamment entendu parler|"
     "no sabe|no se|ns|nc|ns nc|no contesta|no responde|sin respuesta|se niega|rehusa|no aplica|no aplicable|"
     "nao sabe|nao sei|nao respondeu|nao responde|nao se aplica|recusa|recusou|non sa|non so|non risponde|rifiuta|"
     "nu stie|nu stiu|nu raspunde|no ho sap|no contesta|"

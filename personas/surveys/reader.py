@@ -183,10 +183,10 @@ def _head(survey: Survey, part: FilePart, country: str, reading: Reading) -> pd.
     """The columns that say who the respondents are; fills the part's countries and weights."""
     table, columns = part.table, survey.columns
     cells = part.read(_head_variables(survey, table))
-    keys = pd.Series(_ids(survey, part, cells, reading))
     part.countries = columns.country if isinstance(columns.country, str) else country
     if isinstance(columns.country, CountryColumn) and (variable := table.find(columns.country.variable)):
         part.countries = read_countries(table.path, columns.country, cells[variable], table.labels.get(variable, {}))
+    keys = pd.Series(_ids(survey, part, cells, reading))
     part.weights = _weights(survey, table, cells, reading)
     head = pd.DataFrame(
         {
@@ -215,6 +215,10 @@ def _ids(survey: Survey, part: FilePart, cells: pd.DataFrame, reading: Reading) 
         reading.notes.append(f"{table.path.name} has no ids: its respondents are named {ROW}-{digest}-NUMBER")
         return [f"{ROW}-{digest}-{number}" for number in np.flatnonzero(part.keep) + part.start + 1]
     values = cells[table.find(column)]
+    if survey.columns.ids_by_country:
+        # A gap must stay one, so that it is refused.
+        values = (pd.Series(part.countries, index=values.index) + "-" + values.map(text)).where(values.notna())
+        values = values.rename(table.find(column))
     return read_ids(table.path, values, part.waves.nunique() > 1)
 
 

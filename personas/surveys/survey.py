@@ -58,10 +58,12 @@ class Columns(_Table):
     """Where the respondent's id, country, weight, wave and region stand; a bare country holds for the whole file.
 
     Of several names the first that the file has is taken; of several weights, the first that a row has. The id `row`
-    is in every file: the row's number after a hash of the file.
+    is in every file: the row's number after a hash of the file. With `ids_by_country` every country has its own 1, 2, 3
+    …, and a respondent is named by country and number: "AUT-10009".
     """
 
     id: str | list[str]
+    ids_by_country: bool = False
     country: str | CountryColumn
     weight: str | list[str] = []
     wave: WaveColumn | None = None
@@ -108,12 +110,13 @@ class Filter(_Table):
 class TraitSource(_Table):
     """Which variable a catalogue trait comes from, and how its values become catalogue codes.
 
-    `asked` holds words of which the file's question has one: a variable that asks something else refuses the file.
+    Of several variables the first that the file has is taken; with `asked`, the first whose question has one of its
+    words, and a file whose variable asks something else is refused.
     `otherwise` is the reason for values that neither `recode` nor the trait's scale has (without it they are
     suspect). `deciles` ranks the file's brackets into ten steps.
     """
 
-    variable: str
+    variable: str | list[str]
     asked: list[str] = []
     recode: dict[str, int] = {}
     overrides: list[Override] = []
@@ -121,6 +124,15 @@ class TraitSource(_Table):
     otherwise: int | None = Field(default=None, lt=0)
     deciles: bool = False
     proxy: str = ""
+
+    @property
+    def variables(self) -> list[str]:
+        """The names that the trait's variable may have."""
+        return [self.variable] if isinstance(self.variable, str) else self.variable
+
+    def asks(self, question: str) -> bool:
+        """Whether a question may be the trait's, by the words of `asked`; one that the file does not have may be."""
+        return not (question and self.asked) or any(word.lower() in question.lower() for word in self.asked)
 
 
 class Extra(_Table):
@@ -184,7 +196,8 @@ class Survey(_Table):
             shared = table.get("answers")
             merged = {**(self.scales.get(str(shared), {}) if shared else {}), **table}
             if table.get("labels") == "codebook":
-                entry = self.entry(str(merged.get("variable")))
+                named = merged.get("variable")
+                entry = self.entry(str(named[0] if isinstance(named, list) and named else named))
                 table = {**table, "labels": entry.labels if entry else {}}
             trait = trait_from(name, table, catalogue().domains, {**catalogue().scales, **self.scales}, "extended")
             keys = TraitSource.model_fields.keys() & merged.keys()

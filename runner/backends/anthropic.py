@@ -7,6 +7,7 @@ Claude shows no log-probabilities: the text is the answer. Models up to 4.6 take
 import os
 import time
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import anthropic
@@ -22,10 +23,13 @@ from runner.backends.replies.endings import ending
 from runner.backends.replies.provider_errors import error_in
 from runner.backends.replies.usage import message_usage
 from runner.backends.request import Request, Usage, without_surrogates
+from runner.study.backend_kinds import backend_kind
 from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
 PATH = "/v1/messages"
+CACHED: Mapping[str, Any] = {"cache_control": {"type": "ephemeral"}}
+CACHED_BYTES = 4 * (backend_kind("anthropic").cached_from or 0)  # at about four bytes a token
 SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 WITH_SAMPLING = {"anthropic-version": "2023-06-01"}
 """The version of the API that takes a temperature."""
@@ -49,7 +53,7 @@ class AnthropicBackend:
             raw = await self.client().post(
                 PATH,
                 cast_to=httpx2.Response,
-                body=body(self._section.id, request),
+                body=body(self._section.id, request, self._section.endpoint.prompt_cache),
                 options={"headers": version(request.parameters)},
             )
         except anthropic.APIError as error:
@@ -89,11 +93,23 @@ def version(parameters: Mapping[str, Any]) -> Mapping[str, str]:
     return WITH_SAMPLING if SAMPLING & parameters.keys() else {}
 
 
-def body(model: str, request: Request) -> dict[str, Any]:
-    """The JSON body of a request; a system message has a place of its own there."""
-    system = "\n".join(message["content"] for message in request.messages if message["role"] == "system")
-    spoken = [dict(message) for message in request.messages if message["role"] != "system"]
+def body(model: str, request: Request, cached: bool = False) -> dict[str, Any]:
+    """The JSON body of a request; a system message has a place of its own there. `cached` marks the persona's text, at
+    whose end the provider's cache of prompts ends, where it is long enough for any model's."""
+    system: Any = "\n".join(message["content"] for message in request.messages if message["role"] == "system")
+    spoken: list[dict[str, Any]] = [dict(message) for message in request.messages if message["role"] != "system"]
+    if cached and len(f"{system}{request.shared}".encode()) >= CACHED_BYTES:
+        if request.shared and system.endswith(request.shared):
+            system = [_block(system, CACHED)]
+        elif request.shared and spoken and spoken[0]["content"].startswith(request.shared):
+            rest = spoken[0]["content"].removeprefix(request.shared)
+            if rest.strip():  # the API takes no block without a text
+                spoken[0]["content"] = [_block(request.shared, CACHED), _block(rest)]
     return {"model": model, "messages": spoken, **({"system": system} if system else {}), **request.parameters}
+
+
+def _block(text: str, mark: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
+    return {"type": "text", "text": text, **mark}
 
 
 def read(reply: Mapping[str, Any], latency_ms: int) -> Answer:

@@ -1,4 +1,5 @@
-"""Gemini, through google-genai's async client on aiohttp."""
+"""Gemini, through google-genai's async client on aiohttp: Google's own API with a key, or Vertex AI with the
+environment's credentials, which shows log-probabilities of models for which the other does not."""
 
 import json
 import time
@@ -6,7 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import aiohttp
+import google.auth
 from google import genai
+from google.auth.exceptions import GoogleAuthError, TransportError
 from google.genai import errors, types
 from pydantic import ValidationError
 
@@ -17,17 +20,28 @@ from runner.backends.chat_completions import with_letters
 from runner.backends.connection import open_session
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, Transient
 from runner.backends.http import failure, json_object, not_connected, timeout, was_sent
-from runner.backends.keys import api_key, endpoints
+from runner.backends.keys import CREDENTIALS, api_key, endpoints
 from runner.backends.replies.alternatives import MOST, Alternatives, TopLogprobs, checked, spelling
 from runner.backends.replies.endings import ending
 from runner.backends.replies.provider_errors import error_in
 from runner.backends.replies.usage import counted_usage
-from runner.backends.request import Request, Usage
+from runner.backends.request import Request, Usage, canonical
+from runner.study.masking import remember
 from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
 MOST_CONFIGS = 1000
-SDK_ERRORS = (errors.APIError, aiohttp.ClientError, TimeoutError, ValueError, TypeError, AttributeError, KeyError)
+SDK_ERRORS = (
+    errors.APIError,
+    aiohttp.ClientError,
+    TimeoutError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    KeyError,
+    GoogleAuthError,
+)
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 # what is read of a response: the SDK's types refuse a field that is newer than they are
 _WHOLE: Mapping[str, Any] = {}
 _TOKENS = (
@@ -53,16 +67,17 @@ class GeminiBackend:
     def __init__(self, section: ModelSection, learn: Learn) -> None:
         self._section = section
         self._key = api_key(section)
+        self._credentials = credentials(section) if section.endpoint.is_vertex else None
         self._client: genai.Client | None = None
         self._session: aiohttp.ClientSession | None = None
         self._check()
-        self._configs: dict[tuple[str, str, int], types.GenerateContentConfig] = {}
+        self._configs: dict[tuple[str, bytes, str, int], types.GenerateContentConfig] = {}
         self._top = TopLogprobs()
 
     async def answer(self, request: Request) -> Answer:
         """One generated answer."""
         if request.kind == "loglik":
-            raise BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
+            raise BadRequest("unsupported", "this API tells no log-likelihoods; choose another part")
         contents = contents_of(request)
         began = time.monotonic()
 
@@ -72,12 +87,19 @@ class GeminiBackend:
                     model=self._section.id, contents=contents, config=self.config(request, top)
                 )
             except SDK_ERRORS as error:
+                self._remember_token()
                 raise as_backend_error(error, endpoints(self._section)[0]) from None
 
         reply = await self._top.asked(request, ask)
+        self._remember_token()
         body = (reply.sdk_http_response.body if reply.sdk_http_response else None) or ""
         found = json_object(self._section.id, body.encode("utf-8", "surrogatepass"))
         return read(found, request, round(1000 * (time.monotonic() - began)))
+
+    def _remember_token(self) -> None:
+        """Have the access token, which is another every hour, taken out of what the endpoint says."""
+        if self._credentials is not None:
+            remember(str(self._credentials.token or ""))
 
     def _check(self) -> None:
         """Raises InputError for a parameter that the SDK does not take as it is written."""
@@ -100,7 +122,8 @@ class GeminiBackend:
     def config(self, request: Request, top: int = MOST) -> types.GenerateContentConfig:
         """The settings, made once for all requests that share them; a system message is an instruction here."""
         system = "\n".join(message["content"] for message in request.messages if message["role"] == "system")
-        if (known := self._configs.get((system, request.kind, top))) is not None:
+        place = system, canonical(request.parameters), request.kind, top
+        if (known := self._configs.get(place)) is not None:
             return known
         settings: dict[str, Any] = {**request.parameters, "should_return_http_response": True}
         if system:
@@ -109,7 +132,7 @@ class GeminiBackend:
             settings = {"logprobs": top} | settings | {"response_logprobs": True}
         if len(self._configs) > MOST_CONFIGS:  # a persona in the system message makes each its own
             self._configs.clear()
-        self._configs[system, request.kind, top] = config = types.GenerateContentConfig(**settings)
+        self._configs[place] = config = types.GenerateContentConfig(**settings)
         return config
 
     def client(self) -> genai.Client:
@@ -124,12 +147,40 @@ class GeminiBackend:
                 timeout=round(1000 * self._section.timeout),  # the SDK overrides the session's
             )
             # not what GOOGLE_GENAI_USE_VERTEXAI says: the key and the prompt go to the endpoint that is named
-            self._client = genai.Client(api_key=self._key, vertexai=False, http_options=options)
+            if (cloud := self._section.endpoint).is_vertex:
+                options.api_version = "v1"
+                self._client = genai.Client(
+                    vertexai=True,
+                    project=cloud.project,
+                    location=cloud.location,
+                    credentials=self._credentials,
+                    http_options=options,
+                )
+            else:
+                self._client = genai.Client(api_key=self._key, vertexai=False, http_options=options)
         return self._client
+
+
+def credentials(section: ModelSection) -> Any:
+    """Google Cloud's credentials, as its libraries find them in the environment. Raises InputError where none are."""
+    try:
+        found, _ = google.auth.default(scopes=[SCOPE])
+    except (GoogleAuthError, OSError, ValueError) as error:
+        said = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+        raise InputError(
+            f"model {section.name!r}: no credentials of Google Cloud ({said}); name a file of them in {CREDENTIALS}, "
+            "or run `gcloud auth application-default login`"
+        ) from None
+    return found
 
 
 def as_backend_error(error: Exception, url: str = "") -> BackendError:
     """One of SDK_ERRORS as one of ours; `url` is the endpoint's."""
+    if isinstance(error, TransportError):
+        return Transient("connection", f"Google Cloud gave no access token: {error}")
+    if isinstance(error, GoogleAuthError):
+        again = getattr(error, "retryable", False)
+        return (Transient if again else ModelUnavailable)("credentials", f"Google Cloud gave no access token: {error}")
     if isinstance(error, errors.APIError):
         headers = getattr(error.response, "headers", None) or {}
         return failure(error.code, headers, json.dumps(error.details).encode(), url)

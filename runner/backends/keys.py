@@ -13,11 +13,12 @@ from runner.study.masking import is_secret, remember
 from runner.study.sections import ModelSection
 
 ENDPOINTS: Mapping[str, str] = {kind.name: kind.endpoint for kind in backend_kinds() if kind.endpoint}
+CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"  # names the file from which Google Cloud's access tokens are got
 # variable → the hosts that it is for, and all below them, as the providers' own documentation names both
 _GOOGLE = ("generativelanguage.googleapis.com",)
 HOSTS: Mapping[str, tuple[str, ...]] = {
     "ANTHROPIC_API_KEY": ("api.anthropic.com",),
-    "AZURE_OPENAI_API_KEY": ("openai.azure.com",),
+    "AZURE_OPENAI_API_KEY": ("openai.azure.com", "cognitiveservices.azure.com", "services.ai.azure.com"),
     "CEREBRAS_API_KEY": ("api.cerebras.ai",),
     "CO_API_KEY": ("api.cohere.com", "api.cohere.ai"),
     "COHERE_API_KEY": ("api.cohere.com", "api.cohere.ai"),
@@ -28,6 +29,7 @@ HOSTS: Mapping[str, tuple[str, ...]] = {
     "FIREWORKS_API_KEY": ("api.fireworks.ai",),
     "GEMINI_API_KEY": _GOOGLE,
     "GOOGLE_API_KEY": _GOOGLE,
+    CREDENTIALS: ("googleapis.com",),
     "GROQ_API_KEY": ("api.groq.com",),
     "HF_TOKEN": ("router.huggingface.co",),
     "MISTRAL_API_KEY": ("api.mistral.ai",),
@@ -54,12 +56,21 @@ class Pairing(NamedTuple):
 
 def endpoints(section: ModelSection) -> tuple[str, ...]:
     """The base URLs of a model: the study's, else its provider's."""
-    default = section.kind.endpoint
+    default = _vertex(section.endpoint.location) if section.endpoint.is_vertex else section.kind.endpoint
     return section.base_urls or ((default,) if default else ())
+
+
+def _vertex(location: str) -> str:
+    """Where Vertex AI answers for a location (cloud.google.com/vertex-ai/generative-ai/docs/learn/locations)."""
+    if location in ("us", "eu"):
+        return f"https://aiplatform.{location}.rep.googleapis.com"
+    return f"https://{'' if location == 'global' else f'{location}-'}aiplatform.googleapis.com"
 
 
 def key_variable(section: ModelSection) -> str | None:
     """The variable that holds a model's key: the study's, else its provider's usual one; None where none is sent."""
+    if section.endpoint.is_vertex:
+        return None
     return section.key_env or section.kind.key_env
 
 
@@ -82,6 +93,14 @@ def api_key(section: ModelSection) -> str | None:
     return key
 
 
+def key_headers(section: ModelSection, key: str | None) -> dict[str, str]:
+    """The header that carries the key to an endpoint that speaks chat completions; none where none is sent."""
+    if not key:
+        return {}
+    named = section.endpoint.key_header
+    return {named: key} if named else {"Authorization": f"Bearer {key}"}
+
+
 def _fault(key: str) -> str:
     """What is wrong with a key; "" where nothing is."""
     if key[0] == key[-1] and key[0] in "\"'`":
@@ -100,8 +119,8 @@ def unfamiliar(section: ModelSection) -> list[Pairing]:
     Known are this machine, and a provider's hosts for the variable that its documentation names, over TLS; a word such
     as "none", which some servers want in the place of a key, may go anywhere.
     """
-    variable = key_variable(section)
-    if variable is None or not is_secret(os.environ.get(variable, "").strip()):
+    variable = CREDENTIALS if section.endpoint.is_vertex else key_variable(section)
+    if variable is None or (variable != CREDENTIALS and not is_secret(os.environ.get(variable, "").strip())):
         return []
     found = [Pairing(variable, origin(url)) for url in endpoints(section) if not _belongs(variable, url)]
     return list(dict.fromkeys(found))

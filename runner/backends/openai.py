@@ -31,7 +31,7 @@ class OpenAIBackend:
     async def answer(self, request: Request) -> Answer:
         """One chat completion."""
         if request.kind == "loglik":
-            raise BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
+            raise BadRequest("unsupported", "this API tells no log-likelihoods; choose another part")
         began = time.monotonic()
 
         async def ask(top: int) -> Any:

@@ -4,9 +4,24 @@ from importlib import import_module
 from typing import Any, cast
 
 from personas.errors import MachineError
-from runner.backends.base import Backend, Learn
-from runner.backends.request import ModelIdentity
+from runner.backends.base import Answer, Backend, Learn
+from runner.backends.errors import ModelUnavailable
+from runner.backends.request import ModelIdentity, Request
 from runner.study.sections import ModelSection
+
+
+class NobodyToAsk:
+    """The backend of a model whose answers come from logs."""
+
+    def __init__(self, section: ModelSection, learn: Learn) -> None:
+        """Nothing is opened."""
+
+    async def answer(self, request: Request) -> Answer:
+        """Raises ModelUnavailable: what is in no log stays unanswered."""
+        raise ModelUnavailable("imported", "its answers come from logs, and nobody can be asked for more")
+
+    async def close(self) -> None:
+        """Nothing is open."""
 
 
 def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -> Backend:

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 SCHEMA = 1
 METHOD = "2"  # of local models: one beginning of text, letters as they follow the prompt, the harness's log-likelihoods
@@ -64,15 +64,17 @@ class ModelIdentity:
         return {name: value for name, value in named.items() if value} | {"parameters": dict(self.parameters)}
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request. `options` are the letters, or the continuations whose log-likelihood is asked for."""
+class Request(NamedTuple):
+    """One request. `options` are the letters, or the continuations whose log-likelihood is asked for; `shared` is the
+    text of the persona, with which other requests begin too: it is in the messages, and no part of the key by itself.
+    """
 
     key: bytes
     messages: Sequence[Message]
     parameters: Mapping[str, Any]
     kind: AnswerKind
     options: tuple[str, ...]
+    shared: str = ""
 
 
 _encoder = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

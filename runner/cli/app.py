@@ -13,6 +13,7 @@ from personas.errors import MachineError, MtpaError
 from runner.cli import benchmarks, data, files, init, personas, report
 from runner.cli import study as commands
 from runner.cli.coherence import coherence
+from runner.cli.gate import gate
 from runner.cli.plan import explain, plan
 from runner.cli.serve import serve
 from runner.cli.show import show
@@ -36,6 +37,7 @@ for command in (
     status,
     report.report,
     report.diff,
+    gate,
     explain,
     show,
     commands.rescore,
@@ -50,6 +52,7 @@ for command in (
     view,
 ):
     app.command()(command)
+app.command("import")(files.import_logs)
 app.command("try")(init.try_model)
 app.add_typer(personas.app, name="personas", help="Survey files into personas: build, check, show, export.")
 app.add_typer(benchmarks.app, name="benchmarks", help="Benchmarks: list them, show an item, check a file.")

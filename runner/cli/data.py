@@ -1,7 +1,9 @@
 """`mtpa-run data`: pinned data and models, and what a study's file keeps."""
 
+import asyncio
 import sys
-from typing import Annotated
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -11,6 +13,9 @@ from personas.errors import InputError
 from runner.cli.terminal.console import out
 from runner.cli.terminal.help import WholeHelp
 from runner.study.config import Study
+
+if TYPE_CHECKING:
+    from runner.store.ledger import Held
 
 app = typer.Typer(cls=WholeHelp, no_args_is_help=True)
 
@@ -75,28 +80,61 @@ def prune_database(
 def release_reserved(
     context: typer.Context,
     yes: Annotated[bool, typer.Option("--yes", help="Release without asking.")] = False,
+    by_hand: Annotated[
+        bool, typer.Option("--by-hand", help="Accept all of it as unknown cost, whatever the provider says.")
+    ] = False,
 ) -> None:
-    """What killed runs still hold of the budget, because nobody knows what their last requests cost: let go of it."""
-    from runner.store.database import opened
-    from runner.store.ledger import held, release
+    """What killed runs still hold of the budget, because nobody knows what their last requests cost: let go of it.
 
-    path = Study.load(context.obj).database
+    Where the provider tells what the key has been charged (OpenRouter), what it leaves open is counted as spent.
+    """
+    from runner.backends.catalogue.key_usage import key_usage
+    from runner.engine.acknowledgement import agreed_keys
+    from runner.store.database import opened
+    from runner.store.ledger import held, newest_run, release
+
+    study = Study.load(context.obj)
+    path = study.database
     with opened(path) as connection:
-        found = held(connection)
+        last, agreed, any_held = newest_run(connection), agreed_keys(connection), bool(held(connection))
+        usage = asyncio.run(key_usage(study.models, agreed)) if any_held and not by_hand else {}
+        found = held(connection, usage)
     if not found:
         out.print(f"{escape(str(path))}: nothing is held.", highlight=False, soft_wrap=True)
         return
-    table = Table("run", "started", "model", "up to, USD")
-    for each in found:
-        table.add_row(str(each.run), escape(each.started), escape(each.model), f"{each.micro_usd / 1e6:.4f}")
-    out.print(table)
+    _print_held(found)
     if not yes:
+        told = all(each.spent is not None for each in found)
+        seen = "the provider's usage of the key" if told else "the provider's bill"
         if not sys.stdin.isatty():
-            raise InputError(f"{path}: compare this with the provider's bill, then release it with --yes")
-        typer.confirm("Have you compared this with the provider's bill? Release it?", abort=True)
-    total = sum(each.micro_usd for each in release(path))
-    line = f"${total / 1e6:.4f} released; `mtpa-run status` goes on to show it as unknown, accepted today."
-    out.print(line, highlight=False, soft_wrap=True)
+            raise InputError(f"{path}: compare this with {seen}, then release it with --yes")
+        typer.confirm(f"Have you compared this with {seen}? Release it?", abort=True)
+    for line in _released(release(path, usage, last)):
+        out.print(line, highlight=False, soft_wrap=True)
+
+
+def _print_held(found: "Sequence[Held]") -> None:
+    told = any(each.spent is not None for each in found)
+    table = Table("run", "started", "model", "up to, USD", *(["of it spent at most, USD"] if told else []))
+    for each in found:
+        spent = "not told" if each.spent is None else f"{each.spent / 1e6:.4f}"
+        row = (str(each.run), escape(each.started), escape(each.model), f"{each.micro_usd / 1e6:.4f}")
+        table.add_row(*row, *([spent] if told else []))
+    out.print(table)
+    if told:
+        line = "Spent at most: what the key was charged since then, by whomever, less what this file has settled."
+        out.print(line, highlight=False, soft_wrap=True)
+
+
+def _released(found: "Sequence[Held]") -> Iterator[str]:
+    """What became of it, in words."""
+    told = [(each.micro_usd, each.spent) for each in found if each.spent is not None]
+    held, spent = sum(held for held, _ in told), sum(spent for _, spent in told)
+    if told:
+        yield f"${spent / 1e6:.4f} counted as spent and ${(held - spent) / 1e6:.4f} freed, by the usage of the key."
+    unknown = sum(each.micro_usd for each in found if each.spent is None)
+    if unknown:
+        yield f"${unknown / 1e6:.4f} released; `mtpa-run status` goes on to show it as unknown, accepted today."
 
 
 @app.command("vacuum")

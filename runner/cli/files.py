@@ -1,4 +1,4 @@
-"""What `mtpa-run` does with the files of a study: merge, bundle, unbundle, rehydrate, export."""
+"""What `mtpa-run` does with the files of a study: merge, bundle, unbundle, rehydrate, import, export."""
 
 from pathlib import Path
 from typing import Annotated
@@ -87,6 +87,33 @@ def rehydrate(context: typer.Context) -> None:
         out.print(remark, highlight=False, soft_wrap=True)
 
 
+def import_logs(
+    context: typer.Context,
+    logs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LOG…",
+            help="Inspect logs (.eval or .json), samples_….jsonl of lm-evaluation-harness, or folders with them.",
+        ),
+    ],
+) -> None:
+    """Bring in answers that Inspect or lm-evaluation-harness got to the same prompts: as a model of their own, whose
+    name says that it is imported, compared with itself alone."""
+    from runner.crossing.prepare import prepared
+    from runner.sharing.import_answers import import_answers, read_logs
+
+    study = Study.load(context.obj)
+    read = read_logs(logs)
+    with prepared(study) as ready:
+        found = import_answers(ready, read)
+    out.print(f"{found.new:,} answers are new, {found.known:,} were there before.", highlight=False)
+    for reason, count in found.left_out.items():
+        if count:
+            out.print(escape(f"Left out: {count:,} {reason}."), highlight=False, soft_wrap=True)
+    if found.new:
+        out.print("Next: mtpa-run scores them, asks what else the study asks, and reports.", highlight=False)
+
+
 def export(
     context: typer.Context,
     inspect: Annotated[
@@ -95,27 +122,50 @@ def export(
     hf: Annotated[
         Path | None, typer.Option("--hf", metavar="FOLDER", help="Parquet and a card, for `datasets.load_dataset`.")
     ] = None,
+    lm_eval: Annotated[
+        Path | None,
+        typer.Option(
+            "--lm-eval", metavar="FOLDER", help="What the study asks, prompts and all, as lm-evaluation-harness tasks."
+        ),
+    ] = None,
     share: MayShare = False,
 ) -> None:
-    """The last run's trials for other tools, redacted: hashes of respondents and the columns of [report]."""
-    from runner.sharing.redaction import temporary_copy
-
-    if inspect is None and hf is None:
-        raise InputError("name what to export: --inspect FOLDER, --hf FOLDER, or both")
+    """The last run's trials for other tools, redacted: hashes of respondents and the columns of [report]. With
+    --lm-eval what is asked, not what was answered: the personas' text stands in it."""
+    if inspect is None and hf is None and lm_eval is None:
+        raise InputError("name what to export: --inspect FOLDER, --hf FOLDER, --lm-eval FOLDER, or several")
     study = Study.load(context.obj)
     written: list[Path] = []
     if inspect is not None:
-        from runner.sharing.inspect_logs import require_inspect, write_inspect_logs
+        from runner.sharing.inspect_logs import require_inspect
 
         require_inspect()
+    if lm_eval is not None:
+        from runner.crossing.prepare import prepared
+        from runner.sharing.lm_eval_tasks import write_lm_eval_tasks
+
+        with prepared(study) as ready:
+            written += write_lm_eval_tasks(ready, lm_eval, share)
+    if inspect is not None or hf is not None:
+        written += _answered(study, inspect, hf, share)
+    out.print(
+        f"Written: {len(written):,} files, {sum(each.stat().st_size for each in written) / 1e6:,.1f} MB.",
+        highlight=False,
+    )
+
+
+def _answered(study: Study, inspect: Path | None, hf: Path | None, share: bool) -> list[Path]:
+    """Exports of what was answered, from a redacted copy."""
+    from runner.sharing.redaction import temporary_copy
+
+    written: list[Path] = []
     with temporary_copy(study.database, study.report, share) as copy:
         if inspect is not None:
+            from runner.sharing.inspect_logs import write_inspect_logs
+
             written += write_inspect_logs(copy, inspect, study.study, share)
         if hf is not None:
             from runner.sharing.huggingface import write_dataset
 
             written += write_dataset(study, copy, hf, share)
-    out.print(
-        f"Written: {len(written):,} files, {sum(each.stat().st_size for each in written) / 1e6:,.1f} MB.",
-        highlight=False,
-    )
+    return written

@@ -15,22 +15,22 @@ from runner.study.config import Study
 from runner.study.written.quick import quick_name, quick_study
 
 SCHEMA = "mtpa.schema.json"
-Kind = Literal["paper", "api", "anthropic", "azure", "openrouter", "vllm", "local", "fidelity"]
+Kind = Literal["paper", "api", "anthropic", "azure", "openrouter", "vertex", "vllm", "local", "fidelity"]
 
 
 def init(
     kind: Annotated[
         Kind,
         typer.Argument(
-            help="The paper's protocol, an API, Anthropic, Azure, OpenRouter, a vLLM server, a local model, or "
-            "fidelity to a survey."
+            help="The paper's protocol, an API, Anthropic, Azure, OpenRouter, Vertex AI, a vLLM server, a local model, "
+            "or fidelity to a survey."
         ),
     ],
     path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),
 ) -> None:
-    """Write a commented study file: the paper's protocol, a study with a budget of an API, of Anthropic's, of Azure or
-    of OpenRouter, one of a vLLM server of your own, a local one, or one of how well a model answers a survey as its
-    respondents."""
+    """Write a commented study file: the paper's protocol, a study with a budget of an API, of Anthropic's, of Azure, of
+    OpenRouter or of Vertex AI, one of a vLLM server of your own, a local one, or one of how well a model answers a
+    survey as its respondents."""
     if path.exists():
         raise InputError(f"{path}: exists already; name another file with --to FILE")
     shipped = files("runner.study")

@@ -117,6 +117,11 @@ def _alpha3(given: str, code: str) -> str:
     return found
 
 
+def _one_country(given: str) -> str:
+    """The country of the one file that a command reads, given as CODE or, as for `build`, as NAME=CODE."""
+    return _alpha3(given, given.rpartition("=")[2]) if given else ""
+
+
 def _pair(given: str, option: str, example: str) -> tuple[str, str]:
     name, sign, value = given.partition("=")
     if not (name and sign and value):
@@ -136,7 +141,7 @@ def check_command(
     from runner.cli.terminal.persona_tables import print_check
 
     survey = load_survey(description)
-    found = check(survey, data, _alpha3(country, country) if country else "")
+    found = check(survey, data, _one_country(country))
     print_check(f"{survey.title}: {data.name}", found)
     if found.problems:
         count = len(found.problems)
@@ -157,7 +162,7 @@ def init_command(
     path = out or Path(f"{data.stem}.toml")
     if path.suffix != ".toml" or path.exists():
         raise InputError(f"{path} is there already, or does not end in .toml: name another with --out")
-    drafted = draft(data, _alpha3(country, country) if country else "")
+    drafted = draft(data, _one_country(country))
     with replaced(path) as file:
         file.write(drafted.text.encode())
     console.print(Text(f"Found: {', '.join(drafted.found) or 'no trait of the catalogue'}"), soft_wrap=True)

@@ -10,18 +10,24 @@ from personas.errors import InputError
 from personas.people.pseudonyms import TWIN, pseudonym
 from personas.people.respondents import Respondents
 from personas.people.sample import RULE
+from personas.prompt.given_names import refuse_unnamed
 from personas.prompt.trait_sets import cluster, trait_sets
 from personas.traits import Persona
+from runner.backends.catalogue.answer_forms import without_schema
+from runner.backends.catalogue.parameters import without_loglikelihoods
 from runner.backends.request import AnswerKind, ModelIdentity
-from runner.crossing.trials import AskedModel, AskedVariant, Crossing, Question, answer_kind, is_sampled
+from runner.crossing.request_keys import answer_kind
+from runner.crossing.trials import AskedModel, AskedVariant, Crossing, Question, is_sampled
 from runner.store.deals import Starts
 from runner.store.rows import register
 from runner.study.config import Study
 from runner.study.sections import ModelSection
 from runner.study.sources import Selection
-from scoring.answers.items import option_order, question_text, rotations
+from scoring.answers.items import Item, item_record, option_order, question_text, rotations
 from scoring.statistics.designs.incomplete import Deal, deal
 from scoring.statistics.designs.power import DEFAULTS, baseline_replicates
+
+_ASK_OTHERWISE = "choose another part (`mtpa-run benchmarks list`), or ask a local model"
 
 
 def cross(
@@ -35,8 +41,13 @@ def cross(
 ) -> Crossing:
     """The crossing of a study; rows that the database does not have yet are made. `known` says where people start whom
     an earlier run dealt groups to (`known_starts`), `rule` how they were drawn."""
+    unable = [why for why in map(without_schema, study.asked_models) if why]
+    if unable and "json" in study.variants.elicitation:
+        raise InputError(f"{study.path}: {unable[0]}")
     people = list(respondents.personas())
     sets = trait_sets(study.trait_sets, respondents.traits)
+    if "name" in study.variants.cues:
+        refuse_unnamed((person.country for person in people), sets[0])
     records = _persona_records(study, respondents, people, sets[0])
     persona_ids = register(connection, "persona", records, mutable=["subgroups"])
     variants = [(variant, shown) for shown in sets for variant in study.variants.crossed()]
@@ -45,7 +56,7 @@ def cross(
     questions = [
         question
         for each in selections
-        for question in _questions(connection, each, _deal(study, each, respondents, known))
+        for question in _questions(connection, study, each, _deal(study, each, respondents, known))
     ]
     asked = _models(study, connection, identities, questions, rule)
     return Crossing(
@@ -98,15 +109,26 @@ def _persona_records(
     ]
 
 
-def _questions(connection: Any, selection: Selection, deal: Deal | None) -> Iterator[Question]:
-    items = selection.items
+def _elicited(study: Study, items: Sequence[Item]) -> Iterator[Item]:
+    """The items, each once for every way in which the study asks for its answer; those of which only one is known,
+    once."""
+    for elicitation in study.variants.elicitation:
+        room = study.variants.reasoning_tokens if elicitation == "reasoning" else None
+        for item in items:
+            if item.can_be_elicited:
+                yield item if elicitation == "letter" else replace(item, elicitation=elicitation, room=room)
+    yield from (item for item in items if not item.can_be_elicited)
+
+
+def _questions(connection: Any, study: Study, selection: Selection, deal: Deal | None) -> Iterator[Question]:
+    items = selection.items if study.variants.elicitation == ("letter",) else list(_elicited(study, selection.items))
     records = [
         {
             "item_id": item.id,
             "benchmark": item.benchmark,
             "part": item.part,
             "grp": item.group,
-            "record": {**asdict(item), "meta": dict(item.meta), "scoring": dict(item.scoring)},
+            "record": item_record(item),
         }
         for item in items
     ]
@@ -129,15 +151,26 @@ def _models(
         judges = section.name in study.judges
         kinds: set[AnswerKind] = {answer_kind(each.item, section.answer)[0] for each in questions}
         kinds = {"text"} if judges else kinds
+        if "loglik" in kinds and (why := without_loglikelihoods(section)):
+            raise InputError(f"{study.path}: model {section.name!r}: {_wanted(questions)}, and {why}; {_ASK_OTHERWISE}")
         if method := max((identity.methods.get(kind, "") for kind in kinds), default=""):
             row["method"] = method
         (number,) = register(connection, "model", [row], mutable=["name"])
-        sql = "UPDATE model SET methods = ? WHERE provider = ? AND model = ? AND revision = ?"
-        connection.execute(sql, (json.dumps(identity.methods), identity.provider, identity.model, identity.revision))
+        # how a local model is asked is the same for all of its rows; an endpoint's depends on the study
+        same = "provider = ? AND model = ? AND revision = ? AND (provider = 'local' OR id = ?)"
+        sql = f"UPDATE model SET methods = ? WHERE {same}"
+        named = (identity.provider, identity.model, identity.revision, number)
+        connection.execute(sql, (json.dumps(identity.methods), *named))
         if twin := next((each for each in found if each.id == number), None):
             raise InputError(f"{study.path}: {_same(twin.section, section)}")
         found.append(AskedModel(number, section, identity, _baseline_replicates(study, section, questions, rule)))
     return found
+
+
+def _wanted(questions: Sequence[Question]) -> str:
+    """Which benchmarks want log-likelihoods."""
+    names = list(dict.fromkeys(each.measure for each in questions if each.item.ask == "loglik"))
+    return f"{' and '.join(names)} want{'s' * (len(names) == 1)} log-likelihoods"
 
 
 def model_row(section: ModelSection, identity: ModelIdentity) -> dict[str, Any]:

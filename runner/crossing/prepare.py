@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from personas.errors import MtpaError
 from runner.backends.catalogue.parameters import adapted
+from runner.backends.likelihoods.continuations import method
 from runner.backends.local import local_identity, weights
 from runner.backends.request import METHOD, AnswerKind, ModelIdentity
 from runner.crossing.cross import cross
@@ -76,7 +77,9 @@ def identity_of(section: ModelSection, connection: sqlite3.Connection, whole: Pa
         row = connection.execute(sql, (section.id,)).fetchone()
         identity = local_identity(section, row[0] if row else None)
         return replace(identity, methods=_methods(identity, connection))
-    return ModelIdentity(section.backend, section.id, section.revision, "", _parameters(section, connection, whole))
+    parameters = _parameters(section, connection, whole)
+    methods: dict[AnswerKind, str] = {"loglik": method(section.endpoint)} if section.endpoint.loglikelihoods else {}
+    return ModelIdentity(section.backend, section.id, section.revision, "", parameters, methods)
 
 
 def _parameters(section: ModelSection, connection: sqlite3.Connection, whole: Path) -> Mapping[str, Any]:

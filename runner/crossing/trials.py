@@ -12,13 +12,15 @@ from personas.people.sample import balance
 from personas.prompt.messages import compose
 from personas.prompt.render import Variant, render
 from personas.traits import Persona
-from runner.backends.request import AnswerKind, ModelIdentity, Request, digest, key_fields
+from runner.backends.catalogue.answer_forms import parameters_for
+from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest, key_fields
+from runner.crossing.request_keys import Envelopes, Form, answer_kind, encoded, key_of
 from runner.store.cache import Trial
 from runner.store.deals import DealRows
 from runner.store.runs import SelectionRows
 from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard
-from scoring.answers.items import LETTERS, Item, continuations
+from scoring.answers.items import Item
 from scoring.answers.responses import Response
 from scoring.benchmarks.base import Benchmark, JudgeQuestion
 from scoring.benchmarks.registry import measure
@@ -44,9 +46,14 @@ class Question:
     people: frozenset[str] | None = None
 
     @cached_property
+    def encoded(self) -> tuple[bytes, ...]:
+        """The texts as they stand within canonical JSON."""
+        return tuple(map(encoded, self.texts))
+
+    @cached_property
     def measure(self) -> str:
         """What a report calls the part that the item belongs to."""
-        return measure(self.benchmark.name, self.item.part)
+        return measure(self.benchmark.name, self.item.part, self.item.elicitation)
 
     @property
     def scorer(self) -> str:
@@ -91,6 +98,25 @@ class AskedModel:
         """How often a question is put to a persona, or, more often where answers are draws, to nobody."""
         alone = persona is None and is_sampled(question.item, self.section)
         return max(self.section.replicates, self.baseline_replicates) if alone else self.section.replicates
+
+    def form_of(self, question: Question) -> Form:
+        """How a question's answer is asked for; many questions share a form."""
+        if (found := self._form_of.get(question.id)) is None:
+            kind, options = answer_kind(question.item, self.section.answer)
+            parameters = parameters_for(self.section.backend, self.identity.parameters, question.item)
+            name = (kind, options, canonical(parameters))
+            found = self._forms.setdefault(name, Form(kind, options, self.identity, parameters))
+            self._form_of[question.id] = found
+        return found
+
+    @cached_property
+    def _form_of(self) -> dict[int, Form]:
+        """By the question's id."""
+        return {}
+
+    @cached_property
+    def _forms(self) -> dict[tuple[AnswerKind, tuple[str, ...], bytes], Form]:
+        return {}
 
     @cached_property
     def fields(self) -> dict[str, Any]:
@@ -332,11 +358,22 @@ class Crossing:
     def _request(
         self, model: AskedModel, question: Question, trial: Trial, persona_text: str, variant: Variant
     ) -> Request:
-        messages = compose(persona_text or None, question.texts[trial.rotation], self.system, variant)
-        kind, options = answer_kind(question.item, model.section.answer)
-        method = model.identity.methods.get(kind, "")
-        fields = key_fields(model.fields, messages, kind, options, trial.replicate, method)
-        return Request(digest(fields), messages, model.identity.parameters, kind, options)
+        text = question.texts[trial.rotation]
+        messages = compose(persona_text or None, text, self.system, variant)
+        form = model.form_of(question)
+        envelope = self._envelopes.around(
+            (trial.variant, persona_text), lambda mark: compose(persona_text or None, mark, self.system, variant)
+        )
+        if envelope is None:
+            key = digest(form.fields(messages, trial.replicate))
+        else:
+            key = key_of(form.frame(trial.replicate), envelope, question.encoded[trial.rotation])
+        return Request(key, messages, form.parameters, form.kind, form.options, persona_text)
+
+    @cached_property
+    def _envelopes(self) -> Envelopes:
+        """The messages of the latest personas, without the question."""
+        return Envelopes()
 
 
 def is_sampled(item: Item, section: ModelSection) -> bool:
@@ -349,15 +386,6 @@ def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:
     iterator = iter(trials)
     while block := list(islice(iterator, BLOCK)):
         yield block
-
-
-def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
-    """What is asked of a model whose study says `answer`, and the letters or continuations that it chooses from."""
-    if item.ask == "loglik":
-        return "loglik", continuations(item)
-    if item.ask == "letter" and answer == "probabilities":
-        return "letters", tuple(LETTERS[: len(item.choices)])
-    return "text", ()
 
 
 def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:

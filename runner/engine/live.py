@@ -291,7 +291,7 @@ class LiveRun:
             answer = declined(error)
         except BackendError as error:
             self._settle_costs(request, reserved, error.usage, error.charged)
-            self._count_failure(error, flight.first.persona_text)
+            self._count_failure(error, flight.first)
             raise
         finally:
             self._state.in_flight -= 1
@@ -354,7 +354,7 @@ class LiveRun:
             self._state.notice(f"{name} waits {in_words(seconds)}, as its endpoint asks: {error}")
         return True
 
-    def _count_failure(self, error: BackendError, persona: str) -> None:
+    def _count_failure(self, error: BackendError, asked: Asked) -> None:
         name = self._model.section.name
         self._state.failed(name, error)
         if isinstance(error, Transient):
@@ -364,9 +364,9 @@ class LiveRun:
                 self.stopping.halt(f"most calls fail, the last with {error}")
         if self._is_probing:
             return
-        if is_about_parameters(error, self._model.section, self._model.identity.parameters):
+        if is_about_parameters(error, self._model.section, asked.request.parameters):
             self.stopping.halt(f"its endpoint refuses a parameter that it is asked with: {error}")
-        if self._refusals.refused(error, persona):
+        if self._refusals.refused(error, asked.persona_text):
             alike = "it refuses every request alike" if isinstance(error, BadRequest) else "every answer of it is none"
             self.stopping.halt(f"{alike}: {error}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -22,6 +23,8 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
 
     A live run looks after jobs that an earlier one left, because their keys may be sent by nobody else.
     """
+    if model.section.kind.from_logs:  # what is in the file is all there is
+        context = replace(context, options=replace(context.options, send=False, target=None))
     section, options = model.section, context.options
     _plan(context, model)
     recorder = Recorder(context, model, judges)
@@ -35,8 +38,20 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
             await _ask_beside_jobs(context, model, live, trials)
         else:
             await live.run(trials)
+        if section.kind.from_logs:
+            _remark_on_logs(context, section.name)
     finally:
         context.pace.leave(model)
+
+
+def _remark_on_logs(context: Context, name: str) -> None:
+    """Say what is in no log that was imported: it is not asked."""
+    tallies = [tally for (model, _), tally in context.state.tallies.items() if model == name]
+    if missing := sum(tally.planned - tally.done for tally in tallies):
+        context.state.remark(
+            f"{name}: {missing:,} trials are in no log that was imported, and are left without an answer; "
+            "`mtpa-run import LOG` reads another."
+        )
 
 
 async def _trials(context: Context, model: AskedModel, recorder: Recorder, live: LiveRun) -> AsyncIterator[list[Asked]]:

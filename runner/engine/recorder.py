@@ -154,14 +154,14 @@ class Recorder:
 
     def worst(self, request: Request) -> int:
         """The most that a request can cost; where nothing bounds its answer, the most that the plan reckons with."""
-        if most_output_tokens(self._model.identity) is None:
+        if most_output_tokens(request) is None:
             return self.estimate.cost(worst_prompt_tokens(request), self.estimate.high)
         return worst_cost(self.price, self._model.identity, request)
 
     def most_tokens(self, request: Request) -> float:
         """Prompt and answer as far as they can be told beforehand; what they came to is settled later."""
         prompt = max(worst_prompt_tokens(request) / 4, self.estimate.prompt_tokens(request))
-        return prompt + (most_output_tokens(self._model.identity) or self.estimate.high)
+        return prompt + (most_output_tokens(request) or self.estimate.high)
 
     def note_exactness(self, found: Mapping[str, float]) -> None:
         """Keep what a backend that batches knows of its batches' exactness."""
@@ -219,7 +219,8 @@ class Recorder:
             scores.append(self._score(key, asked, response))
             outcome = scores[-1].outcome
             if completion and self.pilot is not None and asked is trials[0]:
-                planned = self.estimate.cost(self.estimate.prompt_tokens(asked.request), self.estimate.high)
+                most = self.estimate.output_tokens(asked)[1]
+                planned = self.estimate.cost(self.estimate.prompt_tokens(asked.request), most)
                 kind = asked.request.kind
                 self.pilot.append(Piloted(response, outcome, completion.micro_usd, planned, kind))
         self._uncommitted[key] = (self._cache.record(key, completion, scores), response)

@@ -4,16 +4,18 @@ import asyncio
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from email.parser import HeaderParser
 from importlib.metadata import distributions, version
 from typing import Any
 
 from personas.errors import MachineError
+from runner.backends.catalogue.key_usage import account, key_usage
 from runner.backends.catalogue.prices import price_source
 from runner.backends.providers import make_backend
 from runner.crossing.prepare import Prepared, prepared
 from runner.crossing.trials import Crossing
-from runner.engine.acknowledgement import require_acknowledgement
+from runner.engine.acknowledgement import agreed_keys, require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
 from runner.engine.limits import fitted
@@ -24,7 +26,7 @@ from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, database_errors, now, transaction
 from runner.store.identity import Watch
 from runner.store.leases import Leases
-from runner.store.ledger import beside_the_cap
+from runner.store.ledger import beside_the_cap, note_usage
 from runner.store.runs import NAMED
 from runner.study.config import Study
 from runner.study.logs import logger
@@ -88,6 +90,8 @@ async def _run(
             watch.add(leases.path)
             try:
                 _refuse_pruned(ready)
+                if options.send:
+                    await _note_usage(ready, number)
                 local = [model.name for model in study.models if model.is_local]
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
@@ -112,6 +116,17 @@ async def _run(
     state.interrupted = stop.is_set()
     log.info("run %d of %s has ended: %s", number, study.database, state)
     return state
+
+
+async def _note_usage(ready: Prepared, number: int) -> None:
+    """Keep what the keys of models with a cap had been charged before: it tells what a killed run's requests cost."""
+    connection, capped = ready.cache.connection, ready.study.budget.usd is not None
+    asked = [*ready.crossing.models, *ready.crossing.judges.values()]
+    asked = [each for each in asked if capped or each.section.cap is not None]
+    agreed = agreed_keys(connection)
+    told = await key_usage([each.section for each in asked], agreed)
+    found = [(each.id, account(each.section, agreed)) for each in asked]
+    note_usage(connection, number, [(model, each, told[each]) for model, each in found if each and each in told])
 
 
 def _slots(crossing: Crossing, state: State) -> Mapping[str, int]:
@@ -179,12 +194,11 @@ def _refuse_pruned(ready: Prepared) -> None:
 
 def _begin(ready: Prepared, state: State) -> int:
     """Record what runs: the study's text, what it selects and plans, code and package versions, seed and time."""
-    packages = {each.metadata["Name"]: each.version for each in distributions()}
     row = (
         ready.study.text,
         json.dumps(ready.crossing.selection()),
         version("mtpa"),
-        json.dumps(dict(sorted(packages.items()))),
+        json.dumps(dict(sorted(_installed()))),
         ready.study.study.seed,
         now(),
         ready.rule,
@@ -194,6 +208,15 @@ def _begin(ready: Prepared, state: State) -> int:
     sql = "INSERT INTO run (study, selection, code, packages, seed, started, sampling, planned, prices) VALUES "
     sql += "(?, ?, ?, ?, ?, ?, ?, ?, ?)"
     return int(ready.cache.connection.execute(sql, row).lastrowid or 0)
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    """Every installed package and its version, from the heads of their metadata: the descriptions below are long."""
+    for each in distributions():
+        text = each.read_text("METADATA") or each.read_text("PKG-INFO") or ""
+        head = HeaderParser().parsestr(text.partition("\n\n")[0])
+        if head["Name"]:
+            yield head["Name"], head["Version"] or ""
 
 
 def _planned(crossing: Crossing, state: State) -> str:

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from personas.errors import InputError
 from personas.prompt.messages import compose
 from personas.prompt.render import Variant
+from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import ModelIdentity, digest, key_fields
 from runner.crossing.prepare import Prepared
 from runner.crossing.trials import Asked, AskedModel
@@ -38,7 +39,7 @@ class Explanation:
 def explain(ready: Prepared, which: str) -> Explanation:
     """Explain `ITEM`, `ITEM@PERSONA` or the beginning of a key (hex). Raises InputError where the study has none."""
     model, asked = _find(ready, which)
-    fields = _fields(model.identity, asked, asked.request.messages)
+    fields = _fields(model.identity, asked, asked.request.messages, model.section.backend)
     compared = [(differences(fields, other), key) for key, other in _answered(ready, asked)]
     found, nearest = min(compared, key=lambda pair: _distance(pair[0]), default=([], None))
     cached = bool(ready.cache.find([asked.request.key]))
@@ -91,10 +92,11 @@ def _answered(ready: Prepared, asked: Asked) -> Iterator[tuple[str, dict[str, An
         provider, model, revision, dtype = named
         identity = ModelIdentity(provider, model, revision, dtype, json.loads(parameters), json.loads(methods))
         messages = compose(persona or None, item, system, variant)
-        yield bytes(key).hex(), _fields(identity, asked, messages)
+        yield bytes(key).hex(), _fields(identity, asked, messages, provider)
 
 
-def _fields(identity: ModelIdentity, asked: Asked, messages: Any) -> dict[str, Any]:
+def _fields(identity: ModelIdentity, asked: Asked, messages: Any, provider: str) -> dict[str, Any]:
     request = asked.request
+    identity = replace(identity, parameters=parameters_for(provider, identity.parameters, asked.question.item))
     method = identity.methods.get(request.kind, "")
     return key_fields(identity.fields(), messages, request.kind, request.options, asked.trial.replicate, method)

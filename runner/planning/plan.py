@@ -17,6 +17,7 @@ from runner.store.cache import Trial
 from runner.store.prompt_caching import caching
 from runner.store.resolutions import in_file
 from runner.study.amounts import counted
+from runner.study.sections import ModelSection
 from runner.study.target import target_of
 from scoring.statistics.designs.sequential import LEAST_PERSONAS, Target
 
@@ -29,7 +30,8 @@ PREFIXES = 20
 class PlanRow:
     """One model and benchmark: trials, the distinct requests behind them, those that are answered, and what the rest
     will take. Dollars run from the fewest to the most output tokens; `usd_batch` is the most that batches would cost,
-    where the provider takes them. `longest_prompt` is in tokens. `minutes` is None where nobody can know yet."""
+    where the provider takes them. `longest_prompt` is in tokens. `minutes` is None where nobody can know yet.
+    `not_imported` are those that are in no log, of a model whose answers come from logs."""
 
     model: str
     benchmark: str
@@ -44,11 +46,12 @@ class PlanRow:
     usd_batch: float = 0.0
     longest_prompt: int = 0
     minutes: float | None = None
+    not_imported: int = 0
 
     @property
     def to_send(self) -> int:
         """Requests that a run would send."""
-        return self.requests - self.answered
+        return self.requests - self.answered - self.not_imported
 
     def as_dict(self) -> dict[str, Any]:
         """For --json."""
@@ -80,7 +83,7 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
     for model in ready.crossing.models:
         found = replace(estimate(model, ready.cache), price=mode_price_of(model.section))
         rows += _rows(ready, model, found, limit)
-        remarks.append(f"{model.section.name}: tokens and times are {found.basis}")
+        remarks.append(_about_basis(model, found, rows))
         if (times := model.baseline_replicates) > model.section.replicates:
             why = "as the study says" if model.section.baseline_replicates else "the cheapest for Δ on these items"
             remarks.append(f"{model.section.name}: the sampled baseline is asked {times} times ({why})")
@@ -92,6 +95,15 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
     if target := target_of(ready.study):
         remarks.append(_about_target(target, ready.crossing.questions))
     return Plan(rows, remarks)
+
+
+def _about_basis(model: AskedModel, found: CostEstimate, rows: Sequence[PlanRow]) -> str:
+    """What the figures of a model rest on; of one whose answers come from logs, how many are in none."""
+    name = model.section.name
+    if not model.section.kind.from_logs:
+        return f"{name}: tokens and times are {found.basis}"
+    missing = sum(row.not_imported for row in rows if row.model == name)
+    return f"{name}: answers come from logs (`mtpa-run import`); {missing:,} requests are in none so far"
 
 
 def _about_target(target: Target, questions: Sequence[Question]) -> str:
@@ -122,17 +134,23 @@ def _rows(ready: Prepared, model: AskedModel, found: CostEstimate, limit: int | 
             row.requests += 1
             if asked.request.key in known:
                 row.answered += 1
+            elif model.section.kind.from_logs:
+                row.not_imported += 1
             else:
                 tokens = found.prompt_tokens(asked.request)
                 row.prompt_tokens += tokens
+                least, most = found.output_tokens(asked)
+                row.output_tokens_low += least
+                row.output_tokens_high += most
                 row.longest_prompt = max(row.longest_prompt, tokens)
+                row.output_tokens_low += found.low * found.answers(asked.request)
+                row.output_tokens_high += found.high * found.answers(asked.request)
     for row in rows.values():
         _price(row, model, found)
     return list(rows.values())
 
 
 def _price(row: PlanRow, model: AskedModel, found: CostEstimate) -> None:
-    row.output_tokens_low, row.output_tokens_high = row.to_send * found.low, row.to_send * found.high
     row.usd_low = found.cost(row.prompt_tokens, row.output_tokens_low, row.longest_prompt) / 1e6
     row.usd_high = found.cost(row.prompt_tokens, row.output_tokens_high, row.longest_prompt) / 1e6
     section = model.section
@@ -188,10 +206,25 @@ def caching_remarks(ready: Prepared, model: AskedModel, found: CostEstimate) -> 
         return
     tokens = round(shared * found.tokens_a_byte)
     verdict = "what they share is cheaper" if tokens >= least else "do not count on a discount"
+    if model.section.kind.marked_cache and tokens >= least:
+        verdict = marked_cache(model.section)
     yield (
         f"requests of one persona go out together and begin with the same {tokens:,} tokens or so; "
         f"the provider caches from {least:,} on: {verdict}"
     )
+
+
+def marked_cache(section: ModelSection) -> str:
+    """What a provider's cache costs and saves that keeps only what is marked for it."""
+    rates = mode_price_of(section)
+    read, write = (rates.input if each is None else each for each in (rates.cached, rates.cache_write))
+    prices = (
+        f"a token that is written to it costs {write:g} dollars a million, one that is read {read:g}, another "
+        f"{rates.input:g}; requests that are in flight together each write"
+    )
+    if section.endpoint.prompt_cache:
+        return f"each persona is marked for it ({prices})"
+    return f"endpoint = {{ prompt_cache = true }} marks each persona for it ({prices})"
 
 
 def shared_prefix(ready: Prepared, model: AskedModel) -> float:

@@ -9,9 +9,10 @@ from typing import Any
 
 from runner.store.completeness import of_last_run
 from runner.store.database import file_size, opened
+from runner.store.foreign import reads_file
 from runner.store.last_run import last_run_row
 from runner.store.leases import is_running
-from runner.store.ledger import accepted
+from runner.store.ledger import accepted, by_usage
 from runner.store.prompt_caching import Caching, caching
 from runner.study.amounts import counted, dollars_spent
 
@@ -60,7 +61,10 @@ class Status:
         """How long the run has been going."""
         if not self.started or not self.beat.get("at"):
             return 0.0
-        return (datetime.fromisoformat(self.beat["at"]) - datetime.fromisoformat(self.started)).total_seconds()
+        try:
+            return (datetime.fromisoformat(self.beat["at"]) - datetime.fromisoformat(self.started)).total_seconds()
+        except (TypeError, ValueError):  # of a file from elsewhere
+            return 0.0
 
     @property
     def rate(self) -> float:
@@ -119,6 +123,7 @@ class Status:
         return found + [f"{model} stopped: {reason}" for model, reason in self.beat.get("stopped", {}).items()]
 
 
+@reads_file
 def read_status(path: Path) -> Status:
     """The last run of the file. Raises InputError or MachineError."""
     with opened(path) as connection:
@@ -126,7 +131,7 @@ def read_status(path: Path) -> Status:
         (scores,) = connection.execute("SELECT count(*) FROM score").fetchone()
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(run_status(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
-        found = replace(found, accepted=accepted(connection), is_on=is_running(connection, path))
+        found = replace(found, accepted=by_usage(connection) + accepted(connection), is_on=is_running(connection, path))
     return replace(found, incomplete=of_last_run(path).sentence)
 
 

@@ -138,8 +138,17 @@ def slicing_of(study: Study, scores: pd.DataFrame) -> Slicing:
     section = study.report
     if (scores["persona_id"] == "").all():
         return Slicing(min_n=section.min_n, seed=study.study.seed)
-    least, seed, adjust = section.min_n, study.study.seed, section.adjust
-    return Slicing(section.by, section.pairs, section.weights, section.population, least, seed, adjust)
+    return Slicing(
+        section.by,
+        section.pairs,
+        section.weights,
+        section.population,
+        section.min_n,
+        study.study.seed,
+        section.adjust,
+        study.robustness.contrasts,
+        study.robustness.margin,
+    )
 
 
 def report_weights(database: Path) -> tuple[Weights, dict[str, float]]:
@@ -187,6 +196,10 @@ def declared(before: str, study: Study) -> list[tuple[str, str, str]]:
     now = study.report.model_dump(mode="json")
     defaults = type(study.report)().model_dump(mode="json")
     found = [(name, str(section.get(name, defaults[name])), str(value)) for name, value in now.items()]
+    aims = tables.get("robustness", {})
+    for name, value in study.robustness.model_dump(mode="json").items():
+        if value or aims.get(name):
+            found.append((f"robustness.{name}", str(aims.get(name, "none")), str(value)))
     if study.target or "target" in tables:
         aim = study.target.model_dump(exclude_unset=True) if study.target else "none"
         found.append(("target", str(tables.get("target", "none")), str(aim)))

@@ -16,10 +16,11 @@ from personas.errors import MachineError
 from runner.serve.batcher import Batcher, TooLarge
 from runner.serve.bounds import TooMuch, refuse_too_much
 from runner.serve.chat_api import ChatRequest, first_token, reply
+from runner.serve.completions_api import CompletionRequest, ReadPrompt, choice, completion, next_token
 from runner.serve.door import BACKLOG, Door
-from runner.serve.generation import ends
+from runner.serve.generation import Written, ends
 from runner.serve.model import ServedModel
-from runner.serve.prompts import log_sum, spelt
+from runner.serve.prompts import Told, log_sum, spelt
 from runner.serve.token_budget import TokenBudget
 
 MODEL = web.AppKey("model", ServedModel)
@@ -50,6 +51,7 @@ def application(model: ServedModel, name: str, budget: TokenBudget, token: str |
         ("/v1/choices", _choices),
         ("/v1/loglikelihood", _loglikelihood),
         ("/v1/chat/completions", _chat),
+        ("/v1/completions", _completions),
         ("/v1/embeddings", _embeddings),
     ):
         app.router.add_post(path, _answering(answer))
@@ -181,6 +183,42 @@ async def _chat(app: web.Application, body: dict[str, Any], size: int) -> dict[s
     if written.overflow:
         raise ValueError(OVERFLOW)
     return reply(app[NAME], request, len(wish.tokens), written, model.tokenizer)
+
+
+async def _completions(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
+    """OpenAI's completion of texts, or of token ids: one choice a prompt, not streamed. With `echo` and `logprobs`, the
+    prompt's own log-probabilities; those and one token at temperature 0 take one pass."""
+    request, model = CompletionRequest.read(body), app[MODEL]
+    prompts = await _tokenised(
+        app,
+        max(size, len(str(body["prompt"]))),
+        lambda: [request.read_prompt(model.prompter, each) for each in request.prompts],
+    )
+    found = await asyncio.gather(*(_completed(app, request, prompt) for prompt in prompts))
+    choices = [
+        choice(request, number, prompt, told, written, model.tokenizer)
+        for number, (prompt, (told, written)) in enumerate(zip(prompts, found, strict=True))
+    ]
+    counts = sum(len(prompt.tokens) for prompt in prompts), sum(len(written.tokens) for _, written in found)
+    return completion(app[NAME], choices, *counts)
+
+
+async def _completed(
+    app: web.Application, request: CompletionRequest, prompt: ReadPrompt
+) -> tuple[Told | None, Written]:
+    """What is told of a prompt, and what is written behind it."""
+    model, told, written = app[MODEL], None, Written()
+    if row := request.row(prompt):
+        (told,) = await app[BATCHER].tell([row])
+        _numbers(told.logprobs)
+        _numbers([logprob for _, logprob in told.top])
+        if row.top:
+            written = next_token(told, ends(model.model, model.tokenizer), model.tokenizer)
+    if request.max_tokens and not request.is_one_pass:
+        written = await app[BATCHER].write(request.wish(prompt))
+        if written.overflow:
+            raise ValueError(OVERFLOW)
+    return told, written
 
 
 async def _embeddings(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:

@@ -5,7 +5,14 @@ from typing import Any
 
 MOST_BYTES_A_TOKEN = 32  # of a prompt that still may fit: tokens are shorter, but for runs of spaces
 LEAST_BYTES = 1 << 16
-MOST: Mapping[str, int] = {"messages": 256, "choices": 256, "continuations": 256, "stop": 16, "input": 2048}
+MOST: Mapping[str, int] = {
+    "messages": 256,
+    "choices": 256,
+    "continuations": 256,
+    "stop": 16,
+    "input": 2048,
+    "prompt": 256,
+}
 LONGEST_STOP = 256  # characters
 
 
@@ -16,7 +23,7 @@ class TooMuch(ValueError):
 def refuse_too_much(body: Mapping[str, Any], context: int) -> int:
     """The bytes of the texts in a body, for a model that reads `context` tokens. Raises TooMuch, in a clause."""
     for name, most in MOST.items():
-        if isinstance(body.get(name), list) and len(body[name]) > most:
+        if isinstance(body.get(name), list) and len(body[name]) > most and not _is_tokens(name, body[name]):
             raise TooMuch(f"{name} has {len(body[name]):,} entries; {most:,} are the most")
     stop = body.get("stop")
     for each in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else ():
@@ -27,9 +34,14 @@ def refuse_too_much(body: Mapping[str, Any], context: int) -> int:
         most = max(LEAST_BYTES, MOST_BYTES_A_TOKEN * context)
         texts = list(_texts(body.get(name)))
         total += sum(texts)
-        if (name != "input" and sum(texts) > most) or max(texts, default=0) > most:
+        if (name not in ("input", "prompt") and sum(texts) > most) or max(texts, default=0) > most:
             raise TooMuch(f"{name} has {sum(texts):,} bytes of text; this model reads at most {context:,} tokens")
     return total
+
+
+def _is_tokens(name: str, value: list[Any]) -> bool:
+    """Whether it is a prompt by its token ids, which the model's context bounds."""
+    return name == "prompt" and isinstance(value[0], int)
 
 
 def _texts(value: Any, depth: int = 8) -> Iterator[int]:

@@ -1,5 +1,6 @@
 """Chat completions: what of OpenAI's request is understood, and the reply in its shape."""
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from runner.serve.generation import Wish, Written
 from runner.serve.prompts import Prompter, PromptRow, Told
 
+MOST_ANSWERS = 64
 REFUSED = {"stream": False, "n": 1, "frequency_penalty": 0, "presence_penalty": 0, "logit_bias": {}, "tools": []}
 
 
@@ -26,6 +28,7 @@ class ChatRequest(BaseModel):
     stop: str | list[str] | None = None
     logprobs: bool = False
     top_logprobs: int = Field(0, ge=0, le=20)
+    response_format: dict[str, Any] | None = None
 
     @field_validator("max_tokens", "temperature", "top_p", "logprobs", "top_logprobs", mode="before")
     @classmethod
@@ -51,9 +54,14 @@ class ChatRequest(BaseModel):
 
     def row(self, prompter: Prompter) -> PromptRow | None:
         """The row whose pass answers it, where no more than the likeliest token is wanted."""
-        if self.room > 1 or self.temperature > 0 or self.stop:
+        if self.room > 1 or self.temperature > 0 or self.stop or self.answers:
             return None
         return PromptRow(prompter.chat(self.messages, 1), top=max(1, self.top_logprobs))
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The only answers that its `response_format` allows; none where it says nothing. Raises ValueError."""
+        return allowed_answers(self.response_format)
 
     def wish(self, prompter: Prompter) -> Wish:
         """The prompt and how to go on from it. Raises ValueError, in a clause."""
@@ -66,7 +74,28 @@ class ChatRequest(BaseModel):
             seed=self.seed,
             stop=tuple(each for each in stop if each),
             top=self.top_logprobs if self.logprobs else None,
+            allowed=tuple(tuple(prompter.tokens(each)) for each in self.answers),
         )
+
+
+def allowed_answers(form: Mapping[str, Any] | None) -> tuple[str, ...]:
+    """The answers that a `response_format` allows, where they can be counted: a JSON schema of an object with one key,
+    whose value is one of a list of texts. None of them means any. Raises ValueError for another schema."""
+    if form is None or form.get("type") == "text":
+        return ()
+    try:
+        schema = form["json_schema"]["schema"]
+        ((name, value),) = schema["properties"].items()
+        texts = value["enum"]
+        counted = (form["type"], schema["type"], schema["required"]) == ("json_schema", "object", [name])
+    except (KeyError, TypeError, ValueError, AttributeError):
+        counted, texts = False, ()
+    if not counted or not texts or len(texts) > MOST_ANSWERS or not all(isinstance(each, str) for each in texts):
+        raise ValueError(
+            "response_format: a json_schema is kept to where it is of an object with one required key, whose value is "
+            f"one of up to {MOST_ANSWERS} texts (enum); leave another out"
+        )
+    return tuple(json.dumps({name: each}, ensure_ascii=False) for each in texts)
 
 
 def first_token(told: Told, ending: set[int], tokenizer: Any) -> Written:

@@ -148,6 +148,18 @@ def _read(logits: torch.Tensor, rows: Sequence[PromptRow], lookup: Sequence[dict
             last = places[len(row.tokens) - 1]
             values, tokens = (logits[last].float() - normalisers[last]).topk(row.top)
             top = list(zip(tokens.tolist(), values.tolist(), strict=True))
-        told.append(Told(numbers[start : start + len(row.asked)], top))
+        own = torch.tensor([places[place] for place, _ in row.asked] if row.tops else [], dtype=torch.long)
+        told.append(Told(numbers[start : start + len(row.asked)], top, _tops(logits, normalisers, own, row.tops)))
         start += len(row.asked)
     return told
+
+
+def _tops(
+    logits: torch.Tensor, normalisers: torch.Tensor, places: torch.Tensor, count: int
+) -> list[list[tuple[int, float]]]:
+    """The `count` likeliest tokens behind each of these places, with their log-probabilities."""
+    found: list[list[tuple[int, float]]] = []
+    for part in torch.split(places.to(logits.device), CHUNK) if len(places) else ():
+        values, tokens = (logits[part].float() - normalisers[part, None]).topk(count)
+        found += [list(zip(*pair, strict=True)) for pair in zip(tokens.tolist(), values.tolist(), strict=True)]
+    return found

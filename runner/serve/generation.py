@@ -15,7 +15,8 @@ Left = Callable[[], list[bool]]  # for each prompt of a batch, whether its calle
 @dataclass(frozen=True, slots=True)
 class Wish:
     """A prompt and how to go on from it: greedily at temperature 0, else sampled from the likeliest tokens that hold
-    `top_p` of the probability; `top` alternatives are told for each token, None for no log-probabilities."""
+    `top_p` of the probability; `top` alternatives are told for each token, None for no log-probabilities. `allowed` are
+    the only answers there may be, as tokens; any where there are none."""
 
     tokens: list[int]
     max_tokens: int
@@ -24,6 +25,15 @@ class Wish:
     seed: int | None = None
     stop: tuple[str, ...] = ()
     top: int | None = None
+    allowed: tuple[tuple[int, ...], ...] = ()
+
+    def may_follow(self, written: Sequence[int]) -> set[int] | None:
+        """The tokens that may come next: what goes on with an allowed answer, and none where one is whole; None where
+        any may."""
+        if not self.allowed:
+            return None
+        known, length = tuple(written), len(written)
+        return {each[length] for each in self.allowed if len(each) > length and each[:length] == known}
 
 
 @dataclass(slots=True)
@@ -43,8 +53,10 @@ class Sampler(LogitsProcessor):
     """Chooses each prompt's next token with that prompt's own generator, so that a seed means the same answer in every
     batch: a Gumbel-max draw (Gumbel 1954), after which generation is greedy. Keeps the log-probabilities on its way."""
 
-    def __init__(self, wishes: Sequence[Wish], written: Sequence[Written]) -> None:
-        self._wishes, self._written = wishes, written
+    def __init__(
+        self, wishes: Sequence[Wish], written: Sequence[Written], width: int = 0, ending: frozenset[int] = frozenset()
+    ) -> None:
+        self._wishes, self._written, self._width, self._ending = wishes, written, width, sorted(ending)
         self._random = [torch.Generator() for _ in wishes]
         for wish, random in zip(wishes, self._random, strict=True):
             if wish.seed is None:
@@ -54,7 +66,7 @@ class Sampler(LogitsProcessor):
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores (prompts, vocabulary) whose largest entry of each row is the token drawn."""
-        logprobs = torch.log_softmax(scores.float(), dim=-1)
+        logprobs = torch.log_softmax(self._allowed(input_ids, scores.float()), dim=-1)
         for told, overflow in zip(self._written, logprobs.isnan().any(-1).tolist(), strict=True):
             told.overflow |= overflow
         drawn = torch.stack([self._draw(row, number) for number, row in enumerate(logprobs)])
@@ -62,8 +74,19 @@ class Sampler(LogitsProcessor):
             if wish.top is not None:
                 told.logprobs.append(float(row[token]))
                 values, tokens = row.topk(wish.top)
-                told.top.append(list(zip(tokens.tolist(), values.tolist(), strict=True)))
+                shown = zip(tokens.tolist(), values.tolist(), strict=True)
+                told.top.append([(each, value) for each, value in shown if value > -torch.inf])
         return torch.full_like(scores, -torch.inf).scatter_(1, drawn[:, None], 0.0)
+
+    def _allowed(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """The scores, −∞ for tokens that lead to no allowed answer; an answer that is whole ends."""
+        for number, wish in enumerate(self._wishes):
+            may_follow = wish.may_follow(input_ids[number, self._width :].tolist())
+            if may_follow is not None:
+                kept = torch.tensor(sorted(may_follow) or self._ending or [0], device=scores.device)
+                row = torch.full_like(scores[number], -torch.inf)
+                scores[number] = row.index_copy(0, kept, scores[number][kept])
+        return scores
 
     def _draw(self, logprobs: torch.Tensor, number: int) -> torch.Tensor:
         wish = self._wishes[number]
@@ -129,7 +152,7 @@ def write(model: Any, tokenizer: Any, wishes: Sequence[Wish], left: Left) -> lis
         repetition_penalty=1.0,
         eos_token_id=sorted(ending) or None,
         pad_token_id=min(ending, default=0),
-        logits_processor=LogitsProcessorList([Sampler(wishes, written)]),
+        logits_processor=LogitsProcessorList([Sampler(wishes, written, width, frozenset(ending))]),
         stopping_criteria=StoppingCriteriaList(criteria),
     )
     for wish, told, row in zip(wishes, written, found[:, width:].tolist(), strict=True):

@@ -3,7 +3,7 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jinja2 import TemplateError
@@ -26,12 +26,13 @@ class PromptRow:
     """Tokens, and what is wanted to know of them.
 
     `asked` are pairs (place, token): the log-probability of the token right behind that place; `top` is how many of the
-    likeliest tokens behind the last place are wanted as well.
+    likeliest tokens behind the last place are wanted as well, `tops` how many behind each place of `asked`.
     """
 
     tokens: list[int]
     asked: tuple[tuple[int, int], ...] = ()
     top: int = 0
+    tops: int = 0
 
     @property
     def places(self) -> set[int]:
@@ -41,10 +42,12 @@ class PromptRow:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A row's answer: natural logs in the order of `asked`, and the likeliest tokens with theirs."""
+    """A row's answer: natural logs in the order of `asked`, the likeliest tokens behind the last place with theirs, and
+    those behind each place of `asked`, where they are wanted."""
 
     logprobs: list[float]
     top: list[tuple[int, float]]
+    tops: list[list[tuple[int, float]]] = field(default_factory=list)
 
 
 class Prompter:
@@ -96,6 +99,21 @@ class Prompter:
         there once, whether it is in the text already or not."""
         tokens = self.tokens(text)
         return tokens if tokens[: len(self._beginning)] == self._beginning else [*self._beginning, *tokens]
+
+    def completion(self, prompt: str | Sequence[int], room: int) -> list[int]:
+        """The tokens of a prompt that is no chat, a text or the tokens themselves, with room for an answer of `room`
+        tokens. Raises ValueError, in a clause."""
+        if isinstance(prompt, str):
+            return self._fits(self.prompt(prompt), room)
+        if wrong := [each for each in prompt if not 0 <= each < len(self.tokenizer)]:
+            raise ValueError(f"the model has no token {wrong[0]}")
+        return self._fits(list(prompt), room)
+
+    def put_before(self, tokens: Sequence[int], prompt: str | Sequence[int]) -> int:
+        """How many of a prompt's tokens are not of its text, but put before it by the tokenizer."""
+        if not isinstance(prompt, str) or len(tokens) == len(self.tokens(prompt)):
+            return 0
+        return len(self._beginning)
 
     def text(self, text: str) -> list[int]:
         """The tokens of a text that is no chat. Raises ValueError, in a clause, for one that is empty or too long."""

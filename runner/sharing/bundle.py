@@ -26,7 +26,7 @@ from personas.whole_file import replaced
 from runner.sharing.redaction import temporary_copy
 from runner.sharing.scratch import scratch_folder
 from runner.store.database import is_redacted, keep_private, opened, read_only
-from runner.store.foreign import in_time, refuse_code
+from runner.store.foreign import in_time, refuse_code, refuse_odd_contents
 from runner.store.ledger import forget_agreements, refuse_false_amounts
 from runner.study.config import Study
 from runner.study.sources import DESCRIPTIONS, described
@@ -275,6 +275,7 @@ def _check_database(path: Path, database: Path, fresh: Path) -> None:
         if not sound or not _is_plain(connection, fresh):
             raise InputError(f"{path}: its database has not the tables that mtpa makes; ask for a new bundle")
         refuse_false_amounts(connection, path)
+        refuse_odd_contents(connection, path)
         forget_agreements(connection)
         if not is_redacted(connection):
             keep_private(database)

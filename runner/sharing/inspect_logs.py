@@ -23,6 +23,7 @@ from personas.prompt.trait_sets import set_name
 from runner.sharing.redaction import GONE, HIDDEN
 from runner.store.cache import unpack
 from runner.store.database import keep_private, opened
+from runner.store.deals import ELICITATION
 from runner.store.last_run import last_run_row
 from runner.study.logs import logger
 from runner.study.sections import StudySection
@@ -30,24 +31,25 @@ from scoring.answers.items import LETTERS, Item, option_order, question_text
 from scoring.statistics.levels import HIDDEN_UNDER
 from scoring.statistics.pairs import WORDING
 
-log = logger(__name__)
+_logger = logger(__name__)
 SAMPLES = 5_000
 SCORER = "mtpa"
 BASELINE = "baseline"
 _LEFT_OUT = "[left out]"
-_SQL = """
+_SQL = f"""
 SELECT s.item, s.persona, s.rotation, s.replicate, s.chosen_by_text, s.chosen_by_probability, s.value, s.expected,
     s.status, c.answer, c.letters, c.finish, c.prompt_tokens, c.completion_tokens, c.reasoning_tokens, c.cached_tokens,
     c.latency_ms, coalesce(t.text, ''), coalesce(q.text, ''), coalesce(y.text, '')
 FROM score AS s JOIN completion AS c ON c.id = s.completion LEFT JOIN text AS t ON t.id = c.persona_text
 LEFT JOIN text AS q ON q.id = c.item_text LEFT JOIN text AS y ON y.id = c.system_text
-JOIN item AS i ON i.id = s.item WHERE s.model = ? AND s.variant = ? AND i.benchmark = ? AND i.part = ? ORDER BY s.id
+JOIN item AS i ON i.id = s.item WHERE s.model = ? AND s.variant = ? AND i.benchmark = ? AND i.part = ?
+    AND {ELICITATION} = ? ORDER BY s.id
 """
-_FAILED = """
+_FAILED = f"""
 SELECT f.item, f.persona, f.rotation, f.replicate, f.kind, f.message FROM failure AS f JOIN item AS i ON i.id = f.item
-WHERE f.model = ? AND f.variant = ? AND i.benchmark = ? AND i.part = ? AND NOT EXISTS (SELECT 1 FROM score AS s
-    WHERE s.model = f.model AND s.persona = f.persona AND s.variant = f.variant AND s.item = f.item
-    AND s.rotation = f.rotation AND s.replicate = f.replicate)
+WHERE f.model = ? AND f.variant = ? AND i.benchmark = ? AND i.part = ? AND {ELICITATION} = ? AND NOT EXISTS (
+    SELECT 1 FROM score AS s WHERE s.model = f.model AND s.persona = f.persona AND s.variant = f.variant
+    AND s.item = f.item AND s.rotation = f.rotation AND s.replicate = f.replicate)
 GROUP BY 1, 2, 3, 4 HAVING f.id = max(f.id) ORDER BY f.id
 """
 
@@ -59,6 +61,7 @@ class _Log:
     model: Mapping[str, Any]
     benchmark: str
     part: str
+    elicitation: str
     variant: Mapping[str, Any]
 
     @property
@@ -68,7 +71,8 @@ class _Log:
         if self.variant["id"]:
             told = set_name(json.loads(self.variant["traits"]))
             wording = "-".join([*(str(self.variant[name]) for name in WORDING), told])
-        return "-".join(part for part in (self.benchmark, self.part, wording) if part)
+        elicitation = "" if self.elicitation == "letter" else self.elicitation
+        return "-".join(part for part in (self.benchmark, self.part, elicitation, wording) if part)
 
 
 def require_inspect() -> Any:
@@ -99,20 +103,20 @@ def write_inspect_logs(copy: Path, folder: Path, study: StudySection, share: boo
                 persona["subgroups"] = json.loads(persona["subgroups"])
             if not share:
                 _hide_rare(tables["persona"].values())
-            for kind in _logs(connection):
-                values = (kind.model["id"], kind.variant["id"], kind.benchmark, kind.part)
-                answered = (_sample(inspect_ai, kind, row, tables) for row in connection.execute(_SQL, values))
-                failed = (_failure(inspect_ai, kind, row, tables) for row in connection.execute(_FAILED, values))
+            for log in _logs(connection):
+                values = (log.model["id"], log.variant["id"], log.benchmark, log.part, log.elicitation)
+                answered = (_sample(inspect_ai, log, row, tables) for row in connection.execute(_SQL, values))
+                failed = (_failure(inspect_ai, log, row, tables) for row in connection.execute(_FAILED, values))
                 found, number = chain(answered, failed), 0
                 while samples := list(islice(found, SAMPLES)):
                     number += 1
-                    path = folder / _file_name(run[0], kind, number)
-                    document = _document(inspect_ai, kind, samples, run, (study.name, path.stem))
+                    path = folder / _file_name(run[0], log, number)
+                    document = _document(inspect_ai, log, samples, run, (study.name, path.stem))
                     inspect_ai.log.write_eval_log(document, path, format="eval")
                     if study.is_private(share):
                         keep_private(path)
                     written.append(path)
-                    log.info("%s: %s samples", path.name, f"{len(samples):,}")
+                    _logger.info("%s: %s samples", path.name, f"{len(samples):,}")
         except OSError as error:
             raise MachineError(f"{folder}: cannot be written ({error.strerror}); choose another place") from None
     return written
@@ -136,11 +140,12 @@ def _hide_rare(personas: Collection[Mapping[str, Any]]) -> None:
 def _logs(connection: sqlite3.Connection) -> Iterator[_Log]:
     models, variants = _rows(connection, "model"), {0: {"id": 0, **asdict(Variant())}, **_rows(connection, "variant")}
     sql = (
-        "SELECT DISTINCT s.model, i.benchmark, i.part, s.variant FROM (SELECT model, item, variant FROM score "
-        "UNION SELECT model, item, variant FROM failure) AS s JOIN item AS i ON i.id = s.item ORDER BY 1, 2, 3, 4"
+        f"SELECT DISTINCT s.model, i.benchmark, i.part, {ELICITATION}, s.variant "
+        "FROM (SELECT model, item, variant FROM score UNION SELECT model, item, variant FROM failure) AS s "
+        "JOIN item AS i ON i.id = s.item ORDER BY 1, 2, 3, 4, 5"
     )
-    for model, benchmark, part, variant in connection.execute(sql).fetchall():
-        yield _Log(models[model], benchmark, part, variants[variant])
+    for model, benchmark, part, elicitation, variant in connection.execute(sql).fetchall():
+        yield _Log(models[model], benchmark, part, elicitation, variants[variant])
 
 
 def _file_name(started: str, log: _Log, number: int) -> str:
@@ -264,7 +269,8 @@ def _document(inspect_ai: Any, log: _Log, samples: Sequence[Any], run: Sequence[
         dataset=inspect_ai.log.EvalDataset(name=log.benchmark, samples=len(samples) // epochs, shuffled=False),
         config=inspect_ai.log.EvalConfig(epochs=epochs),
         packages={"mtpa": code},
-        metadata={"study": names[0], "model_name": log.model["name"], "answer": log.model["answer"]},
+        metadata={"study": names[0], "model_name": log.model["name"], "answer": log.model["answer"]}
+        | ({} if log.elicitation == "letter" else {"elicitation": log.elicitation}),
     )
     results = inspect_ai.log.EvalResults(total_samples=len(samples), completed_samples=len(answered), scores=[score])
     total = inspect_ai.model.ModelUsage()

@@ -11,6 +11,7 @@ import pandas as pd
 
 from personas.people.pseudonyms import TWIN
 from runner.store.database import opened
+from runner.store.foreign import reads_file
 from runner.store.last_run import last_run_row
 from runner.store.runs import NOT_MERGED, LastRun, SelectionRows, last_run
 from runner.store.scores import last_selection, load_scores
@@ -62,6 +63,7 @@ class Completeness:
         return f"INCOMPLETE: {'; '.join([*parts, *([self.reason] if self.reason else [])])}"
 
 
+@reads_file
 def of_scores(path: str | Path, scores: pd.DataFrame) -> Completeness:
     """How whole the last run of a file is, by the scores of what it selected (`load_scores`). Raises InputError or
     MachineError."""
@@ -70,6 +72,7 @@ def of_scores(path: str | Path, scores: pd.DataFrame) -> Completeness:
         return by_scores(connection, scores)
 
 
+@reads_file
 def of_last_run(path: str | Path) -> Completeness:
     """The same by the run's own account, which takes no reading of scores where there is one. Raises InputError or
     MachineError."""

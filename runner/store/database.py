@@ -5,7 +5,7 @@ import fcntl
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -31,9 +31,12 @@ _REMEDIES = {
     "schema has changed": "another version of mtpa changed the file meanwhile: run again",
     "interrupted": "the work on it was interrupted: run again",
     "no such": "the file lacks what mtpa keeps there, as a damaged or changed one does: restore it from a copy",
+    "decode": "the file holds text that is none: restore it from a copy",
     "overflow": "the file holds a number that cannot be: restore it from a copy",
 }
+TABLES = ("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text")
 WAIT_MS, SHORT_WAIT_MS = 60_000, 250  # how long a statement waits for another program's lock
+_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {WAIT_MS}", "cache_size = -65536")
 T = TypeVar("T")
 
 
@@ -55,14 +58,7 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
         place.parent.mkdir(parents=True, exist_ok=True)
         with _alone(place.parent):
             connection = sqlite3.connect(place, timeout=60, check_same_thread=False, isolation_level=None)
-            for pragma in (
-                "journal_mode = WAL",
-                "synchronous = FULL",
-                f"busy_timeout = {WAIT_MS}",
-                "cache_size = -65536",
-            ):
-                connection.execute(f"PRAGMA {pragma}")
-            _migrate_or_close(connection, path, create)
+            _migrate_or_close(connection, path, create, _PRAGMAS)
     return connection
 
 
@@ -112,8 +108,11 @@ def read_only(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(uri, uri=True, timeout=10, check_same_thread=False, isolation_level=None)
 
 
-def _migrate_or_close(connection: sqlite3.Connection, path: Path, create: bool) -> None:
+def _migrate_or_close(connection: sqlite3.Connection, path: Path, create: bool, pragmas: Sequence[str] = ()) -> None:
+    """A connection that is left open goes on holding what it has locked."""
     try:
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
         _migrate(connection, path, create)
     except BaseException:
         connection.close()
@@ -121,9 +120,13 @@ def _migrate_or_close(connection: sqlite3.Connection, path: Path, create: bool) 
 
 
 def _migrate(connection: sqlite3.Connection, path: Path, create: bool) -> None:
+    refuse_false_tables(connection, path)
     database = sqlite_utils.Database(connection)
-    known = {step.name for step in schema.pending(database)} | {step.name for step in schema.applied(database)}
-    applied = {step.name for step in schema.applied(database)}
+    try:
+        applied = {step.name for step in schema.applied(database)}
+        known = {step.name for step in schema.pending(database)} | applied
+    except (LookupError, TypeError):
+        raise InputError(f"{path}: its list of schema steps is not as mtpa writes it; restore it from a copy") from None
     if newer := applied - _step_names():
         raise NewerFile(path, min(newer))
     if not applied and database.table_names():
@@ -143,6 +146,18 @@ def checkpoint(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
+def refuse_false_tables(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises InputError where a table of ours is a view, a virtual table, or computes a column: reading it would run
+    what somebody else wrote, perhaps without an end."""
+    sql = "SELECT name, type = 'table' AND sql NOT LIKE 'create virtual%' FROM sqlite_schema WHERE type != 'index'"
+    for name, is_plain in connection.execute(sql).fetchall():
+        if name not in TABLES:
+            continue
+        hidden = "SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden != 0)"
+        if not is_plain or connection.execute(hidden, (name,)).fetchone()[0]:
+            raise InputError(f"{path}: {name!r} is no table as mtpa makes it; restore the file from a copy")
+
+
 def _step_names() -> set[str]:
     return {step.name for step in schema.pending(sqlite_utils.Database(memory=True))}
 
@@ -157,6 +172,8 @@ def database_errors(path: Path) -> Iterator[None]:
         if "not a database" in text:
             raise InputError(f"{path}: not an SQLite database; name another file in [study] database") from None
         raise MachineError(f"{path}: {database_sentence(text)}") from None
+    except UnicodeDecodeError:
+        raise MachineError(f"{path}: {database_sentence('decode')}") from None
     except OSError as error:
         raise MachineError(f"{path}: cannot be written ({error.strerror}); name another in [study] database") from None
 

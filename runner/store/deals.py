@@ -17,6 +17,7 @@ from runner.store.last_run import last_run_row
 from scoring.benchmarks.registry import measure
 from scoring.statistics.designs.incomplete import Deal, ranks
 
+ELICITATION = "ifnull(record ->> '$.elicitation', 'letter')"
 DealRows = dict[str, Any]
 Starts = Mapping[str, int]
 
@@ -82,8 +83,8 @@ def known_starts(connection: sqlite3.Connection) -> dict[tuple[str, ...], Starts
 
 def deals_by_measure(connection: sqlite3.Connection, selection: Mapping[str, Any]) -> dict[str, Deal]:
     """What each measure's deal is, by the names in the file."""
-    rows = connection.execute("SELECT id, benchmark, part, grp FROM item").fetchall()
-    items = {number: (measure(name, part), str(group)) for number, name, part, group in rows}
+    rows = connection.execute(f"SELECT id, benchmark, part, {ELICITATION}, grp FROM item").fetchall()
+    items = {number: (measure(name, part, how), str(group)) for number, name, part, how, group in rows}
     people = {number: str(name) for number, name in connection.execute("SELECT id, persona_id FROM persona")}
     found: dict[str, Deal] = {}
     for each in selection.get("deals", []):
@@ -91,7 +92,7 @@ def deals_by_measure(connection: sqlite3.Connection, selection: Mapping[str, Any
         named = [items[group[0]] for group in each["groups"] if group and group[0] in items]
         if len(named) == len(each["groups"]):
             deal = Deal(each["per_person"], {group: place for place, (_, group) in enumerate(named)}, starts)
-            found |= {name: deal for name, _ in named}
+            found |= {items[number][0]: deal for group in each["groups"] for number in group if number in items}
     return found
 
 

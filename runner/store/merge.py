@@ -14,7 +14,7 @@ from pathlib import Path
 from personas.errors import InputError
 from runner.store.database import attached, database_errors, make_private, opened, refuse_redacted, transaction
 from runner.store.deals import in_other_numbers
-from runner.store.foreign import in_time, refuse_code
+from runner.store.foreign import in_time, refuse_code, refuse_odd_contents
 from runner.store.identity import identity
 from runner.store.leases import refuse_open_jobs, refuse_running
 from runner.store.ledger import refuse_false_amounts
@@ -84,6 +84,7 @@ def _check(source: Path) -> None:
             (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
             if verdict != "ok":
                 raise sqlite3.DatabaseError("malformed")
+            refuse_odd_contents(connection, source)
 
 
 def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[LastRun]:

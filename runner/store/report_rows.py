@@ -12,7 +12,8 @@ import pandas as pd
 from personas.people.pseudonyms import TWIN
 from runner.store.cache import unpack
 from runner.store.database import opened
-from runner.store.deals import deals_by_measure
+from runner.store.deals import ELICITATION, deals_by_measure
+from runner.store.foreign import reads_file
 from runner.store.runs import SELECTED, choose
 from runner.store.scores import named_sets
 from scoring.answers.items import Item, option_order
@@ -38,6 +39,7 @@ WHERE m.answer = 'probabilities' AND s.status = 'ok' AND c.letters IS NOT NULL A
 """
 
 
+@reads_file
 def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
     """The text of these items: item_id, benchmark, part, question (context and question), choices (a list),
     right (the numbers of the right options, where there are right ones)."""
@@ -56,6 +58,7 @@ def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
     return table.drop_duplicates("item_id", ignore_index=True)
 
 
+@reads_file
 def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
     """What the letters held of the first token's probability: a row per model and benchmark that was asked for letter
     probabilities.
@@ -80,6 +83,7 @@ def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | Non
     return table.assign(**{name: table[name] / answers for name in ("mass", "under_half", "hidden")})
 
 
+@reads_file
 def load_levels(
     database: str | Path, selection: Mapping[str, Any], attribute: str | None
 ) -> tuple[dict[str, str], dict[str, list[str]], dict[str, Deal]]:
@@ -89,7 +93,7 @@ def load_levels(
     path = Path(database)
     with opened(path) as connection:
         people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
-        items = connection.execute("SELECT id, benchmark, part, grp FROM item").fetchall()
+        items = connection.execute(f"SELECT id, benchmark, part, {ELICITATION}, grp FROM item").fetchall()
         deals = deals_by_measure(connection, selection)
     wanted, asked = set(selection["personas"]), set(selection["items"])
     levels = {
@@ -98,9 +102,9 @@ def load_levels(
         if number in wanted and TWIN not in name
     }
     groups: dict[str, list[str]] = {}
-    for number, name, part, group in items:
+    for number, name, part, elicitation, group in items:
         if number in asked:
-            groups.setdefault(measure(name, part), []).append(str(group))
+            groups.setdefault(measure(name, part, elicitation), []).append(str(group))
     return levels, groups, deals
 
 
@@ -113,6 +117,7 @@ class SurveyRows(NamedTuple):
     probabilities: pd.DataFrame
 
 
+@reads_file
 def load_survey_rows(database: str | Path) -> SurveyRows:
     """Everything that was asked of a respondent's own answers. Raises InputError or MachineError."""
     path = Path(database)

@@ -18,7 +18,7 @@ RUNS = "id, heartbeat, study, code, packages, seed, started, selection, ended, s
 # What a report tells the rows of a table apart by: two rows that share it cannot stand in one report.
 _LABELS: Mapping[str, str] = {
     "model": "name",
-    "item": "benchmark || ' ' || part || ' ' || item_id",
+    "item": "benchmark || ' ' || part || ' ' || item_id || ifnull(' ' || (record ->> '$.elicitation'), '')",
     "persona": "persona_id",
     "variant": "format || ' ' || frame || ' ' || placement || ' ' || trait_order",
 }

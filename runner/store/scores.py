@@ -11,17 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from personas.prompt.cue_texts import CUES
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.database import opened
 from runner.store.deals import is_dealt
+from runner.store.foreign import reads_file
 from runner.store.last_run import last_run_row
 from runner.store.resolutions import remarks
 from runner.store.runs import SelectionRows
-from scoring.answers.items import LETTERS, Item, option_order
+from scoring.answers.items import LETTERS, Elicitation, Item, option_order
 from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.pairs import CONTROL
+from scoring.statistics.shared_texts import same_text_columns
 
 BLOCK = 250_000
 SHARES = "distribution"  # the kind of items whose weights are a population's shares
@@ -43,7 +46,14 @@ SELECT DISTINCT model, item, persona, variant, rotation, replicate FROM failure 
     AND score.rotation = failure.rotation AND score.replicate = failure.replicate)
 """
 
+_TEXTS = f"""
+SELECT s.persona, s.variant, v.format, min(c.persona_text || ' ' || c.system_text) FROM score s
+JOIN completion c ON c.id = s.completion JOIN variant v ON v.id = s.variant
+WHERE v.format IN ({", ".join("?" * (len(CUES) + 1))}) GROUP BY s.persona, s.variant
+"""
 
+
+@reads_file
 def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
@@ -58,11 +68,11 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     with opened(path) as connection:
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
-        control = _control_texts(connection)
+        read = _texts_read(connection)
     frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
-    columns["cluster"] = _same_text(columns["cluster"], frame, control)
+    columns |= same_text_columns(columns["cluster"], frame, read)
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
     columns["sampled"] = _sampled(frame, tables)
@@ -77,8 +87,9 @@ def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str,
     warm = {number for number, row in tables["model"].items() if json.loads(row["parameters"]).get("temperature") != 0}
     text = {number for number, row in tables["model"].items() if row["answer"] == "text"}
     asks = {number: json.loads(row["record"])["ask"] for number, row in tables["item"].items()}
+    written = {number for number, row in tables["item"].items() if "elicitation" in json.loads(row["record"])}
     letter = frame["item"].map(asks)
-    drawn = (letter == "text") | (letter == "letter") & frame["model"].isin(text)
+    drawn = (letter == "text") | (letter == "letter") & frame["model"].isin(text) | frame["item"].isin(written)
     return np.asarray(drawn & frame["model"].isin(warm), dtype=bool)
 
 
@@ -113,28 +124,16 @@ def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, 
     if not shares:
         return frame
     here = frame["item"].isin(shares)
-    lone = here & frame["chosen_by_probability"].isna()
+    stated = [number for number in shares if json.loads(items[number]["record"]).get("elicitation") == "probability"]
+    lone = here & frame["chosen_by_probability"].isna() & ~frame["item"].isin(stated)
     return frame.assign(expected=frame["expected"].mask(here), value=frame["value"].mask(lone))
 
 
-def _control_texts(connection: sqlite3.Connection) -> pd.DataFrame:
-    """The neutral control's text of each persona and variant, which depends on how long the persona's text is."""
-    rows = connection.execute(
-        "SELECT s.persona, s.variant, min(c.persona_text || ' ' || c.system_text) FROM score s "
-        "JOIN completion c ON c.id = s.completion WHERE s.variant IN (SELECT id FROM variant WHERE format = ?) "
-        "GROUP BY s.persona, s.variant",
-        (CONTROL,),
-    )
-    return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "text"])
-
-
-def _same_text(cluster: pd.Categorical, frame: pd.DataFrame, control: pd.DataFrame) -> pd.Categorical:
-    """Who reads the same: as the personas' own cluster says, and by the text itself under the neutral control."""
-    if control.empty:
-        return cluster
-    text = frame[["persona", "variant"]].merge(control, on=["persona", "variant"], how="left")["text"]
-    own = pd.Series(cluster).astype(object).where(text.isna(), "control " + text.astype(str))
-    return pd.Categorical(own)
+def _texts_read(connection: sqlite3.Connection) -> pd.DataFrame:
+    """The text of each persona and variant whose format is the neutral control, which depends on how long the persona's
+    text is, or a cue such as a name, which several may share: persona, variant, format, text."""
+    rows = connection.execute(_TEXTS, (CONTROL, *CUES))
+    return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "format", "text"])
 
 
 def _block(packed: np.ndarray) -> pd.DataFrame:
@@ -158,6 +157,7 @@ def _block(packed: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+@reads_file
 def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
     """Where the one right option stands: item_id, rotation, letter; items with several or none are left out."""
     path = Path(database)
@@ -171,9 +171,10 @@ def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
             rows += [
                 (item.id, rotation, LETTERS[option_order(item, rotation).index(right)]) for rotation in range(rotations)
             ]
-    return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"])
+    return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"]).drop_duplicates(ignore_index=True)
 
 
+@reads_file
 def load_distributions(database: str | Path) -> dict[str, Item]:
     """The items that are scored against a population's distribution, by id."""
     path = Path(database)
@@ -183,6 +184,7 @@ def load_distributions(database: str | Path) -> dict[str, Item]:
     return {item.id: item for item in found}
 
 
+@reads_file
 def load_stated_shares(database: str | Path, selection: SelectionRows | None) -> pd.DataFrame:
     """What was answered to questions about a whole population: model, trait, country, text."""
     path = Path(database)
@@ -201,6 +203,7 @@ def load_stated_shares(database: str | Path, selection: SelectionRows | None) ->
     return pd.DataFrame(found, columns=["model", "trait", "country", "text"])
 
 
+@reads_file
 def load_about(database: str | Path) -> dict[str, Any]:
     """The last run's own account: study text, code version, seed, times, packages; and every model as it was served."""
     path = Path(database)
@@ -223,6 +226,7 @@ def load_about(database: str | Path) -> dict[str, Any]:
     }
 
 
+@reads_file
 def last_selection(database: str | Path) -> SelectionRows | None:
     """What the last run of the file selected; None before the first."""
     path = Path(database)
@@ -263,7 +267,10 @@ def _asked_columns(
     asks = {number: _ask(items[number]) for number in frame["item"].unique()}
     metrics = {}
     for probabilities in (False, True):
-        named = {number: {"metric": metric_name(*ask, probabilities)} for number, ask in asks.items()}
+        named = {
+            number: {"metric": metric_name(ask, kind, probabilities, elicitation)}
+            for number, (ask, kind, elicitation) in asks.items()
+        }
         metrics[probabilities] = _lookup(frame["item"], named, lambda row: row["metric"])
     by_answer = pd.Series({number: models[number]["answer"] == "probabilities" for number in frame["model"].unique()})
     asked = frame["model"].map(by_answer).to_numpy(dtype=bool)
@@ -271,7 +278,7 @@ def _asked_columns(
     codes = np.where(asked, *(each.set_categories(known).codes for each in (metrics[True], metrics[False])))
     for number in frame["model"].unique():
         row = models[number]
-        if old := [each for each, (ask, _) in asks.items() if _kind(ask, row["answer"]) in _changed(row)]:
+        if old := [each for each, ask in asks.items() if _kind(ask, row["answer"]) in _changed(row)]:
             label = f"{row['name']} (old method)"
             name = name if label in name.categories else name.add_categories([label])
             name[((frame["model"] == number) & frame["item"].isin(old)).to_numpy()] = label
@@ -279,15 +286,17 @@ def _asked_columns(
     return {"model": name.remove_unused_categories(), "metric": metric.remove_unused_categories()}
 
 
-def _ask(item: Mapping[str, Any]) -> tuple[str, str]:
-    """How an item is asked, and how an answer to it is scored."""
+def _ask(item: Mapping[str, Any]) -> tuple[str, str, Elicitation]:
+    """How an item is asked, how an answer to it is scored, and how it is asked for."""
     record = json.loads(item["record"])
-    return str(record["ask"]), str(record["scoring"].get("kind", ""))
+    return str(record["ask"]), str(record["scoring"].get("kind", "")), record.get("elicitation", "letter")
 
 
-def _kind(ask: str, answer: str) -> str:
+def _kind(item: tuple[str, str, Elicitation], answer: str) -> str:
     """What is asked of a model for an item: text, letters or loglik."""
-    return "loglik" if ask == "loglik" else "letters" if (ask, answer) == ("letter", "probabilities") else "text"
+    ask, _, elicitation = item
+    by_letter = (ask, answer, elicitation) == ("letter", "probabilities", "letter")
+    return "loglik" if ask == "loglik" else "letters" if by_letter else "text"
 
 
 def _changed(model: Mapping[str, Any]) -> set[str]:
@@ -304,7 +313,9 @@ def _item_columns(frame: pd.DataFrame, table: Mapping[int, dict[str, Any]]) -> d
         column: _lookup(frame["item"], used, lambda row, source=source: row[source])
         for column, source in (("part", "part"), ("item_id", "item_id"), ("group", "grp"))
     }
-    columns["benchmark"] = _lookup(frame["item"], used, lambda row: measure(row["benchmark"], row["part"]))
+    columns["benchmark"] = _lookup(
+        frame["item"], used, lambda row: measure(row["benchmark"], row["part"], _ask(row)[2])
+    )
     names = {row["benchmark"] for row in used.values()}
     known = [each for each in map(measured, names) if each is not None]
     for name in sorted({meta for each in known for meta in each.meta_columns}):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-Check = Callable[[str, Mapping[str, Any]], None]
+Check = Callable[[str, str, Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -15,8 +15,8 @@ class BackendKind:
     ----------
     name : str
         As `backend = "…"` names it; part of every request's key.
-    decoding : frozenset of str
-        The names that `decoding` may hold.
+    decoding : frozenset of str, optional
+        The names that `decoding` may hold; None where it may hold any.
     executors : mapping of str to str
         `executor` → the path of the class that asks, as "module:Class"; all but a local one have "process" alone.
     batches : str
@@ -29,6 +29,10 @@ class BackendKind:
         Whether a study must name `base_urls`.
     is_local : bool
         Whether the model is served by this program: free, without a key, its weights on a machine of the user's.
+    from_logs : bool
+        Whether its answers are imported from logs: nobody is asked.
+    endpoint_keys : mapping of str to str
+        The keys of `endpoint` that are this backend's alone → why, in a clause.
     key_env : str, optional
         The environment variable that usually holds the key.
     sdk : str
@@ -37,22 +41,27 @@ class BackendKind:
         The provider's id in the price list; "" where the endpoint's address says whose prices hold.
     cached_from : int, optional
         The fewest tokens of a prompt that the provider's cache keeps, of the model that keeps the least.
+    marked_cache : bool
+        Whether the provider's cache keeps only what is marked for it.
     check : callable, optional
-        Raises ValueError, in a sentence, for an (answer, decoding) that none of its models can be asked.
+        Raises ValueError, in a sentence, for a (name, answer, decoding) that none of its models can be asked.
     """
 
     name: str
-    decoding: frozenset[str]
+    decoding: frozenset[str] | None
     executors: Mapping[str, str]
     batches: str = ""
     concurrency: Mapping[str, int] = field(default_factory=dict)
     endpoint: str = ""
     needs_address: bool = False
     is_local: bool = False
+    from_logs: bool = False
+    endpoint_keys: Mapping[str, str] = field(default_factory=dict)
     key_env: str | None = None
     sdk: str = ""
     prices: str = ""
     cached_from: int | None = None
+    marked_cache: bool = False
     check: Check | None = None
 
 

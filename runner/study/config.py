@@ -11,7 +11,6 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from personas.bounded import parse_toml, read_text
 from personas.errors import InputError, nearest
-from runner.study.fidelity_section import FidelitySection
 from runner.study.sections import (
     BenchmarkSection,
     BudgetSection,
@@ -21,9 +20,11 @@ from runner.study.sections import (
     Section,
     StudySection,
     TargetSection,
-    VariantSection,
 )
 from runner.study.shard import WHOLE, Shard
+from runner.study.tables.fidelity_section import FidelitySection
+from runner.study.tables.robustness_sections import GateSection, RobustnessSection
+from runner.study.tables.variant_section import VariantSection
 from runner.study.written.toml_writer import toml_text
 
 
@@ -46,6 +47,10 @@ class Study(Section):
     """What may be spent."""
     target: TargetSection | None = None
     """Ask no more than the wanted precision needs."""
+    robustness: RobustnessSection = RobustnessSection()
+    """What is said of Δ beside its mean."""
+    gate: GateSection | None = None
+    """What `mtpa-run gate` holds a model to."""
     report: ReportSection = ReportSection()
     """What the report tells apart."""
     path: Path = Path("mtpa.toml")
@@ -101,6 +106,12 @@ class Study(Section):
     def _shows_one_set(self) -> Self:
         if self.fidelity and len(self.trait_sets) > 1 and self.fidelity.show not in ("rest", "others"):
             raise ValueError("[fidelity] show and [variants] traits both say what is shown: leave one out")
+        return self
+
+    @model_validator(mode="after")
+    def _contrasts_are_told_apart(self) -> Self:
+        if unknown := next((name for name in self.robustness.contrasts if name not in self.report.by), None):
+            raise ValueError(f"[robustness] contrasts has {unknown!r}, which is not in [report] by: add it there too")
         return self
 
     @model_validator(mode="after")

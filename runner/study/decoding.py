@@ -4,9 +4,9 @@ The values go to the endpoint as they are written, and into the key of every ans
 """
 
 import json
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from difflib import get_close_matches
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -55,13 +55,32 @@ class _Parameters(BaseModel):
     extra_body: dict[str, Any] | None = None
 
 
+class _Routing(BaseModel):
+    """What OpenRouter's `provider` takes (openrouter.ai/docs/features/provider-routing)."""
+
+    model_config = ConfigDict(strict=True)
+    order: list[str] | None = None
+    only: list[str] | None = None
+    ignore: list[str] | None = None
+    allow_fallbacks: bool | None = None
+    require_parameters: bool | None = None
+    data_collection: Literal["allow", "deny"] | None = None
+    zdr: bool | None = None
+    enforce_distillable_text: bool | None = None
+    quantizations: list[str] | None = None
+    sort: Any = None
+    max_price: dict[str, Any] | None = None
+    preferred_min_throughput: Any = None
+    preferred_max_latency: Any = None
+
+
 def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
     """Raises ValueError, in a sentence, for a parameter that the backend cannot send, or not as it is written."""
     known = backend_kind(backend).decoding
     for name, value in decoding.items():
         if reason := ALWAYS.get(name):
             raise ValueError(f"{name}: {reason}; leave it out")
-        if name not in known:
+        if known is not None and name not in known:
             raise ValueError(f"{name}: unknown parameter; {_remedy(known, name)}")
         try:
             json.dumps(value, allow_nan=False)
@@ -76,6 +95,27 @@ def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
     inside = [name for name in decoding.get("extra_body") or () if name in ALWAYS]
     if inside:
         raise ValueError(f"extra_body.{inside[0]}: {ALWAYS[inside[0]]}; leave it out")
+
+
+def check_routing(hosts: Sequence[str], decoding: Mapping[str, Any]) -> None:
+    """Raises ValueError, in a sentence, for routing that OpenRouter would pass over unsaid: which provider answers is
+    part of what is asked, so a misspelt rule must not be no rule."""
+    if not any(f".{host}".endswith(".openrouter.ai") for host in hosts):
+        return
+    routing = decoding.get("provider", (decoding.get("extra_body") or {}).get("provider"))
+    if routing is None:
+        return
+    if not isinstance(routing, Mapping):
+        raise ValueError("decoding.provider is a table, such as { order = ['deepinfra'], allow_fallbacks = false }")
+    for name in routing:
+        if name not in _Routing.model_fields:
+            raise ValueError(f"decoding.provider.{name}: unknown field; {nearest(name, list(_Routing.model_fields))}")
+    try:
+        _Routing.model_validate(dict(routing))
+    except ValidationError as error:
+        detail = error.errors()[0]
+        message = detail["msg"]
+        raise ValueError(f"decoding.provider.{detail['loc'][0]}: {message[0].lower()}{message[1:]}") from None
 
 
 def _remedy(known: Set[str], name: str) -> str:

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 import pooch
 from pydantic import BaseModel, ConfigDict, Field
@@ -47,6 +47,10 @@ class Asset(BaseModel):
         return sum(file.bytes for file in self.files.values())
 
 
+LARGEST = 2_000_000_000  # bytes of a file whose size nobody has told
+SLACK = 1_000_000  # bytes by which a text may be longer before its lines end as ours do
+
+
 class SourceError(Exception):
     """Why one source did not give a file."""
 
@@ -82,13 +86,36 @@ def _official(asset: Asset) -> Iterator[Reader]:
         pooch.get_logger().setLevel("WARNING")
 
         def read(file: str, entry: AssetFile) -> bytes:
-            return _download(entry.url or f"{asset.url}{file}", file, folder)
+            return _download(entry.url or f"{asset.url}{file}", file, folder, 2 * entry.bytes + SLACK)
 
         yield read
 
 
-def _download(url: str, file: str, folder: str) -> bytes:
-    download = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30)
+class _Bounded:
+    """A file that takes no more than `most` bytes: what is larger than its pinned size is not downloaded to its end."""
+
+    def __init__(self, file: IO[bytes], most: int) -> None:
+        self._file, self._left = file, most
+
+    def write(self, part: bytes) -> int:
+        """Write a part of it. Raises ValueError past the bound."""
+        self._left -= len(part)
+        if self._left < 0:
+            raise ValueError("larger than its pinned size")
+        return self._file.write(part)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._file.flush()
+
+
+def _download(url: str, file: str, folder: str, most: int = LARGEST) -> bytes:
+    fetch = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30)
+
+    def download(url: str, target: str, pooch_: pooch.Pooch | None) -> None:
+        with Path(target).open("wb") as opened:
+            fetch(url, _Bounded(opened, most), pooch_)
+
     name = file.replace("/", "_")  # files of one name in two folders
     pooch.get_logger().setLevel("WARNING")
     try:

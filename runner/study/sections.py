@@ -2,23 +2,19 @@
 
 import os
 import re
-from itertools import product
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from personas.people.draws import Allocation, Weights
-from personas.prompt.render import Frame, Placement, Variant
 from runner.study.addresses import base_url, is_loopback
 from runner.study.backend_kinds import BackendKind, backend_kind, known_name, name_schema, usual_concurrency
-from runner.study.decoding import check_decoding
+from runner.study.decoding import check_decoding, check_routing
+from runner.study.tables.endpoint_section import EndpointSection
 from scoring.answers.items import Ask
 
 Mode = Literal["live", "batch", "auto"]
-
-
-PersonaFormat = Literal["prose", "prose-paper", "bullets", "json", "oneliner"]
 
 
 class Section(BaseModel):
@@ -66,42 +62,6 @@ class PersonaSection(Section):
     """What is shown of a persona: `core`, `demographic`, `all`, `all-but:NAME`, or a list of traits."""
     swap: tuple[str, ...] = ()
     """Counterfactual twins: each person once more for every other value of these traits."""
-
-
-class VariantSection(Section):
-    """[variants]: how a persona is written; the lists are crossed. `traits` are sets to compare, each a superset of the
-    smallest; without it, [personas] traits is the only one."""
-
-    formats: tuple[PersonaFormat, ...] = Field(("prose",), min_length=1)
-    """How a persona is laid out. `prose-paper` is the text of the paper's Figure 2."""
-    frames: tuple[Frame, ...] = Field(("role",), min_length=1)
-    """Whose the persona is: the model's own (`role`), the user's (`user`), or somebody else's (`third-person`)."""
-    placements: tuple[Placement, ...] = Field(("prompt",), min_length=1)
-    """Where the persona stands: in the prompt (`prompt`) or in the system message (`system`)."""
-    trait_orders: int = Field(1, gt=0)
-    """In how many orders the traits are written; 1 is the usual order alone."""
-    traits: tuple[str | tuple[str, ...], ...] = ()
-    """Sets of traits to compare, each a superset of the smallest; if absent, `[personas] traits` alone."""
-    neutral: bool = False
-    """Adds the neutral control: a text as long as the persona's that says nothing about anybody."""
-    system: str = ""
-    """A system message that goes with every request, the baseline's too."""
-
-    @model_validator(mode="after")
-    def _has_system(self) -> Self:
-        if "system" in self.placements and not self.system:
-            raise ValueError("placements 'system' needs a system text that the baseline is sent too: set system")
-        return self
-
-    def crossed(self) -> tuple[Variant, ...]:
-        """Every combination, and the neutral control of each frame and placement where it is asked for."""
-        places = list(product(self.frames, self.placements))
-        told = [
-            Variant(each, frame, placement, order)
-            for each, (frame, placement), order in product(self.formats, places, range(self.trait_orders))
-        ]
-        control = [Variant("neutral", frame, placement) for frame, placement in places] if self.neutral else []
-        return (*told, *control)
 
 
 class BenchmarkSection(Section):
@@ -230,7 +190,8 @@ class ModelSection(Section):
     name: str
     """What reports call the model; never part of a request's key."""
     backend: BackendName
-    """Who answers: a server of ours (`local`), a provider's API, or any other endpoint that speaks chat completions."""
+    """Who answers: a server of ours (`local`), a provider's API, any other endpoint that speaks chat completions, or
+    the logs of another tool (`imported`), where nobody is asked."""
     id: str
     """The model's name at its provider; for a local one a folder, a hub id or a name of `mtpa-run data list`."""
     revision: str = ""
@@ -245,6 +206,8 @@ class ModelSection(Section):
     """Addresses of the endpoint, such as `["http://127.0.0.1:8000/v1"]`; several share the requests."""
     key_env: str | None = None
     """The environment variable that holds the API key; the provider's usual one if absent."""
+    endpoint: EndpointSection = EndpointSection()
+    """How the endpoint is reached, and what it can tell beside an answer."""
     decoding: dict[str, Any] = {}
     """Decoding parameters as the provider names them, such as `{ temperature = 0.7, max_tokens = 3 }`."""
     allow_dropped: tuple[str, ...] = ()
@@ -312,6 +275,8 @@ class ModelSection(Section):
         """Whether requests go to another machine."""
         if self.is_local:
             return self.executor == "ray" and self.ray.cluster is not None
+        if self.kind.from_logs:
+            return False
         return not self.base_urls or not all(is_loopback(urlsplit(url).hostname or "") for url in self.base_urls)
 
     @field_validator("base_urls")
@@ -331,11 +296,13 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
-        if self.kind.check:
-            try:
-                self.kind.check(self.answer, self.decoding)
-            except ValueError as error:
-                raise ValueError(f"model {self.name!r}: {error}") from None
+        try:
+            self.endpoint.check(self.kind, self.mode, self.key_env)
+            check_routing([urlsplit(url).hostname or "" for url in self.base_urls], self.decoding)
+            if self.kind.check:
+                self.kind.check(self.name, self.answer, self.decoding)
+        except ValueError as error:
+            raise ValueError(f"model {self.name!r}: {error}") from None
         return self
 
     @model_validator(mode="after")

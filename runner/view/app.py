@@ -1,6 +1,6 @@
 """The application: its pages by address, what can be downloaded, and the guard before it all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException
 from personas.errors import MtpaError
 from runner.view.access import REPORT_POLICY, Guard
 from runner.view.background import result
-from runner.view.pages import compare, explore, items, overview, report, trial
+from runner.view.pages import compare, explore, fidelity, items, overview, report, trial
 from runner.view.pages.parts import named
 from runner.view.pages.text import line, visible
 from runner.view.queries.trial import answer_text
@@ -26,15 +26,17 @@ class Page(NamedTuple):
     register: Callable[[Dash, ViewSource], None] = lambda app, source: None
 
 
+FIDELITY = "/fidelity"  # which only a file with answers to a survey's questions has in its navigation
 PAGES = {
     "/": Page("Overview", overview.render, overview.register),
     "/items": Page("Items", items.render, items.register),
     "/explore": Page("Trials", explore.render, explore.register),
     "/compare": Page("Compare", compare.render, compare.register),
+    FIDELITY: Page("Fidelity", fidelity.render, fidelity.register),
     "/report": Page("Report", report.render, report.register),
     "/trial": Page("", trial.render, trial.register),
 }
-NUMBERS = ("/items", "/explore", "/compare", "/trial")  # which do not say by themselves what is missing
+NUMBERS = (FIDELITY, "/items", "/explore", "/compare", "/trial")  # which do not say by themselves what is missing
 _DOCUMENT = """<!doctype html>
 <html lang="en">
 <head>
@@ -101,9 +103,10 @@ def _route(app: Dash, source: ViewSource) -> None:
             content = PAGES[path].render(source, search or "") if path in PAGES else _absent(path)
             if path in NUMBERS and (missing := overview.incomplete(source.live(), source.effects())):
                 content = [missing, *content]
+            hidden = () if source.asks_survey() else (FIDELITY,)
         except Exception as error:  # a file from outside may hold anything
-            return [html.H1("mtpa")], _links(path), _said(error)
-        return content, _links(path), ""
+            return [html.H1("mtpa")], _links(path, (FIDELITY,)), _said(error)
+        return content, _links(path, hidden), ""
 
     @app.callback(Output("begun", "data"), Input("begun-beat", "n_intervals"), prevent_initial_call=True)
     def begun(_: int) -> Any:
@@ -135,9 +138,10 @@ def _absent(path: str) -> list[Any]:
     return [html.H1("No such page"), html.P(["There is no page ", line(path, 80), "; the pages are above."])]
 
 
-def _links(path: str) -> list[Any]:
+def _links(path: str, without: Collection[str]) -> list[Any]:
     current = "/explore" if path == "/trial" else path
-    return [_link(page.name, address, address == current) for address, page in PAGES.items() if page.name]
+    shown = [(address, page.name) for address, page in PAGES.items() if page.name and address not in without]
+    return [_link(name, address, address == current) for address, name in shown]
 
 
 def _link(name: str, address: str, is_current: bool) -> Any:
@@ -158,6 +162,15 @@ def _download(server: Flask, source: ViewSource) -> None:
             return Response("This file has no such answer.\n", status=404, mimetype="text/plain")
         headers = {"Content-Disposition": f"attachment; filename=answer-{number}.txt"}
         return Response(text.encode("utf-8", "replace"), mimetype="text/plain", headers=headers)
+
+    @server.get("/fidelity/<name>.csv")
+    def fidelity_file(name: str) -> Response:
+        files = result(source.fidelity()).files
+        if name not in files:
+            return Response("This run has no such table.\n", status=404, mimetype="text/plain")
+        stem = _plain_name(source.path.stem)
+        headers = {"Content-Disposition": f"attachment; filename={stem}.fidelity_{name}.csv"}
+        return Response(files[name].encode(), mimetype="text/csv", headers=headers)
 
     @server.get("/report.html")
     def report_file() -> Response:

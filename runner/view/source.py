@@ -1,6 +1,6 @@
 """What the pages share: the file, the study, the process for statistics, and what was seen of the run."""
 
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,10 +10,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from personas.errors import MtpaError
 from runner.view.background import Background, Paced
-from runner.view.queries.file import has_run, reading, version_of
+from runner.view.queries.file import has_run, has_survey_questions, reading, version_of
 from runner.view.queries.heartbeat import Live, Pulse
 from runner.view.queries.trial_table import Choices, choices
 from runner.view.statistics import Effects, effects, report_page
+from runner.view.survey_answers_found import FidelityFound, fidelity_found
 
 T = TypeVar("T")
 WATCH_SECONDS = 1.0
@@ -104,6 +105,15 @@ class ViewSource:
                 future = self.background.ask(("report", version), report_page, self.path, self.study)
                 self._report = before = Report(1 if before is None else before.number + 1, future, False)
             return before._replace(is_stale=version != self._reported)
+
+    def asks_survey(self) -> bool:
+        """Whether a survey's own questions are put to personas."""
+        return self.look(has_survey_questions)
+
+    def fidelity(self, version: Sequence[Any] | None = None) -> "Future[FidelityFound]":
+        """What the last run finds of fidelity, of the file as it is now, or as it was at that version."""
+        key = ("fidelity", *(version or version_of(self.path)))
+        return self.background.ask(key, fidelity_found, self.path, self.study)
 
     def close(self) -> None:
         """End the process for statistics, and the watch."""

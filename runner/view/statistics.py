@@ -67,7 +67,7 @@ def effects(path: Path, study: Path | None = None) -> Effects:
     if not version[-1]:
         return replace(_so_far(found, scores, path), incomplete=of_scores(path, scores).sentence)
     try:
-        brief = brief_study_findings(_study(path, study), scores)
+        brief = brief_study_findings(study_of(path, study), scores)
     except MtpaError as error:  # as where a benchmark's own file is elsewhere
         return replace(_so_far(found, scores, path), untold=str(error), incomplete=of_scores(path, scores).sentence)
     shown = replace(found, overall=headline(brief.effects), gaps=largest_gaps(brief.effects))
@@ -164,11 +164,12 @@ def _as_side(side: pd.DataFrame, what: str, name: str) -> pd.DataFrame:
 
 def report_page(path: Path, study: Path | None) -> str:
     """The page of `mtpa-run report --html`. `study` is the study file; without one, the last run's own text counts."""
-    found = study_findings(_study(path, study))
+    found = study_findings(study_of(path, study))
     return page(found, world_map(), drawing_script())
 
 
-def _study(path: Path, study: Path | None) -> Study:
+def study_of(path: Path, study: Path | None) -> Study:
+    """The study of a file: that of its study file, or of the last run's own text. Raises InputError."""
     if study is not None:
         return Study.load(study)
     text = str(load_about(path)["study"])

@@ -3,15 +3,32 @@
 import math
 import string
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from typing import Any, Literal
 
 from personas.stable_order import rank
 
 Ask = Literal["letter", "loglik", "text"]
+Elicitation = Literal["letter", "text", "json", "probability", "reasoning"]
 LETTERS = string.ascii_uppercase
 INSTRUCTION = "Respond with a single letter (A, B, C, ...) only."
+INSTRUCTIONS: Mapping[Elicitation, str] = {
+    "letter": INSTRUCTION,
+    "text": "Respond with the text of one of these options only, word for word.",
+    "json": (
+        'Respond with a JSON object only, of the form {"answer": "X"}, where X is the letter (A, B, C, ...) of one '
+        "option."
+    ),
+    "probability": (
+        "How likely is each option to be your answer? Respond with one line for each option and nothing else, of the "
+        'form "X: N %", where X is the letter (A, B, C, ...) of the option and N its probability. The percentages sum '
+        "to 100."
+    ),
+    "reasoning": (
+        "Reason step by step first. Then write the letter (A, B, C, ...) of your answer alone on the last line."
+    ),
+}
 ROLES = frozenset({"unknown", "biased", "antibiased", "stereo", "antistereo", "refusal"})
 
 
@@ -23,8 +40,9 @@ class Item:
     preference that `roles` tell apart. `ordinals` place the options of a scale on [0, 1]. `group` names the items that
     are resampled together; `shuffle` is false where the options are a scale. `listed` says that the question lists its
     own lettered options. `delimiter` stands between the question and a continuation (ask = "loglik"). `target_trait`
-    names the trait that is hidden from the persona's text. Raises ValueError, in a clause, where the record cannot be
-    right.
+    names the trait that is hidden from the persona's text. `elicitation` is how the answer to a question with options
+    is asked for, `room` how many tokens it may take where that is the study's to say. Raises ValueError, in a clause,
+    where the record cannot be right.
     """
 
     id: str
@@ -45,6 +63,14 @@ class Item:
     target_trait: str | None = None
     listed: bool = False
     delimiter: str = " "
+    elicitation: Elicitation = "letter"
+    room: int | None = None
+
+    @property
+    def can_be_elicited(self) -> bool:
+        """Whether its answer can be asked for otherwise than by a letter: it has options, and is not about an answer of
+        the respondent's own, which has tables of its own."""
+        return self.ask == "letter" and self.target_trait is None
 
     @property
     def baseline_only(self) -> bool:
@@ -78,6 +104,8 @@ class Item:
             raise ValueError("has a weight that is negative or not a number")
         if self.listed and self.shuffle and self.ask == "letter":
             raise ValueError("lists its own options, which cannot be shuffled")
+        if self.elicitation not in INSTRUCTIONS or (self.elicitation != "letter" and not self.can_be_elicited):
+            raise ValueError(f"cannot be asked for its answer as {self.elicitation!r}")
 
 
 def option_order(item: Item, rotation: int = 0) -> tuple[int, ...]:
@@ -101,13 +129,27 @@ def rotations(item: Item, wanted: int) -> int:
 
 
 def question_text(item: Item, order: tuple[int, ...]) -> str:
-    """The question as it is sent, with its options lettered in this order (the paper's Figure 2, below [PROMPT])."""
+    """The question as it is sent, with its options lettered in this order (the paper's Figure 2, below [PROMPT]); where
+    the option's text is asked for, they have no letters."""
     lines = [text for text in (item.context, item.question) if text]
     if item.ask == "letter":
         if not item.listed:
-            lines += [f"{LETTERS[place]}. {item.choices[option]}" for place, option in enumerate(order)]
-        lines.append(INSTRUCTION)
+            marks = ["-"] * len(order) if item.elicitation == "text" else [f"{letter}." for letter in LETTERS]
+            lines += [f"{mark} {item.choices[option]}" for mark, option in zip(marks, order, strict=False)]
+        lines.append(INSTRUCTIONS[item.elicitation])
     return "\n".join(lines)
+
+
+def elicitation_of(text: str) -> Elicitation:
+    """How a question asks for its answer, by its last words; "letter" where they are another's."""
+    return next((name for name, said in INSTRUCTIONS.items() if text.endswith(said)), "letter")
+
+
+def item_record(item: Item) -> dict[str, Any]:
+    """The item as it is kept; how its answer is asked for is left out where that is by a letter, as it always was."""
+    record = {**asdict(item), "meta": dict(item.meta), "scoring": dict(item.scoring)}
+    added = {"elicitation": "letter", "room": None}
+    return {name: value for name, value in record.items() if name not in added or value != added[name]}
 
 
 def continuations(item: Item) -> tuple[str, ...]:

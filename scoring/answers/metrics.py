@@ -11,10 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from scoring.answers.distances import jensen_shannon, ordinal_wasserstein
-from scoring.answers.items import Item
+from scoring.answers.items import Elicitation, Item
 from scoring.answers.responses import Outcome, Response, choose, option_probabilities
 
 ANSWER, LETTER, PROBABILITIES = "answer given", "likeliest letter", "letter probabilities"
+ELICITED: Mapping[Elicitation, str] = {
+    "text": "option's text",
+    "json": "letter in a JSON object",
+    "probability": "stated probabilities",
+    "reasoning": "letter after reasoning",
+}
 LOGLIK, LOGLIKS, JUDGE = "likeliest option by log-likelihood", "option probabilities by log-likelihood", "judge"
 _BY_DISTRIBUTION = frozenset({"prob_mass", "distribution", "ordinal"})
 Value = Callable[[Item, Sequence[int], Response, int], float | None]
@@ -26,14 +32,28 @@ def score_item(item: Item, order: Sequence[int], response: Response) -> Outcome:
     outcome = choose(item, order, response)
     if item.scoring["kind"] == "pair_preference" and response.logliks and len(set(response.logliks)) == 1:
         return Outcome("ok", value=0.0)
+    if item.elicitation == "probability" and outcome.status == "ok":
+        return replace(outcome, value=_of_stated(item, order, response))
     if outcome.chosen is None:
         return outcome
     return replace(outcome, value=KINDS[item.scoring["kind"]](item, order, response, outcome.chosen))
 
 
-def metric_name(ask: str, kind: str, probabilities: bool) -> str:
-    """How an answer becomes the value, in words: by how the item is asked and scored (`scoring["kind"]`), and whether
-    the model is asked for probabilities."""
+def _of_stated(item: Item, order: Sequence[int], response: Response) -> float | None:
+    """What stated probabilities are worth: the mean worth of answers drawn from them, or how near they are to the
+    item's own. No option need be the likeliest."""
+    shares = option_probabilities(item, order, response)
+    if shares is None or item.scoring["kind"] == "distribution":
+        return None if shares is None or item.weights is None else similarity(item, shares)
+    values = option_values(item)
+    return None if values is None else sum(share * value for share, value in zip(shares, values, strict=True))
+
+
+def metric_name(ask: str, kind: str, probabilities: bool, elicitation: Elicitation = "letter") -> str:
+    """How an answer becomes the value, in words: by how the item is asked and scored (`scoring["kind"]`), whether the
+    model is asked for probabilities, and how the answer is asked for."""
+    if elicitation != "letter":
+        return ELICITED[elicitation]
     if ask == "text":
         return JUDGE if kind in ("judge", "rubric") else ANSWER
     if ask == "loglik":

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from scoring.answers.elicited import read_elicited, stated_probabilities
 from scoring.answers.items import Item
 from scoring.answers.letters import read_letter
 from scoring.answers.refusals import is_refusal
@@ -115,6 +116,8 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
     """
     if not response.ended:
         return no_answer(response)
+    if item.elicitation != "letter":
+        return _elicited(item, order, response)
     by_text = by_probability = None
     if response.text is not None:
         place = read_letter(response.text, [item.choices[option] for option in order])
@@ -131,6 +134,22 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
     if by_text is None and by_probability is None:
         return no_answer(response)
     return Outcome("ok", by_text, by_probability)
+
+
+def _elicited(item: Item, order: Sequence[int], response: Response) -> Outcome:
+    """The option chosen in an answer that was asked for otherwise than by a letter. What was cut off is no such answer,
+    but for a JSON object, whose end can be seen; of probabilities that are equally large none is chosen."""
+    text, is_cut = response.text or "", response.finish == "length"
+    if item.elicitation == "probability":
+        shares = option_probabilities(item, order, response)
+        if shares is None:
+            return no_answer(response)
+        likeliest = [option for option, share in enumerate(shares) if share == max(shares)]
+        return Outcome("ok", chosen_by_probability=likeliest[0] if len(likeliest) == 1 else None)
+    if is_cut and item.elicitation != "json":
+        return no_answer(response)
+    place = read_elicited(item.elicitation, text, [item.choices[option] for option in order])
+    return no_answer(response) if place is None else Outcome("ok", order[place])
 
 
 def _known_letters(response: Response) -> LetterProbabilities | None:
@@ -151,19 +170,27 @@ def no_answer(response: Response) -> Outcome:
 def option_probabilities(item: Item, order: Sequence[int], response: Response) -> tuple[float, ...] | None:
     """A response's probability of each option, in the item's own order; None where no probabilities came back.
 
-    Letter probabilities are renormalised over the letters shown, log-likelihoods over the continuations.
+    Letter probabilities are renormalised over the letters shown, log-likelihoods over the continuations; stated ones
+    are read from the text, unless it was cut off.
     """
+    if item.elicitation == "probability":
+        whole = response.ended and response.finish != "length"
+        stated = stated_probabilities(response.text or "", len(order)) if whole else None
+        return None if stated is None else _in_own_order(order, stated)
     if response.letter_logprobs is not None:
         letters = _known_letters(response)
         if letters is None:
             return None
-        placed = dict(zip(order, letters.probabilities, strict=True))
-        return tuple(placed[option] for option in range(len(item.choices)))
+        return _in_own_order(order, letters.probabilities)
     if response.logliks and not any(math.isnan(each) for each in response.logliks):
         largest = max(response.logliks)
         raw = [math.exp(each - largest) for each in response.logliks]
         return tuple(each / math.fsum(raw) for each in raw)
     return None
+
+
+def _in_own_order(order: Sequence[int], shown: Sequence[float]) -> tuple[float, ...]:
+    return tuple(value for _, value in sorted(zip(order, shown, strict=True)))
 
 
 def _largest(values: Sequence[float]) -> int:

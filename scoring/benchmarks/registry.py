@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from personas.errors import InputError, nearest
+from scoring.answers.items import INSTRUCTIONS, Elicitation
 from scoring.benchmarks.base import Benchmark
 from scoring.statistics.many_item import ManyItemScore
 
@@ -64,15 +65,25 @@ def benchmark(name: str) -> Benchmark:
     return registry()[name]
 
 
-def measure(benchmark: str, part: str) -> str:
-    """What a report calls a part of a benchmark: "name", or "name:part" where parts are measures of their own."""
+def measure(benchmark: str, part: str, elicitation: str = "letter") -> str:
+    """What a report calls a part of a benchmark: "name", or "name:part" where parts are measures of their own; with
+    " [json]" and the like behind it where the answer is not asked for as a letter, which is a measure apart."""
     known = measured(benchmark)
-    return benchmark if known is None or known.pooled or len(known.parts) < 2 else f"{benchmark}:{part}"
+    label = benchmark if known is None or known.pooled or len(known.parts) < 2 else f"{benchmark}:{part}"
+    return label if elicitation == "letter" else f"{label} [{elicitation}]"
+
+
+def asked_for(label: str) -> tuple[str, Elicitation]:
+    """A label of `measure` without how the answer is asked for, and that."""
+    for name in INSTRUCTIONS:
+        if label.endswith(f" [{name}]"):
+            return label.removesuffix(f" [{name}]"), name
+    return label, "letter"
 
 
 def measured(label: str) -> Benchmark | None:
     """The benchmark behind a label of `measure`; None for one that is neither installed nor was described here."""
-    name = label.partition(":")[0]
+    name = asked_for(label)[0].partition(":")[0]
     return registry().get(name) or _described.get(name)
 
 

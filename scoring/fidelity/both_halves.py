@@ -1,4 +1,4 @@
-"""Both halves: whether the groups that a model plays better are those as whom it becomes less truthful."""
+"""Both halves: whether the groups and people that a model plays better are those as whom it becomes less truthful."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -16,6 +16,8 @@ from scoring.statistics.pairs import Codes, Part, is_twin
 from scoring.statistics.weights import Floats
 
 FIDELITY, CHANGE = "fidelity", "change of fidelity"
+PEOPLE = "people"  # the attribute of a slope over single people
+LEAST_PEOPLE, LEAST_ASKED = 50, 10
 SCORE = "exact"
 
 
@@ -60,6 +62,75 @@ def slope_rows(points: pd.DataFrame) -> Iterator[dict[str, object]]:
         errors[:, 0, 1] = errors[:, 1, 0] = one * two * rows["correlation"].to_numpy()
         found = slope_between(rows["fidelity"].to_numpy(), rows["effect"].to_numpy(), errors)
         yield {**dict(zip(keys, key, strict=True)), "levels": float(len(rows)), **found._asdict()}
+
+
+def person_slope_rows(
+    answers: SurveyAnswers, smallest: SurveyAnswers | None, parts: Sequence[Part]
+) -> Iterator[dict[str, object]]:
+    """A row a benchmark, as `fidelity_slopes` has them: how much Δ changes with fidelity from person to person.
+
+    A point is a persona cluster, since who reads the same has one Δ. Its fidelity is known but for which questions were
+    asked: the error is that of a mean over questions, and goes with none of Δ, which is of other items. Points count
+    alike. None under fifty points of ten questions each: with fewer, intervals cover too seldom.
+    """
+    told = _centred(answers)
+    change = None if smallest is None else told - _of_same_people(_centred(smallest), smallest, answers)
+    for part in parts:
+        if part.model != answers.model or part.benchmark in OWN_ANSWER_PARTS:
+            continue
+        measure, delta = _delta(part, answers)
+        if delta is None:
+            continue
+        for name, table in ((FIDELITY, told), *([(CHANGE, change)] if change is not None else [])):
+            same = answers.cluster if smallest is None or name == FIDELITY else _told_the_least(answers, smallest)
+            found = _person_slope(table, delta, same)
+            if found is not None:
+                head = {"of": part.benchmark, "of_measure": measure, "x": name, "attribute": PEOPLE}
+                yield {**head, **found}
+
+
+def _person_slope(table: Matrix, delta: Floats, same: Codes) -> dict[str, float] | None:
+    """The slope over clusters of people, from a person × question table of fidelity."""
+    values = _means_of(np.column_stack([table, delta]), same)
+    asked, y = values[:, :-1], values[:, -1]
+    count = (~np.isnan(asked)).sum(axis=1)
+    there = (count >= LEAST_ASKED) & ~np.isnan(y)
+    if there.sum() < LEAST_PEOPLE:
+        return None
+    asked, count = asked[there], count[there]
+    errors = np.zeros((len(count), 2, 2))
+    errors[:, 0, 0] = np.nanvar(asked, axis=1, ddof=1) / count
+    found = slope_between(np.nanmean(asked, axis=1), y[there], errors)
+    return {"levels": float(len(count)), **found._asdict()}
+
+
+def _means_of(table: Matrix, same: Codes) -> Matrix:
+    """The mean of the known values of each cluster's rows."""
+    names, codes = np.unique(same, return_inverse=True)
+    sums, counts = (np.zeros((len(names), table.shape[1])) for _ in range(2))
+    np.add.at(sums, codes, np.nan_to_num(table))
+    np.add.at(counts, codes, ~np.isnan(table))
+    means: Matrix = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)
+    return means
+
+
+def _centred(answers: SurveyAnswers) -> Matrix:
+    """Exact agreement, person × question, less the mean of each question: people may be asked different ones."""
+    table = np.column_stack(list(agreement(answers, SCORE).by_question.values()))
+    return np.asarray(table - np.nanmean(table, axis=0), dtype=float)
+
+
+def _of_same_people(table: Matrix, of: SurveyAnswers, to: SurveyAnswers) -> Matrix:
+    """A person × question table for the people and questions of other answers; NaN where they are not in it."""
+    frame = pd.DataFrame(table, index=of.people["persona_id"], columns=list(of.questions))
+    there = frame.reindex(index=to.people["persona_id"], columns=list(to.questions))
+    return np.asarray(there, dtype=float)
+
+
+def _told_the_least(answers: SurveyAnswers, smallest: SurveyAnswers) -> Codes:
+    """The clusters that people are in by the smaller set of traits; −1 for who was not asked beside it."""
+    cluster = pd.Series(smallest.cluster, index=smallest.people["persona_id"])
+    return np.asarray(cluster.reindex(answers.people["persona_id"]).fillna(-1), dtype=np.int64)
 
 
 def _fidelity(answers: SurveyAnswers) -> Floats:

@@ -1,13 +1,19 @@
 """What people answer, from a model's answers corrected by those of a part of the people; the others check it."""
 
-import math
 from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scoring.fidelity.prediction_powered import Corrected, People, corrected_mean, people_needed
+from scoring.fidelity.prediction_powered import (
+    Corrected,
+    People,
+    corrected_mean,
+    people_needed,
+    people_needed_alone,
+    people_to_ask,
+)
 from scoring.fidelity.survey_answers import AskedQuestion, SurveyAnswers
 from scoring.statistics.levels import hidden_levels
 from scoring.statistics.pairs import Codes
@@ -22,9 +28,9 @@ def corrected_rows(answers: SurveyAnswers, known: float, seed: int) -> Iterator[
     """A row a question and option, and one for the mean position on an ordinal scale, as `fidelity_corrected` has them.
 
     The own answers of a `known` share of the people (whole clusters, by the seed) are used; `held_out` is what the
-    others answered in truth. `people_needed` is how many own answers would make the estimate known to ± 3 points, and
-    `people_needed_alone` how many without the model. Options that fewer than five people chose are left out, and a
-    second one where they could be worked out.
+    others answered in truth. `people_needed` is how many own answers would make the estimate known to ± 3 points,
+    `people_to_ask` how many that is beyond the known ones, and `people_needed_alone` how many without the model.
+    Options that fewer than five people chose are left out, and a second one where they could be worked out.
     """
     is_known = _known_people(answers.cluster, known, seed)
     for name, question in answers.questions.items():
@@ -62,7 +68,6 @@ def _quantities(question: AskedQuestion, known: NDArray[np.bool_]) -> Iterator[t
 
 
 def _row(found: Corrected, known: int, unknown: int, truth: float) -> dict[str, float]:
-    alone = math.ceil(found.plain / (WANTED / 1.96) ** 2)
     return {
         "known": float(known),
         "unknown": float(unknown),
@@ -75,6 +80,7 @@ def _row(found: Corrected, known: int, unknown: int, truth: float) -> dict[str, 
         "tuning": found.tuning,
         "effective": found.effective,
         "people_needed": people_needed(found, WANTED),
-        "people_needed_alone": float(alone),
+        "people_to_ask": people_to_ask(found, WANTED),
+        "people_needed_alone": people_needed_alone(found, WANTED),
         "held_out": truth,
     }

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from personas.people.respondents import Respondents
 from scoring.answers.items import Item
 from scoring.answers.metrics import PROBABILITIES
-from scoring.fidelity.both_halves import point_rows, slope_rows
+from scoring.fidelity.both_halves import person_slope_rows, point_rows, slope_rows
 from scoring.fidelity.calibration import brier_rows, reliability_rows
 from scoring.fidelity.corrected_shares import corrected_rows
 from scoring.fidelity.correlations import structure_row
@@ -25,7 +25,7 @@ from scoring.statistics.levels import columns_of, levels_of
 from scoring.statistics.pairs import Part
 
 Rows = Iterator[dict[str, object]]
-NAMES = ("people", "groups", "structure", "spread", "calibration", "reliability", "points", "corrected")
+NAMES = ("people", "groups", "structure", "spread", "calibration", "reliability", "points", "slopes", "corrected")
 
 
 @dataclass(frozen=True)
@@ -66,8 +66,8 @@ def fidelity_tables(
         for name, made in _of(answers, smallest, parts, everyone, levels, learned, design).items():
             rows[name] += [{**answers.head, **row} for row in made]
     tables = {f"fidelity_{name}": pd.DataFrame(found) for name, found in rows.items()}
-    points = tables["fidelity_points"]
-    return {**tables, "fidelity_slopes": pd.DataFrame(list(slope_rows(points)))}
+    by_level = pd.DataFrame(list(slope_rows(tables["fidelity_points"])))
+    return {**tables, "fidelity_slopes": pd.concat([by_level, tables["fidelity_slopes"]], ignore_index=True)}
 
 
 def _of(
@@ -93,6 +93,7 @@ def _of(
         "calibration": brier_rows(answers, beside.references.get(LEARNED)) if soft else iter(()),
         "reliability": reliability_rows(answers) if soft else iter(()),
         "points": point_rows(answers, smallest, parts, design.attributes),
+        "slopes": person_slope_rows(answers, smallest, parts),
         "corrected": corrected_rows(answers, design.known, seed) if design.known else iter(()),
     }
 

@@ -60,6 +60,15 @@ class GroupedAnswers:
             total[each.person] += each.influence / len(self._of)
         return total
 
+    def epsilon_influence(self, people: int) -> Floats:
+        """What each person adds to `epsilon`: how far it moves with the person's weight."""
+        total = np.zeros(people)
+        for each in self._of:
+            total[each.person] += each.total_influence / len(self._of)
+        share = self.within / self.total if self.total > 0 else 0.0
+        moved: Floats = (share * total - self.influence(people)) / self.total if self.total > 0 else np.zeros(people)
+        return moved
+
     def order(self, other: "GroupedAnswers") -> float:
         """Kendall's τ-b between the groups' means here and there, averaged over ordinal questions; NaN under three
         groups, or where a side is flat."""
@@ -87,8 +96,10 @@ class _Question:
         self.within = float(share @ about)
         self.influence = share * (about - 2 * self.within)
         used = effective_n(w)
-        everybody = float(share @ _squared_distance(first, square, (w @ first / w.sum())[None, :]))
-        self.total = everybody * used / (used - 1) if used > 1 else everybody
+        apart = _squared_distance(first, square, (w @ first / w.sum())[None, :])
+        apart = apart * used / (used - 1) if used > 1 else apart
+        self.total = float(share @ apart)
+        self.total_influence = share * (apart - 2 * self.total)
 
 
 def _squared_distance(first: Matrix, square: Floats, to: Matrix) -> Floats:

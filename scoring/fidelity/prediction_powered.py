@@ -1,7 +1,8 @@
 """PPI++: a mean from many model answers and few human ones (Angelopoulos, Duchi & Zrnic 2023).
 
 The people whose own answers are known correct what the model says of the others. The estimate is unbiased however wrong
-the model is, and no less sure than the human answers alone but for what estimating λ costs.
+the model is, and no less sure than the human answers alone but for what estimating λ costs. `corrected_mean` takes any
+numbers: whatever is told of many units and known of a few of them can be corrected by it.
 """
 
 import math
@@ -43,8 +44,8 @@ class Corrected:
     """An estimate with its 95 % interval, beside that of the human answers alone (`human`).
 
     `tuning` is λ, how far the model is trusted: 0 not at all. `effective` is how many human answers alone would be as
-    sure: their number times the ratio of the variances. `residual` is the variance of a person's own answer less λ
-    times the model's, `plain` that of the own answer; `shared` is what the unknown people add to the variance.
+    sure: their number (`known`) times the ratio of the variances. `residual` is the variance of a person's own answer
+    less λ times the model's, `plain` that of the own answer; `shared` is what the unknown people add to the variance.
     """
 
     value: float
@@ -54,6 +55,7 @@ class Corrected:
     human_low: float
     human_high: float
     tuning: float
+    known: int
     effective: float
     residual: float
     plain: float
@@ -96,14 +98,25 @@ def corrected_mean(known: People, unknown: People, tuning: float | None = None, 
     effective = len(known) * plain[1].value / variance.value if variance.value > 0 else math.nan
     spreads = (residual[1].value * len(known), plain[1].value * len(known), shared.value)
     human = (plain[0], theirs.low, theirs.high)
-    return Corrected(value, ours.low, ours.high, *human, mean_tuning, float(effective), *spreads)
+    return Corrected(value, ours.low, ours.high, *human, mean_tuning, len(known), float(effective), *spreads)
 
 
 def people_needed(found: Corrected, half_width: float) -> float:
     """How many people's own answers make the estimate known to ± `half_width`; infinite where the unknown people's
-    part of the variance alone is more than that."""
+    part of the variance alone is more than that. λ and the number of unknown people stay what they are."""
     left = (half_width / quantile(LEVEL, math.inf)) ** 2 - found.shared
     return math.ceil(found.residual / left) if left > 0 else math.inf
+
+
+def people_needed_alone(found: Corrected, half_width: float) -> float:
+    """How many people's own answers do so without the model."""
+    return math.ceil(found.plain / (half_width / quantile(LEVEL, math.inf)) ** 2)
+
+
+def people_to_ask(found: Corrected, half_width: float) -> float:
+    """How many more people than the known ones must be asked for ± `half_width`; infinite where no number of people
+    is enough beside so few answers of the model."""
+    return max(0.0, people_needed(found, half_width) - found.known)
 
 
 def _is_rare(own: Floats) -> bool:

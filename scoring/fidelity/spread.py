@@ -10,12 +10,13 @@ from scoring.fidelity.grouped_answers import GroupedAnswers, as_answered, total_
 from scoring.fidelity.people_intervals import clustered_variance
 from scoring.fidelity.second_sample import Pool, SecondSample
 from scoring.fidelity.survey_answers import AskedQuestion, SurveyAnswers
-from scoring.statistics.clustered_errors import t_interval
+from scoring.statistics.clustered_errors import NO_INTERVAL, Interval, t_interval
 from scoring.statistics.levels import hidden_levels, is_missing, levels_of
 from scoring.statistics.pairs import Codes
 
 LEAST_RATIO = 0.1  # a ratio of spreads nearer to 0 has no interval whose coverage was shown
 LEAST_CLUSTERS = 30
+NOTHING = 1e-15  # a variance of rounding alone
 SPREAD_DRAWS = 300
 SURE = 0.95  # of the second samples differ between levels
 
@@ -32,7 +33,8 @@ def spread_rows(
     `within` is the variance of the model's answers within the levels over that of the people's, with its interval: 1
     is as in people, 0 is everybody alike. Near 0 there is no interval; `within_p` is how often a second sample of the
     people is as flat. `between_model` and `between_people` are ε² (Kelley 1935), the share of the variance that is
-    between levels, 0 on average where they do not differ; `exaggeration` is their ratio, only where people do differ,
+    between levels, 0 on average where they do not differ; `between_over` is their difference with its interval;
+    `exaggeration` their ratio, only where people do differ,
     and `between_p` how often a second sample differs as much as the model. `order` is Kendall's τ between the levels'
     means in the model's answers and in the people's, averaged over the ordinal questions. Questions count alike: each
     is scaled by the people's variance. `pool_levels` are the levels of all respondents, by attribute.
@@ -68,6 +70,7 @@ def _row(
         np.array(each) for each in zip(*((one.within, one.epsilon, one.order(people)) for one in drawn), strict=True)
     )
     low, high = _ratio_interval(model, people, answers)
+    over = _difference(model, people, answers)
     differ = people.epsilon > 0 and (between > 0).mean() > SURE
     return {
         "personas": float((codes >= 0).sum()),
@@ -77,6 +80,9 @@ def _row(
         "within_p": _share(within <= model.within + 1e-12),
         "between_model": model.epsilon,
         "between_people": people.epsilon,
+        "between_over": model.epsilon - people.epsilon,
+        "between_over_low": over.low,
+        "between_over_high": over.high,
         "between_reference": float(np.nanmean(between)),
         "exaggeration": model.epsilon / people.epsilon if differ else math.nan,
         "between_p": _share(between >= model.epsilon - 1e-12),
@@ -96,6 +102,22 @@ def _ratio_interval(model: GroupedAnswers, people: GroupedAnswers, answers: Surv
     _, variance, _ = clustered_variance(log, np.ones(len(asked)), cluster)
     found = t_interval(math.log(ours / theirs), variance)
     return math.exp(found.low), math.exp(found.high)
+
+
+def _difference(model: GroupedAnswers, people: GroupedAnswers, answers: SurveyAnswers) -> Interval:
+    """The interval of a difference of two ε² of the same people, by their influence values.
+
+    Where levels hardly differ, ε² is quadratic in chance, and this variance is about twice the true one (Efron & Stein
+    1981): the interval is then too wide, never too narrow.
+    """
+    asked = model.asked
+    cluster = answers.cluster[asked]
+    if len(np.unique(cluster)) < LEAST_CLUSTERS:
+        return NO_INTERVAL
+    size = len(answers.people)
+    moved = (model.epsilon_influence(size) - people.epsilon_influence(size))[asked] * len(asked)
+    _, variance, _ = clustered_variance(moved, np.ones(len(asked)), cluster)
+    return t_interval(model.epsilon - people.epsilon, variance) if variance.value > NOTHING else NO_INTERVAL
 
 
 def _of_draw(

@@ -5,9 +5,11 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
+from scoring.fidelity.both_halves import PEOPLE
+from scoring.fidelity.corrected_shares import MEAN, WANTED
 from scoring.statistics.levels import ALL
 
-TABLES = ("people", "groups", "spread", "slopes")
+TABLES = ("people", "groups", "spread", "slopes", "corrected")
 SIGNIFICANT = 0.05
 UNLEARNED = (
     "What could be learned from the same traits is not known: that takes a hundred others who answered, and "
@@ -17,8 +19,13 @@ KEY = ["model", "benchmark", "shown", "metric"]
 
 
 def fidelity_sentences(tables: Mapping[str, pd.DataFrame]) -> list[str]:
-    """A paragraph for each model and set of traits shown, its first sentence the one that stands on top."""
-    people, groups, spread, slopes = (tables.get(f"fidelity_{name}", pd.DataFrame()) for name in TABLES)
+    """A paragraph for each model and set of traits shown."""
+    return [" ".join(each) for each in fidelity_statements(tables)]
+
+
+def fidelity_statements(tables: Mapping[str, pd.DataFrame]) -> list[tuple[str, str]]:
+    """For each model and set of traits shown the sentence that stands on top, and the rest of its paragraph."""
+    people, groups, spread, slopes, corrected = (tables.get(f"fidelity_{name}", pd.DataFrame()) for name in TABLES)
     if people.empty:
         return []
     overall = people[(people["attribute"] == ALL) & (people["trait"] == ALL) & (people["score"] == "exact")]
@@ -28,8 +35,10 @@ def fidelity_sentences(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     found = []
     for _, row in by_answer.iterrows():
         count = _same(questions, row)["trait"].nunique()
-        lines = [_people(row, count, several), *_groups(_same(groups, row)), *_spread(_same(spread, row))]
-        found.append(" ".join([*lines, *_slopes(_same(slopes, row))]))
+        top, *lines = _people(row, count, several)
+        lines += [*_groups(_same(groups, row)), *_spread(_same(spread, row))]
+        lines += [*_slopes(_same(slopes, row)), *_corrected(_same(corrected, row))]
+        found.append((top, " ".join(lines)))
     return found
 
 
@@ -37,13 +46,15 @@ def _same(table: pd.DataFrame, row: pd.Series) -> pd.DataFrame:
     return table[(table[KEY] == row[KEY]).all(axis=1)] if len(table) else table
 
 
-def _people(row: pd.Series, questions: int, several: bool) -> str:
+def _people(row: pd.Series, questions: int, several: bool) -> Iterator[str]:
+    """How often the model answers as the respondent did; then what needs no model."""
     beside = f" told {row['shown']}" if several else ""
     if math.isnan(row["told"]):
-        return f"{row['model']} as its personas{beside}: fewer than five people answered, so nothing is said of them."
+        yield f"{row['model']} as its personas{beside}: fewer than five people answered, so nothing is said of them."
+        return
     sure = "" if math.isnan(row["low"]) else f" ({_percent(row['low'])} to {_percent(row['high'])})"
     size = f"{row['personas']:,.0f} people, {questions} question{'' if questions == 1 else 's'}"
-    text = (
+    yield (
         f"{row['model']} as its personas{beside} answers as the respondents themselves did in {_percent(row['told'])} "
         f"of the cases{sure}; {size}."
     )
@@ -54,8 +65,10 @@ def _people(row: pd.Series, questions: int, several: bool) -> str:
         "the same people asked again": row["retest"],
     }
     others = [f"{name} in {_percent(value)}" for name, value in known.items() if not math.isnan(value)]
-    text = f"{text} {_first_upper('; '.join(others))}." if others else text
-    return f"{text} {UNLEARNED}" if math.isnan(row["learned"]) else text
+    if others:
+        yield f"{_first_upper('; '.join(others))}."
+    if math.isnan(row["learned"]):
+        yield UNLEARNED
 
 
 def _groups(groups: pd.DataFrame) -> Iterator[str]:
@@ -104,7 +117,7 @@ def _slopes(slopes: pd.DataFrame) -> Iterator[str]:
         change = "rises" if row["slope"] > 0 else "falls"
         shown = row["low"] > 0 or row["high"] < 0
         low, high, slope = (f"{10 * row[name]:+.1f}" for name in ("low", "high", "slope"))
-        where = f"over {row['levels']:.0f} levels of {_attribute(row)}"
+        where = f"over {_points_of(row)}"
         if shown:
             told = "are told better" if row["x"] == "fidelity" else "gain more fidelity from what is told"
             yield (
@@ -114,6 +127,34 @@ def _slopes(slopes: pd.DataFrame) -> Iterator[str]:
         else:
             sure = f"{low} to {high} points a 10 points, {where}"
             yield f"No slope of Δ on {row['of']} against {row['x']} is shown ({sure})."
+
+
+def _corrected(corrected: pd.DataFrame) -> Iterator[str]:
+    """What a part of the people's own answers makes of the model's: as of how many people, and how many more to ask."""
+    shares = corrected[corrected["quantity"] != MEAN] if len(corrected) else corrected
+    if not len(shares):
+        return
+    known, effective, more, alone = (
+        shares[name].median() for name in ("known", "effective", "people_to_ask", "people_needed_alone")
+    )
+    points = f"{100 * WANTED:.0f} points"
+    asked = (
+        f"no number of people would be enough to know a share to within {points} beside so few answers of the model"
+        if math.isinf(more)
+        else f"to know a share to within {points}, ask {more:,.0f} more people "
+        f"({max(0.0, alone - known):,.0f} without the model)"
+    )
+    yield (
+        f"Corrected by the own answers of {known:,.0f} people, its answers say what people answer as surely as the own "
+        f"answers of {effective:,.0f} people alone (median of {len(shares)} shares); {asked}."
+    )
+
+
+def _points_of(row: pd.Series) -> str:
+    """What a slope is over."""
+    if row["attribute"] == PEOPLE:
+        return f"{row['levels']:,.0f} personas"
+    return f"{row['levels']:.0f} levels of {_attribute(row)}"
 
 
 def _attribute(row: pd.Series) -> str:

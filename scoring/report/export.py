@@ -52,12 +52,20 @@ def as_cell(value: Any) -> Any:
     return f"'{value}" if isinstance(value, str) and _RUN.match(value) else value
 
 
+def csv_text(table: pd.DataFrame, incomplete: str = "") -> str:
+    """A table as the CSV file that `write_tables` makes of it."""
+    return (f"# {incomplete}\n" if incomplete else "") + str(_safe(table).to_csv(index=False))
+
+
 def _csv(table: pd.DataFrame, path: Path, incomplete: str) -> None:
-    texts = [name for name in table if not is_numeric_dtype(table[name].dtype) and not is_datetime(table[name].dtype)]
-    safe = table.assign(**{name: table[name].astype(object).map(as_cell) for name in texts})
     with whole_file(path) as file:
         file.write(f"# {incomplete}\n".encode() if incomplete else b"")
-        safe.rename(columns=as_cell).to_csv(file, index=False, mode="wb")
+        _safe(table).to_csv(file, index=False, mode="wb")
+
+
+def _safe(table: pd.DataFrame) -> pd.DataFrame:
+    texts = [name for name in table if not is_numeric_dtype(table[name].dtype) and not is_datetime(table[name].dtype)]
+    return table.assign(**{name: table[name].astype(object).map(as_cell) for name in texts}).rename(columns=as_cell)
 
 
 def _parquet(table: pd.DataFrame, path: Path, incomplete: str) -> None:
@@ -111,6 +119,7 @@ _PRINTED: Mapping[str, tuple[str, ...]] = {
     "aggregates_by_category": ("model", "benchmark", "category", "metric", *_SIDES, "95 % interval"),
     "categories": (*_HEAD, "category", "items", *_SIDES, "items too"),
     "counterfactuals": (*_HEAD, "trait", "to", "personas", "effect", "items too", "holm"),
+    "ways": (*_HEAD, "way", "personas", *_SIDES, "these items", "difference"),
     "conditionings": (*_HEAD, "traits", "personas", *_SIDES, "items too"),
     "validity": ("model", "benchmark", "attribute", "level", "unparsed_with", "refused_with", "failed_with", "effect",
                  "95 % interval"),

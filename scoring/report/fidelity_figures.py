@@ -9,6 +9,8 @@ import plotly.graph_objects as go
 from scoring.report.names import attribute_name, level_name
 from scoring.statistics.levels import ALL
 
+HALVES = ["model", "of", "shown", "metric", "x"]
+LEAST_LEVELS = 3  # two points are no picture of how two quantities go together
 BLUE, GREY = "#0072B2", "#808080"
 Drawn = tuple[str, str, str, go.Figure]  # id, title, description, figure
 
@@ -23,7 +25,8 @@ def fidelity_figures(tables: Mapping[str, pd.DataFrame]) -> Iterator[Drawn]:
         yield f"reliability-{number}", f"Reliability of the probabilities: {key[0]}", text, reliability(rows)
     points = tables.get("fidelity_points", pd.DataFrame())
     points = points[points["attribute"] != ALL] if len(points) else points
-    for number, (key, rows) in enumerate(_by(points, ["model", "of", "shown", "metric", "x", "attribute"])):
+    drawn = ((key, rows) for key, rows in _by(points, [*HALVES, "attribute"]) if len(rows) >= LEAST_LEVELS)
+    for number, (key, rows) in enumerate(drawn):
         text = f"Each point is a level of {attribute_name(key[5])}: {key[4]} and Δ on {key[1]}, with standard errors."
         title = f"{key[4].capitalize()} and Δ by {attribute_name(key[5])}: {key[0]} on {key[1]}"
         yield f"halves-{number}", title, text, both_halves(rows, key[4])

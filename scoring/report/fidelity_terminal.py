@@ -61,14 +61,16 @@ def _groups(groups: pd.DataFrame) -> FittedTable:
 def _spread(spread: pd.DataFrame) -> FittedTable:
     caption = (
         "within: variance within levels over the people's (1 as in people, 0 all alike); between: ε², the share of the "
-        "variance between levels; times: model over people, where people differ; order: Kendall's τ of the levels"
+        "variance between levels; over: model less people; times: model over people, where people differ; "
+        "order: Kendall's τ of the levels"
     )
-    numbers = ["levels", "within", "±", "p", "between", "people", "times", "p", "order"]
+    numbers = ["levels", "within", "±", "p", "between", "people", "over", "±", "times", "p", "order"]
     table = FittedTable("Flattened within, exaggerated between?", caption, ["of", "by"], numbers)
     for _, row in spread.iterrows():
         within = (number(row["within"]), half_width(row["within_low"], row["within_high"]), p_value(row["within_p"]))
-        between = (number(row["between_model"]), number(row["between_people"]), number(row["exaggeration"]))
-        rest = (p_value(row["between_p"]), number(row["order"]))
+        between = (number(row["between_model"]), number(row["between_people"]), signed(row["between_over"]))
+        over = half_width(row["between_over_low"], row["between_over_high"])
+        rest = (over, number(row["exaggeration"]), p_value(row["between_p"]), number(row["order"]))
         names = (escape(attribute_name(str(row["attribute"]))), escape(str(row["metric"])))
         table.add_row(*names, count(row["levels"]), *within, *between, *rest)
     return table

@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 
 from personas.people.respondents import SYNTHETIC
-from scoring.benchmarks.registry import measured
+from personas.prompt.cue_texts import CUES
+from scoring.benchmarks.registry import asked_for, measured
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
+from scoring.robustness.robustness_tables import brief_robustness_tables, robustness_tables
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.coverage_figures import covered
 from scoring.statistics.designs.power import component_table, hardest_gap
@@ -18,6 +20,7 @@ from scoring.statistics.designs.sequential import UNFINISHED
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part
 from scoring.statistics.subgroups import MEASURES, Adjust, Slicing, effect_tables, metric_of
+from scoring.tables.asked_ways import way_table
 from scoring.tables.bootstrap import aggregate_tables
 from scoring.tables.changed import changed_table
 from scoring.tables.counterfactuals import counterfactual_table
@@ -29,6 +32,12 @@ from scoring.tables.wording import control_table, ranking_table, variance_table
 SHOWN_ITEMS = 100
 LEAST_MASS = 0.5  # of the first token's probability
 SMALL = 0.01
+ASKED_FOR = {
+    "text": "answered in the option's words",
+    "json": "answered in JSON",
+    "probability": "answered in probabilities",
+    "reasoning": "answered after reasoning",
+}
 ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "→ ½ is unbiased"}
 
 
@@ -94,6 +103,7 @@ def findings(
         "categories": category_table(found),
         "counterfactuals": counterfactual_table(found),
         "conditionings": conditioning_table(found),
+        "ways": way_table(found),
         "formats": variance_table(found),
         "control": control_table(found),
         "changed": changed_table(found),
@@ -105,6 +115,7 @@ def findings(
         "items": of_items,
         "answers": answer_table(found, slicing.attributes, list(shown)),
         "personas": persona_table(found, slicing.columns),
+        **robustness_tables(_with_delta(found, more), effects.effects, slicing),
         **more,
     }
     tables = _with_metrics(tables, found)
@@ -152,8 +163,10 @@ def brief_findings(
     many answers changed, and the `further` tables."""
     found = slicing.parts(scores)
     more = further(found)
-    effects = effect_tables(_with_delta(found, more), slicing).effects
-    tables = {"effects": effects, "changed": changed_table(found), **more}
+    with_delta = _with_delta(found, more)
+    effects = effect_tables(with_delta, slicing).effects
+    robustness = brief_robustness_tables(with_delta, effects, slicing)
+    tables = {"effects": effects, "changed": changed_table(found), **robustness, **more}
     about = {"countries": countries_in(scores), "synthetic": synthetic_people(scores), **about}
     return Findings(_with_metrics(tables, found), (), (), slicing, pd.DataFrame(), about)
 
@@ -234,8 +247,10 @@ def _overall(effects: pd.DataFrame) -> Any:
 def title_of(benchmark: str) -> str:
     """What a benchmark is called, with its part where parts are measures of their own; its own name where it is not
     installed."""
-    known, part = measured(benchmark), benchmark.partition(":")[2]
-    return benchmark if known is None else f"{known.title} ({part})" if part else known.title
+    known, (label, elicitation) = measured(benchmark), asked_for(benchmark)
+    part = label.partition(":")[2]
+    title = label if known is None else f"{known.title} ({part})" if part else known.title
+    return f"{title}, {ASKED_FOR[elicitation]}" if elicitation in ASKED_FOR else title
 
 
 def direction_of(benchmark: str) -> str:
@@ -302,6 +317,12 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
     lines += _conservative_gaps(effects)
     if families := _looked_at(effects, adjust):
         lines.append(families)
+    cues = sorted(set(scores["format"].astype(str)) & set(CUES)) if "format" in scores else []
+    if cues and scores.loc[scores["persona_id"] != "", "format"].nunique() > 1:
+        lines.append(
+            f"Personas were known by more than one cue ({', '.join(cues)} among them): Δ is the mean over them; the "
+            "table of ways of asking has each."
+        )
     if len(sets := set_sizes(scores)) > 1:
         lines.append(
             f"{len(sets)} sets of traits were shown ({'; '.join(sets)}): Δ is the mean over them; the table of what is "

@@ -23,10 +23,11 @@ from scoring.report.numbers import (
 )
 from scoring.report.sentences import headline
 
-SHOWN_PERSONAS = 200
+SHOWN = {"personas": 200, "item_differences": 100, "equivalence": 100}  # rows; the files have all
 TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
     "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
+    "ways": "Δ by the way of asking, and its difference to the first way",
     "conditionings": "Δ by what is shown of a persona, and its difference to the smallest set of traits",
     "aggregates": "Over many items, on the items and orders that both sides answered: pigeonhole bootstrap intervals",
     "aggregates_by_category": "The same for each item category",
@@ -43,7 +44,7 @@ TITLES = {
     "fidelity_calibration": "Brier score of the probabilities and its parts",
     "fidelity_reliability": "The reliability curve: how often an option of this probability was the respondent's",
     "fidelity_points": "Fidelity and Δ of the same people, by level, with standard errors",
-    "fidelity_slopes": "How much Δ changes with fidelity over the levels",
+    "fidelity_slopes": "How much Δ changes with fidelity, over levels and from person to person",
     "fidelity_corrected": "Shares and means from the model's answers, corrected by a part of the people's own",
     "stated_shares": "What the model says a country's people answer, beside what they answered (1 is equal)",
     "counterfactuals": "One trait changed in the same respondent: average marginal component effects",
@@ -53,6 +54,15 @@ TITLES = {
     "validity": "Unparsed, refused and failed answers; scores with them left out and as wrong",
     "agreement": "How often the text's letter is the likeliest letter",
     "recall": "Recall per option slot",
+    "multiverse": "Would another wording say the same: Δ over all specifications, and one test of all of them",
+    "multiverse_gaps": "Whose ranking survives another wording (Kendall's W over specifications)",
+    "specifications": "Δ of every specification: each way in which personas were written and asked",
+    "worst_tenth": "The worst tenth of the people: picked on one half of the items, judged on the other",
+    "equivalence": "How small Δ and the gaps are shown to be: two one-sided tests at 5 %",
+    "reliability": "Does the same person move on other items too: split-half reliability of each person's Δ",
+    "answer_shift": "How far the answers move as a distribution, whatever they score, beside what would move by chance",
+    "item_differences": "Items on which a level moves otherwise than as a whole (differential item functioning)",
+    "contrasts": "Levels compared pair by pair",
     "personas": "Personas, the largest |Δ| first (a hash stands for the respondent)",
 }
 # The columns of tables that have more than fit; a name with ~ is an interval, of NAME_low and NAME_high.
@@ -63,10 +73,16 @@ _CHOSEN = {
     "categories": "benchmark category metric items personas without with_persona effect items~ people~",
     "aggregates_by_category": "benchmark category metric answers_with without with_persona effect ~",
     "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null",
+    "worst_tenth": "benchmark metric personas items chosen seen effect side bound",
+    "reliability": "benchmark metric clusters groups reliability reliability_low reliability_high",
+    "equivalence": "benchmark metric attribute level quantity estimate tost~ within equivalent",
+    "contrasts": "benchmark metric attribute level other_level personas personas_other difference difference~ holm",
     "validity": "benchmark attribute level unparsed_with refused_with no_probabilities_with failed_with effect ~ "
     "value_left_out value_as_wrong",
 }
 _DROPPED = ("hidden", "measure", "model", "effective", "clusters", "groups", "unpaired")
+FIDELITY = "fidelity_"
+_TOLD_APART = ("benchmark", "shown", "metric")  # left out of fidelity's tables where there is only one
 _DROPPED_ENDS = ("_error", "_freedom", "_method", "_scope", "_clusters")
 _HEADS = {
     "personas": "people",
@@ -81,11 +97,19 @@ _HEADS = {
     "value_left_out": "score, left out",
     "value_as_wrong": "score, as wrong",
     "answers_with": "answers with",
+    "tost~": "90% interval",
+    "quantity": "number",
+    "reliability_low": "at least",
+    "reliability_high": "at most",
 }
-_SHARES = frozenset({"changed", "by_chance", "mass", "under_half", "hidden", "share", "agree_with", "agree_without"})
+_SHARES = frozenset(
+    "changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden share "
+    "agree_with agree_without".split()
+)
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
+_COUNTED = ("answers", "personas", "levels", "specifications", "tested", "round", "asked")
 _SCORES = frozenset({"without", "with_persona", "value_left_out", "value_as_wrong"})
-_UNSIGNED = frozenset({"disparity", "disparity_null", "resolvable"})
+_UNSIGNED = frozenset({"disparity", "disparity_null", "resolvable", "within"})
 _POINTS = SIGNED | _UNSIGNED
 
 
@@ -126,7 +150,10 @@ def _columns(name: str, table: pd.DataFrame) -> list[str]:
         wanted = _CHOSEN[name].split()
         return [each for each in wanted if _says(table, f"{each.strip('~')}_low".lstrip("_") if "~" in each else each)]
     found: list[str] = []
+    same = [each for each in _TOLD_APART if name.startswith(FIDELITY) and each in table and table[each].nunique() == 1]
     for each in table.columns:
+        if each in same:
+            continue
         if each in _DROPPED and not (each == "hidden" and name == "letters"):
             continue
         if each.endswith(_DROPPED_ENDS) or each == "high" or each.endswith("_high") or not _says(table, each):
@@ -163,16 +190,25 @@ def _meaning(table: str, column: str) -> str:
     if name in ("items", "people"):
         how = "people like these and items like these" if name == "items" else "people like these on these items"
         return f"the 95% interval of Δ for {how}, in percentage points"
-    return (
-        f"the 95% interval of {'the number' if not name else name.replace('_', ' ')} to the left, in percentage points"
-    )
+    if name == "tost":
+        return "the 90% interval, which is two one-sided tests at 5%, in percentage points"
+    unit = ", in percentage points" if _is_in_points(table, column) else ""
+    return f"the 95% interval of {'the number' if not name else name.replace('_', ' ')} to the left{unit}"
+
+
+def _is_in_points(table: str, column: str) -> bool:
+    """Whether an interval is of a difference of scores; of fidelity some are of shares and ratios."""
+    return not table.startswith(FIDELITY) or column[:-1] in _POINTS
 
 
 def _cell(table: str, column: str, row: Mapping[str, Any]) -> str:
     """A value as the terminal has it: scores and shares in per cent, differences in points, names for codes."""
     if column.endswith("~"):
         prefix = column[:-1] + "_" if column[:-1] else ""
-        return points_interval(row[f"{prefix}low"], row[f"{prefix}high"])
+        low, high = row[f"{prefix}low"], row[f"{prefix}high"]
+        if _is_in_points(table, column):
+            return points_interval(low, high)
+        return NONE if math.isnan(low) or math.isnan(high) else f"{number(low)} to {number(high)}"
     value = row[column]
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -185,9 +221,11 @@ def _cell(table: str, column: str, row: Mapping[str, Any]) -> str:
 
 
 def _number(table: str, column: str, value: float) -> str:
-    if column in COUNTS or column.startswith(("answers", "levels", "tested", "round", "asked")):
+    if column in COUNTS or column.startswith(
+        ("answers", "personas", "levels", "specifications", "tested", "round", "asked")
+    ):
         return count(value)
-    if column.endswith(("_p", "_holm", "_q")) or column in ("p", "holm"):
+    if column.endswith(("_p", "_holm", "_q")) or column in ("p", "holm", "q"):
         return p_value(value)
     if column in _SHARES or column.startswith(_SHARE_STARTS) or (table, column) == ("changed", "neutral"):
         return chance(value)
@@ -226,7 +264,7 @@ def _shown(tables: Mapping[str, pd.DataFrame]) -> Iterator[tuple[str, pd.DataFra
             yield "gaps", gaps, len(gaps)
     for name, table in tables.items():
         if name in TITLES and len(table):
-            yield name, table.head(SHOWN_PERSONAS) if name == "personas" else table, len(table)
+            yield name, table.head(SHOWN.get(name, len(table))), len(table)
 
 
 def gap_rows(gaps: pd.DataFrame, significant: float) -> Sequence[Sequence[str]]:

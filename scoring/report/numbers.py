@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 COUNTS = frozenset({"personas", "people", "clusters", "items", "groups", "pairs", "blocks", "draws", "gap_items"}) | {
-    *("questions", "flat", "options", "levels", "known", "unknown", "people_needed", "people_needed_alone")
+    *("questions", "flat", "options", "levels", "known", "unknown", "chosen", "people_needed", "people_needed_alone")
 }
 SIGNED = frozenset(
     {
@@ -23,6 +23,10 @@ SIGNED = frozenset(
         "effect_as_wrong",
         "net",
         "neutral",
+        "seen",
+        "median",
+        "bound",
+        "estimate",
     }
 )
 NONE = "–"
@@ -109,6 +113,6 @@ def cell(column: str, value: Any) -> str:
     value = float(value)
     if column in COUNTS or column.startswith(("answers", "unpaired")):
         return count(value)
-    if column.endswith(("_p", "_holm", "_q")) or column in ("p", "holm"):
+    if column.endswith(("_p", "_holm", "_q")) or column in ("p", "holm", "q"):
         return p_value(value)
     return signed(value) if column in SIGNED or column.endswith(("low", "high", "least", "most")) else number(value)

@@ -10,7 +10,7 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
-from scoring.fidelity.summary import fidelity_sentences
+from scoring.fidelity.summary import fidelity_statements
 from scoring.report.figures import Figure, figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.html_tables import gap_rows, html_tables
@@ -26,7 +26,7 @@ _SECTIONS = (
     (
         "overall",
         "Tables behind the finding",
-        ("effects_overall", "target", "conditionings", "aggregates", "distributions", "control", "changed"),
+        ("effects_overall", "target", "conditionings", "ways", "aggregates", "distributions", "control", "changed"),
     ),
     ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
     ("subgroups", "Subgroups", ()),
@@ -37,6 +37,14 @@ _SECTIONS = (
         (*(f"fidelity_{name}" for name in FIDELITY), "stated_shares"),
     ),
     ("categories", "Item categories", ("categories", "aggregates_by_category")),
+    (
+        "robustness",
+        "How robust Δ is, and its tail",
+        tuple(
+            "multiverse multiverse_gaps specifications worst_tenth reliability answer_shift equivalence contrasts "
+            "item_differences".split()
+        ),
+    ),
     ("formats", "Formats and rotations", ("formats", "rankings")),
     ("validity", "Answers that could not be scored", ("letters", "validity", "agreement", "recall")),
 )
@@ -65,7 +73,7 @@ def page(found: Findings, geometry: str | None = None, script: str | None = None
         found=found,
         about=found.about,
         statements=told,
-        fidelity=fidelity_sentences(found.tables),
+        fidelity=fidelity_statements(found.tables),
         brief=len(told) <= BRIEF,
         nothing=NOTHING,
         forest=[figure for figure in drawn if figure.section == "forest"],

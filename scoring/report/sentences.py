@@ -11,6 +11,7 @@ from scoring.fidelity.summary import fidelity_sentences
 from scoring.report.findings import Findings, title_of
 from scoring.report.names import attribute_name, people_of, who_else
 from scoring.report.numbers import chance, p_value, points, points_interval, score
+from scoring.report.robustness.robustness_sentences import robustness_sentences
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS
 from scoring.statistics.coverage_figures import covered
 from scoring.statistics.designs.power import hardest_gap
@@ -83,7 +84,7 @@ def _statement(found: Findings, row: pd.Series) -> Finding:
             else "no persona and baseline answer could be paired; there is nothing to compare"
         )
         return Finding(str(row["model"]), str(row["benchmark"]), f"{name}: {why}.", ())
-    rest = (*_neutral(row), *_changes(found, row), *_gap(found, row))
+    rest = (*_neutral(row), *_changes(found, row), *_gap(found, row), *robustness_sentences(found.tables, row))
     return Finding(str(row["model"]), str(row["benchmark"]), f"{name}: {_effect(row, who)}", rest)
 
 

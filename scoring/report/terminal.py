@@ -27,6 +27,7 @@ from scoring.report.numbers import (
     signed,
 )
 from scoring.report.paper import TITLES, paper_grid
+from scoring.report.robustness.robustness_terminal import robustness_shown
 from scoring.report.sentences import BRIEF, NOTHING, headline, statements
 from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL
@@ -114,6 +115,8 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
         yield _target(target)
     if len(conditionings := _of(found, "conditionings", model)):
         yield _conditionings(conditionings)
+    if len(ways := _of(found, "ways", model)):
+        yield _ways(ways)
     if len(aggregates := _of(found, "aggregates", model)):
         yield _aggregates(aggregates)
     if len(distributions := _of(found, "distributions", model)):
@@ -125,6 +128,7 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
         yield _validity(validity)
     for attribute in effects.loc[effects["attribute"] != ALL, "attribute"].unique():
         yield _subgroups(effects[effects["attribute"] == attribute], attribute, found.slicing.min_n)
+    yield from robustness_shown(found.tables, model)
     families = _of(found, "families", model)
     if len(families) and families["disparity"].notna().any():
         yield _families(families)
@@ -202,6 +206,20 @@ def _conditionings(conditionings: pd.DataFrame) -> FittedTable:
         own = (signed(row["effect"]), half_width(row["items_low"], row["items_high"]))
         against = (signed(row["difference"]), half_width(row["difference_low"], row["difference_high"]))
         table.add_row(*names, *counts, *own, *against)
+    return table
+
+
+def _ways(ways: pd.DataFrame) -> FittedTable:
+    caption = "± is half a 95 % interval for these items; against: Δ minus that of the first way on the same trials; "
+    caption += "unread: answers with personas that were not read, refused or failed"
+    numbers = ["people", "items", "unread", "without", "with", "Δ", "±", "against", "± against"]
+    table = plain_table("Δ by the way of asking", caption, ["way", "benchmark", "measure"], numbers)
+    for _, row in ways.iterrows():
+        names = (escape(str(row["way"])), escape(title_of(str(row["benchmark"]))), str(row["metric"]))
+        counts = (f"{row['personas']:,.0f}", f"{row['items']:,.0f}", percent(row["invalid_with"]))
+        own = (signed(row["effect"]), half_width(row["people_low"], row["people_high"]))
+        against = (signed(row["difference"]), half_width(row["difference_low"], row["difference_high"]))
+        table.add_row(*names, *counts, number(row["without"]), number(row["with_persona"]), *own, *against)
     return table
 
 

@@ -88,7 +88,7 @@ def _permuted(
     size = max(1, _BLOCK // len(levels))
     found = [_statistics(levels[None, :], total, weight, least)]
     for start in range(0, PERMUTATIONS, size):
-        shuffled = _shuffled(levels, blocks, min(size, PERMUTATIONS - start), random)
+        shuffled = shuffled_within(levels, blocks, min(size, PERMUTATIONS - start), random)
         found.append(_statistics(shuffled, total, weight, least))
     statistic, disparity = (np.concatenate(each) for each in zip(*found, strict=True))
     movable = any(len(np.unique(levels[blocks == block])) > 1 for block in np.unique(blocks))
@@ -97,7 +97,7 @@ def _permuted(
     return p, float(disparity[0]), float(np.nanmedian(disparity[1:]))
 
 
-def _shuffled(levels: Codes, blocks: Codes, count: int, random: np.random.Generator) -> Codes:
+def shuffled_within(levels: Codes, blocks: Codes, count: int, random: np.random.Generator) -> Codes:
     """`count` rows, each the levels permuted within blocks."""
     rows = np.tile(levels, (count, 1))
     for block in np.unique(blocks):

@@ -15,6 +15,7 @@ from scoring.statistics.weights import Floats, Weights, persona_weights
 
 Codes = NDArray[np.int64]
 CONTROL = "neutral"
+TEXT = "same_text"  # the column of who reads the same in one variant; `cluster` is of all variants together
 SCORED = ("value", "expected")
 INVALID = ("unparsed", "refused", "no probabilities", "failed")
 WORDING = ["format", "frame", "placement", "trait_order"]
@@ -213,6 +214,13 @@ class Cells:
         there = kept[self.item]
         names = ("person", "item", "y", "b")
         return replace(self, **{name: getattr(self, name)[there] for name in names})
+
+    def on_people(self, kept: NDArray[np.bool_]) -> "Cells":
+        """The pairs of some of the people alone, who are numbered anew; all items stay."""
+        there, number = kept[self.person], np.cumsum(kept) - 1
+        pairs = {name: getattr(self, name)[there] for name in ("item", "y", "b")}
+        people = self.people[kept].reset_index(drop=True)
+        return replace(self, people=people, person=number[self.person[there]], wording=self.wording[kept], **pairs)
 
     def items_of(self, people: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which items some of these people have a pair on."""

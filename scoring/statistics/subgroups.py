@@ -31,7 +31,8 @@ Adjust = Literal["family", "all"]
 class Slicing:
     """How the table is made: attributes, pairs of attributes, persona weights, the least level to test, the seed.
 
-    `adjust` says over what p-values are adjusted: each "family" (model × benchmark × attribute), or "all" gaps.
+    `adjust` says over what p-values are adjusted: each "family" (model × benchmark × attribute), or "all" gaps. Levels
+    of `contrasts` are compared pair by pair too; `margin` is within what Δ and gaps count as none.
     """
 
     by: tuple[str, ...] = ()
@@ -41,6 +42,8 @@ class Slicing:
     min_n: int = 20
     seed: int = 0
     adjust: Adjust = "family"
+    contrasts: tuple[str, ...] = ()
+    margin: float | None = None
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -50,7 +53,7 @@ class Slicing:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of the scores that are needed."""
-        return columns_of(self.attributes)
+        return columns_of((*self.attributes, *self.contrasts))
 
     def parts(self, scores: pd.DataFrame) -> Sequence[Part]:
         """Every model and benchmark, with these columns and weights.

@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 from made_up_surveys import STEPS, played, question
 
 from scoring.fidelity import spread
-from scoring.fidelity.both_halves import _point
+from scoring.fidelity.both_halves import _person_slope, _point
 from scoring.fidelity.correlations import structure_row
 from scoring.fidelity.group_distances import group_rows
 from scoring.fidelity.grouped_answers import GroupedAnswers, as_answered, total_variances
@@ -41,12 +41,17 @@ LEAST_COVERAGE, MOST_REJECTED = 0.93, 0.06
 
 
 class Found(NamedTuple):
-    """An interval (NaN: none) and the truth; or a p value under a true null hypothesis."""
+    """An interval (NaN: none) and the truth; or a p value under a true null hypothesis. Of PPI also the estimate, that
+    of the human answers alone, how many these are, and the stated effective number."""
 
     low: float = math.nan
     high: float = math.nan
     truth: float = math.nan
     p: float = math.nan
+    value: float = math.nan
+    human: float = math.nan
+    known: float = math.nan
+    effective: float = math.nan
 
 
 def agreeing(random: Random, n: int, questions: int, rate: float, texts: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -90,8 +95,10 @@ def brier(n: int, questions: int, random: Random) -> Found:
 QUESTIONS = [question(f"q{number}") for number in range(4)]
 
 
-def population(n: int, random: Random, levels: int, flat: float) -> tuple[SurveyAnswers, np.ndarray]:
-    """People of several levels and a model whose answers vary `flat` times as much within them."""
+def population(
+    n: int, random: Random, levels: int, flat: float, apart: float = 0.6
+) -> tuple[SurveyAnswers, np.ndarray]:
+    """People of several levels, as far `apart`, and a model whose answers vary `flat` times as much within them."""
     codes = random.integers(levels, size=n)
     common = random.normal(size=n)
     frame = pd.DataFrame({"persona_id": [f"s:1:{k}" for k in range(n)], "country": "NOR", "survey": "s", "wave": "1"})
@@ -99,7 +106,7 @@ def population(n: int, random: Random, levels: int, flat: float) -> tuple[Survey
     answers = {}
     edges = np.linspace(-1.2, 1.2, STEPS - 1)
     for trait in QUESTIONS:
-        centre = 0.6 * (codes - (levels - 1) / 2) / levels
+        centre = apart * (codes - (levels - 1) / 2) / levels
         own = centre + 0.7 * common + random.normal(size=n)
         model = centre + flat * (0.7 * common + random.normal(size=n))
         frame[trait.name] = np.searchsorted(edges, own) + 1
@@ -136,6 +143,20 @@ def within(n: int, levels: int, flat: float, random: Random) -> Found:
     return Found(low, high, true_ratio(levels, flat))
 
 
+@cache
+def true_over(levels: int, flat: float, apart: float) -> float:
+    """The difference of ε² in a very large sample."""
+    model, own = sides(*population(LARGE, np.random.default_rng(99), levels, flat, apart))
+    return model.epsilon - own.epsilon
+
+
+def over_people(n: int, levels: int, flat: float, apart: float, random: Random) -> Found:
+    """The difference of ε², the model's less the people's."""
+    answers, codes = population(n, random, levels, flat, apart)
+    found = spread._difference(*sides(answers, codes), answers)
+    return Found(found.low, found.high, true_over(levels, flat, apart))
+
+
 def corrected(known: int, right: float, share: float, random: Random, together: int = 1) -> Found:
     """A share from model answers and few human ones; `together` people read the same."""
     n = known + 300 * together
@@ -149,7 +170,9 @@ def corrected(known: int, right: float, share: float, random: Random, together: 
     theirs = People(answer[known:], ones[known:], cluster[known:] + n)
     found = corrected_mean(ours, theirs, seed=int(random.integers(1 << 30)))
     truth = mean_of(centre) if together > 1 else share
-    return Found() if found is None else Found(found.low, found.high, truth)
+    if found is None:
+        return Found()
+    return Found(found.low, found.high, truth, math.nan, found.value, found.human, found.known, found.effective)
 
 
 def slope(groups: int, people: int, between: float, scatter: float, random: Random, b: float = -0.3) -> Found:
@@ -168,6 +191,18 @@ def slope(groups: int, people: int, between: float, scatter: float, random: Rand
     covariance[:, 0, 1] = covariance[:, 1, 0] = table[:, 2] * table[:, 3] * table[:, 4]
     found = slope_between(table[:, 0], table[:, 1], covariance)
     return Found(found.low, found.high, b)
+
+
+def person_slope(people: int, questions: int, between: float, scatter: float, random: Random, b: float = -0.3) -> Found:
+    """Δ against fidelity over people, from who agrees on which question and a Δ measured on thirty items; people differ
+    in what they agree on, too, as far as two unseen traits of theirs and of the questions meet."""
+    true = 0.5 + between * random.uniform(-1, 1, size=people)
+    meeting = 0.06 * random.uniform(-1, 1, size=(people, 2)) @ random.uniform(-1, 1, size=(2, questions))
+    chance = true[:, None] + 0.08 * random.uniform(-1, 1, size=questions) + meeting
+    agreed = (random.random((people, questions)) < chance).astype(float)
+    delta = b * true + scatter * random.normal(size=people) + 0.25 * random.normal(size=people) / math.sqrt(30)
+    row = _person_slope(agreed - agreed.mean(axis=0), delta, np.arange(people))
+    return Found() if row is None else Found(row["low"], row["high"], b)
 
 
 def second_people(asked: int, whole: int, random: Random, of: str) -> Found:
@@ -217,6 +252,13 @@ CONDITIONS: dict[str, Callable[[Random], Found]] = {
         for levels, flat in ((2, 0.35), (2, 0.6), (6, 1.0))
     },
     **{
+        f"between: {n} people, {levels} levels {apart:g} apart, model {flat:g} times as wide": (
+            lambda random, n=n, levels=levels, flat=flat, apart=apart: over_people(n, levels, flat, apart, random)
+        )
+        for n in (40, 120, 300)
+        for levels, apart, flat in ((2, 0.0, 1.0), (6, 0.0, 0.6), (2, 0.6, 1.0), (6, 0.6, 0.5), (6, 1.5, 0.35))
+    },
+    **{
         f"corrected: {known} known, {right:.0%} told, share {share:.0%}": (
             lambda random, known=known, right=right, share=share: corrected(known, right, share, random)
         )
@@ -235,6 +277,16 @@ CONDITIONS: dict[str, Callable[[Random], Found]] = {
         for people, between in ((20, 0.06), (60, 0.1))
         for scatter in (0.0, 0.03)
     },
+    **{
+        f"slope: {people} people, {questions} questions, spread {between:g}, scatter {scatter:g}": (
+            lambda random, people=people, questions=questions, between=between, scatter=scatter: person_slope(
+                people, questions, between, scatter, random
+            )
+        )
+        for people in (50, 150, 500)
+        for questions, between in ((10, 0.2), (20, 0.2), (60, 0.15))
+        for scatter in (0.0, 0.1)
+    },
     "test: distance of one question, 100 of 400 people": lambda random: second_people(100, 400, random, "question"),
     "test: distance of all questions, 100 of 400 people": lambda random: second_people(100, 400, random, "all"),
     "test: distance of all questions, all of 100 people": lambda random: second_people(100, 100, random, "all"),
@@ -250,6 +302,10 @@ def summary(found: list[Found]) -> Iterator[str]:
         share = float((tests < 0.05).mean())
         yield f"p < 0.05: {share:.3f}{'' if share <= MOST_REJECTED else '  <-- too often'}"
         return
+    of_ppi = table[~np.isnan(table[:, 4])]
+    if len(of_ppi):
+        true = of_ppi[0, 6] * of_ppi[:, 5].var() / of_ppi[:, 4].var()
+        yield f"effective n {np.median(of_ppi[:, 7]):.0f} stated, {true:.0f} by the spread of the estimates"
     low, high, truth = table[~np.isnan(table[:, 0])].T[:3]
     if not len(low):
         yield "no interval"
@@ -263,9 +319,8 @@ def main(studies: int = 2_000, *words: str) -> None:
     """Run the conditions whose name holds these words."""
     for name, draw in CONDITIONS.items():
         if all(word in name for word in words):
-            count = studies if not name.startswith("test:") else max(100, studies // 4)
             start = time.perf_counter()
-            found = [draw(np.random.default_rng([number, len(name)])) for number in range(count)]
+            found = [draw(np.random.default_rng([number, len(name)])) for number in range(studies)]
             print(f"{name}: {', '.join(summary(found))}  ({time.perf_counter() - start:.0f} s)", flush=True)
 
 

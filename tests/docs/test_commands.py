@@ -4,7 +4,9 @@ What is paid for goes to a server on this machine, in studies of a few people; a
 official layout. A reader stands in the repository's folder, where the default study has run.
 """
 
+import importlib.util
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -12,6 +14,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -33,6 +36,7 @@ RUN = {"sh", "python", "toml", "csv", "bash"}
 SHOWN = {
     "text": "what a command prints",
     "stata": "Stata is not free software",
+    "py": "the notebook's cells, which are run below",
     "r": "needs RSQLite; docs/how-to/analyse.R is run below",
 }
 UNRUNNABLE = {
@@ -41,6 +45,13 @@ UNRUNNABLE = {
     "pip install .": "changes the environment; tests/test_install.py installs the wheel",
     "uv tool install .": "as above",
     "pipx install .": "as above",
+    "inspect eval mtpa/persona_trials -T study=mtpa.toml -T people=20 --model openai/gpt-5-mini": (
+        "costs money; tests/runner/sharing/test_inspect_task.py runs it with a model that costs none"
+    ),
+    "lm_eval --include_path . --tasks mtpa_default --model hf --apply_chat_template --log_samples --output_path out": (
+        "loads a model; tests/runner/sharing/test_lm_eval_tasks.py runs it against a server on this machine"
+    ),
+    "mtpa-run import logs/ out/": "reads what the two above write; tests/runner/sharing read it",
     "mtpa-run data fetch prices": "the price list is fetched from the network",
 }
 PORTS = ("8765", "8799")
@@ -171,6 +182,28 @@ def test_delta_by_hand_in_pandas_is_the_reported_one(folder: Path) -> None:
     ((name, by_hand, reported),) = map(str.split, table)
     assert name == "crows_pairs:choice"
     assert float(by_hand) == pytest.approx(float(reported), abs=1e-6)
+
+
+@pytest.mark.slow
+def test_the_notebook_is_the_program_and_runs(folder: Path) -> None:
+    nbformat, notebook = pytest.importorskip("nbformat"), _notebook()
+    kept = nbformat.reads(notebook.NOTEBOOK.read_text(encoding="utf-8"), as_version=4)
+    again = notebook.executed(folder)
+    assert [cell.source for cell in kept.cells] == [cell.source for cell in again.cells]
+    assert notebook.PAGE.read_text(encoding="utf-8") == notebook.page(kept)
+    for cell in (*kept.cells, *again.cells):
+        assert {each.output_type for each in cell.get("outputs", [])} <= {"stream"}
+    assert sum(bool(cell.get("outputs")) for cell in kept.cells) == 5
+    assert re.findall(r"/(?:home|root|tmp|work|Users)\b", notebook.NOTEBOOK.read_text(encoding="utf-8")) == []
+
+
+def _notebook() -> ModuleType:
+    pytest.importorskip("nbclient")
+    spec = importlib.util.spec_from_file_location("notebook", ROOT / ".ci" / "notebook.py")
+    assert spec and spec.loader
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    return made
 
 
 @pytest.mark.slow

@@ -138,9 +138,13 @@ class FakeLLM:
         }
 
     def _gemini(self, body: str) -> dict[str, Any]:
-        content = {"parts": [{"text": self.letter(body)}], "role": "model"}
+        letter = self.letter(body)
+        candidate: dict[str, Any] = {"content": {"parts": [{"text": letter}], "role": "model"}, "finishReason": "STOP"}
+        if json.loads(body).get("generationConfig", {}).get("responseLogprobs"):
+            shown = [{"token": token, "logProbability": number} for token, number in ((letter, -0.4), ("I", -3.0))]
+            candidate["logprobsResult"] = {"topCandidates": [{"candidates": shown}]}
         return {
-            "candidates": [{"content": content, "finishReason": "STOP", "index": 0}],
+            "candidates": [{**candidate, "index": 0}],
             "usageMetadata": {"promptTokenCount": 100, "candidatesTokenCount": 1, "totalTokenCount": 101},
             "modelVersion": self.model,
         }

@@ -19,6 +19,9 @@ from typing import NamedTuple
 
 import pandas as pd
 import psutil
+from fuzzed_files import FILES, JSON, changed_database, changed_json, content
+from fuzzed_files import TEXTS as MORE_TEXTS
+from fuzzed_files import readers as more_readers
 
 SECONDS = 10
 MEMORY = 1_000_000_000  # bytes beyond what the modules take
@@ -90,6 +93,7 @@ class Outcome(NamedTuple):
     deep: bool  # got past the header: it was read, or refused by more than its first look
     error: str  # a traceback's last line; "" where there was none
     seconds: float
+    sentence: str = ""  # what it said
 
 
 def frame(rows: int = 30) -> pd.DataFrame:
@@ -104,6 +108,8 @@ def valid(reader: str, folder: Path) -> bytes:
     """A file that the reader reads."""
     rows = [{"q": f"Is {n} even?", "c": "yes;no", "a": "AB"[n % 2], "t": None if n % 3 else "é"} for n in range(12)]
     records = pd.DataFrame([{**row, "a": n % 2} for n, row in enumerate(rows)])
+    if reader in FILES:
+        return content(reader, folder, frame())
     texts = {"study": STUDY, "benchmark": BENCHMARK, "survey": SURVEY, "lm_eval": TASK}
     if reader in texts:
         return texts[reader].encode()
@@ -210,6 +216,10 @@ def inputs(reader: str, count: int, seed: int, folder: Path) -> Iterator[bytes]:
     for number in range(count):
         if number % 10 < 7 and reader in DESCRIPTIONS:
             yield misvalued(whole.decode(), chance).encode()
+        elif number % 10 < 7 and reader in JSON:
+            yield changed_json(whole.decode(), chance).encode()
+        elif number % 10 < 7 and reader == "database":
+            yield changed_database(whole, chance)
         elif number % 10 < 9:
             yield damaged(whole, chance, packed, text=reader in TEXTS)
         else:
@@ -245,14 +255,16 @@ def _readers() -> dict[str, tuple[str, Callable[[Path], object]]]:
         "csv": ("a.csv", table),
         "xlsx": ("a.xlsx", table),
         "sav": ("a.sav", table),
+        "dta": ("a.dta", table),
         "parquet": ("rows.parquet", lambda path: list(read_rows(path)) and table(path)),
         "bundle": ("b.zip", lambda path: unbundle(path, path.with_name("there"))),
+        **more_readers(),
     }
 
 
-READERS = ("study", "benchmark", "survey", "lm_eval", "jsonl", "csv", "xlsx", "sav", "parquet", "bundle")
+READERS = ("study", "benchmark", "survey", "lm_eval", "jsonl", "csv", "xlsx", "sav", "parquet", "bundle", *FILES)
 DESCRIPTIONS = ("study", "benchmark", "survey", "lm_eval")
-TEXTS = (*DESCRIPTIONS, "jsonl", "csv")
+TEXTS = (*DESCRIPTIONS, "jsonl", "csv", *MORE_TEXTS)
 # How a reader says that it saw no more than the beginning.
 SHALLOW = (
     "survey description",
@@ -262,6 +274,10 @@ SHALLOW = (
     "is not a ",
     "not a bundle",
     "line 1: not JSON",
+    "the authors' mpta.json",
+    "not a persona (JSONDecodeError",
+    "file (JSONDecodeError",
+    "file (UnicodeDecodeError",
     "not UTF-8",
     "is empty",
 )
@@ -279,16 +295,17 @@ def attempt(reader: str, content: bytes, folder: Path) -> Outcome:
     (folder / "t" / "test.jsonl").write_text('{"q": "?", "a": 0}\n{"q": "?", "a": "no"}')
     shutil.rmtree(folder / "there", ignore_errors=True)
     (folder / name).write_bytes(content)
-    began, deep, error = time.monotonic(), True, ""
+    began, deep, error, said = time.monotonic(), True, "", ""
     try:
         read(folder / name)
     except MtpaError as sentence:
-        deep = not any(word in str(sentence) for word in SHALLOW)
-        faults = str(sentence).splitlines()[1:]  # a study's are named all at once, one a line
+        said = str(sentence)
+        deep = not any(word in said for word in SHALLOW)
+        faults = said.splitlines()[1:]  # a study's are named all at once, one a line
         error = "" if all(line.startswith("  ") for line in faults) else f"a sentence of several lines: {sentence!r}"
     except BaseException as raised:
         error = f"{type(raised).__name__}: {raised}"
-    return Outcome(deep, error, time.monotonic() - began)
+    return Outcome(deep, error, time.monotonic() - began, said)
 
 
 def main(readers: list[str], count: int, seed: int, folder: Path) -> None:
@@ -299,15 +316,15 @@ def main(readers: list[str], count: int, seed: int, folder: Path) -> None:
 
 def _try_reader(reader: str, count: int, seed: int, folder: Path) -> None:
     whole = attempt(reader, valid(reader, folder), folder)  # the modules are there
-    if whole.error or not whole.deep:
+    if whole.error or whole.sentence:
         raise AssertionError(f"{reader}: the valid file is not read: {whole}")
     (size,) = [int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if "VmSize" in line]
     limit = (size * 1024 + MEMORY, resource.RLIM_INFINITY)
     for process in (0, *(child.pid for child in psutil.Process().children())):
         resource.prlimit(process, resource.RLIMIT_AS, limit)
-    for number, content in enumerate(inputs(reader, count, seed, folder)):
-        (folder / "last").write_bytes(content)
-        sys.stdout.write(json.dumps([reader, number, *attempt(reader, content, folder)]) + "\n")
+    for number, tried in enumerate(inputs(reader, count, seed, folder)):
+        (folder / "last").write_bytes(tried)
+        sys.stdout.write(json.dumps([reader, number, *attempt(reader, tried, folder)[:3]]) + "\n")
         sys.stdout.flush()
 
 

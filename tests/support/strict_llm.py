@@ -127,6 +127,8 @@ async def _refuse(server: FakeLLM, request: web.Request, raw: bytes) -> web.Stre
     else:
         unknown = "reasoning_effort" if body.get("reasoning_effort", "none") not in EFFORTS else None
     name = unknown or RULES.get(model, plain)(body)
+    if name == "logprobs" and "/publishers/google/" in request.path:
+        name = None  # through Vertex AI, Gemini shows them
     if name is None:
         return None
     assert isinstance(server, StrictLLM)

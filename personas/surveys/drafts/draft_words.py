@@ -11,56 +11,82 @@ WEIGHTS = "anweight pspwght withinwt_hh withinwt_ea withinwt wtssps wtssall weig
 REGIONS = "region n_region_iso reg_iso province state".split()
 
 # What a trait's question says: by its name or by its words, and what it must not say.
-AGE = re.compile(r"^age$|^agea$|\bage\b(?! (group|at|when|of (the )?(child|oldest|youngest|household|spouse)))", re.I)
-GENDER = re.compile(r"^sex$|^gender$|^gndr$|\b(sex|gender)\b", re.I)
-PLACE = re.compile(r"^urb(an)?_?rur(al)?$|\burban\b.*\brural\b|\brural\b.*\burban\b|\bdomicile\b", re.I)
-EDUCATION = re.compile(r"\b(education|schooling|educational|diplom\w*|degree)\b", re.I)
+AGE = re.compile(
+    r"^age$|^agea$|^(edad|idade|âge)\b|\bage\b(?! (group|at|when|of (the )?(child|oldest|youngest|household|spouse)))",
+    re.I,
+)
+GENDER = re.compile(r"^sex$|^gender$|^gndr$|\b(sex|gender|sexe|sexo|g[eé]nero|geschlecht)\b", re.I)
+PLACE = re.compile(
+    r"^urb(an)?_?rur(al)?$|\burba(n|in|no|na)\b.*\brural\b|\brural\b.*\burba(n|in|no|na)\b|\bdomicile\b", re.I
+)
+EDUCATION = re.compile(
+    r"\b(education|schooling|educational|diplom\w*|degree|instruction|scolarit[eé]|[eé]tudes|enseignement|estudios"
+    r"|instrucci[oó]n|escolaridad\w*|educaci[oó]n|educa[cç][aã]o|instru[cç][aã]o|bildung\w*|schulabschluss)\b",
+    re.I,
+)
 RELIGION = re.compile(
-    r"\b(denomination|religion of|your religion|religious belonging|confession|religious preference)\b|^relig(ion)?$",
+    r"\b(denomination|religion of|your religion|religious belonging|confession|religious preference"
+    r"|religion du|votre religion|religi[oó]n|religi[aã]o|konfession)\b|^relig(ion)?$",
     re.I,
 )
 BORN_HERE = re.compile(r"\bborn in (this |the )?(country|nation)\b", re.I)
-OF_OTHERS = re.compile(r"\b(mother|father|spouse|partner|interviewer|parents?|interpreter|household head)\b", re.I)
+OF_OTHERS = re.compile(
+    r"\b(mother|father|spouse|partner|interviewer|parents?|interpreter|household head"
+    r"|(this|previous) interview|entretien|enqu[eê]teur|entrevistador|entrevista|m[eè]re|p[eè]re|madre|padre|m[aã]e"
+    r"|pai)\b",
+    re.I,
+)
 
 # The first that a label says decides; codes of the catalogue.
 _EDUCATION = {
     r"informal|no formal|never|illiterate|isced 0|^none$|no (education|schooling)|(less than|some) primary"
+    r"|^(aucune?|ningun[oa]|nenhuma?)\b|pas d.(enseignement|instruction)|informel|coranique|analfab"
+    r"|sin (estudios|instrucci|educaci)"
+    r"|sem (instru|escol|estud|educa)|(primaire|primari[ao]|prim[aá]ri[ao]|fundamental).*(inachev|incomplet)"
     r"|(?<!post.)primary.*(incomplete|not complete)|incomplete primary": 0,
-    r"(?<!post.)primary|elementary|isced 1": 1,
-    r"doctor|\bphd\b|isced 8": 8,
-    r"post.?graduate|master|isced 7": 7,
-    r"some university|(post.?secondary|technical|vocational).*(not university|other than university|diploma)": 5,
+    r"(?<!post.)primary|elementary|isced 1|primaire|primari[ao]|prim[aá]ri[ao]|fundamental": 1,
+    r"doctor|doutor|\bphd\b|isced 8": 8,
+    r"post.?graduate|master|isced 7|post.?universit|ma[iî]trise|maestr[ií]a|mestrado|p[oó]s.?gr?ad": 7,
+    r"some university|universit.*(inachev|incomplet)|superior incomplet|post.?secondaire|tecn[oó]log"
+    r"|t[eé]cnic[oa] superior|superior t[eé]cnic"
+    r"|(post.?secondary|technical|vocational).*(not university|other than university|diploma)": 5,
     r"short.?cycle|associate|junior college|isced 5": 5,
-    r"university|bachelor|\bba\b|graduate degree|licence|isced 6|college|tertiary": 6,
+    r"university|bachelor|\bba\b|graduate degree|licence|isced 6|college|tertiary|universit|licenci|superior": 6,
     r"post.?secondary|isced 4": 4,
     r"(some|intermediate|incomplete|middle|junior|lower|less than).*(secondary|school)|isced 2": 2,
     r"(secondary|school).*(not complete|incomplete|without)": 2,
-    r"secondary|high school|isced 3|\bbac\b": 3,
+    r"(secondaire|lyc[eé]e|secund[aá]ri[ao]|bachiller|\bm[eé]di[oa]\b).*(inachev|incomplet)|coll[eè]ge": 2,
+    r"secondary|high school|isced 3|\bbac\b|secondaire"
+    r"|lyc[eé]e|secund[aá]ri[ao]|bachiller|\bm[eé]di[oa]\b|baccalaur": 3,
 }
 _RELIGION = {
-    r"^none$|no religion|not religious|atheist|agnostic|no denomination|does not belong": 0,
-    r"catholic": 1,
-    r"orthodox|coptic": 3,
-    r"protestant|anglican|lutheran|methodist|presbyterian|baptist|evangelical|pentecostal|adventist|calvinist|mennonite"
-    r"|quaker|reformed|dutch ref": 2,
-    r"jew": 4,
-    r"muslim|islam|sunni|shi.?a|ismaeli|sufi|tijani|mouridiya|hamadiya|qadiriya": 5,
-    r"hindu": 6,
-    r"buddh": 7,
-    r"christian|jehovah|mormon|independent|apostolic|zion|salvation|church": 8,
-    r"traditional|ethnic|bahai|sikh|tao|shinto|other": 9,
+    r"^none$|no religion|not religious|\bat(heist|h[eé]e|eo|eu)s?\b|agn[oó]sti|no denomination|does not belong"
+    r"|^(aucune?|ningun[oa]|nenhuma?)\b|(sans|sin|sem) relig|konfessionslos": 0,
+    r"jew|juif|jud[ií]|jude[ui]|j[uü]disch": 4,
+    r"orthodox|ortodox|copt": 3,
+    r"catholi|cat[oó]lic|katholi": 1,
+    r"protestant|anglican|luth[eé]r|m[eé]todist|m[eé]thodist|presb[yi]t[eé]r|baptist|bautist|batist|evang[eé]l"
+    r"|pentec|adventist|calvinist|mennonit|quaker|reformed|r[eé]form[eé]e|dutch ref": 2,
+    r"muslim|islam|musulm|mu[cç]ulm|sunni|shi.?a|chiit|isma[eé][el]|sufi|tidjan|tijani|mourid|hamadiya|qadiri": 5,
+    r"hind[uúo]": 6,
+    r"b(u|ou)dd?h|budis": 7,
+    r"christian|chr[eé]tien|cristi?[aã]|j[eé]hov|jeov|mormon|m[oó]rmon|independent|ind[eé]pendant|apostolic|zion|sionist"
+    r"|salvation|church|[eé]glise|iglesia|igreja|christlich": 8,
+    r"tradition|ethnic|baha.?[ií]|sikh|tao|shinto|other|autre|otr[oa]|outr[oa]|andere": 9,
 }
 EDUCATION_LABELS = {re.compile(pattern, re.I): code for pattern, code in _EDUCATION.items()}
 RELIGION_LABELS = {re.compile(pattern, re.I): code for pattern, code in _RELIGION.items()}
-RURAL = re.compile(r"\b(rural|village|farm|countryside|landlich|campo)\b", re.I)
-URBAN = re.compile(r"\b(urban|city|cities|town|suburb\w*|peri.?urban|semi.?urban)\b", re.I)
+RURAL = re.compile(r"\b(rural|rurale|village|farm|countryside|landlich|campo)\b", re.I)
+URBAN = re.compile(
+    r"\b(urban[oa]?|urbaine?|ciudad|cidade|ville|stadt|city|cities|town|suburb\w*|peri.?urban|semi.?urban)\b", re.I
+)
 YES = re.compile(r"^\s*(yes|oui|si|sí|sim|ja)\b", re.I)
 NO = re.compile(r"^\s*(no|non|não|nein)\b", re.I)
 
 # Why there was no answer, by a label's words.
 REASONS = {
-    re.compile(r"know|sure|choose|sabe|sait|weiss|wei|\bdk\b|nsp|\bns\b", re.I): DONT_KNOW,
-    re.compile(r"not asked|non pos|skipped|not available", re.I): NOT_ASKED,
+    re.compile(r"know|sure|choose|sabe|sai[st]|weiss|wei|\bdk\b|nsp|\bns\b", re.I): DONT_KNOW,
+    re.compile(r"not asked|non demand|non pos|skipped|not available", re.I): NOT_ASKED,
     re.compile(r"applic|trifft|\bnap\b|\biap\b|sans objet", re.I): NOT_APPLICABLE,
     re.compile(r"", re.I): NO_ANSWER,
 }
@@ -68,6 +94,9 @@ REASONS = {
 # What is no respondent's answer: the sample, the fieldwork, the interviewer.
 TECHNICAL = re.compile(
     r"interview|enumerat|sampl|\bweights?\b|\bpsu\b|stratum|primary sampling|\bdate\b|household (number|id)|\bgps\b|"
+    r"^nocall|unsuccessful|infructueu|enqu[eê]t|entretien|entrevistador|entrevista|pond[eé]r|"
+    r"\b(respondent|r[eé]pondant) (was )?(friendly|interested|cooperative|patient|at ease|comfortable|honest|sympa|"
+    r"int[eé]ress[eé]|coop[eé]ratif|confortable|honn[eê]te)|"
     r"questionnaire|record number|respondent number|fieldwork|field number|supervisor|language used|back.?check|"
     r"callback|\bEA\b|enumeration|region|province|district|country|other.?specify|verbatim|version|edition|\bdoi\b",
     re.I,

@@ -104,12 +104,10 @@ def draft(path: Path, country: str = "") -> Drafted:
 def _columns(made: _Draft, country: str) -> list[str]:
     """Who the respondents are; what is still to be said."""
     table, to_say = made.table, []
-    unique = (name for name in made.named(words.IDS) if _is_unique(table, name))
-    identity = next(unique, "row")
-    made.lines += ["[columns]", f"id = {_toml(identity)}" + ("  # the file has no ids" if identity == "row" else "")]
     column = (
         None if country else next((name for name in made.named(words.COUNTRIES) if _holds_countries(table, name)), None)
     )
+    identity = _identity(made, column or "")
     if column:
         made.lines.append(f"country = {{ variable = {_toml(column)} }}")
     else:
@@ -123,9 +121,24 @@ def _columns(made: _Draft, country: str) -> list[str]:
     return to_say
 
 
-def _is_unique(table: Table, variable: str) -> bool:
+def _identity(made: _Draft, country: str) -> str:
+    """The variable that tells respondents apart: by itself, within a country, or "row" where the file has none."""
+    names = list(made.named(words.IDS))
+    identity = next((name for name in names if _is_unique(made.table, name)), "")
+    within = next((name for name in names if country and _is_unique(made.table, name, country)), "")
+    made.lines += ["[columns]", f"id = {_toml(identity or within or 'row')}"]
+    if not (identity or within):
+        made.lines[-1] += "  # the file has no ids"
+    elif not identity:
+        made.lines.append("ids_by_country = true  # every country has its own 1, 2, 3 …")
+    return identity or within or "row"
+
+
+def _is_unique(table: Table, variable: str, country: str = "") -> bool:
+    """Whether no two rows have the same value of a variable, or, with `country`, no two of one country."""
     values = table.read([variable])[variable].map(text)
-    return values.is_unique and not values.isin(["", "nan", "None"]).any()
+    named = values if not country else table.read([country])[country].map(text) + "-" + values
+    return named.is_unique and not values.isin(["", "nan", "None"]).any()
 
 
 def _holds_countries(table: Table, variable: str) -> bool:

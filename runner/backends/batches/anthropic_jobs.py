@@ -46,13 +46,13 @@ class AnthropicBatches:
     limits = Limits(requests=100_000, size=240_000_000, kept=29 * 86_400.0)
 
     def __init__(self, section: ModelSection) -> None:
-        self._model = section.id
+        self._model, self._cached = section.id, section.endpoint.prompt_cache
         self._live = AnthropicBackend(section, lambda headers: None)
         self._contents: dict[str, bytes] = {}
 
     def line(self, request: Request) -> bytes:
         """One JSON object: its `key` is the request's."""
-        return canonical({"key": request.key.hex(), "params": body(self._model, request)}) + b"\n"
+        return canonical({"key": request.key.hex(), "params": body(self._model, request, self._cached)}) + b"\n"
 
     async def upload(self, marker: str, content: bytes) -> str:
         """Nothing goes up yet; the note of what will."""

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+IMPORTED = "imported"  # the backend of answers that come from the logs of another tool
+MARK = "(imported)"  # what the name of such a model ends in, so that every table says it
 LEAST_BUDGET = 1024  # tokens that a model of Anthropic's may think with, where they are bounded
 
 CHAT = (
@@ -36,7 +38,15 @@ ANTHROPIC = "temperature top_p top_k max_tokens stop_sequences thinking output_c
 LOCAL = "temperature top_p max_tokens max_completion_tokens seed stop logprobs top_logprobs"
 
 
-def check_claude(answer: str, decoding: Mapping[str, Any]) -> None:
+def check_imported(name: str, answer: str, decoding: Mapping[str, Any]) -> None:
+    """Raises ValueError, in a sentence, for what no model has whose answers come from logs."""
+    if not name.endswith(MARK):
+        raise ValueError(f'answers from logs are told apart by the name; call it "{name} {MARK}"')
+    if answer != "text":
+        raise ValueError("logs hold texts and log-likelihoods, no letter probabilities; set answer = 'text'")
+
+
+def check_claude(name: str, answer: str, decoding: Mapping[str, Any]) -> None:
     """Raises ValueError, in a sentence, for what no model of Anthropic's is asked."""
     if answer == "probabilities":
         raise ValueError("Claude shows no log-probabilities, which answer = 'probabilities' needs; set answer = 'text'")

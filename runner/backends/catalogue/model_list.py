@@ -12,7 +12,7 @@ from personas.errors import InputError
 from runner.backends.connection import open_session
 from runner.backends.errors import BackendError
 from runner.backends.http import read_body
-from runner.backends.keys import Pairing, api_key, endpoints, unfamiliar
+from runner.backends.keys import Pairing, api_key, endpoints, key_headers, unfamiliar
 from runner.study.sections import ModelSection
 
 SECONDS = 3.0
@@ -40,7 +40,8 @@ async def catalogue_remarks(models: Sequence[ModelSection], agreed: Collection[P
 
 
 async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | None:
-    if model.is_local or not endpoints(model):
+    # Vertex AI lists models to nobody but itself
+    if model.is_local or model.kind.from_logs or model.endpoint.is_vertex or not endpoints(model):
         return None
     if asked := [each for each in unfamiliar(model) if each not in agreed]:
         return f"{model.name}: not looked up, for that sends {asked[0]}; a run asks whether it belongs there"
@@ -67,7 +68,8 @@ def _question(model: ModelSection) -> tuple[str, Mapping[str, str]]:
     if model.backend == "anthropic":
         headers = {"anthropic-version": "2023-06-01"} | ({"x-api-key": key} if key else {})
         return f"{base.removesuffix('/v1')}/v1/models?limit={MOST_MODELS}", headers
-    return f"{base}/models", {"Authorization": f"Bearer {key}"} if key else {}
+    version = model.endpoint.api_version
+    return f"{base}/models" + (f"?api-version={version}" if version else ""), key_headers(model, key)
 
 
 def _entry(listed: Mapping[str, Mapping[str, Any]], model: ModelSection) -> Mapping[str, Any] | None:

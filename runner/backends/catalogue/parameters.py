@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.study.sections import ModelSection
@@ -72,7 +72,8 @@ def family(section: ModelSection) -> ModelFamily:
     """The first family of the table whose pattern the model's name begins with, as it is while it thinks, or not, as
     the study has it."""
     found = _by_name(section)
-    return found.still if found.still and _is_stilled(section, found) else found
+    found = found.still if found.still and _is_stilled(section, found) else found
+    return replace(found, logprobs=True) if section.endpoint.is_vertex else found
 
 
 def adapted(section: ModelSection, before: bool = False) -> tuple[dict[str, Any], list[str]]:
@@ -110,6 +111,19 @@ def without_probabilities(section: ModelSection) -> list[str]:
         f"{section.id} shows no log-probabilities{_while_it_thinks(rules)}, which answer = 'probabilities' needs; "
         "set answer = 'text'"
     ]
+
+
+def without_loglikelihoods(section: ModelSection) -> str:
+    """Why a model cannot be asked for the log-likelihoods of given texts, in a clause; "" where it can."""
+    if section.backend == "local" or section.endpoint.loglikelihoods:
+        return ""
+    if section.backend != "openai-compatible":
+        return f"{section.backend}'s API tells none"
+    return (
+        "chat completions tell none (a server that tells a prompt's log-probabilities, such as vLLM, llama-cpp-python "
+        "with logits_all or `mtpa-run serve`, is asked for them with endpoint = { loglikelihoods = 'echo' }; "
+        "llama.cpp's own server tells none)"
+    )
 
 
 def dropped(section: ModelSection) -> list[str]:

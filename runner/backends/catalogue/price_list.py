@@ -73,9 +73,10 @@ def price_list() -> PriceList:
     try:
         kept = json.loads((cache_directory() / FILE).read_bytes())
         fetched, snapshot = date.fromisoformat(kept["fetched"]), _snapshot(kept["providers"])
-    except (OSError, ValueError, KeyError, TypeError):
+        theirs = _newest_entry(snapshot.providers)
+    except Exception:  # what the package says of a damaged list may be anything
         return found
-    if (theirs := _newest_entry(snapshot.providers)) < newest:
+    if theirs < newest:
         return found
     return PriceList(snapshot, theirs, f"genai-prices, fetched on {fetched}")
 
@@ -91,7 +92,7 @@ def fetch_price_list() -> Path:
             raise ValueError(f"{len(reply.content):,} bytes")
         providers = json.loads(reply.content)
         _newest_entry(_snapshot(providers).providers)
-    except (httpx2.HTTPError, ValueError, TypeError) as error:
+    except Exception as error:  # what the package says of a damaged list may be anything
         raise MachineError(
             f"{DEFAULT_UPDATE_URL}: no price list could be fetched ({type(error).__name__}); "
             "`pip install --upgrade genai-prices` brings one too"
@@ -214,13 +215,16 @@ def _dearest(model: "ModelInfo", context: dict[str, str]) -> Price | None:
 
 
 def _price(rates: "ModelPrice") -> Price | None:
-    """A price as the study file has it; None where input or output has none."""
+    """A price as the study file has it; None where input or output has none, or one that cannot be."""
     values: dict[str, Any] = {name: getattr(rates, key) for name, key in RATES.items()}
     if values["input"] is None or values["output"] is None:
         return None
     starts = sorted({tier.start for value in values.values() for tier in getattr(value, "tiers", ())})
-    tiers = tuple(Tier(over=start, **_rates_from(values, start)) for start in starts)
-    return Price(**_rates_from(values, -1), tiers=tiers)
+    try:
+        tiers = tuple(Tier(over=start, **_rates_from(values, start)) for start in starts)
+        return Price(**_rates_from(values, -1), tiers=tiers)
+    except (TypeError, ValueError):  # a fetched list may hold anything; a price that cannot be is none
+        return None
 
 
 def _rates_from(values: dict[str, Any], start: int) -> dict[str, Any]:

@@ -116,15 +116,19 @@ def saved_by_caching(price: Price, usage: Usage) -> int:
 
 
 def worst_prompt_tokens(request: Request) -> int:
-    """The most tokens that a request's prompt can be: one a byte, and the template's."""
-    return sum(len(message["content"].encode()) + MESSAGE_TOKENS for message in request.messages)
+    """The most tokens that a request's prompt can be: one a byte, and the template's. For log-likelihoods, an endpoint
+    gets the prompt once for each continuation."""
+    prompt = sum(len(message["content"].encode()) + MESSAGE_TOKENS for message in request.messages)
+    if request.kind != "loglik":
+        return prompt
+    return sum(prompt + len(option.encode()) for option in request.options)
 
 
-def most_output_tokens(identity: ModelIdentity) -> int | None:
+def most_output_tokens(asked: ModelIdentity | Request) -> int | None:
     """The most tokens that may come back, where the parameters say so."""
     for name in ("max_completion_tokens", "max_output_tokens", "max_tokens"):
-        if name in identity.parameters:
-            return int(identity.parameters[name])
+        if name in asked.parameters:
+            return int(asked.parameters[name])
     return None
 
 
@@ -132,7 +136,9 @@ def worst_cost(price: Price, identity: ModelIdentity, request: Request) -> int:
     """What a request can cost at most. Raises InputError where the number of output tokens has no bound."""
     if price == FREE:
         return 0
-    output = most_output_tokens(identity)
+    # a token is written behind each continuation: some servers take no bound of 0
+    own = most_output_tokens(request) or most_output_tokens(identity)
+    output = len(request.options) if request.kind == "loglik" else own
     if output is None:
         raise InputError(f"model {identity.model!r} is paid for, but has no bound: set decoding.max_tokens")
     tokens = worst_prompt_tokens(request)

@@ -24,6 +24,7 @@ teaches the shell to complete commands and options.
 | 3 | done, with failures |
 | 4 | the budget is reached |
 | 5 | this machine: disk, permission, database, asset |
+| 6 | a gate is not passed |
 | 130 | interrupted |
 """
 

@@ -19,7 +19,7 @@ from runner.store.database import when_free
 from runner.store.jobs import Entry, Jobs
 
 ROUND = 0.05  # of the people
-UNSUPPORTED = BadRequest("unsupported", "log-likelihoods need a local model; use ask = 'letter' with this one")
+UNSUPPORTED = BadRequest("unsupported", "providers' batches tell no log-likelihoods; choose another part")
 
 
 class Feeder:

@@ -3,13 +3,12 @@
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from runner.progress.status import StatusRow
 from runner.view.pages import live as going
 from runner.view.pages.narrowing import narrowing
-from runner.view.pages.parts import bar, moment, money, named, table, table_of_models
+from runner.view.pages.parts import bar, moment, money, plot, table, table_of_models
 from runner.view.pages.text import line, visible
 from runner.view.queries.file import request_stop
 from runner.view.queries.heartbeat import Live
@@ -22,7 +21,6 @@ from scoring.report.numbers import in_points, points_interval, score
 from scoring.report.sentences import BRIEF, SIGNIFICANT, Finding, headline
 
 BEAT, SLOWLY, SOON = 2000, 5000, 500  # milliseconds: while a run goes, otherwise, and where the finding is on its way
-_PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}
 
 
 def render(source: ViewSource, search: str) -> list[Any]:
@@ -86,18 +84,12 @@ def _figures(found: Effects) -> list[Any]:
     if not found.overall.empty and found.overall["effect"].notna().any():
         when = "" if found.is_final else " so far"
         title = f"Persona effect Δ{when} with 95% intervals, on {found.answers:,} answers"
-        shown.append(_plot("forest", title, forest(found.overall[found.overall["effect"].notna()])))
+        shown.append(plot("forest", title, forest(found.overall[found.overall["effect"].notna()])))
     if len(found.gaps):
         shown.append(_gaps(found.gaps))
     if not found.history.empty:
-        shown.append(_plot("narrowing", "How Δ and its interval narrow as answers land", narrowing(found.history)))
+        shown.append(plot("narrowing", "How Δ and its interval narrow as answers land", narrowing(found.history)))
     return shown
-
-
-def _plot(name: str, title: str, figure: go.Figure) -> html.Figure:
-    graph = dcc.Graph(id=name, figure=figure, config=_PLOT, style={"height": figure.layout.height})
-    shown = named(html.Div(graph, role="img"), f"{title}; the table has the numbers")
-    return html.Figure([html.Figcaption(title), shown])
 
 
 def _gaps(gaps: pd.DataFrame) -> Any:

@@ -5,12 +5,14 @@ from typing import Any
 from urllib.parse import quote
 
 import dash_ag_grid as dag
+import plotly.graph_objects as go
 from dash import dcc, html
 
 from runner.view.pages.text import line, visible
 from runner.view.queries.trial_table import Place, TrialFilter
 
 BLOCK = 100
+_PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}
 
 
 def named(component: Any, name: str) -> Any:
@@ -51,6 +53,13 @@ def _cell(content: Any, column: str, numbers: Sequence[str]) -> html.Td:
 
 def _aligned(column: str, numbers: Sequence[str]) -> str:
     return "n" if column in numbers else ""
+
+
+def plot(name: str, title: str, figure: go.Figure) -> html.Figure:
+    """A figure under its title."""
+    graph = dcc.Graph(id=name, figure=figure, config=_PLOT, style={"height": figure.layout.height})
+    shown = named(html.Div(graph, role="img"), f"{title}; the table has the numbers")
+    return html.Figure([html.Figcaption(title), shown])
 
 
 def pairs(rows: Sequence[tuple[str, Any]]) -> html.Dl:

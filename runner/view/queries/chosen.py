@@ -73,6 +73,12 @@ def option_text(item: Item, number: int) -> str:
     return f"{item.choices[number]} ({role})" if role else item.choices[number]
 
 
+def label_of(item: Item) -> str:
+    """The benchmark with the item's part, and how the answer was asked for where that was not by a letter."""
+    label = f"{item.benchmark}:{item.part}" if item.part else item.benchmark
+    return label if item.elicitation == "letter" else f"{label} [{item.elicitation}]"
+
+
 def right_options(item: Item) -> list[int]:
     """The numbers of the options that are right: those of the full weight; none where nothing is."""
     return [number for number, weight in enumerate(item.weights or ()) if weight == 1]

@@ -10,10 +10,9 @@ import sqlite_utils
 
 from migrations import schema
 from personas.errors import InputError, MachineError, NewerFile
-from runner.store.database import database_errors, opened, read_only
+from runner.store.database import TABLES, database_errors, opened, read_only, refuse_false_tables
 from runner.store.last_run import last_run_row
-
-TABLES = ("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text")
+from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 
 
 def checked(path: Path) -> Path:
@@ -42,6 +41,7 @@ def checked(path: Path) -> Path:
 def _is_older(path: Path) -> bool:
     """Whether schema steps are missing. Raises NewerFile, or InputError for a file that is not ours."""
     with reading(path) as connection:
+        refuse_false_tables(connection, path)
         database = sqlite_utils.Database(connection)
         has_steps = "_sqlite_migrations" in database.table_names()
         applied = {step.name for step in schema.applied(database)} if has_steps else set()
@@ -69,6 +69,13 @@ def has_run(path: Path) -> bool:
     with reading(path) as connection:
         made = connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE name = 'run')").fetchone()[0]
         return bool(made and connection.execute("SELECT EXISTS (SELECT 1 FROM run)").fetchone()[0])
+
+
+def has_survey_questions(connection: sqlite3.Connection) -> bool:
+    """Whether there are items that ask a persona what its respondent answered."""
+    marks = ", ".join("?" * len(OWN_ANSWER_PARTS))
+    sql = f"SELECT EXISTS (SELECT 1 FROM item WHERE benchmark || ':' || part IN ({marks}))"
+    return bool(connection.execute(sql, OWN_ANSWER_PARTS).fetchone()[0])
 
 
 @contextmanager

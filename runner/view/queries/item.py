@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from personas.errors import InputError
-from runner.view.queries.chosen import BASELINE, CHOSEN, NEUTRAL, read_item, right_options
+from runner.view.queries.chosen import BASELINE, CHOSEN, NEUTRAL, label_of, read_item, right_options
 from runner.view.queries.trial_table import TrialFilter
 from scoring.statistics.pairs import CONTROL
 
@@ -65,5 +65,4 @@ def opened_item(connection: sqlite3.Connection, wanted: TrialFilter) -> OpenedIt
         if number is not None or any(found[None] for found in counts.values())
     ]
     asked = "\n".join(each for each in (item.context, item.question) if each)
-    label = f"{item.benchmark}:{item.part}" if item.part else item.benchmark
-    return OpenedItem(item.id, label, asked, options, answers)
+    return OpenedItem(item.id, label_of(item), asked, options, answers)

@@ -10,9 +10,19 @@ from personas.errors import InputError
 from personas.prompt.messages import compose
 from personas.prompt.render import Variant
 from personas.traits import catalogue
+from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import ModelIdentity, digest, key_fields
-from runner.crossing.trials import answer_kind
-from runner.view.queries.chosen import BASELINE, CHOSEN, Choice, choice, probabilities, right_options, who
+from runner.crossing.request_keys import answer_kind
+from runner.view.queries.chosen import (
+    BASELINE,
+    CHOSEN,
+    Choice,
+    choice,
+    label_of,
+    probabilities,
+    right_options,
+    who,
+)
 from runner.view.queries.trial_table import Place, question_of
 from scoring.answers.items import LETTERS, Item, option_order
 
@@ -122,7 +132,7 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
         return Opened(
             place=place,
             model=str(model["name"]),
-            benchmark=f"{item.benchmark}:{item.part}" if item.part else item.benchmark,
+            benchmark=label_of(item),
             item_id=item.id,
             question=question_of(item),
             persona_id=str(persona["persona_id"]) if persona else BASELINE,
@@ -181,7 +191,8 @@ def _messages(
     messages = compose(persona_text or None, item_text, system_text, variant)
     names = ("provider", "model", "revision", "dtype")
     provider, name, revision, dtype = (str(model[column]) for column in names)
-    identity = ModelIdentity(provider, name, revision, dtype, json.loads(model["parameters"]))
+    parameters = parameters_for(provider, json.loads(model["parameters"]), item)
+    identity = ModelIdentity(provider, name, revision, dtype, parameters)
     kind, options = answer_kind(item, model["answer"])
     method = json.loads(model["methods"] or "{}").get(kind, "") if model["method"] else ""
     fields = key_fields(identity.fields(), messages, kind, options, place.replicate, method)
@@ -249,6 +260,8 @@ def _why(
         if (option := score[column]) is not None:
             letter = LETTERS[order.index(option)] if item.ask == "letter" else str(option + 1)
             how = "The likeliest continuation" if item.ask == "loglik" else how
+            if column == "chosen_by_probability" and item.elicitation == "probability":
+                how = "The largest probability that is stated"
             lines.append(f"{how} chooses {letter}: {item.choices[option]}")
     if score["status"] == "unparsed":
         lines.append("No option could be read from the answer: it counts as unparsed, never as an option.")

@@ -7,9 +7,21 @@ from typing import Any, NamedTuple
 
 from personas.traits import catalogue
 from runner.store.cache import Trial
+from runner.store.deals import ELICITATION
 from runner.view.queries.address import Query
-from runner.view.queries.chosen import BASELINE, BASELINE_OF, CHOSEN, Choice, choice, read_item, right_answer, who
+from runner.view.queries.chosen import (
+    BASELINE,
+    BASELINE_OF,
+    CHOSEN,
+    Choice,
+    choice,
+    label_of,
+    read_item,
+    right_answer,
+    who,
+)
 from scoring.answers.items import Item
+from scoring.benchmarks.registry import asked_for
 from scoring.statistics.pairs import CONTROL
 
 COUNTED = 10_000
@@ -57,7 +69,8 @@ class TrialFilter(Query):
     def condition(self) -> tuple[str, list[Any]]:
         """An SQL condition on the columns of a trial, and its values. Sub-queries are over the small tables: each is
         evaluated once, and a scan of the trials looks its rows up in the result."""
-        benchmark, _, part = self.benchmark.partition(":")
+        label, elicitation = asked_for(self.benchmark)
+        benchmark, _, part = label.partition(":")
         found: list[tuple[str, list[Any]]] = []
         if self.model or self.persona:
             # the trials' one index begins with model and persona: of use for a persona, a detour for a model alone
@@ -66,6 +79,8 @@ class TrialFilter(Query):
         if benchmark:
             of_part = " AND part = ?" if part else ""
             values = [benchmark, part] if part else [benchmark]
+            if self.item or label != self.benchmark:  # a benchmark alone is all the ways in which it is asked
+                of_part, values = f"{of_part} AND {ELICITATION} = ?", [*values, elicitation]
             found.append((f"item IN (SELECT id FROM item WHERE benchmark = ?{of_part})", values))
         if self.item:
             found.append(("item IN (SELECT id FROM item WHERE item_id = ?)", [self.item]))
@@ -199,7 +214,7 @@ def _row(row: Sequence[Any]) -> Row:
     return Row(
         place,
         model,
-        f"{benchmark}:{part}" if part else benchmark,
+        label_of(item) if item else f"{benchmark}:{part}" if part else benchmark,
         item_id,
         question_of(item),
         str(persona_id or BASELINE),

@@ -11,7 +11,7 @@ from scoring.answers.letters import read_letter
 from scoring.answers.metrics import score_item
 from scoring.answers.responses import Outcome, Response, no_answer
 from scoring.benchmarks.base import JudgeQuestion, MultipleChoice
-from scoring.benchmarks.files import lm_eval
+from scoring.benchmarks.files import lm_eval, lm_eval_samples
 from scoring.benchmarks.files.fields import field_values, make_item, value_of
 from scoring.benchmarks.files.schema import Description, HubFile, Scoring, read_description
 from scoring.benchmarks.records import FORMATS, Row, check_sha256, located, read_rows
@@ -35,24 +35,29 @@ class DeclaredBenchmark(MultipleChoice):
         )
         if not self.files:
             raise InputError(f"{path}: no file is of the split {description.split!r}; name one that [[files]] has")
-        self.task = lm_eval.checked_task(path.parent / description.lm_eval) if description.lm_eval else None
-        self.parts = lm_eval.PARTS if self.task else tuple(description.asks)
+        named = description.lm_eval
+        self.task = lm_eval.checked_task(path.parent / named) if named and named != lm_eval_samples.NAME else None
+        self.parts = lm_eval.PARTS if named else tuple(description.asks)
         self.sizes = dict.fromkeys(self.parts, description.items) if description.items else {}
 
     def load(self, directory: Path, part: str | None = None) -> Iterator[Item]:
         """The items of the pinned files below `directory`, which is the TOML's own folder where no file has a URL."""
-        records = list(self._records(directory)) if self.task is None else self._typed_records(directory)
+        harness = self.description.lm_eval
+        records = self._typed_records(directory) if harness else list(self._records(directory))
         if not records:
             raise InputError(f"{directory / self.files[0].path}: holds no records; name the right file or split")
+        task = self.task
+        if harness == lm_eval_samples.NAME:
+            task, records = lm_eval_samples.logged(records)
         if self.description.items not in (None, len(records)):
             names = ", ".join(file.path for file in self.files)
             raise InputError(
                 f"{directory}: {names} hold {len(records):,} records, not the {self.description.items:,} of version "
                 f"{self.version!r}; fetch that version, or describe yours in a file of your own"
             )
-        if self.task is not None:
+        if task is not None:
             parts = self.chosen_parts(part)
-            yield from lm_eval.task_items(self.path, self.task, records, parts, self.name, self.version)
+            yield from lm_eval.task_items(self.path, task, records, parts, self.name, self.version)
             return
         values = field_values(self.path, self.description, records)
         seen: set[str] = set()

@@ -37,6 +37,7 @@ _RECORDS = 20_000  # are looked at
 _LONG = 40  # characters that no column's name has
 _KINDS = 50  # values of a column that tells groups of items apart
 _SHORT = 60
+_LOGGED = {"doc_id", "doc", "target", "arguments"}  # the columns of samples of lm-evaluation-harness
 _HERE = "<column>"  # where a column's name goes
 
 
@@ -78,6 +79,8 @@ def draft(path: Path) -> str:
         raise InputError(f"{path}: holds no records; name the right file")
     columns = list(dict.fromkeys(str(name) for row in records for name in row))
     made = _BenchmarkDraft(records, columns, header=names is None)
+    if set(columns) >= _LOGGED:
+        return _of_samples(path, made)
     for find in (_pair, _good_and_bad, _choice, _rubric):
         if find(made):
             break
@@ -86,6 +89,12 @@ def draft(path: Path) -> str:
     _question(made)
     _rest(made)
     return _written(path, made, names)
+
+
+def _of_samples(path: Path, made: _BenchmarkDraft) -> str:
+    """What lm-evaluation-harness logged brings its own fields and scoring."""
+    made.keys["lm_eval"] = '"samples"  # logged by lm-evaluation-harness'
+    return _written(path, made, None).split("\n\n[fields]")[0].replace('asks = ["letter"]\n', "") + "\n"
 
 
 def _headless(path: Path) -> list[str] | None:

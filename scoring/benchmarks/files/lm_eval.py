@@ -107,7 +107,8 @@ def checked_task(path: Path) -> Task:
         if function := _function(task.get(key)):
             raise InputError(
                 f"{function.path}: {key} calls the Python function {function.name!r} at line {function.line}; that "
-                "code is not run: write the task as a TOML file with a field map instead"
+                "code is not run: read the samples that the harness logs of the task (lm_eval = 'samples' in a TOML "
+                "file), or write the task as a TOML file with a field map"
             )
     for key in FIELDS:
         if task.get(key) is None:

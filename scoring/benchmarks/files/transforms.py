@@ -68,6 +68,20 @@ def _numbers(value: Any) -> list[float]:
     return [float(each) for each in value]
 
 
+def _nonzero(value: Any) -> dict[Any, Any]:
+    """The entries of a table whose lists of numbers hold something but 0: the others were not asked."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"has {_short(value)} where a table is expected")
+    return {key: each for key, each in value.items() if any(_numbers(each))}
+
+
+def _texts(value: Any) -> list[str]:
+    """A list as texts, a whole number without its ".0"."""
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"has {_short(value)} where a list is expected")
+    return [str(int(each)) if isinstance(each, float) and each.is_integer() else str(each) for each in value]
+
+
 def _parts(value: Any, parts: Sequence[str]) -> list[str]:
     """The parts, trimmed. An empty one at the end is only an end; one before would move every number after it."""
     found = [part.strip() for part in parts]
@@ -97,6 +111,8 @@ PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "int": int,
     "float": float,
     "numbers": _numbers,
+    "texts": _texts,
+    "nonzero": _nonzero,
     "one_based": lambda value: int(value) - 1,
     "letter": _letter,
     "json": _json,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from personas.countries import country_name
 from personas.errors import InputError
+from personas.prompt.cue_texts import CUES
 from personas.prompt.messages import compose
 from personas.prompt.render import Format, Frame, Variant, permuted, render
 from personas.prompt.trait_sets import chosen_traits, cluster, set_name, trait_sets
@@ -20,7 +21,7 @@ from personas.traits import Persona, Trait, catalogue
 GSS = {name: trait for name, (trait, _) in load_survey("gss").defined().items()}
 TRAITS: Mapping[str, Trait] = {**catalogue().traits, **GSS}
 ALL = list(TRAITS)
-FORMATS = [name for name in get_args(Format) if name != "none"]
+FORMATS = [name for name in get_args(Format) if name != "none" and name not in CUES]
 FRAMES = get_args(Frame)
 ANSWERS = {
     "age": 32,

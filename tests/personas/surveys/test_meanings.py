@@ -26,6 +26,7 @@ UNANSWERED = {
     "evs_wvs_joint": EVS,
     "gss": LETTERS,
     "issp2018": ISSP | {"-9": "no answer"},
+    "afrobarometer9": {"-1": "no answer"},
     "starter_gss2018": {},
     "starter_wvs3": {},
 }
@@ -77,16 +78,16 @@ def test_every_value_of_every_trait_reads_as_the_codebook_means_it(name: str, tm
     assert told == set(sources), "the table has every trait of the description"
     values: dict[str, list[str]] = {}
     for row in table:
-        values.setdefault(sources[row["trait"]].variable, []).append(row["value"])
+        values.setdefault(sources[row["trait"]].variables[0], []).append(row["value"])
     values = {variable: [*dict.fromkeys(cells), *unanswered] for variable, cells in values.items()}
     found = read_files(survey, [written(survey, values, tmp_path)], tolerant=True).respondents
     for row in table:
         if sources[row["trait"]].deciles:
             continue
-        at = values[sources[row["trait"]].variable].index(row["value"])
+        at = values[sources[row["trait"]].variables[0]].index(row["value"])
         assert clause(survey, row["trait"], found.frame, at, found.traits) == row["reads"], row
     for trait, source in sources.items():
         for value, reason in unanswered.items():
             if value not in source.recode and not (source.filter and reason == "not applicable"):
-                at = values[source.variable].index(value)
+                at = values[source.variables[0]].index(value)
                 assert found.frame[trait].iloc[at] == REASONS[reason], (trait, value)

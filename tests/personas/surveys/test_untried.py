@@ -10,7 +10,7 @@ import pyreadstat
 import pytest
 
 from personas.errors import InputError
-from personas.surveys.build import BuildOptions, SurveyRequest, build
+from personas.surveys.build import BuildOptions, SurveyRequest, build, check
 from personas.surveys.clean import MissingRule
 from personas.surveys.survey import Survey, known_surveys, load_survey
 
@@ -89,7 +89,9 @@ def csv(folder: Path, columns: dict[str, list[Any]]) -> Path:
 @pytest.mark.parametrize("name", UNTRIED)
 def test_a_description_that_was_not_tried_says_so_first(name: str) -> None:
     text = files("personas.surveys").joinpath(f"{name}.toml").read_text(encoding="utf-8")
-    assert text.startswith("# NOT RUN ON ") and load_survey(name).untried.startswith("NOT RUN ON ")
+    said = load_survey(name).untried.split(":")[0]
+    assert said in ("NOT RUN ON THE REAL FILE", "NOT RUN ON A REAL FILE", "RUN ON PART OF THE REAL FILE")
+    assert text.startswith(f"# {said}")
     assert load_survey(name).remarks()[0] == load_survey(name).untried
 
 
@@ -98,14 +100,13 @@ def test_afrobarometer_is_read_where_its_variables_ask_what_they_should(tmp_path
     pyreadstat.write_sav(frame, tmp_path / "r9.sav", column_labels=ASKED, variable_value_labels=MEANT)
     found, notes = people(tmp_path, "afrobarometer9", tmp_path / "r9.sav")
     assert found[0]["id"] == "afrobarometer9:2021-2023:ANG1" and found[0]["country"] == "AGO"
-    assert (found[0]["gender"], found[0]["education"], found[0]["afrobarometer9:Q95"]) == (
+    assert (found[0]["gender"], found[0]["education"], found[0]["religion"]) == (
         "female",
         "lower secondary school",
-        "Muslim only",
+        "Muslim",
     )
-    assert (
-        found[1]["urban_rural"] == "urban" and "age" not in found[1] and notes[0].startswith("NOT RUN ON THE REAL FILE")
-    )
+    assert found[1]["urban_rural"] == "urban" and "age" not in found[1]
+    assert found[1]["religion"] == "no denomination" and not any("NOT RUN" in note for note in notes)
     pyreadstat.write_sav(
         frame, tmp_path / "r9.sav", column_labels={**ASKED, "Q100": "Q100. Race"}, variable_value_labels=MEANT
     )
@@ -113,10 +114,36 @@ def test_afrobarometer_is_read_where_its_variables_ask_what_they_should(tmp_path
         people(tmp_path, "afrobarometer9", tmp_path / "r9.sav")
 
 
+def test_afrobarometer_is_read_from_a_country_s_file_in_french(tmp_path: Path) -> None:
+    """There is no column of countries, gender has the next number, and another question stands where it was."""
+    frame = (
+        pd.DataFrame(AFROBAROMETER).drop(columns="COUNTRY").rename(columns={"Q100": "Q101"}).assign(Q100=1, Q4=[8, 1])
+    )
+    asked = {
+        **ASKED,
+        "Q94": "Q94. Niveau d'instruction du répondant",
+        "Q95": "Q95. Religion du répondant",
+        "Q100": "Q100. Race du répondant",
+        "Q101": "Q101.  Sexe du répondant",
+        "Q4": "Q4. Situation économique",
+    }
+    meant = {"Q101": {1: "Homme", 2: "Femme"}, "Q4": {1: "Très mal", 8: "A refusé"}}
+    pyreadstat.write_sav(frame, tmp_path / "tun.sav", column_labels=asked, variable_value_labels=meant)
+    found = check(load_survey("afrobarometer9"), tmp_path / "tun.sav", "TUN")
+    assert {each.trait.name: each.variable for each in found.described}["gender"] == "Q101" and not found.problems
+    assert not any("gender" in warning for warning in found.warnings)
+    parts, _ = build(
+        [SurveyRequest("afrobarometer9", (tmp_path / "tun.sav",), (), "TUN")], BuildOptions(MissingRule(1.0))
+    )
+    first, second = parts[0].personas()
+    assert parts[0].traits["gender"].label(first.answers["gender"]) == "female"
+    assert "afrobarometer9:Q4" not in first.answers and second.answers["afrobarometer9:Q4"] == 1
+
+
 def test_ess_is_read(tmp_path: Path) -> None:
     found, notes = people(tmp_path, "ess10", csv(tmp_path, ESS))
     assert found[0] == {
-        "id": "ess10:2020-2022:1",
+        "id": "ess10:2020-2022:FRA-1",
         "country": "FRA",
         "age": "44",
         "gender": "male",
@@ -128,14 +155,28 @@ def test_ess_is_read(tmp_path: Path) -> None:
         "ess10:ppltrst": "0",  # nothing in a CSV says what it means: silent in a prompt
     }
     assert found[1] == {
-        "id": "ess10:2020-2022:2",
+        "id": "ess10:2020-2022:NOR-2",
         "country": "NOR",
         "gender": "female",
         "immigrant_background": "born in this country",
         "religion": "no denomination",
         "ess10:ppltrst": "10",
     }
-    assert notes[0].startswith("NOT RUN")
+    assert notes[0].startswith("RUN ON PART OF")
+
+
+def test_an_archive_s_selection_of_variables_is_read(tmp_path: Path) -> None:
+    """Three of the seven described variables, beside every column that says who somebody is, and of which round."""
+    some = {name: ESS[name] for name in ("idno", "cntry", "essround", "anweight", "agea", "gndr", "eisced")}
+    found, _ = people(tmp_path, "ess10", csv(tmp_path, some))
+    assert [one["country"] for one in found] == ["FRA", "NOR"] and found[0]["education"] == "upper secondary school"
+    found, _ = people(tmp_path, "ess10", csv(tmp_path, {**some, "idno": [1, 1]}))  # every country counts from 1
+    assert [one["id"] for one in found] == ["ess10:2020-2022:FRA-1", "ess10:2020-2022:NOR-1"]
+    with pytest.raises(InputError, match="respondent id 'FRA-1' occurs more than once"):
+        people(tmp_path, "ess10", csv(tmp_path, {**some, "idno": [1, 1], "cntry": ["FR", "FR"]}))
+    del some["essround"]
+    with pytest.raises(InputError, match="has 3 of the 7 variables of 'ess10'"):
+        people(tmp_path, "ess10", csv(tmp_path, some))
 
 
 def test_the_time_series_is_read_wave_by_wave(tmp_path: Path) -> None:

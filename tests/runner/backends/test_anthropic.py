@@ -22,7 +22,9 @@ from runner.backends.catalogue.prices import cost, price_of
 from runner.backends.errors import BackendError, BadRequest, BrokenOff, ModelUnavailable, PromptRefused, Transient
 from runner.backends.providers import make_backend
 from runner.backends.request import ModelIdentity, Request, Usage
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
+from runner.planning.plan import plan
 from runner.study.sections import ModelSection
 
 FREE = {"input": 0.0, "output": 0.0}
@@ -246,3 +248,78 @@ def test_whatever_comes_is_an_answer_or_a_failure(reply: dict[str, Any]) -> None
     with suppress(BackendError):
         text = read(reply, 0).response.text
         assert text is None or isinstance(text, str)
+
+
+PERSONA = "You are somebody. " * 300  # over the 1,024 tokens that the cache keeps
+MARK = {"type": "ephemeral"}
+
+
+def marked(placement: str, shared: str = PERSONA) -> dict[str, Any]:
+    """The body of a question behind a persona."""
+    spoken = f"{shared}\nWhich?" if placement == "prompt" else "Which?"
+    system = [{"role": "system", "content": f"Be brief.\n{shared}"}] if placement == "system" else []
+    request = Request(b"", [*system, {"role": "user", "content": spoken}], {"max_tokens": 3}, "text", (), shared)
+    return body("m", request, cached=True)
+
+
+def test_the_cache_ends_where_the_persona_does_and_the_words_stay_the_same() -> None:
+    told = marked("prompt")["messages"][0]["content"]
+    assert told == [
+        {"type": "text", "text": PERSONA, "cache_control": MARK},
+        {"type": "text", "text": "\nWhich?"},
+    ]
+    system = marked("system")
+    assert system["system"] == [{"type": "text", "text": f"Be brief.\n{PERSONA}", "cache_control": MARK}]
+    assert system["messages"] == [{"role": "user", "content": "Which?"}]
+    for unmarked in (marked("prompt", "You are somebody."), marked("prompt", "")):
+        assert "cache_control" not in json.dumps(unmarked)
+
+
+async def test_a_marked_study_is_the_same_study(tmp_path: Path) -> None:
+    """The mark is in no key: what was answered without it is not asked again."""
+    bodies: list[dict[str, Any]] = []
+    usage = {"input_tokens": 9, "cache_creation_input_tokens": 1500, "cache_read_input_tokens": 0, "output_tokens": 1}
+
+    async def look(server: FakeLLM, request: web.Request, raw: bytes) -> web.Response:
+        bodies.append(json.loads(raw))
+        return web.json_response(message(usage=usage))
+
+    prices = {"price": {"input": 1.0, "output": 5.0, "cached": 0.1, "cache_write": 1.25}}
+    with FakeLLM(misbehave=look) as server:
+        await run(load(tmp_path, [table(server.url, **prices)], n=1, groups=2))
+        sent = server.requests
+        wanted = table(server.url, **prices, endpoint={"prompt_cache": True})
+        long = {"system": PERSONA}
+        await run(load(tmp_path, [wanted], n=1, groups=2))
+        assert server.requests == sent == 4
+        await run(load(tmp_path, [wanted], n=1, groups=2, variants={**long, "placements": ["system"]}))
+    marks = [each["system"][0]["cache_control"] for each in bodies if isinstance(each.get("system"), list)]
+    assert marks == [MARK] * 2 and len(bodies) == 8, "two with the persona, two of the baseline"
+    assert rows(tmp_path, "SELECT DISTINCT micro_usd FROM completion") == [(9 + 1875 + 5,)]
+
+
+def test_a_plan_names_what_the_cache_costs(tmp_path: Path) -> None:
+    found = []
+    for cached in (False, True):
+        study = load(
+            tmp_path,
+            [
+                table(
+                    "http://127.0.0.1:1",
+                    price={"input": 1.0, "output": 5.0, "cached": 0.1, "cache_write": 1.25},
+                    endpoint={"prompt_cache": cached},
+                )
+            ],
+            n=2,
+            variants={"system": PERSONA, "placements": ["system"]},
+            name=f"cached-{cached}",
+        )
+        with prepared(study) as ready:
+            found.append(plan(ready))
+    told = [next(each for each in one.remarks if "caches from 1,024" in each) for one in found]
+    assert "endpoint = { prompt_cache = true } marks each persona" in told[0] and "is marked for it" in told[1]
+    assert all("written to it costs 1.25 dollars a million, one that is read 0.1, another 1;" in each for each in told)
+    prompt = [sum(row.prompt_tokens for row in one.rows) for one in found]
+    output = [sum(row.output_tokens_high for row in one.rows) for one in found]
+    assert found[0].usd == pytest.approx((prompt[0] + 5 * output[0]) / 1e6, abs=1e-6)
+    assert found[1].usd == pytest.approx((1.25 * prompt[1] + 5 * output[1]) / 1e6, abs=1e-6)

@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 from fake_llm import FakeLLM
+from google.oauth2.credentials import Credentials
 from strict_llm import StrictLLM
 from typer.testing import CliRunner
 
@@ -53,6 +54,7 @@ async def test_every_template_is_planned_priced_and_asked(
 ) -> None:
     for name in KEYS:
         monkeypatch.setenv(name, "k")
+    monkeypatch.setattr("google.auth.default", lambda **_: (Credentials(token="a-token"), "a-project"))
     study = written(kind, tmp_path)
     remote = [model for model in study.models if model.backend != "local"]
     assert bool(remote) == (kind not in LOCAL)

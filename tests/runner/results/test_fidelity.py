@@ -15,6 +15,9 @@ from runner.engine.run import run
 from runner.results.study_report import finding, study_findings
 from runner.study.config import Study
 from runner.study.sections import BenchmarkSection, PersonaSection
+from runner.view.pages.fidelity import _content
+from runner.view.source import ViewSource
+from runner.view.survey_answers_found import fidelity_found
 from scoring.fidelity.learned import is_installed
 from scoring.report.page import page
 
@@ -125,6 +128,15 @@ def test_a_report_says_how_well_people_are_played_beside_what_needs_no_model(tmp
     (sentence,) = finding(small)
     assert sentence.startswith("fake as its personas answers as the respondents themselves did in")
     assert "The majority of their country in" in sentence and "a second sample of as many people is" in sentence
+    shown = fidelity_found(small.database, None)  # the page of mtpa-run view
+    (told,) = shown.statements
+    assert " ".join(told) == sentence and told[0].endswith("60 people, 4 questions.")
+    assert "Corrected by the own answers of" in told[1] and "more people" in told[1]
+    assert set(shown.tables) == set(shown.files) and shown.files["people"].startswith("model,benchmark,")
+    source = ViewSource(small.database)
+    assert source.asks_survey()
+    assert [each.children for each in _content(shown)[0].children[:1]] == [told[0]]
+    source.close()
     html = page(found)
     assert sentence[:60] in html and 'id="fidelity"' in html and "nothing was asked" not in html
     json.dumps({name: json.loads(table.to_json()) for name, table in found.tables.items()})

@@ -1,5 +1,6 @@
 """Assets: checked, fetched again when damaged, refused when wrong, and hostile pickles."""
 
+import gzip
 import lzma
 import os
 import pickle
@@ -9,9 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from aiohttp import web
+from fake_llm import FakeLLM
 
 from personas.errors import InputError, MachineError
 from runner.study.assets import assets, cache_directory, fetch, is_cached
+from runner.study.downloads import SourceError, _download
 from runner.study.pickles import unpickle_frame
 
 
@@ -110,3 +114,22 @@ def test_every_asset_says_what_it_is() -> None:
         assert asset.licence, name
         assert asset.citation, name
         assert asset.title, name
+
+
+class BigFile(FakeLLM):
+    """A server whose file unpacks to far more than it says."""
+
+    def add_routes(self, app: web.Application) -> None:
+        app.router.add_get("/v1/big", self._big)
+        super().add_routes(app)
+
+    async def _big(self, request: web.Request) -> web.Response:
+        return web.Response(body=gzip.compress(bytes(50_000_000)), headers={"Content-Encoding": "gzip"})
+
+
+def test_a_download_that_is_larger_than_its_pinned_size_is_not_read_to_its_end(tmp_path: Path) -> None:
+    with BigFile() as server, pytest.raises(SourceError, match="ValueError for big"):
+        _download(f"{server.url}/big", "big", str(tmp_path), 2_000_000)
+    assert max((file.stat().st_size for file in tmp_path.iterdir()), default=0) <= 2_000_000
+    with BigFile() as server:
+        assert len(_download(f"{server.url}/big", "big", str(tmp_path), 60_000_000)) == 50_000_000

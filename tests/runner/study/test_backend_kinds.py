@@ -36,7 +36,7 @@ class FirstLetter:
         pass
 
 
-def _bounds(answer: str, decoding: object) -> None:
+def _bounds(name: str, answer: str, decoding: object) -> None:
     if answer != "text":
         raise ValueError("it shows no probabilities; set answer = 'text'")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from made_up_surveys import as_country, as_respondent, people, played, question
 
-from scoring.fidelity.both_halves import point_rows, slope_rows
+from scoring.fidelity.both_halves import PEOPLE, person_slope_rows, point_rows, slope_rows
 from scoring.fidelity.slope import slope_between
 from scoring.fidelity.summary import fidelity_sentences
 from scoring.statistics.pairs import Part
@@ -91,6 +91,38 @@ def test_where_people_are_told_better_truthfulness_falls() -> None:
     )
     assert "What could be learned from the same traits is not known" in said
     assert f"Where personas are told better, Δ on other falls: {10 * row['slope']:+.1f} points a 10 points" in said
+
+
+def test_a_slope_over_people_takes_out_that_few_questions_were_asked() -> None:
+    """Among people, half of what fidelity varies by is which questions were asked: least squares see half the slope."""
+    random = np.random.default_rng(4)
+    n, asked = 600, [question(f"q{number}") for number in range(12)]
+    everyone = people(n, asked)
+    true = random.uniform(0.2, 0.8, size=n)
+
+    def answer(trait, own, table):  # type: ignore[no-untyped-def]
+        right = random.random(len(own)) < true[table.index]
+        return np.eye(4)[np.where(right, own, (own + 1) % 4)]
+
+    answers = played(everyone, range(n), asked, answer)
+    rows = [{"persona_id": "", "item_id": f"i{item}", "value": 0.5} for item in range(5)]
+    for person, fidelity in zip(answers.people["persona_id"], true, strict=True):
+        values = 0.5 - 0.4 * fidelity + 0.05 * random.normal(size=5)
+        rows += [{"persona_id": person, "item_id": f"i{item}", "value": values[item]} for item in range(5)]
+    scores = pd.DataFrame(rows).assign(model="m", benchmark="other", rotation=0, replicate=0, status="ok")
+    scores["group"], scores["cluster"], scores["country"] = scores["item_id"], scores["persona_id"], ""
+    scores["traits"] = np.where(scores["persona_id"] == "", "", "set")
+    part = Part("m", "other", scores)
+    (found,) = person_slope_rows(answers, None, [part])
+    assert found["attribute"] == PEOPLE and found["levels"] == n
+    assert found["low"] < -0.4 < found["high"] < -0.3 and 0.5 < float(str(found["reliability"])) < 0.75
+    told = np.mean([each.shares[np.arange(n), each.own] for each in answers.questions.values()], axis=0)
+    delta = scores[scores["persona_id"] != ""].groupby("persona_id", sort=False)["value"].mean().to_numpy()
+    assert -0.32 < np.polyfit(told, delta, 1)[0] < -0.18
+    few = played(everyone, range(n), asked[:9], answer)
+    assert list(person_slope_rows(few, None, [part])) == []
+    same = played(everyone, range(n), asked, answer, cluster=[row // 20 for row in range(n)])
+    assert list(person_slope_rows(same, None, [part])) == []  # thirty texts are thirty points
 
 
 def test_where_nothing_goes_together_no_slope_is_shown() -> None:

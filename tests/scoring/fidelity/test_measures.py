@@ -13,6 +13,7 @@ from scoring.answers.distances import jensen_shannon_rows as js_rows
 from scoring.fidelity.calibration import brier_rows, decomposition
 from scoring.fidelity.correlations import compared, correlation_matrix
 from scoring.fidelity.grouped_answers import GroupedAnswers, as_answered, total_variances
+from scoring.fidelity.survey_answers import AskedQuestion
 
 popfidelity = pytest.importorskip("popfidelity")
 CES = files("popfidelity").joinpath("data/ces")
@@ -83,6 +84,59 @@ def test_eta_squared_and_tau_are_popfidelitys() -> None:
     told = np.array([answers.questions["q"].shares[codes == level].mean(axis=0) @ np.arange(4.0) for level in range(3)])
     tau = popfidelity.structure.correlation(means, told, "kendall")[0]
     assert other.order(found) == pytest.approx(tau) == pytest.approx(kendalltau(means, told).statistic)
+
+
+def counts(name: str) -> dict[str, pd.Series]:
+    """How many answers each cell has, by question."""
+    with CES.joinpath(name).open(encoding="utf-8") as file:
+        table = pd.read_csv(file)
+    return {str(of): rows.groupby("cell_id")["n"].first() for of, rows in table.groupby("question")}
+
+
+def test_epsilon_squared_and_the_order_of_cells_are_popfidelitys_on_a_real_survey() -> None:
+    """CES 2024: ten people a cell, who all answer as the cell's shares are, and weigh what the cell counts.
+
+    Their η² is that of the shares; ε² corrects each variance for the mean that it is about, by Kish's n.
+    """
+    survey, model, sizes, each = cells("survey_cells.csv"), cells("model_cells.csv"), counts("survey_cells.csv"), 10
+    for name, shares in survey.items():
+        other = model[name].reindex(index=shares.index, columns=shares.columns).dropna()
+        shares, size = shares.loc[other.index], sizes[name].loc[other.index].to_numpy()
+        levels, steps = shares.shape
+        codes, trait = np.repeat(np.arange(levels), each), question("q", steps=steps)
+        weight, people_ = np.repeat(size, each), np.arange(len(codes))
+        means = []
+        found = []
+        for side in (shares.to_numpy(), other.to_numpy()):
+            asked = {"q": AskedQuestion(trait, people_, side[codes], np.zeros(len(codes), dtype=np.int64), ())}
+            found.append(GroupedAnswers(asked, weight, codes, levels, {"q": 1.0}))
+            used = weight.sum() ** 2 / (weight**2).sum()
+            eta = popfidelity._core.eta_squared(side, size, [float(step) for step in range(steps)])
+            corrected = 1 - (1 - eta) * each / (each - 1) * (used - 1) / used
+            assert found[-1].epsilon == pytest.approx(corrected, abs=1e-9)
+            means.append(side @ np.arange(steps))
+        tau = popfidelity.structure.correlation(*means, "kendall")[0]
+        assert levels > 20 and found[1].order(found[0]) == pytest.approx(tau, abs=1e-9)
+
+
+def test_the_difference_of_epsilon_squared_moves_as_its_influence_says() -> None:
+    """What each person adds, against the same number with that person's weight a little larger."""
+    questions = [question("q0"), question("colour", ordinal=False)]
+    everyone = people(90, questions, countries=("NOR", "IND", "USA"), between=1.0)
+    answers = played(everyone, range(90), questions, as_country(everyone, 2))
+    codes = answers.people["country"].map({"NOR": 0, "IND": 1, "USA": 2}).to_numpy()
+    scales = total_variances(answers.questions, answers.weight, codes)
+
+    def epsilon(weight: np.ndarray) -> float:
+        return GroupedAnswers(answers.questions, weight, codes, 3, scales).epsilon
+
+    moved = GroupedAnswers(answers.questions, answers.weight, codes, 3, scales).epsilon_influence(90)
+    for person in (0, 17, 60):
+        step = np.zeros(90)
+        step[person] = 1e-4
+        slope = (epsilon(answers.weight + step) - epsilon(answers.weight - step)) / 2e-4
+        assert moved[person] == pytest.approx(slope, abs=3e-4)  # but for the corrections by Kish's n
+    assert abs(moved).max() > 3e-3
 
 
 def test_correlations_are_numpys_and_pairwise_where_answers_are_missing() -> None:

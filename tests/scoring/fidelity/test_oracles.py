@@ -41,6 +41,7 @@ def test_who_answers_as_the_respondent_is_no_distance_away_and_all_of_it_is_bett
     assert structure["difference"] == pytest.approx(0, abs=1e-12) and structure["rv"] == pytest.approx(1)
     found = spread(answers, everyone)
     assert found["within"] == pytest.approx(1) and found["exaggeration"] == pytest.approx(1)
+    assert found["between_over"] == 0 and np.isnan(found["between_over_low"])
     own = pd.DataFrame(own_answer_rows(Beside.of(answers, {}, {}, {}), [], None))
     assert (own["told"] == 1).all()
 
@@ -64,6 +65,7 @@ def test_who_says_the_majority_flattens_people_and_exaggerates_countries() -> No
     found = spread(answers, everyone)
     assert found["within"] < 0.01 and np.isnan(found["within_low"]) and found["within_p"] < 0.01
     assert found["between_model"] > 0.9 and found["exaggeration"] > 2 and found["between_p"] < 0.01
+    assert found["between_over_low"] > 0.5 and found["between_over_high"] <= 1
     table = groups(answers, everyone)
     assert (table[table["trait"] == ALL]["p"] < 0.01).all()
 
@@ -83,6 +85,25 @@ def test_who_is_right_for_one_country_only_is_found_there() -> None:
     own = pd.DataFrame(own_answer_rows(Beside.of(answers, {}, {}, {}), ["country"], None))
     exact = own[own["score"] == "exact"].set_index("level")["told"]
     assert exact["NOR"] == 1 and exact["IND"] < 0.7
+
+
+def test_waves_are_a_subgroup_like_any_other() -> None:
+    """Told well in one wave of a survey and badly in the next: fidelity and distance say so, wave by wave."""
+    everyone = people(600, QUESTIONS)
+    everyone.frame["wave"] = np.where(np.arange(600) % 2 == 0, "2010", "2022")
+
+    def answer(trait, own, table):  # type: ignore[no-untyped-def]
+        right = (table["wave"] == "2010").to_numpy()
+        return np.eye(len(trait.labels))[np.where(right, own, 0)]
+
+    answers = played(everyone, range(200), QUESTIONS, answer)
+    pool = Pool.of(answers, everyone, weighted=False)
+    table = pd.DataFrame(group_rows(answers, pool, {"wave": list(everyone.frame["wave"])}, ["wave"], 0))
+    far = table[(table["attribute"] == "wave") & (table["score"] == "tv")].set_index("level")
+    assert far.loc["2010", "distance"] == pytest.approx(0, abs=1e-12) and far.loc["2022", "p"] < 0.01
+    own = pd.DataFrame(own_answer_rows(Beside.of(answers, {}, {}, {}), ["wave"], None))
+    exact = own[own["score"] == "exact"].set_index("level")["told"]
+    assert exact["2010"] == 1 and exact["2022"] < 0.6
 
 
 def test_a_structure_that_was_shown_is_no_structure() -> None:

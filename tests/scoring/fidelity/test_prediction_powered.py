@@ -8,7 +8,7 @@ import pytest
 from made_up_surveys import people, played, question
 
 from scoring.fidelity.corrected_shares import corrected_rows
-from scoring.fidelity.prediction_powered import People, corrected_mean, people_needed, power_tuning
+from scoring.fidelity.prediction_powered import People, corrected_mean, people_needed, people_to_ask, power_tuning
 
 # ppi_mean_pointestimate and ppi_mean_ci of ppi-python 0.2.3 with lam=0.5, alpha=0.05 on `drawn()`
 PPI_VALUE, PPI_LOW, PPI_HIGH = 0.37083333333333335, 0.29471558645888773, 0.44695108020777896
@@ -59,6 +59,17 @@ def test_a_model_that_knows_nothing_costs_nothing_and_one_that_knows_much_spares
     assert found.high - found.low < 0.7 * (found.human_high - found.human_low)
     assert people_needed(found, 0.03) < 0.4 * math.ceil(found.plain / (0.03 / 1.96) ** 2)
     assert people_needed(found, 0.001) == math.inf
+
+
+def test_as_many_people_as_it_says_make_the_estimate_as_sure_as_wanted() -> None:
+    """Asked that many more, another draw has the half-width that was wanted."""
+    found = corrected_mean(*drawn(right=0.8, known=150, unknown=5_000)[:2])
+    assert found is not None and found.known == 150
+    more = people_to_ask(found, 0.05)
+    assert more == people_needed(found, 0.05) - 150 > 0
+    then = corrected_mean(*drawn(seed=1, right=0.8, known=150 + int(more), unknown=5_000)[:2])
+    assert then is not None and (then.high - then.low) / 2 == pytest.approx(0.05, rel=0.08)
+    assert people_to_ask(then, 0.2) == 0
 
 
 def test_people_who_read_the_same_are_one_of_the_known_or_none() -> None:

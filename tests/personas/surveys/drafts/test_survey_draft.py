@@ -97,3 +97,90 @@ def test_what_the_file_does_not_say_is_left_to_a_person(survey: Path) -> None:
         "no variable was found for gender",
         "the file labels no values: what its codes mean, and which are no answers, has to be typed in",
     )
+
+
+def test_ids_that_every_country_counts_from_one_are_told_apart_by_it(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"idno": [1, 2, 1, 2], "cntry": ["FR", "FR", "NO", "NO"], "agea": [20, 30, 40, 50]})
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    columns = draft(tmp_path / "rows.csv").text.split("[columns]")[1].split("[")[0]
+    assert 'id = "idno"\nids_by_country = true' in columns
+    frame.assign(idno=[1, 1, 1, 2]).to_csv(tmp_path / "rows.csv", index=False)
+    assert 'id = "row"  # the file has no ids' in draft(tmp_path / "rows.csv").text
+
+
+@pytest.mark.parametrize(
+    ("asked", "education", "religion", "gender"),
+    [
+        (
+            ("Sexe du répondant", "Niveau d'instruction du répondant", "Religion du répondant"),
+            {
+                "Pas d’enseignement formel": 0,
+                "Enseignement primaire inachevé": 0,
+                "Enseignement primaire achevé": 1,
+                "Enseignement secondaire / lycée inachevé": 2,
+                "Enseignement secondaire / lycée achevé": 3,
+                "Université achevée": 6,
+                "Post universitaire": 7,
+            },
+            {"Aucune": 0, "Eglise Catholique Romaine": 1, "Eglise Catholique Orthodoxe": 3, "Chiite": 5, "Juif": 4},
+            ("Homme", "Femme"),
+        ),
+        (
+            ("Sexo", "Nivel de estudios", "¿Cuál es su religión?"),
+            {
+                "Sin estudios": 0,
+                "Primaria incompleta": 0,
+                "Primaria completa": 1,
+                "Secundaria incompleta": 2,
+                "Bachillerato": 3,
+                "Universitaria completa": 6,
+                "Maestría": 7,
+            },
+            {"Ninguna": 0, "Católica": 1, "Evangélica": 2, "Testigo de Jehová": 8, "Ateo": 0},
+            ("Hombre", "Mujer"),
+        ),
+        (
+            ("Sexo", "Escolaridade", "Qual a sua religião?"),
+            {
+                "Sem instrução": 0,
+                "Fundamental incompleto": 0,
+                "Fundamental completo": 1,
+                "Médio incompleto": 2,
+                "Ensino médio": 3,
+                "Superior completo": 6,
+                "Mestrado": 7,
+            },
+            {"Nenhuma": 0, "Católica": 1, "Evangélico": 2, "Muçulmano": 5, "Ateu": 0},
+            ("Homem", "Mulher"),
+        ),
+    ],
+)
+def test_questions_and_labels_in_french_spanish_and_portuguese_are_known(
+    tmp_path: Path,
+    asked: tuple[str, str, str],
+    education: dict[str, int],
+    religion: dict[str, int],
+    gender: tuple[str, str],
+) -> None:
+    rows = range(60)
+    frame = pd.DataFrame(
+        {
+            "P1": [1 + row % 2 for row in rows],
+            "P2": [1 + row % len(education) for row in rows],
+            "P3": [1 + row % len(religion) for row in rows],
+        }
+    )
+    labels = {
+        "P1": dict(enumerate(gender, 1)),
+        "P2": {**dict(enumerate(education, 1)), 99: "Ne sait pas"},
+        "P3": dict(enumerate(religion, 1)),
+    }
+    path = tmp_path / "encuesta.sav"
+    pyreadstat.write_sav(
+        frame, path, column_labels=dict(zip(("P1", "P2", "P3"), asked, strict=True)), variable_value_labels=labels
+    )
+    (tmp_path / "draft.toml").write_text(draft(path, "ARG").text)
+    traits = load_survey(str(tmp_path / "draft.toml")).traits
+    assert traits["gender"].recode == {"1": 1, "2": 2}
+    assert traits["education"].recode == {str(code): step for code, step in enumerate(education.values(), 1)}
+    assert traits["religion"].recode == {str(code): kind for code, kind in enumerate(religion.values(), 1)}

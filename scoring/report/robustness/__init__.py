@@ -1,0 +1,1 @@
+"""Robustness in words, in tables and as a figure."""

@@ -1,0 +1,1 @@
+"""What drives Δ, how robust it is, and its tail."""

@@ -1,0 +1,151 @@
+"""Whose ranking survives another wording: the levels of an attribute under every specification."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import rankdata
+
+from scoring.robustness.multiverse import specifications_of
+from scoring.statistics.clustered_errors import Matrix
+from scoring.statistics.effect import contributions
+from scoring.statistics.levels import columns_of, hidden_levels, is_missing, levels_of
+from scoring.statistics.omnibus import PERMUTATIONS, shuffled_within
+from scoring.statistics.pairs import Codes, Part, Scores, parts
+
+_BLOCK = 100
+
+
+def multiverse_gap_table(scores: Scores, attributes: Sequence[str], min_n: int = 20, seed: int = 0) -> pd.DataFrame:
+    """A row per model, benchmark and attribute with two specifications or more, by the option chosen.
+
+    `concordance` is Kendall's W of the levels' ranks over specifications (1: the same ranking under each); `first` and
+    `last` are the levels of the highest and lowest mean rank, with the share of specifications in which they hold that
+    place. `p` is of "no specification tells the levels apart", for these items: the attribute is permuted over persona
+    clusters within survey, for all specifications together; the statistic is the variance between levels, summed over
+    specifications. NaN where the survey decides the level.
+    """
+    rows = []
+    for part in parts(scores, columns_of(attributes)):
+        moved = _moves(part) if attributes else None
+        if moved is None:
+            continue
+        people, value, weight = moved
+        for attribute in attributes:
+            found = _of_attribute(people, value, weight, attribute, (min_n, seed))
+            if found is not None:
+                rows.append({"model": part.model, "benchmark": part.benchmark, "attribute": attribute, **found})
+    return pd.DataFrame(rows)
+
+
+def _moves(part: Part) -> tuple[pd.DataFrame, Matrix, Matrix] | None:
+    """The people, and for each person and specification the mean d (0 where not asked) and the weight (0 there)."""
+    columns: list[dict[str, float]] = []
+    weights: dict[str, float] = {}
+    people: list[pd.DataFrame] = []
+    for each in specifications_of(part):
+        of = contributions(each.part, "value")
+        names = of.cells.people["persona_id"].astype(str)
+        columns.append(dict(zip(names, of.cells.by_persona(of.cells.d), strict=True)))
+        weights |= dict(zip(names, of.weight, strict=True))
+        people.append(of.cells.people)
+    if len(columns) < 2:
+        return None
+    every = pd.concat(people).drop_duplicates("persona_id").reset_index(drop=True)
+    names = every["persona_id"].astype(str)
+    value = np.array([names.map(column).to_numpy(dtype=float) for column in columns]).T
+    there = ~np.isnan(value)
+    weight = np.where(there, names.map(weights).to_numpy(dtype=float)[:, None], 0.0)
+    return every, np.where(there, value, 0.0), weight
+
+
+def _of_attribute(
+    people: pd.DataFrame, value: Matrix, weight: Matrix, attribute: str, how: tuple[int, int]
+) -> dict[str, object] | None:
+    min_n, seed = how
+    levels = levels_of(people, attribute)
+    sizes = levels.value_counts().sort_index()
+    hidden = hidden_levels(sizes)
+    enough = [str(name) for name, size in sizes.items() if size >= min_n and not is_missing(str(name))]
+    names = [name for name in enough if name not in hidden]
+    code = levels.map({name: place for place, name in enumerate(names)}).fillna(-1).to_numpy(dtype=np.int64)
+    if len(names) < 2:
+        return None
+    used = code >= 0
+    sums, shares = (_by_level(code[used], each[used], len(names)) for each in (weight * value, weight))
+    whole = (shares > 0).all(axis=0)
+    if whole.sum() < 2:
+        return None
+    ranks = rankdata(sums[:, whole] / shares[:, whole], axis=0)
+    order = ranks.mean(axis=1)
+    top, bottom = int(order.argmax()), int(order.argmin())
+    survey = pd.factorize(people["survey"])[0] if "survey" in people else np.zeros(len(people), dtype=np.int64)
+    p = _permuted_p((weight * value)[used][:, whole], weight[used][:, whole], _units(people, code, survey, used), seed)
+    return {
+        "levels": len(names),
+        "specifications": int(whole.sum()),
+        "concordance": _concordance(ranks),
+        "first": names[top],
+        "first_share": float((ranks[top] == ranks.max(axis=0)).mean()),
+        "last": names[bottom],
+        "last_share": float((ranks[bottom] == ranks.min(axis=0)).mean()),
+        "p": p,
+    }
+
+
+def _concordance(ranks: Matrix) -> float:
+    """Kendall's W of levels × specifications, corrected for ties; NaN where all are tied."""
+    levels, judges = ranks.shape
+    square = float(((ranks.sum(axis=1) - ranks.sum() / levels) ** 2).sum())
+    ties = sum(float((times**3 - times).sum()) for times in _ties(ranks))
+    most = judges**2 * (levels**3 - levels) - judges * ties
+    return 12 * square / most if most > 0 else float("nan")
+
+
+def _ties(ranks: Matrix) -> Iterator[Codes]:
+    for column in ranks.T:
+        yield np.unique(column, return_counts=True)[1]
+
+
+def _by_level(code: Codes, values: Matrix, size: int) -> Matrix:
+    sums = np.zeros((size, values.shape[1]))
+    np.add.at(sums, code, values)
+    return sums
+
+
+def _units(people: pd.DataFrame, code: Codes, survey: Codes, used: np.ndarray) -> tuple[Codes, Codes, Codes]:
+    """Of each person used the persona cluster at a level; of each of these the level and the survey."""
+    cluster = pd.factorize(people["cluster"].astype(str))[0]
+    keys = np.column_stack([cluster, code, survey])[used]
+    distinct, unit = np.unique(keys, axis=0, return_inverse=True)
+    return unit.ravel().astype(np.int64), distinct[:, 1].astype(np.int64), distinct[:, 2].astype(np.int64)
+
+
+def _permuted_p(total: Matrix, weight: Matrix, units: tuple[Codes, Codes, Codes], seed: int) -> float:
+    """The observed order counts as one of the permutations."""
+    unit, level, survey = units
+    size = len(level)
+    sums, shares = _by_level(unit, total, size), _by_level(unit, weight, size)
+    if not any(len(np.unique(level[survey == block])) > 1 for block in np.unique(survey)):
+        return float("nan")
+    # less each survey's mean, since levels are compared within surveys
+    means = _by_level(survey, sums, int(survey.max()) + 1)
+    counts = _by_level(survey, shares, int(survey.max()) + 1)
+    centre = np.divide(means, counts, out=np.zeros_like(means), where=counts > 0)
+    sums = sums - centre[survey] * shares
+    random, names = np.random.default_rng(seed), int(level.max()) + 1
+    found = [_between(level[None, :], sums, shares, names)]
+    for start in range(0, PERMUTATIONS, _BLOCK):
+        shuffled = shuffled_within(level, survey, min(_BLOCK, PERMUTATIONS - start), random)
+        found.append(_between(shuffled, sums, shares, names))
+    statistic = np.concatenate(found)
+    return float(np.mean(statistic >= statistic[0] * (1 - 1e-9)))
+
+
+def _between(level: Codes, sums: Matrix, shares: Matrix, names: int) -> Matrix:
+    """Per row of levels: Σ over specifications of Σ over levels share · mean²."""
+    inside = (level[:, None, :] == np.arange(names)[:, None]).astype(float)
+    total, share = inside @ sums, inside @ shares
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found: Matrix = np.nansum(total**2 / np.where(share > 0, share, np.nan), axis=(1, 2))
+    return found
