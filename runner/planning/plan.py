@@ -140,11 +140,9 @@ def _rows(ready: Prepared, model: AskedModel, found: CostEstimate, limit: int | 
                 tokens = found.prompt_tokens(asked.request)
                 row.prompt_tokens += tokens
                 least, most = found.output_tokens(asked)
-                row.output_tokens_low += least
-                row.output_tokens_high += most
+                row.output_tokens_low += least * found.answers(asked.request)
+                row.output_tokens_high += most * found.answers(asked.request)
                 row.longest_prompt = max(row.longest_prompt, tokens)
-                row.output_tokens_low += found.low * found.answers(asked.request)
-                row.output_tokens_high += found.high * found.answers(asked.request)
     for row in rows.values():
         _price(row, model, found)
     return list(rows.values())
