@@ -17,6 +17,7 @@ from runner.store.scores import load_scores
 from runner.study import backend_kinds
 from runner.study.backend_kinds import BackendKind, register
 from runner.study.sections import ModelSection
+from runner.study.tables.endpoint_section import EndpointSection
 from scoring.answers.responses import Response
 
 sent: list[Request] = []
@@ -88,3 +89,8 @@ async def test_a_study_of_a_registered_backend_runs_and_reports(tmp_path: Path) 
 def test_its_row_says_what_a_study_may_ask_of_it(changes: dict[str, object], words: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=words):
         load(tmp_path, [{**TABLE, **changes}])
+
+
+def test_every_key_of_an_endpoint_is_some_backends() -> None:
+    owned = [name for kind in backend_kinds.backend_kinds() for name in kind.endpoint_keys]
+    assert sorted(owned) == sorted(EndpointSection.model_fields)
