@@ -16,7 +16,6 @@ import httpx2
 from personas.errors import InputError
 from runner.backends import sdk_client
 from runner.backends.base import Answer, Learn
-from runner.backends.catalogue.prices import CACHED_FROM
 from runner.backends.errors import BackendError, BadRequest, BrokenOff, Transient
 from runner.backends.http import json_object
 from runner.backends.keys import ENDPOINTS, api_key, endpoints, origin
@@ -24,12 +23,13 @@ from runner.backends.replies.endings import ending
 from runner.backends.replies.provider_errors import error_in
 from runner.backends.replies.usage import message_usage
 from runner.backends.request import Request, Usage, without_surrogates
+from runner.study.backend_kinds import backend_kind
 from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
 PATH = "/v1/messages"
 CACHED: Mapping[str, Any] = {"cache_control": {"type": "ephemeral"}}
-CACHED_BYTES = 4 * CACHED_FROM["anthropic"]  # at about four bytes a token
+CACHED_BYTES = 4 * (backend_kind("anthropic").cached_from or 0)  # at about four bytes a token
 SAMPLING = frozenset({"temperature", "top_p", "top_k"})
 WITH_SAMPLING = {"anthropic-version": "2023-06-01"}
 """The version of the API that takes a temperature."""

@@ -48,7 +48,7 @@ async def embed(section: ModelSection, identity: ModelIdentity, texts: Sequence[
 @asynccontextmanager
 async def _endpoint(section: ModelSection, identity: ModelIdentity) -> AsyncIterator[Post]:
     """What posts a body to the embeddings endpoint."""
-    if section.backend == "local":
+    if section.is_local:
         backend = LocalBackend(section, identity)
         try:
             yield lambda payload: backend.post("embeddings", payload)
@@ -69,7 +69,7 @@ async def _batch(post: Post, section: ModelSection, texts: Sequence[str]) -> lis
         except Transient as error:
             body = await retrying(error, lambda: post(payload))
     except BackendError as error:
-        remedy = "" if section.backend == "local" else f"; see that it serves {section.base_urls[0]}/embeddings"
+        remedy = "" if section.is_local else f"; see that it serves {section.base_urls[0]}/embeddings"
         raise MachineError(f"model {section.name!r} gives no embeddings: {error}{remedy}") from None
     return _read(section, body, len(texts))
 

@@ -8,15 +8,11 @@ from urllib.parse import urlsplit
 
 from personas.errors import InputError
 from runner.study.addresses import is_loopback
+from runner.study.backend_kinds import backend_kinds
 from runner.study.masking import is_secret, remember
 from runner.study.sections import ModelSection
 
-ENDPOINTS: Mapping[str, str] = {
-    "openai": "https://api.openai.com/v1",
-    "gemini": "https://generativelanguage.googleapis.com",
-    "anthropic": "https://api.anthropic.com",
-}
-_USUAL = {"openai": "OPENAI_API_KEY", "gemini": "GEMINI_API_KEY", "anthropic": "ANTHROPIC_API_KEY"}
+ENDPOINTS: Mapping[str, str] = {kind.name: kind.endpoint for kind in backend_kinds() if kind.endpoint}
 CREDENTIALS = "GOOGLE_APPLICATION_CREDENTIALS"  # names the file from which Google Cloud's access tokens are got
 # variable → the hosts that it is for, and all below them, as the providers' own documentation names both
 _GOOGLE = ("generativelanguage.googleapis.com",)
@@ -60,7 +56,7 @@ class Pairing(NamedTuple):
 
 def endpoints(section: ModelSection) -> tuple[str, ...]:
     """The base URLs of a model: the study's, else its provider's."""
-    default = _vertex(section.endpoint.location) if section.endpoint.is_vertex else ENDPOINTS.get(section.backend)
+    default = _vertex(section.endpoint.location) if section.endpoint.is_vertex else section.kind.endpoint
     return section.base_urls or ((default,) if default else ())
 
 
@@ -75,7 +71,7 @@ def key_variable(section: ModelSection) -> str | None:
     """The variable that holds a model's key: the study's, else its provider's usual one; None where none is sent."""
     if section.endpoint.is_vertex:
         return None
-    return section.key_env or _USUAL.get(section.backend)
+    return section.key_env or section.kind.key_env
 
 
 def api_key(section: ModelSection) -> str | None:
@@ -133,7 +129,8 @@ def unfamiliar(section: ModelSection) -> list[Pairing]:
 def _belongs(variable: str, url: str) -> bool:
     parts = urlsplit(url)
     host = (parts.hostname or "").lower().rstrip(".")
-    known = HOSTS.get(variable, ())
+    own = [urlsplit(kind.endpoint).hostname for kind in backend_kinds() if kind.key_env == variable]
+    known = (*HOSTS.get(variable, ()), *filter(None, own))
     return is_loopback(host) or (parts.scheme == "https" and any(f".{host}".endswith(f".{each}") for each in known))
 
 

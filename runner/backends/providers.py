@@ -1,4 +1,4 @@
-"""Which class asks which provider; one is imported only where it is used, its SDK with it."""
+"""Makes what asks a model; a class is imported only where it is used, its SDK with it."""
 
 from importlib import import_module
 from typing import Any, cast
@@ -7,20 +7,14 @@ from personas.errors import MachineError
 from runner.backends.base import Answer, Backend, Learn
 from runner.backends.errors import ModelUnavailable
 from runner.backends.request import ModelIdentity, Request
-from runner.study.decoding import IMPORTED
 from runner.study.sections import ModelSection
-
-LOCAL = {"process": "runner.backends.local.LocalBackend", "ray": "runner.backends.ray.RayBackend"}  # by executor
-REMOTE = {
-    "openai": "runner.backends.openai.OpenAIBackend",
-    "gemini": "runner.backends.gemini.GeminiBackend",
-    "anthropic": "runner.backends.anthropic.AnthropicBackend",
-    "openai-compatible": "runner.backends.compatible.CompatibleBackend",
-}
 
 
 class NobodyToAsk:
     """The backend of a model whose answers come from logs."""
+
+    def __init__(self, section: ModelSection, learn: Learn) -> None:
+        """Nothing is opened."""
 
     async def answer(self, request: Request) -> Answer:
         """Raises ModelUnavailable: what is in no log stays unanswered."""
@@ -32,30 +26,29 @@ class NobodyToAsk:
 
 def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -> Backend:
     """The backend that a model of the study names. Raises InputError or MachineError where it cannot be made."""
-    if section.backend == IMPORTED:
-        return NobodyToAsk()
-    if section.backend != "local":
-        try:
-            return cast(Backend, _found(REMOTE[section.backend])(section, learn))
-        except ModuleNotFoundError as error:
-            if error.name != section.backend:
-                raise
-            raise missing_sdk(section) from None
+    path = section.kind.executors[section.executor]
+    if not section.is_local:
+        return cast(Backend, with_sdk(section, path)(section, learn))
     try:
-        return cast(Backend, _found(LOCAL[section.executor])(section, identity))
+        return cast(Backend, _found(path)(section, identity))
     except ImportError:
         if section.executor != "ray":
             raise
         raise MachineError("executor = 'ray' needs Ray: pip install '.[cluster]' in mtpa's folder") from None
 
 
-def missing_sdk(section: ModelSection) -> MachineError:
-    """What to do where the SDK of a model's provider is not installed."""
-    return MachineError(
-        f"backend = {section.backend!r} needs its SDK: pip install '.[{section.backend}]' in mtpa's folder"
-    )
+def with_sdk(section: ModelSection, path: str) -> Any:
+    """What is found under "module:name" of a model's backend. Raises MachineError where its SDK is not installed."""
+    try:
+        return _found(path)
+    except ModuleNotFoundError as error:
+        if not section.kind.sdk or error.name != section.kind.sdk:
+            raise
+        raise MachineError(
+            f"backend = {section.backend!r} needs its SDK: pip install '.[{section.kind.sdk}]' in mtpa's folder"
+        ) from None
 
 
 def _found(path: str) -> Any:
-    module, _, name = path.rpartition(".")
+    module, _, name = path.partition(":")
     return getattr(import_module(module), name)

@@ -2,7 +2,7 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 import typer
 from rich.markup import escape
@@ -10,8 +10,8 @@ from rich.markup import escape
 from personas.errors import InputError, MachineError
 from personas.whole_file import write_whole
 from runner.cli.terminal.console import out
+from runner.study.backend_kinds import backend_kinds
 from runner.study.config import Study
-from runner.study.sections import BackendName
 from runner.study.written.quick import quick_name, quick_study
 
 SCHEMA = "mtpa.schema.json"
@@ -60,8 +60,11 @@ def try_model(
     groups: Annotated[int, typer.Option(min=1, help="How many item groups.")] = 10,
     usd: Annotated[float, typer.Option(min=0.0001, help="The most that may be spent, in US dollars.")] = 1.0,
     backend: Annotated[
-        BackendName | None,
-        typer.Option(help="Who answers; known of OpenAI's, Google's, Anthropic's and the pinned local models."),
+        str | None,
+        typer.Option(
+            metavar="|".join(kind.name for kind in backend_kinds()),
+            help="Who answers; known of the pinned local models and of those that have a listed price.",
+        ),
     ] = None,
     base_url: Annotated[
         str | None, typer.Option(metavar="URL", help="An endpoint that speaks chat completions, ending in /v1.")
@@ -78,11 +81,12 @@ def try_model(
     from runner.backends.catalogue.price_list import backend_of
     from runner.cli.study import run_study
 
-    named = backend or ("openai-compatible" if base_url else backend_of(model))
+    chat = next(kind.name for kind in backend_kinds() if kind.needs_address)
+    named = backend or (chat if base_url else backend_of(model))
     if named is None:
         raise InputError(
             f"{model}: nobody's model is known by this name; add --base-url URL, or --backend "
-            f"{'|'.join(get_args(BackendName))}"
+            f"{'|'.join(kind.name for kind in backend_kinds())}"
         )
     table = {"backend": named, "id": model, "base_urls": [base_url] if base_url else None, "key_env": key_env}
     name, _, part = benchmark.partition(":") if not Path(benchmark).exists() else (benchmark, "", "")

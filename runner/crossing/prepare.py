@@ -72,7 +72,7 @@ def identity_of(section: ModelSection, connection: sqlite3.Connection, whole: Pa
     """What of the model is part of every key: for a local one, `dtype = "auto"` is as the file has it already; for
     another, the parameters are those that its endpoint takes, as the file knows or, beside it, that of the `whole`
     study."""
-    if section.backend == "local":
+    if section.is_local:
         sql = "SELECT dtype FROM model WHERE provider = 'local' AND model = ? ORDER BY id LIMIT 1"
         row = connection.execute(sql, (section.id,)).fetchone()
         identity = local_identity(section, row[0] if row else None)

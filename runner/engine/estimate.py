@@ -97,13 +97,13 @@ def estimate(model: AskedModel, cache: ResultCache) -> CostEstimate:
     bound = float(most_output_tokens(model.identity) or TEXT_TOKENS)
     thinks = family(model.section).thinks
     low, high = (1.0, bound) if thinks or model.section.answer == "text" else (1.0, 1.0)
-    guess = None if model.section.backend == "local" else SECONDS_A_REQUEST
+    guess = None if model.section.is_local else SECONDS_A_REQUEST
     price = price_of(model.section)
     tokens, size = (sum(row[place] or 0 for row in rows) for place in (1, 2))
     if len(rows) < LEAST_MEASURED or not size:
         # before any is, all of what may be written to the cache may be
         written_share = float(model.section.endpoint.prompt_cache)
-        apart = model.section.backend != "local"
+        apart = not model.section.is_local
         return CostEstimate(1 / BYTES_A_TOKEN, low, high, guess, price, 0, written_share=written_share, apart=apart)
     means = _mean_outputs(rows)
     if (mean := means.pop("letter", None)) is not None:

@@ -55,7 +55,7 @@ class LiveRun:
         self._context, self._model, self._recorder = context, model, recorder
         self._state, section = context.state, model.section
         self.stopping = Stopping(context, section.name)
-        first = None if section.backend == "local" else FIRST_SLOTS
+        first = None if section.is_local else FIRST_SLOTS
         self._gate = Gate(context.slots.get(section.name, section.concurrency), first)
         self._rates = RateLimits(section.requests_per_minute, section.tokens_per_minute)
         self._breaker = Breaker(self._gate)
@@ -73,7 +73,7 @@ class LiveRun:
         self._letting_go = asyncio.Event()
         self._said_until = 0.0
         self._error: Exception | None = None
-        self._is_probing, self._is_local = False, section.backend == "local"
+        self._is_probing, self._is_local = False, section.is_local
         self.waits = True  # for what others are asking; not where nobody will bring it any more
         if pilot and is_new:
             recorder.pilot = []

@@ -16,7 +16,6 @@ from runner.engine.recorder import Judge, Recorder
 from runner.engine.resolving import first_trial, resolved
 from runner.engine.rounds import Rounds
 from runner.engine.state import Tally
-from runner.study.decoding import IMPORTED
 
 
 async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) -> None:
@@ -24,7 +23,7 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
 
     A live run looks after jobs that an earlier one left, because their keys may be sent by nobody else.
     """
-    if model.section.backend == IMPORTED:  # what is in the file is all there is
+    if model.section.kind.from_logs:  # what is in the file is all there is
         context = replace(context, options=replace(context.options, send=False, target=None))
     section, options = model.section, context.options
     _plan(context, model)
@@ -39,7 +38,7 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
             await _ask_beside_jobs(context, model, live, trials)
         else:
             await live.run(trials)
-        if section.backend == IMPORTED:
+        if section.kind.from_logs:
             _remark_on_logs(context, section.name)
     finally:
         context.pace.leave(model)
@@ -49,7 +48,7 @@ def _remark_on_logs(context: Context, name: str) -> None:
     """Say what is in no log that was imported: it is not asked."""
     tallies = [tally for (model, _), tally in context.state.tallies.items() if model == name]
     if missing := sum(tally.planned - tally.done for tally in tallies):
-        context.state.remarks.append(
+        context.state.remark(
             f"{name}: {missing:,} trials are in no log that was imported, and are left without an answer; "
             "`mtpa-run import LOG` reads another."
         )

@@ -32,7 +32,7 @@ async def resolved(context: Context, model: AskedModel, live: LiveRun, make: Mak
     """The model as its endpoint takes it. `make` gives the trial that a new model is asked first, and whose answer is
     kept; where the endpoint takes none of what was tried, the model stops with a sentence."""
     connection, section = context.cache.connection, model.section
-    if section.backend == "local" or not context.options.send:
+    if section.is_local or not context.options.send:
         return model
     if resolutions.in_file(connection, section) is not None or resolutions.has_answers(connection, section):
         return model

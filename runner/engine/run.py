@@ -92,7 +92,7 @@ async def _run(
                 _refuse_pruned(ready)
                 if options.send:
                     await _note_usage(ready, number)
-                local = [model.name for model in study.models if model.backend == "local"]
+                local = [model.name for model in study.models if model.is_local]
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:

@@ -57,7 +57,7 @@ def _of_benchmarks(study: Study) -> list[Callable[[], object]]:
 
 def _of_model(section: ModelSection) -> Callable[[], object]:
     """Its price is known, or its weights can be named."""
-    return partial(local_identity, section, None) if section.backend == "local" else partial(price_of, section)
+    return partial(local_identity, section, None) if section.is_local else partial(price_of, section)
 
 
 def _with(study: Study, **changes: object) -> Study:

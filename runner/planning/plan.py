@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.backends.catalogue.parameters import adapted, without_probabilities
 from runner.backends.catalogue.price_list import batch_factor, listed
-from runner.backends.catalogue.prices import CACHED_FROM, batch_price_of, mode_price_of, most_output_tokens, warnings
+from runner.backends.catalogue.prices import batch_price_of, mode_price_of, most_output_tokens, warnings
 from runner.crossing.prepare import Prepared
 from runner.crossing.trials import Asked, AskedModel, Question
 from runner.engine.estimate import CostEstimate, estimate
@@ -17,7 +17,6 @@ from runner.store.cache import Trial
 from runner.store.prompt_caching import caching
 from runner.store.resolutions import in_file
 from runner.study.amounts import counted
-from runner.study.decoding import IMPORTED
 from runner.study.sections import ModelSection
 from runner.study.target import target_of
 from scoring.statistics.designs.sequential import LEAST_PERSONAS, Target
@@ -101,7 +100,7 @@ def plan(ready: Prepared, limit: int | None = None) -> Plan:
 def _about_basis(model: AskedModel, found: CostEstimate, rows: Sequence[PlanRow]) -> str:
     """What the figures of a model rest on; of one whose answers come from logs, how many are in none."""
     name = model.section.name
-    if model.section.backend != IMPORTED:
+    if not model.section.kind.from_logs:
         return f"{name}: tokens and times are {found.basis}"
     missing = sum(row.not_imported for row in rows if row.model == name)
     return f"{name}: answers come from logs (`mtpa-run import`); {missing:,} requests are in none so far"
@@ -135,17 +134,15 @@ def _rows(ready: Prepared, model: AskedModel, found: CostEstimate, limit: int | 
             row.requests += 1
             if asked.request.key in known:
                 row.answered += 1
-            elif model.section.backend == IMPORTED:
+            elif model.section.kind.from_logs:
                 row.not_imported += 1
             else:
                 tokens = found.prompt_tokens(asked.request)
                 row.prompt_tokens += tokens
                 least, most = found.output_tokens(asked)
-                row.output_tokens_low += least
-                row.output_tokens_high += most
+                row.output_tokens_low += least * found.answers(asked.request)
+                row.output_tokens_high += most * found.answers(asked.request)
                 row.longest_prompt = max(row.longest_prompt, tokens)
-                row.output_tokens_low += found.low * found.answers(asked.request)
-                row.output_tokens_high += found.high * found.answers(asked.request)
     for row in rows.values():
         _price(row, model, found)
     return list(rows.values())
@@ -201,13 +198,13 @@ def caching_remarks(ready: Prepared, model: AskedModel, found: CostEstimate) -> 
     """What the provider's cache of prompts did so far, and whether the requests share enough for it."""
     if known := caching(ready.cache.connection, model.id).sentence():
         yield f"so far {known}"
-    least = CACHED_FROM.get(model.section.backend)
+    least = model.section.kind.cached_from
     shared = shared_prefix(ready, model)
     if least is None or not shared:
         return
     tokens = round(shared * found.tokens_a_byte)
     verdict = "what they share is cheaper" if tokens >= least else "do not count on a discount"
-    if model.section.backend == "anthropic" and tokens >= least:
+    if model.section.kind.marked_cache and tokens >= least:
         verdict = marked_cache(model.section)
     yield (
         f"requests of one persona go out together and begin with the same {tokens:,} tokens or so; "

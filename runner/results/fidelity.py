@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from personas.people.respondents import Respondents
 from runner.store.report_rows import load_survey_rows
 from runner.study.config import Study
-from runner.study.fidelity_section import FidelitySection
 from runner.study.sources import load_everyone
+from runner.study.tables.fidelity_section import FidelitySection
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.fidelity.fidelity_tables import AskedTraits, FidelityDesign, fidelity_tables
 from scoring.statistics.pairs import Part

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from personas.errors import InputError
+from runner.backends.catalogue.decoding_names import IMPORTED, MARK
 from runner.crossing.prepare import Prepared
 from runner.crossing.trials import Asked, AskedModel, blocks
 from runner.sharing.harness_samples import read_lm_eval, sample_files
@@ -18,7 +19,6 @@ from runner.sharing.inspect_samples import read_inspect
 from runner.sharing.logged_answers import AnswerLog, LoggedAnswer, content
 from runner.store.cache import Completion, as_stored
 from runner.store.database import database_errors
-from runner.study.decoding import IMPORTED, MARK
 from runner.study.logs import logger
 from runner.study.written.toml_writer import toml_text
 

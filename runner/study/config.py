@@ -11,8 +11,6 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 from personas.bounded import parse_toml, read_text
 from personas.errors import InputError, nearest
-from runner.study.fidelity_section import FidelitySection
-from runner.study.robustness_sections import GateSection, RobustnessSection
 from runner.study.sections import (
     BenchmarkSection,
     BudgetSection,
@@ -24,7 +22,9 @@ from runner.study.sections import (
     TargetSection,
 )
 from runner.study.shard import WHOLE, Shard
-from runner.study.variant_section import VariantSection
+from runner.study.tables.fidelity_section import FidelitySection
+from runner.study.tables.robustness_sections import GateSection, RobustnessSection
+from runner.study.tables.variant_section import VariantSection
 from runner.study.written.toml_writer import toml_text
 
 

@@ -4,13 +4,14 @@ The values go to the endpoint as they are written, and into the key of every ans
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from personas.errors import nearest
+from runner.study.backend_kinds import backend_kind
 
 ALWAYS = {
     "model": "the model is named by id",
@@ -25,11 +26,6 @@ ALWAYS = {
     "stream_options": "answers are never streamed",
 }
 """Keys that are not the study's to choose, and why."""
-
-IMPORTED = "imported"  # the backend of answers that come from the logs of another tool
-MARK = "(imported)"  # what the name of such a model ends in, so that every table says it
-
-LEAST_BUDGET = 1024  # tokens that a model of Anthropic's may think with, where they are bounded
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -78,52 +74,14 @@ class _Routing(BaseModel):
     preferred_max_latency: Any = None
 
 
-_CHAT = (
-    "temperature top_p max_tokens max_completion_tokens presence_penalty frequency_penalty seed stop logit_bias "
-    "logprobs top_logprobs reasoning_effort response_format service_tier verbosity metadata store user "
-    "safety_identifier prompt_cache_key prompt_cache_options prompt_cache_retention "
-    "modalities prediction moderation extra_body"
-)
-# vLLM, SGLang, llama.cpp, Ollama, TGI, TensorRT-LLM and routers, beside OpenAI's own
-_SERVERS = (
-    "top_k min_p top_a typical_p tfs_z repetition_penalty length_penalty no_repeat_ngram_size min_tokens "
-    "stop_token_ids ignore_eos include_stop_str_in_output skip_special_tokens spaces_between_special_tokens bad_words "
-    "truncate_prompt_tokens add_generation_prompt continue_final_message add_special_tokens chat_template "
-    "chat_template_kwargs documents mm_processor_kwargs structured_outputs guided_json guided_regex guided_choice "
-    "guided_grammar guided_decoding_backend grammar json_schema regex priority cache_salt return_token_ids "
-    "return_tokens_as_token_ids prompt_logprobs allowed_token_ids use_beam_search beam_width separate_reasoning "
-    "thinking enable_thinking thinking_budget reasoning thinking_token_budget include_reasoning provider route "
-    "transforms models plugins safe_prompt random_seed safety_settings mirostat mirostat_tau mirostat_eta "
-    "repeat_penalty repeat_last_n num_ctx num_predict keep_alive options cache_prompt n_probs n_predict n_keep "
-    "id_slot samplers dynatemp_range dynatemp_exponent xtc_probability xtc_threshold dry_multiplier "
-    "dry_base dry_allowed_length"
-)
-_GEMINI = (
-    "temperature top_p top_k max_tokens max_output_tokens stop_sequences presence_penalty frequency_penalty seed "
-    "response_mime_type response_schema response_json_schema response_modalities response_logprobs logprobs "
-    "thinking_config safety_settings labels media_resolution service_tier model_selection_config "
-    "model_armor_config routing_config enable_enhanced_civic_answers"
-)
-# what is priced otherwise (speed, inference_geo) is not among them
-_ANTHROPIC = "temperature top_p top_k max_tokens stop_sequences thinking output_config metadata service_tier"
-_LOCAL = "temperature top_p max_tokens max_completion_tokens seed stop logprobs top_logprobs"
-
-KNOWN: Mapping[str, frozenset[str]] = {
-    "openai": frozenset(_CHAT.split()),
-    "openai-compatible": frozenset(f"{_CHAT} {_SERVERS}".split()),
-    "gemini": frozenset(_GEMINI.split()),
-    "anthropic": frozenset(_ANTHROPIC.split()),
-    "local": frozenset(_LOCAL.split()),
-}
-
-
 def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
     """Raises ValueError, in a sentence, for a parameter that the backend cannot send, or not as it is written."""
+    known = backend_kind(backend).decoding
     for name, value in decoding.items():
         if reason := ALWAYS.get(name):
             raise ValueError(f"{name}: {reason}; leave it out")
-        if backend != IMPORTED and name not in KNOWN[backend]:  # a log may say anything
-            raise ValueError(f"{name}: unknown parameter; {_remedy(backend, name)}")
+        if known is not None and name not in known:
+            raise ValueError(f"{name}: unknown parameter; {_remedy(known, name)}")
         try:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
@@ -137,37 +95,6 @@ def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
     inside = [name for name in decoding.get("extra_body") or () if name in ALWAYS]
     if inside:
         raise ValueError(f"extra_body.{inside[0]}: {ALWAYS[inside[0]]}; leave it out")
-
-
-def check_asked(backend: str, name: str, answer: str, decoding: Mapping[str, Any]) -> None:
-    """Raises ValueError, in a sentence, for what no model of this backend can be asked."""
-    if backend == "anthropic":
-        check_claude(answer, decoding)
-    if backend == IMPORTED and not name.endswith(MARK):
-        raise ValueError(f'answers from logs are told apart by the name; call it "{name} {MARK}"')
-    if backend == IMPORTED and answer != "text":
-        raise ValueError("logs hold texts and log-likelihoods, no letter probabilities; set answer = 'text'")
-
-
-def check_claude(answer: str, decoding: Mapping[str, Any]) -> None:
-    """Raises ValueError, in a sentence, for what no model of Anthropic's is asked."""
-    if answer == "probabilities":
-        raise ValueError("Claude shows no log-probabilities, which answer = 'probabilities' needs; set answer = 'text'")
-    most = decoding.get("max_tokens")
-    if most is None:
-        raise ValueError("Anthropic's API needs the most tokens of an answer; set decoding.max_tokens")
-    thinking = decoding.get("thinking")
-    if thinking is None:
-        return
-    if not isinstance(thinking, Mapping) or not isinstance(thinking.get("type"), str):
-        raise ValueError("decoding.thinking is a table, such as { type = 'adaptive' } or { type = 'disabled' }")
-    if thinking["type"] == "enabled":  # anthropic.types.ThinkingConfigEnabledParam has the bounds
-        budget = thinking.get("budget_tokens")
-        if not isinstance(budget, int) or not LEAST_BUDGET <= budget < most:
-            raise ValueError(
-                f"decoding.thinking: type = 'enabled' needs budget_tokens of {LEAST_BUDGET} or more, and a greater "
-                "decoding.max_tokens"
-            )
 
 
 def check_routing(hosts: Sequence[str], decoding: Mapping[str, Any]) -> None:
@@ -191,9 +118,9 @@ def check_routing(hosts: Sequence[str], decoding: Mapping[str, Any]) -> None:
         raise ValueError(f"decoding.provider.{detail['loc'][0]}: {message[0].lower()}{message[1:]}") from None
 
 
-def _remedy(backend: str, name: str) -> str:
-    if "extra_body" not in KNOWN[backend]:
-        return nearest(name, KNOWN[backend])
-    close = get_close_matches(name, sorted(KNOWN[backend]), n=1)
+def _remedy(known: Set[str], name: str) -> str:
+    if "extra_body" not in known:
+        return nearest(name, known)
+    close = get_close_matches(name, sorted(known), n=1)
     meant = f"did you mean {close[0]!r}? If" if close else "if"
     return f"{meant} it is this endpoint's own, write extra_body = {{ {name} = … }}"

@@ -5,19 +5,14 @@ import re
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from personas.people.draws import Allocation, Weights
 from runner.study.addresses import base_url, is_loopback
-from runner.study.decoding import IMPORTED, check_asked, check_decoding, check_routing
-from runner.study.endpoint_section import EndpointSection
+from runner.study.backend_kinds import BackendKind, backend_kind, known_name, name_schema, usual_concurrency
+from runner.study.decoding import check_decoding, check_routing
+from runner.study.tables.endpoint_section import EndpointSection
 from scoring.answers.items import Ask
-
-LOCAL_CONCURRENCY = 128
-
-
-RAY_CONCURRENCY = 1024  # blocks for eight actors
-
 
 Mode = Literal["live", "batch", "auto"]
 
@@ -182,7 +177,7 @@ class BatchSection(Section):
     """By how many seconds the provider's list of jobs may lag behind."""
 
 
-BackendName = Literal["local", "openai", "gemini", "anthropic", "openai-compatible", "imported"]
+BackendName = Annotated[str, AfterValidator(known_name), Field(json_schema_extra=name_schema)]
 
 
 class ModelSection(Section):
@@ -195,8 +190,8 @@ class ModelSection(Section):
     name: str
     """What reports call the model; never part of a request's key."""
     backend: BackendName
-    """Who answers: a local server of ours, OpenAI, Gemini, Anthropic, any endpoint that speaks chat completions, or the
-    logs of another tool (`imported`), where nobody is asked."""
+    """Who answers: a server of ours (`local`), a provider's API, any other endpoint that speaks chat completions, or
+    the logs of another tool (`imported`), where nobody is asked."""
     id: str
     """The model's name at its provider; for a local one a folder, a hub id or a name of `mtpa-run data list`."""
     revision: str = ""
@@ -253,9 +248,7 @@ class ModelSection(Section):
     @classmethod
     def _fills_batches(cls, given: Any) -> Any:
         """A local server makes its batches of what waits, so more of it may; many servers want more still."""
-        if isinstance(given, dict) and given.get("backend") == "local":
-            return {"concurrency": RAY_CONCURRENCY if given.get("executor") == "ray" else LOCAL_CONCURRENCY} | given
-        return given
+        return usual_concurrency(given) | given if isinstance(given, dict) else given
 
     @property
     def cap(self) -> int | None:
@@ -265,14 +258,24 @@ class ModelSection(Section):
     @property
     def has_batches(self) -> bool:
         """Whether its provider takes batches."""
-        return self.backend in ("openai", "gemini", "anthropic")
+        return bool(self.kind.batches)
+
+    @property
+    def kind(self) -> BackendKind:
+        """What is known of its backend."""
+        return backend_kind(self.backend)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this program serves the model."""
+        return self.kind.is_local
 
     @property
     def leaves_machine(self) -> bool:
         """Whether requests go to another machine."""
-        if self.backend == "local":
+        if self.is_local:
             return self.executor == "ray" and self.ray.cluster is not None
-        if self.backend == IMPORTED:
+        if self.kind.from_logs:
             return False
         return not self.base_urls or not all(is_loopback(urlsplit(url).hostname or "") for url in self.base_urls)
 
@@ -283,7 +286,7 @@ class ModelSection(Section):
 
     @model_validator(mode="after")
     def _has_endpoint(self) -> Self:
-        if self.backend == "openai-compatible" and not self.base_urls:
+        if self.kind.needs_address and not self.base_urls:
             raise ValueError(f"model {self.name!r} needs base_urls, such as ['http://127.0.0.1:8000/v1']")
         if self.mode != "live" and not self.has_batches:
             raise ValueError(
@@ -294,18 +297,19 @@ class ModelSection(Section):
     @model_validator(mode="after")
     def _can_be_asked(self) -> Self:
         try:
-            self.endpoint.check(self.backend, self.mode, self.key_env)
+            self.endpoint.check(self.kind, self.mode, self.key_env)
             check_routing([urlsplit(url).hostname or "" for url in self.base_urls], self.decoding)
-            check_asked(self.backend, self.name, self.answer, self.decoding)
+            if self.kind.check:
+                self.kind.check(self.name, self.answer, self.decoding)
         except ValueError as error:
             raise ValueError(f"model {self.name!r}: {error}") from None
         return self
 
     @model_validator(mode="after")
     def _can_be_on_ray(self) -> Self:
-        if self.executor == "ray" and self.backend != "local":
+        if self.executor not in self.kind.executors:
             raise ValueError(
-                f"model {self.name!r}: executor 'ray' is for backend 'local'; an endpoint needs no cluster"
+                f"model {self.name!r}: executor {self.executor!r} is for backend 'local'; an endpoint needs no cluster"
             )
         if self.executor == "ray" and self.dtype == "auto":
             raise ValueError(f"model {self.name!r}: name a dtype; the nodes may differ from this machine")

@@ -7,8 +7,8 @@ from personas.people.pseudonyms import TWIN
 from personas.people.respondents import Respondents
 from personas.prompt.trait_sets import chosen_traits
 from personas.traits import Trait
-from runner.study.fidelity_section import FidelitySection
 from runner.study.sections import BenchmarkSection
+from runner.study.tables.fidelity_section import FidelitySection
 from scoring.answers.items import Item
 from scoring.benchmarks.trait_inference import TraitInference, shares_item, survey_item, survey_options
 

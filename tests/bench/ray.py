@@ -88,7 +88,8 @@ def main() -> None:
     """Run every way `--repeats` times in turn and print medians as ratios to the plain executor."""
     from runner.backends.local import LocalBackend
     from runner.backends.ray import RayBackend
-    from runner.study.sections import RAY_CONCURRENCY, RaySection
+    from runner.study.backend_kinds import backend_kind
+    from runner.study.sections import RaySection
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--prompts", type=int, default=512)
@@ -106,7 +107,7 @@ def main() -> None:
                 place = RaySection(actors=actors, cpus_per_actor=max(1, cores // actors), gpus_per_actor=0)
                 section = model.section.model_copy(update={"executor": "ray", "ray": place})
                 backend: Any = RayBackend(section, model.identity)
-                in_flight = RAY_CONCURRENCY
+                in_flight = backend_kind("local").concurrency["ray"]
             else:
                 backend, in_flight = LocalBackend(model.section, model.identity), model.section.concurrency
             rate, answers[actors] = asyncio.run(timed(backend, requests, in_flight, actors))

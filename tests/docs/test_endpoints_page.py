@@ -6,8 +6,8 @@ from studies import ROOT
 
 from runner.backends.catalogue.parameters import without_loglikelihoods
 from runner.cli.init import Kind
-from runner.study.decoding import KNOWN
-from runner.study.sections import BackendName, ModelSection
+from runner.study.backend_kinds import backend_kind, backend_kinds
+from runner.study.sections import ModelSection
 
 PAGE = (ROOT / "docs" / "how-to" / "endpoints.md").read_text(encoding="utf-8")
 
@@ -20,12 +20,12 @@ def section(backend: str, **endpoint: str) -> ModelSection:
 
 def test_the_table_of_backends_is_what_they_can() -> None:
     table = {row[0].strip("`"): row[1:] for row in rows("| backend | letter")}
-    assert set(table) == set(get_args(BackendName))
+    assert set(table) == {kind.name for kind in backend_kinds() if not kind.from_logs}
     for backend, (letters, logliks, batches, seed, templates) in table.items():
         asked = section(backend, **({"loglikelihoods": "echo"} if backend == "openai-compatible" else {}))
         assert (logliks == "no") == bool(without_loglikelihoods(asked))
         assert batches.startswith("yes") == asked.has_batches
-        assert (seed == "yes") == ("seed" in KNOWN[backend])
+        assert (seed == "yes") == ("seed" in (backend_kind(backend).decoding or ()))
         assert (letters == "no") == (backend == "anthropic")
         assert {name.strip(" `") for name in templates.split(",")} <= set(get_args(Kind))
     assert without_loglikelihoods(section("openai-compatible"))

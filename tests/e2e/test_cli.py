@@ -124,7 +124,7 @@ def test_it_runs_inside_a_running_loop(tmp_path: Path) -> None:
         path = write_study(tmp_path, [model(server.url)])
         source = (
             "import asyncio\n"
-            "from runner import Study, load_scores, persona_effect, run\n"
+            "from mtpa import Study, load_scores, persona_effect, run\n"
             "async def cell():\n"
             f"    study = Study.load({str(path)!r})\n"
             "    await run(study)\n"

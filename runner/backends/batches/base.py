@@ -4,12 +4,12 @@ import io
 import json
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 from runner.backends.base import Answer
 from runner.backends.errors import BackendError, BadRequest, Transient
 from runner.backends.http import MAX_BODY
-from runner.backends.providers import missing_sdk
+from runner.backends.providers import with_sdk
 from runner.backends.request import Request
 from runner.study.sections import ModelSection
 
@@ -99,21 +99,7 @@ class Batches(Protocol):
 
 def make_batches(section: ModelSection) -> Batches:
     """The batches of a model of the study; an SDK is imported only where it is used."""
-    if section.backend == "openai":
-        from runner.backends.batches.openai_jobs import OpenAIBatches
-
-        return OpenAIBatches(section)
-    if section.backend == "anthropic":
-        try:
-            from runner.backends.batches.anthropic_jobs import AnthropicBatches
-        except ModuleNotFoundError as error:
-            if error.name != section.backend:
-                raise
-            raise missing_sdk(section) from None
-        return AnthropicBatches(section)
-    from runner.backends.batches.gemini_jobs import GeminiBatches
-
-    return GeminiBatches(section)
+    return cast(Batches, with_sdk(section, section.kind.batches)(section))
 
 
 def lines(

@@ -13,7 +13,6 @@ from runner.backends.connection import open_session
 from runner.backends.errors import BackendError
 from runner.backends.http import read_body
 from runner.backends.keys import Pairing, api_key, endpoints, key_headers, unfamiliar
-from runner.study.decoding import IMPORTED
 from runner.study.sections import ModelSection
 
 SECONDS = 3.0
@@ -42,7 +41,7 @@ async def catalogue_remarks(models: Sequence[ModelSection], agreed: Collection[P
 
 async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | None:
     # Vertex AI lists models to nobody but itself
-    if model.backend in ("local", IMPORTED) or model.endpoint.is_vertex:
+    if model.is_local or model.kind.from_logs or model.endpoint.is_vertex or not endpoints(model):
         return None
     if asked := [each for each in unfamiliar(model) if each not in agreed]:
         return f"{model.name}: not looked up, for that sends {asked[0]}; a run asks whether it belongs there"

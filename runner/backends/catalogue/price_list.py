@@ -16,6 +16,7 @@ from personas.errors import InputError, MachineError
 from personas.whole_file import write_whole
 from runner.backends.keys import endpoints
 from runner.study.assets import assets, cache_directory, disk_errors
+from runner.study.backend_kinds import backend_kind, backend_kinds
 from runner.study.sections import ModelSection, Price, Rates, Tier
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 FILE = "prices.json"
 MOST_BYTES = 50_000_000
-# whose models a name is, is asked in this order: the list lends Google Anthropic's, which Vertex serves
-PROVIDERS = {"openai": "openai", "anthropic": "anthropic", "gemini": "google"}
 RATES = {"input": "input_mtok", "output": "output_mtok", "cached": "cache_read_mtok", "cache_write": "cache_write_mtok"}
 BATCH = {"processing": "batch"}
 STANDARD_TIERS = ("auto", "default", "standard", "standard_only")
@@ -111,10 +110,15 @@ def listed(section: ModelSection) -> Listed | None:
 
     Where prices differ over the day, or change within the next, they are the dearest ones.
     """
-    if section.backend not in PROVIDERS and not section.leaves_machine:
+    if not section.kind.prices and not section.leaves_machine:
         return None  # a server of one's own
     tier = str(section.decoding.get("service_tier") or STANDARD_TIERS[0])
     return _listed(section.backend, tuple(endpoints(section)), section.id, tier)
+
+
+def priced_backends() -> list[str]:
+    """The backends whose provider has prices of its own in the list."""
+    return [kind.name for kind in backend_kinds() if kind.prices]
 
 
 def backend_of(model: str) -> str | None:
@@ -122,7 +126,7 @@ def backend_of(model: str) -> str | None:
     if model in assets() or Path(model).is_dir():
         return "local"
     table = {"name": model, "id": model, "answer": "text", "decoding": {"max_tokens": 1}}
-    sections = (ModelSection.model_validate({**table, "backend": each}) for each in PROVIDERS)
+    sections = (ModelSection.model_validate({**table, "backend": each}) for each in priced_backends())
     return next((each.backend for each in sections if listed(each) is not None), None)
 
 
@@ -131,7 +135,7 @@ def is_another(section: ModelSection, served: str) -> bool:
 
     Only of a provider's own models: a router may serve whatever it finds best, a server may name its model as it likes.
     """
-    if section.backend not in PROVIDERS:
+    if not section.kind.prices:
         return False
     before, same, rest = served.lower().partition(section.id.removeprefix("models/").lower())
     if same and not before and not _NEXT.fullmatch(rest):
@@ -192,7 +196,8 @@ def _provider(backend: str, urls: Sequence[str]) -> "Provider | None":
     """Whose prices hold: those of the endpoint's own provider; a gateway that the list does not know passes on what its
     backend's provider takes."""
     found = _provider_by(urls[0], None) if urls else None
-    return found or (_provider_by(None, PROVIDERS[backend]) if backend in PROVIDERS else None)
+    prices = backend_kind(backend).prices
+    return found or (_provider_by(None, prices) if prices else None)
 
 
 def _batch_factors(provider: "Provider") -> Iterator[float]:
@@ -240,7 +245,7 @@ def _is_named(model: "ModelInfo", reference: str) -> bool:
 
 def _is_alias(provider: "Provider", model: "ModelInfo", reference: str) -> bool:
     """Whether a name stands for whichever dated version its provider serves."""
-    if provider.id == PROVIDERS["anthropic"]:
+    if provider.id == "anthropic":
         return bool(_UNDATED.search(reference))
     return not _DATED.search(reference) and any(_DATED.search(name) for name in _names(model.match))
 

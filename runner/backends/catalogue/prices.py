@@ -12,8 +12,6 @@ from runner.study.sections import ModelSection, Price, Rates
 # Every tokenizer in use spends at most one token on a byte; chat templates add a few tokens a message.
 MESSAGE_TOKENS = 16
 FREE = Price(input=0.0, output=0.0)
-# The fewest tokens of a prompt that a provider's cache keeps (the least of its models), as its documentation has them.
-CACHED_FROM = {"openai": 1024, "gemini": 2048, "anthropic": 1024}
 
 
 def price_of(section: ModelSection) -> Price:
@@ -23,7 +21,7 @@ def price_of(section: ModelSection) -> Price:
     """
     if section.price is not None:
         return section.price
-    if section.backend == "local":
+    if section.is_local:
         return FREE
     if (known := listed(section)) is not None:
         return known.price
@@ -70,7 +68,7 @@ def price_source(models: Sequence[ModelSection]) -> str:
 
 def warnings(section: ModelSection) -> list[str]:
     """What there is to know about a model's name before it is paid for."""
-    if section.backend == "local" or (known := listed(section)) is None:
+    if section.is_local or (known := listed(section)) is None:
         return []
     source, found = price_list().source, []
     if known.deprecated:

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from personas.errors import MachineError
 from runner.backends.errors import BadRequest
 from runner.backends.request import Request
-from runner.study.endpoint_section import EndpointSection
+from runner.study.tables.endpoint_section import EndpointSection
 
 LONGEST = 1 << 30  # tokens: what is too long is the endpoint's to say
 

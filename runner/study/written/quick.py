@@ -3,6 +3,7 @@
 import re
 from typing import Any
 
+from runner.study.backend_kinds import backend_kind
 from runner.study.written.toml_writer import toml_text
 
 _HEAD = """# Written by `mtpa-run try`, to be kept: change it, and run it with `mtpa-run --study` and its path.
@@ -14,7 +15,7 @@ def quick_study(
 ) -> str:
     """The study's text; its file and its results are called `name`. `model` is its [[models]] table but for `name`; a
     model behind an endpoint writes a letter, a local one shows the letters' probabilities."""
-    if model["backend"] != "local":
+    if not backend_kind(model["backend"]).is_local:
         short = {"temperature": 0.0, "max_tokens": 16}
         model = {"answer": "text", "decoding": short, "allow_dropped": ["temperature"], "concurrency": 16, **model}
     tables = {

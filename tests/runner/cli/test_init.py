@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from personas.errors import InputError
 from runner.backends.catalogue.parameters import adapted, without_probabilities
-from runner.backends.catalogue.price_list import PROVIDERS, backend_of, listed
+from runner.backends.catalogue.price_list import backend_of, listed
 from runner.backends.catalogue.prices import FREE, price_of
 from runner.cli.app import app
 from runner.cli.init import Kind, init
@@ -61,7 +61,7 @@ async def test_every_template_is_planned_priced_and_asked(
     for model in remote:
         assert (price_of(model) == FREE) == (not model.leaves_machine)
         assert adapted(model)[1] == without_probabilities(model) == []  # a template asks of a model what it takes
-        if model.backend in PROVIDERS:
+        if model.kind.prices:
             known = listed(model)
             assert known and not known.deprecated
     if not remote:

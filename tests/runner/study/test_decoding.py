@@ -8,8 +8,9 @@ import pytest
 from studies import write_study
 
 from personas.errors import InputError
+from runner.study.backend_kinds import backend_kinds
 from runner.study.config import Study
-from runner.study.decoding import ALWAYS, KNOWN, check_decoding
+from runner.study.decoding import ALWAYS, check_decoding
 
 
 @pytest.mark.parametrize(
@@ -45,6 +46,7 @@ def test_what_is_known_is_what_the_sdks_take() -> None:
     from openai.resources.chat.completions import AsyncCompletions
 
     chat = set(inspect.signature(AsyncCompletions.create).parameters)
-    assert KNOWN["openai"] <= chat and {"model", "messages", "n", "stream"} <= set(ALWAYS)
-    assert KNOWN["gemini"] - {"max_tokens"} <= set(types.GenerateContentConfig.model_fields)
-    assert not any(names & set(ALWAYS) for names in KNOWN.values())
+    known = {kind.name: kind.decoding for kind in backend_kinds() if kind.decoding is not None}
+    assert known["openai"] <= chat and {"model", "messages", "n", "stream"} <= set(ALWAYS)
+    assert known["gemini"] - {"max_tokens"} <= set(types.GenerateContentConfig.model_fields)
+    assert not any(names & set(ALWAYS) for names in known.values())

@@ -4,15 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_OF = {  # which backend each key is for, and what it says there
-    "key_header": ("openai-compatible", "the others' SDKs send the key in a header of their own"),
-    "api_version": ("openai-compatible", "the others' SDKs name their version themselves"),
-    "loglikelihoods": ("openai-compatible", "the others' APIs tell none, and a local model always does"),
-    "tokenizer": ("openai-compatible", "the others are sent texts"),
-    "project": ("gemini", "it is Google Cloud's"),
-    "location": ("gemini", "it is Google Cloud's"),
-    "prompt_cache": ("anthropic", "other providers cache prompts by themselves"),
-}
+from runner.study.backend_kinds import BackendKind, backend_kinds
 
 
 class EndpointSection(BaseModel):
@@ -44,12 +36,13 @@ class EndpointSection(BaseModel):
         """Whether Gemini is asked through Vertex AI."""
         return self.project is not None
 
-    def check(self, backend: str, mode: str, key_env: str | None) -> None:
+    def check(self, backend: BackendKind, mode: str, key_env: str | None) -> None:
         """Raises ValueError, in a sentence, for a key that is not this backend's, or not without another."""
         for name in sorted(self.model_fields_set):
-            owner, why = _OF[name]
-            if backend != owner:
-                raise ValueError(f"endpoint.{name} is for backend = {owner!r} ({why}); leave it out")
+            if name not in backend.endpoint_keys:
+                owner = next(kind for kind in backend_kinds() if name in kind.endpoint_keys)
+                why = owner.endpoint_keys[name]
+                raise ValueError(f"endpoint.{name} is for backend = {owner.name!r} ({why}); leave it out")
         if self.tokenizer and not self.loglikelihoods:
             raise ValueError("endpoint.tokenizer is for log-likelihoods: set endpoint.loglikelihoods, or leave it out")
         if "location" in self.model_fields_set and not self.is_vertex:

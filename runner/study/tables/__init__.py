@@ -1,0 +1,1 @@
+"""Tables of a study file that have a module of their own; the others are in sections.py."""
