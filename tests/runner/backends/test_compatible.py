@@ -46,10 +46,10 @@ async def test_azure_gets_its_header_and_its_version(tmp_path: Path, monkeypatch
     assert seen == {("/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21", SECRET, None)}
 
 
-def key_of(**changes: Any) -> bytes:
+def key_of(folder: Path, **changes: Any) -> bytes:
     """The key of the first request of a study of one model."""
     tables = {
-        "study": {"name": "s", "database": ":memory:"},
+        "study": {"name": "s", "database": str(folder / "keys.sqlite")},
         "personas": {"sources": ["starter_wvs3"], "n": 1},
         "benchmarks": [{"name": "crows_pairs", "part": "choice", "groups": 1}],
         "models": [model("https://openrouter.ai/api/v1", price={"input": 1.0, "output": 1.0}, **changes)],
@@ -58,13 +58,13 @@ def key_of(**changes: Any) -> bytes:
         return next(ready.crossing.trials(ready.crossing.models[0])).request.key
 
 
-def test_who_may_answer_is_in_the_key_and_how_it_is_reached_is_not() -> None:
+def test_who_may_answer_is_in_the_key_and_how_it_is_reached_is_not(tmp_path: Path) -> None:
     def routed(**provider: Any) -> dict[str, Any]:
         return {"decoding": {"max_tokens": 3, "provider": provider}}
 
-    plain = key_of()
-    assert key_of(base_urls=["https://example.org/v1"], endpoint=AZURE) == plain
-    keys = [plain, *(key_of(**routed(**each)) for each in ROUTING)]
+    plain = key_of(tmp_path)
+    assert key_of(tmp_path, base_urls=["https://example.org/v1"], endpoint=AZURE) == plain
+    keys = [plain, *(key_of(tmp_path, **routed(**each)) for each in ROUTING)]
     assert len(set(keys)) == len(keys)
 
 
