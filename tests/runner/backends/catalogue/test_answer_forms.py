@@ -71,7 +71,7 @@ def test_one_client_keeps_a_schema_to_the_requests_that_it_is_of(monkeypatch: py
     assert body == {"responseMimeType": "application/json", "responseJsonSchema": SCHEMA}
     asyncio.run(live.close())
     openai = ModelSection(name="m", backend="openai", id="gpt-4o", answer="text", decoding={})
-    request = replace(formed, parameters=parameters_for("openai", {}, ITEM))
+    request = formed._replace(parameters=parameters_for("openai", {}, ITEM))
     assert json.loads(OpenAIBatches(openai).line(request))["body"]["response_format"] == FORMAT
 
 
