@@ -115,7 +115,7 @@ def without_probabilities(section: ModelSection) -> list[str]:
 
 def without_loglikelihoods(section: ModelSection) -> str:
     """Why a model cannot be asked for the log-likelihoods of given texts, in a clause; "" where it can."""
-    if section.backend == "local" or section.endpoint.loglikelihoods:
+    if section.kind.is_local or section.kind.from_logs or section.endpoint.loglikelihoods:
         return ""
     if section.backend != "openai-compatible":
         return f"{section.backend}'s API tells none"

@@ -33,9 +33,9 @@ LM_EVAL = shutil.which("lm_eval")
 
 
 def study_of(folder: Path, part: str, **changes: Any) -> Study:
-    found = load(
-        folder, [model("http://127.0.0.1:1/v1", decoding={"max_tokens": 3})], **{"n": 4, "groups": 10} | changes
-    )
+    tells = {"endpoint": {"loglikelihoods": "echo"}} if part == "loglik" else {}
+    table = model("http://127.0.0.1:1/v1", decoding={"max_tokens": 3}, **tells)
+    found = load(folder, [table], **{"n": 4, "groups": 10} | changes)
     found.path.write_text(found.path.read_text().replace('part = "choice"', f'part = "{part}"'))
     return Study.load(found.path)
 
