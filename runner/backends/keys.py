@@ -44,6 +44,13 @@ HOSTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+class Account(NamedTuple):
+    """A key at an endpoint. `mark` is two bytes of its hash: enough to notice another key, too few to find it by."""
+
+    origin: str
+    mark: int
+
+
 class Pairing(NamedTuple):
     """A key, by the variable that holds it, and an endpoint that it is sent to, by scheme, host and port."""
 

@@ -6,14 +6,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from runner.backends.request import canonical
-from runner.crossing.prepare import Prepared
 from runner.store.database import now, opened, transaction
 from runner.store.runs import (
     Registration,
@@ -28,6 +27,9 @@ from runner.store.runs import (
 from runner.study.config import Study
 from scoring.benchmarks.registry import measure
 from scoring.statistics.levels import ALL
+
+if TYPE_CHECKING:  # a report reads registrations and asks nobody
+    from runner.crossing.prepare import Prepared
 
 _MODEL = ("backend", "id", "revision", "dtype", "decoding", "answer", "replicates", "baseline_replicates")
 _TABLES = ("personas", "variants", "fidelity", "target", "robustness", "gate", "report")
@@ -83,7 +85,7 @@ def document(study: Study, connection: Any, selection: SelectionRows) -> dict[st
     }
 
 
-def register_study(ready: Prepared) -> tuple[Registration, bool]:
+def register_study(ready: "Prepared") -> tuple[Registration, bool]:
     """Register a study in its file; whether this is new. Raises InputError once an answer is there, or where another
     registration is."""
     study, connection = ready.study, ready.cache.connection

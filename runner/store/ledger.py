@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from personas.errors import InputError, MachineError
-from runner.backends.catalogue.key_usage import Account
+from runner.backends.keys import Account
 from runner.store.database import database_errors, now, opened, transaction
 from runner.store.last_run import last_run_row
 from runner.store.leases import refuse_running

@@ -8,7 +8,6 @@ import hashlib
 import json
 import math
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -17,18 +16,11 @@ from personas.errors import InputError
 from runner.backends.connection import open_session
 from runner.backends.errors import BackendError
 from runner.backends.http import read_body
-from runner.backends.keys import Pairing, api_key, endpoints, origin, unfamiliar
+from runner.backends.keys import Account, Pairing, api_key, endpoints, origin, unfamiliar
 from runner.study.sections import ModelSection
 
 SECONDS = 5.0
 TELLING = frozenset({"openrouter.ai"})  # hosts below whose base URL `key` tells what the key has used
-
-
-class Account(NamedTuple):
-    """A key at an endpoint. `mark` is two bytes of its hash: enough to notice another key, too few to find it by."""
-
-    origin: str
-    mark: int
 
 
 def account(section: ModelSection, agreed: Collection[Pairing] = ()) -> Account | None:

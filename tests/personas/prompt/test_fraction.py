@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from personas.prompt.fraction import balanced_fraction
-from runner.study.sections import VariantSection
+from runner.study.tables.variant_section import VariantSection
 
 
 @given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.floats(0.05, 1))
