@@ -19,6 +19,7 @@ _BLOCK = 4_000_000
 CONFOUNDED = "confounded with the survey"
 ONE_TEXT = "not testable: the people of a level all read the same"
 FEW_ITEMS = "not testable: as many levels as item groups"
+TOO_LITTLE = "not testable: too little varies between people or items"
 
 
 class Family(NamedTuple):
@@ -52,7 +53,9 @@ def family(of: Contributions, level: Codes, survey: Codes, seed: int) -> Family:
     if not np.isnan(p):  # shuffled levels spread alike: where a few people spread widely that alone finds too much
         p = float(np.fmax(p, wald_test(_within(of, survey, used), tested, items=False)))
     items_p = wald_test(of, tested)
-    notes += [FEW_ITEMS] if np.isnan(items_p) else []
+    if np.isnan(items_p):
+        levels, groups = len(np.unique(tested[used])), int((of.share.sum(axis=0) > 0).sum())
+        notes.append(FEW_ITEMS if levels >= groups else TOO_LITTLE)
     return Family(p, items_p, "; ".join(notes), disparity, null)
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 
 from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.effect import Contributions
-from scoring.statistics.omnibus import CONFOUNDED, FEW_ITEMS, ONE_TEXT, family, wald_test
+from scoring.statistics.omnibus import CONFOUNDED, FEW_ITEMS, ONE_TEXT, TOO_LITTLE, family, wald_test
 from scoring.statistics.pairs import Part, cells
 
 
@@ -76,6 +76,10 @@ def test_what_cannot_be_told_is_said():
     assert math.isnan(all_read_one.omnibus_p) and all_read_one.omnibus_note == ONE_TEXT
     many = family(contributions(random.random((40, 5))), np.arange(40) // 4, np.zeros(40, dtype=int), 0)
     assert math.isnan(many.omnibus_items_p) and many.omnibus_note == FEW_ITEMS
+    still = family(contributions(np.full((40, 8), 0.5)), np.arange(40) % 2, np.zeros(40, dtype=int), 0)
+    assert (
+        math.isnan(still.omnibus_items_p) and TOO_LITTLE in still.omnibus_note and FEW_ITEMS not in still.omnibus_note
+    )
 
 
 @pytest.mark.parametrize("level", [np.zeros(4, dtype=int), np.full(4, -1)])
