@@ -4,6 +4,8 @@ A run's selection has a list `profiles`: the rule by which they were drawn, the 
 groups, and the variants of each persona with the profiles that each is; all by the numbers of rows.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,6 +40,25 @@ def is_profiled(frame: pd.DataFrame, profiles: Sequence[ProfileRows], people: Ma
         ]
         kept = kept | asked.merge(distinct.assign(beside=beside), how="left")["beside"].to_numpy(dtype=bool)
     return kept
+
+
+def told_columns(
+    frame: pd.DataFrame, variants: Mapping[int, Mapping[str, Any]], people: Mapping[int, Mapping[str, Any]]
+) -> dict[str, pd.Categorical]:
+    """Of each row (persona, variant): `told`, the traits that its text tells, and `told_text`, which is the same where
+    the same answers are told; "" in the baseline."""
+    distinct = frame[["persona", "variant"]].drop_duplicates()
+    shown = {number: json.loads(variants[number]["traits"]) for number in distinct["variant"].unique() if number}
+    answers = {number: json.loads(people[number]["answers"]) for number in distinct["persona"].unique() if number}
+    texts = []
+    for who, variant in distinct.itertuples(index=False):
+        told = [(name, answers[who].get(name, people[who]["country"])) for name in shown[variant]] if who else []
+        texts.append(hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16] if who else "")
+    named = distinct.assign(
+        told=[", ".join(shown[variant]) if variant else "" for variant in distinct["variant"]], told_text=texts
+    )
+    found = frame[["persona", "variant"]].merge(named, how="left")
+    return {name: pd.Categorical(found[name]) for name in ("told", "told_text")}
 
 
 def names_of_sets(profiles: Sequence[ProfileRows]) -> dict[int, str]:

@@ -18,7 +18,7 @@ from runner.store.database import opened
 from runner.store.deals import is_dealt
 from runner.store.foreign import reads_file
 from runner.store.last_run import last_run_row
-from runner.store.profiles import is_profiled, names_of_sets
+from runner.store.profiles import is_profiled, names_of_sets, told_columns
 from runner.store.resolutions import remarks
 from runner.store.runs import SelectionRows
 from scoring.answers.items import LETTERS, Elicitation, Item, option_order
@@ -61,10 +61,10 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
     ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
     baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement, trait_order, traits (the
-    set shown), told (the traits that a random profile tells), sampled (whether the answer is a draw), rotation,
-    replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the
-    value is of), value, expected, and the benchmarks' `meta_columns`. Names are categorical. Raises InputError or
-    MachineError.
+    set shown), told (the traits that a random profile tells) and told_text (the same where the same is told), sampled
+    (whether the answer is a draw), rotation, replicate, status, chosen_by_text, chosen_by_probability (option numbers),
+    role and letter (of the option that the value is of), value, expected, and the benchmarks' `meta_columns`. Names are
+    categorical. Raises InputError or MachineError.
     """
     path = Path(database)
     with opened(path) as connection:
@@ -81,7 +81,7 @@ def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | N
     columns["sampled"] = _sampled(frame, tables)
     columns["traits"] = _lookup(frame["variant"], sets.names, lambda row: row["traits"])
     if sets.random:
-        columns["told"] = _lookup(frame["variant"], tables["variant"], lambda row: ", ".join(json.loads(row["traits"])))
+        columns |= told_columns(frame, tables["variant"], tables["persona"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     return pd.DataFrame({**columns, **{name: frame[name] for name in plain}})

@@ -12,6 +12,7 @@ from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.names import attribute_name, level_name
 from scoring.report.numbers import in_points
 from scoring.report.robustness.specification_curve import curve_figures
+from scoring.report.robustness.trait_coefficients import coefficient_figures
 from scoring.report.sentences import headline
 from scoring.statistics.levels import ALL
 from scoring.statistics.subgroups import MEASURES
@@ -43,8 +44,9 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
     for name, title, text, figure in fidelity_figures(found.tables):
         yield Figure(name, "fidelity", title, text, figure)
     titled = {str(name): title_of(str(name)) for name in effects.get("benchmark", [])}
-    for name, title, text, figure in curve_figures(found.tables, titled):
-        yield Figure(name, "robustness", title, text, figure)
+    for drawn in (coefficient_figures, curve_figures):
+        for name, title, text, figure in drawn(found.tables, titled):
+            yield Figure(name, "robustness", title, text, figure)
     if effects.empty:
         return
     overall = effects[(effects["attribute"] == ALL) & effects["effect"].notna()]

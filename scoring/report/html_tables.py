@@ -54,6 +54,7 @@ TITLES = {
     "validity": "Unparsed, refused and failed answers; scores with them left out and as wrong",
     "agreement": "How often the text's letter is the likeliest letter",
     "recall": "Recall per option slot",
+    "told_traits": "Which trait does it: the effect of telling each, where traits are told at random",
     "multiverse": "Would another wording say the same: Δ over all specifications, and one test of all of them",
     "multiverse_gaps": "Whose ranking survives another wording (Kendall's W over specifications)",
     "specifications": "Δ of every specification: each way in which personas were written and asked",
@@ -103,8 +104,8 @@ _HEADS = {
     "reliability_high": "at most",
 }
 _SHARES = frozenset(
-    "changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden share "
-    "top_share agree_with agree_without".split()
+    "told changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden "
+    "share top_share agree_with agree_without".split()
 )
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
 _COUNTED = ("answers", "personas", "levels", "specifications", "tested", "round", "asked")
