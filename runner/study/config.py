@@ -109,6 +109,12 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _has_twins_to_ask(self) -> Self:
+        if self.fidelity and self.fidelity.twins and not self.personas.swap:
+            raise ValueError("[fidelity] twins asks counterfactual twins, and there are none: set [personas] swap")
+        return self
+
+    @model_validator(mode="after")
     def _shows_at_random_or_sets(self) -> Self:
         show = self.personas.show
         if show == "all":

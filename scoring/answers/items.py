@@ -80,12 +80,13 @@ class Item:
     @property
     def beside(self) -> Hashable:
         """What decides which traits stand beside the question: the same for items of which `visible` says the same."""
-        return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",))
+        told = bool(self.meta.get("told"))
+        return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",)), told
 
     def visible(self, shown: Sequence[str]) -> list[str]:
         """The traits told of a persona to whom it is put: those of a variant, or those that it names itself, less what
-        it hides (its own answer, and `meta["hidden"]`)."""
-        hidden = {self.target_trait, *self.meta.get("hidden", ())}
+        it hides: its own answer, unless `meta["told"]`, and `meta["hidden"]`."""
+        hidden = {None if self.meta.get("told") else self.target_trait, *self.meta.get("hidden", ())}
         return [name for name in self.meta.get("shown") or shown if name not in hidden]
 
     def __post_init__(self) -> None:

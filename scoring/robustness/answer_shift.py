@@ -54,11 +54,19 @@ def _against_neutral(part: Part, seed: int) -> dict[str, object] | None:
     both = own.merge(control[[*keys, "chosen", "cluster"]], on=keys, suffixes=("", "_control"))
     if both.empty:
         return None
-    unit = _linked(factorized(both["cluster"].astype(str)), factorized(both["cluster_control"].astype(str)))
-    place = questions_asked(both)
-    moved = _Moves.of(unit, place, both["chosen"].to_numpy(), both["chosen_control"].to_numpy())
-    head = {"against": NEUTRAL, "answers": len(both), "clusters": moved.units}
-    return {**head, **_tested(moved.shift(np.ones((1, moved.units))), moved.flipped(seed), moved.units)}
+    sides = both[["cluster", "cluster_control"]]
+    answers = (both["chosen"].to_numpy(), both["chosen_control"].to_numpy())
+    found = exchanged(sides, questions_asked(both), *answers, seed)
+    return {"against": NEUTRAL, "answers": len(both), **found}
+
+
+def exchanged(clusters: pd.DataFrame, place: Codes, chosen: Codes, other: Codes, seed: int) -> dict[str, float]:
+    """How far one side's answers are from the other's, row by row the same question (`place`), and what exchanging both
+    sides gives, jointly for all who read the same on either side (the columns of `clusters`)."""
+    one, two = (factorized(clusters[name].astype(str)) for name in clusters)
+    moved = _Moves.of(_linked(one, two), place, chosen, other)
+    found = _tested(moved.shift(np.ones((1, moved.units))), moved.flipped(seed), moved.units)
+    return {"clusters": moved.units, **found}
 
 
 def _linked(one: Codes, two: Codes) -> Codes:

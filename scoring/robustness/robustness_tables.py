@@ -11,7 +11,7 @@ from scoring.robustness.level_contrasts import contrast_table
 from scoring.robustness.multiverse import multiverse_table, specification_table
 from scoring.robustness.multiverse_gaps import multiverse_gap_table
 from scoring.robustness.reliability import reliability_table
-from scoring.robustness.told_traits import told_trait_table
+from scoring.robustness.traits.told_traits import told_trait_table
 from scoring.robustness.worst_tenth import worst_tenth_table
 from scoring.statistics.pairs import Part
 from scoring.statistics.subgroups import Slicing

@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.statistics.clustered_errors import (
-    LEAST_GROUPS,
     NO_INTERVAL,
     UNKNOWN,
     Interval,
@@ -26,8 +25,7 @@ from scoring.statistics.clustered_errors import (
 )
 from scoring.statistics.pairs import Codes
 
-import os
-GF = {"0": lambda g: 1.0, "1": lambda g: g / (g - 1), "2": lambda g: (g / (g - 1)) ** 2}[os.environ.get("GF", "0")]
+LEAST = 8  # item groups below which the interval covers too seldom
 TOLERANCE, SWEEPS = 1e-11, 500
 
 
@@ -127,11 +125,12 @@ def _variance(cells: ToldCells, total: Vector, share: Vector) -> tuple[Variance,
     own = np.unique(cells.person * (int(cells.text.max()) + 1) + cells.text, return_inverse=True)[1]
     sides = (cells.person, cells.group, cells.text, own)
     people, groups, texts, profiles = (one_way(_sums(side, total), _sums(side, share)) for side in sides)
-    if (shares.sum(axis=0) > 0).sum() < LEAST_GROUPS:
-        return UNKNOWN, f"under {LEAST_GROUPS} item groups"
+    count = int((shares.sum(axis=0) > 0).sum())
+    if count < LEAST:
+        return UNKNOWN, f"under {LEAST} item groups"
     readers = max(people.value, texts.value, people.value + texts.value - profiles.value)
     scores = (totals - totals.sum() / shares.sum() * shares) / shares.sum()
-    groups = Variance(groups.value * GF(shape[1]), groups.freedom)
+    groups = groups._replace(value=groups.value * count / (count - 1))  # what people's own effects take of it
     value = readers + groups.value - cell_variance(scores, shares)
     value = max(value, readers, groups.value)
     return Variance(value, satterthwaite(value, people, texts, groups)), ""

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from scoring.robustness.trait_relevance import UNTESTED, Relevance, relevance
+from scoring.robustness.traits.told_regression import Slope, ToldCells, slopes
+from scoring.robustness.traits.trait_relevance import UNTESTED, Relevance, relevance
 from scoring.statistics.clustered_errors import two_sided_p
 from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.pairs import Cells, Part, Scores, factorized, parts
-from scoring.statistics.told_regression import Slope, ToldCells, slopes
 from scoring.statistics.weights import Floats
 
 TRAIT, INTERACTION = "trait", "interaction"
