@@ -8,7 +8,7 @@ from scipy.sparse import coo_array, csr_array
 
 from scoring.robustness.answer_shift import PERMUTATIONS, chosen_options, questions_asked
 from scoring.statistics.clustered_errors import Matrix
-from scoring.statistics.pairs import Codes, Part, factorized
+from scoring.statistics.pairs import WORDING, Codes, Part, factorized
 from scoring.statistics.weights import Floats
 
 LEAST_PEOPLE = 6  # told and not told: below them no permutation is rare enough
@@ -30,13 +30,16 @@ UNTESTED = Relevance(np.nan, np.nan, np.nan)
 
 def relevance(part: Part, names: Sequence[str], seed: int = 0) -> dict[str, Relevance]:
     """Of each trait, from exchanging within each person which of their texts tell it, all other traits as they are:
-    exact, because that is how it was drawn. These items; without weights."""
+    because that is how it was drawn. An answer that several people who read the same share counts once. These items;
+    without weights."""
     if not {"chosen_by_text", "chosen_by_probability"} <= set(part.scores):
         return dict.fromkeys(names, UNTESTED)
     own = part.clean.scores
     own = own[own["persona_id"] != ""]
     own = own.assign(chosen=chosen_options(own))
     own = own[own["chosen"] >= 0]
+    same = ["told_text", "item_id", "rotation", *(name for name in (*WORDING, "replicate") if name in own)]
+    own = own.drop_duplicates(same)  # people who read the same got one answer between them
     if own.empty:
         return dict.fromkeys(names, UNTESTED)
     key = own["persona_id"].astype(str) + "\x1f" + own["told_text"].astype(str)
