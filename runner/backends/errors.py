@@ -13,8 +13,11 @@ from runner.study.masking import scrub
 
 
 class BackendError(Exception):
-    """A request was not answered; `kind` is a short word for the failure table, `charged` says that it may have cost
-    what an answer costs, `usage` what the provider says that it used, `about` the parameter that it names."""
+    """A request was not answered.
+
+    `kind` is a short word for the failure table, `charged` says that the request may have cost what an answer costs,
+    `usage` is what the provider reports as used, `about` the parameter that it names.
+    """
 
     usage: Usage | None = None
     about = ""
@@ -54,7 +57,7 @@ class BrokenOff(Transient):
 
 
 class BadRequest(BackendError):
-    """This request will never be answered as it is."""
+    """The request will never be answered as it is."""
 
 
 class PromptRefused(BackendError):
@@ -62,4 +65,4 @@ class PromptRefused(BackendError):
 
 
 class ModelUnavailable(BackendError):
-    """This model will never answer as it is asked."""
+    """The model will never answer as it is asked."""

@@ -146,8 +146,11 @@ async def _models(request: web.Request) -> web.Response:
 
 
 async def _choices(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
-    """{messages, choices} → {logprobs, mass, likeliest, usage}; logprobs are natural logs in the order of the choices,
-    mass is what they hold together, likeliest the text of the likeliest token."""
+    """{messages, choices} → {logprobs, mass, likeliest, usage}.
+
+    `logprobs` are natural logs in the order of the choices, `mass` is the probability that the choices hold together,
+    `likeliest` the text of the likeliest token.
+    """
     row, counts = await _tokenised(
         app, size, lambda: app[MODEL].prompter.letters(body["messages"], _texts(body["choices"]))
     )
@@ -186,8 +189,10 @@ async def _chat(app: web.Application, body: dict[str, Any], size: int) -> dict[s
 
 
 async def _completions(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
-    """OpenAI's completion of texts, or of token ids: one choice a prompt, not streamed. With `echo` and `logprobs`, the
-    prompt's own log-probabilities; those and one token at temperature 0 take one pass."""
+    """OpenAI's completion of texts, or of token ids: one choice a prompt, not streamed.
+
+    With `echo` and `logprobs`, the prompt's own log-probabilities; those and one token at temperature 0 take one pass.
+    """
     request, model = CompletionRequest.read(body), app[MODEL]
     prompts = await _tokenised(
         app,

@@ -30,8 +30,11 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as the provider tells of it. Once `ended`, `files` hold the results, and `missing` is what is to be said of
-    the requests that they do not tell of."""
+    """A job as the provider tells of it.
+
+    Once `ended`, `files` hold the results, and `missing` is what is to be said of the requests that they do not tell
+    of.
+    """
 
     state: str
     answered: int = 0

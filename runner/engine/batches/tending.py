@@ -35,8 +35,10 @@ UNKNOWN = "unknown"  # the kind of a refusal to say what is at the provider
 
 @dataclass
 class Content:
-    """The file of a job that is not at the provider yet; `tries` counts attempts to get it there, and `lost` is what
-    became of the last one."""
+    """The file of a job that is not at the provider yet.
+
+    `tries` counts attempts to get it there, and `lost` is what became of the last one.
+    """
 
     lines: bytes = field(repr=False)
     tries: int = 0
@@ -79,8 +81,10 @@ class Tender:
                 await asyncio.wait_for(self._work.wait(), pause)
 
     async def bring(self, job: Job, lines: bytes) -> None:
-        """Hand a new job over, and wait until it is at the provider, or will never be; also where the run is to stop
-        meanwhile."""
+        """Hand a new job over, and wait until it is at the provider or will never be.
+
+        It waits also where the run is to stop meanwhile.
+        """
         self._contents[job.id] = Content(lines)
         self._work.set()
         while job.id in self._contents and not self._stopping.halted:
