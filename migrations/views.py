@@ -42,7 +42,8 @@ SELECT score.id AS trial, model.name AS model, item.benchmark, item.part, item.i
     coalesce(persona.persona_id, 'none') AS persona_id, coalesce(persona.survey, 'none') AS survey,
     coalesce(persona.wave, 'none') AS wave, coalesce(persona.country, 'none') AS country,
     coalesce(variant.format, 'none') AS format, coalesce(variant.frame, 'none') AS frame,
-    coalesce(variant.placement, 'none') AS placement, coalesce(CAST(variant.trait_order AS TEXT), 'none') AS trait_order,
+    coalesce(variant.placement, 'none') AS placement,
+    coalesce(CAST(variant.trait_order AS TEXT), 'none') AS trait_order,
     coalesce((SELECT group_concat(value, ', ') FROM json_each(variant.traits)), 'none') AS traits,
     score.rotation, score.replicate, score.status,
     item.record ->> ('$.choices[' || coalesce(chosen_by_probability, chosen_by_text) || ']') AS chosen,
@@ -68,8 +69,9 @@ SELECT persona_id, survey, wave, country,
     coalesce(subgroups ->> '$.gender', (SELECT label FROM trait_label WHERE trait = 'gender'
         AND code = persona.answers ->> '$.gender'), '') AS gender,
     coalesce(subgroups ->> '$.age_band', '') AS age_band, weight, cluster, subgroups,
-    (SELECT json_group_object(given.key, coalesce(trait_label.label, given.value)) FROM json_each(persona.answers) AS given
-        LEFT JOIN trait_label ON trait_label.trait = given.key AND trait_label.code = CAST(given.value AS TEXT)) AS answers,
+    (SELECT json_group_object(given.key, coalesce(trait_label.label, given.value))
+        FROM json_each(persona.answers) AS given LEFT JOIN trait_label
+        ON trait_label.trait = given.key AND trait_label.code = CAST(given.value AS TEXT)) AS answers,
     answers AS codes FROM persona"""
 
 VIEWS = {"trials": _TRIALS, "answers": _ANSWERS, "people": _PEOPLE}

@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from runner.store.database import open_database
-from runner.store.report_rows import load_items
+from runner.store.report_rows import load_gold, load_items
 from runner.store.rows import insert, register
-from runner.store.report_rows import load_gold
 from runner.store.scores import load_scores
 from scoring.report.findings import findings
 from scoring.report.page import page
