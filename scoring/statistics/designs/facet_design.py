@@ -25,7 +25,8 @@ PERSONA, GROUP, ITEM, ROTATION, WORDINGS, TRAITS = (
 REST, BY = "rest", " × "
 LEAST = 10  # people and item groups, below which intervals are not to be trusted
 MOST_PEOPLE, MOST_WORDINGS, MOST_ROTATIONS, MOST_REPLICATES = 5000, 16, 4, 5
-_STEPS, _SHARES = 30, (1.0, 0.5, 0.25, 0.125)
+_STEPS = 30
+_SHARES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.125, 0.0)  # of the groups that each person is asked; at least ten
 
 
 class FacetVariances(NamedTuple):
