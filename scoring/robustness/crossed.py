@@ -25,6 +25,8 @@ from scoring.statistics.pairs import Codes, compacted
 from scoring.statistics.weights import Floats
 
 LEAST_LEVELS = 5  # of a facet, below which its variance has no interval
+LEAST_TOGETHER = 20  # of each facet in an interaction
+FLOOR = 0.05  # of what is estimated: where the logarithm is cut off
 _SINGULAR = 1e10
 
 
@@ -218,29 +220,43 @@ class Crossed:
             for other, inner in enumerate(self.effects):
                 if key is not None and other != place and (inner is None or _holds(inner, key)):
                     found[place] += positive[other] * shared[other] / shared[place]
-        return found
+        off: Floats = self._noise(np.zeros(1), np.zeros(1))[0]  # what was taken off the estimate varies it still
+        return found + off
 
     def _bound(self, key: Key | None, value: float, beside: float, left_out: list[Floats]) -> tuple[float, float]:
-        """Limits for log(σ² + what lies beside it), by the jackknife of each facet; NaN where a facet is too small."""
-        enough = {facet.index(1) for facet in self.outermost}
-        if key is not None and not {place for place, depth in enumerate(key) if depth} <= enough:
+        """Limits for log(σ² + what lies beside it), by the jackknife of each facet; NaN where a facet is too small.
+
+        The facets' variances are added up, which counts what they share twice. Their degrees of freedom are a half of
+        the levels less one, for interactions a third: squares of skewed effects vary more than normal ones.
+        """
+        sizes = [len(self.sums[facet].count) for facet in self.outermost]
+        if self._fewest(key) < (LEAST_LEVELS if self._alone(key) else LEAST_TOGETHER) or value + beside <= 0:
             return math.nan, math.nan
-        if self._levels(key) < LEAST_LEVELS or value + beside <= 0:
+        floor = FLOOR * (max(value, 0.0) + beside)
+        logs = [np.log(np.maximum(each + beside, floor)) for each in left_out]
+        parts = [(len(z) - 1) / len(z) * float(((z - z.mean()) ** 2).sum()) for z in logs]
+        if (whole := sum(parts)) <= 0:
             return math.nan, math.nan
-        floor = 0.05 * (max(value, 0.0) + beside)
-        variances, freedoms = [], []
-        for each in left_out:
-            z = np.log(np.maximum(each + beside, floor))
-            variances.append((len(z) - 1) / len(z) * float(((z - z.mean()) ** 2).sum()))
-            freedoms.append(len(z) - 1)
-        whole = sum(variances)
-        if whole <= 0:
-            return math.nan, math.nan
-        freedom = whole**2 / sum(v**2 / f for v, f in zip(variances, freedoms, strict=True))
-        half = float(stats.t.ppf(0.975, freedom)) * math.sqrt(whole)
+        less = 2 if self._alone(key) else 3
+        doubt = sum(part**2 / ((size - 1) / less) for part, size in zip(parts, sizes, strict=True))
+        half = float(stats.t.ppf(0.975, max(1.0, whole**2 / doubt))) * math.sqrt(whole)
         middle = math.log(max(value + beside, floor))
         low, high = (math.exp(middle + each) - beside for each in (-half, half))
         return max(0.0, low), max(0.0, high)
+
+    def _alone(self, key: Key | None) -> bool:
+        return key is not None and sum(map(bool, key)) == 1
+
+    def _fewest(self, key: Key | None) -> int:
+        """The levels of the facet in an effect that has fewest; what is left has every facet, unless answers were
+        repeated."""
+        one = [
+            tuple(int(depth) if place == each else 0 for each in range(len(self.sides)))
+            for place, depth in enumerate(self.keys[-1] if key is None else key)
+            if depth
+        ]
+        sizes = [len(self.sums[each].count) for each in one]
+        return max(sizes) if key is None and not self.unique else min(sizes, default=0)
 
 
 def _varied(side: Mapping[str, Codes]) -> dict[str, Codes]:

@@ -77,6 +77,10 @@ CONDITIONS = {
     "baseline drawn 5 times": Facets(drawn=5),
     "baseline drawn twice, 15 items": Facets(groups=15, drawn=2),
     "probabilities": Facets(soft=True),
+    "probabilities, 50 people, 20 items": Facets(people=50, groups=20, soft=True),
+    "probabilities, 20 people, 20 items, 2 rotations": Facets(people=20, groups=20, rotations=2, soft=True),
+    "probabilities, 60 people, 60 items, skewed": Facets(people=60, groups=60, skewed=True, soft=True),
+    "probabilities, 100 people, 40 items, 6 wordings": Facets(wordings=6, soft=True),
     "probabilities, 30 people, 10 items, 3 wordings": Facets(people=30, groups=10, wordings=3, soft=True),
 }
 SIDES = (("persona",), ("item group", "item", "rotation"), ("wording",))
