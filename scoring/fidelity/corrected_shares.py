@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scoring.fidelity.prediction_powered import (
+from scoring.statistics.covariates.prediction_powered import (
     Corrected,
     People,
     corrected_mean,
