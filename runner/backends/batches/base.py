@@ -117,8 +117,7 @@ def named(value: Any) -> str:
 
 
 def refused(status: Any, told: Any) -> BackendError:
-    """What became of a request of a job by its HTTP status and what is told of it: of a job, what was answered is paid
-    for."""
+    """What became of a request of a job, by its HTTP status and what is said of it: what was answered is paid for."""
     found = failure(status if type(status) is int else 500, {}, json.dumps(told).encode())
     found.charged = False
     return found

@@ -275,8 +275,10 @@ class Tender:
         self._let_go(job)
 
     def _halt_if_alike(self, errors: Sequence[BackendError]) -> None:
-        """Stop where a whole job is refused for one reason, or a second one is paid for without an answer: so would the
-        next be."""
+        """Stop where a whole job is refused for one reason, or a second one is paid for without an answer.
+
+        So would the next be.
+        """
         if len(errors) < REFUSALS or len({error.kind for error in errors}) > 1:
             return
         first = errors[0]

@@ -1,4 +1,4 @@
-"""Two models' scores on one benchmark side by side: the dear one's on a part of the crossing, the cheap one's on more."""
+"""Two models on one benchmark side by side: the dear one on a part of the crossing, the cheap one on more."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,9 +16,12 @@ from scoring.statistics.weights import Floats
 
 @dataclass(frozen=True)
 class SideBySide:
-    """`people` are everybody whom either model was asked about, those of the dear model first, in the order of its
-    pairs; matrices have a row a person and a column an item group, those of the answers that the dear model gave (`d`,
-    `share`, `told`) end with its people. `weight` is of everybody."""
+    """Two models' answers about the same people and item groups.
+
+    `people` are everybody whom either model was asked about, those of the dear model first, in the order of its pairs;
+    matrices have a row a person and a column an item group, those of the answers that the dear model gave (`d`,
+    `share`, `told`) end with its people. `weight` is of everybody.
+    """
 
     of: Contributions
     people: pd.DataFrame
