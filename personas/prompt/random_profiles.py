@@ -47,8 +47,10 @@ class RandomProfiles:
         return found
 
     def beside(self, persona_id: str, place: int) -> int:
-        """The profile that stands beside the item group at this place among its benchmark's: of every `count` groups
-        that follow each other, one for each profile."""
+        """Which profile stands beside the item group at this place among its benchmark's.
+
+        Of every `count` groups that follow each other, one stands beside each profile.
+        """
         chunk, within = divmod(place, self.count)
         return _order(f"{self.seed}\x1f{_respondent(persona_id)}\x1f{chunk}", self.count)[within]
 

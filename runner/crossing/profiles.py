@@ -10,7 +10,7 @@ from personas.prompt.phrases import SECOND, Wording, facts
 from personas.prompt.random_profiles import RandomProfiles
 from personas.prompt.render import Variant
 from personas.traits import Persona, Trait
-from runner.store.profiles import ProfileRows
+from runner.store.profile_rows import ProfileRows
 
 if TYPE_CHECKING:
     from runner.crossing.trials import Question
@@ -30,8 +30,11 @@ NOBODY = AskedVariant(0, Variant(), ())
 
 @dataclass(frozen=True)
 class Profiles:
-    """The random profiles of a study: `of` has each persona's traits told by profile, `wordings` the ways in which each
-    is written, `numbers` the rows of the variants."""
+    """The random profiles of a study.
+
+    `of` has each persona's traits told by profile, `wordings` the ways in which each is written, `numbers` the rows of
+    the variants.
+    """
 
     rule: RandomProfiles
     wordings: Sequence[Variant]

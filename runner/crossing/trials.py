@@ -34,8 +34,10 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class Question:
-    """An item as it is asked: per rotation, the order of its options and the text; `deal` and `people` say of whom, if
-    not of everybody; `place` is its group's among those of its benchmark."""
+    """An item as it is asked: per rotation, the order of its options and the text.
+
+    `deal` and `people` say who is asked, if not everybody; `place` is its group's among those of its benchmark.
+    """
 
     id: int
     item: Item
@@ -229,11 +231,6 @@ class Crossing:
     def variants_of(self, persona: Persona) -> Sequence[AskedVariant]:
         """The variants that a persona is asked in."""
         return self.variants if self.profiles is None else self.profiles.variants_of(persona.persona_id)
-
-    @property
-    def ways(self) -> Sequence[AskedVariant]:
-        """The variants, those of random profiles once for all profiles, with all traits."""
-        return self.variants if self.profiles is None else self.profiles.ways
 
     def counts(self, model: AskedModel) -> Iterator[tuple[Question, int]]:
         """How many trials of one model each question has."""

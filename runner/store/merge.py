@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from personas.errors import InputError
-from runner.store import profiles
+from runner.store import profile_rows
 from runner.store.database import attached, database_errors, make_private, opened, refuse_redacted, transaction
 from runner.store.deals import in_other_numbers
 from runner.store.foreign import in_time, refuse_code, refuse_odd_contents
@@ -95,6 +95,7 @@ def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[
         refuse_other_resolutions(connection, source)
         for table in ("text", *NAMED):
             _count(found, table, _bring_named(connection, table))
+        connection.execute("INSERT OR IGNORE INTO main.trait_label SELECT * FROM source.trait_label")
         last = _bring_runs(connection, found)
         _list_conflicts(connection, found)
         _count(found, "completion", _bring_completions(connection))
@@ -202,7 +203,7 @@ def _in_our_numbers(connection: sqlite3.Connection, selection: SelectionRows) ->
     if "deals" in chosen:
         chosen["deals"] = in_other_numbers(chosen["deals"], maps)
     if "profiles" in chosen:
-        chosen["profiles"] = profiles.in_other_numbers(chosen["profiles"], maps)
+        chosen["profiles"] = profile_rows.in_other_numbers(chosen["profiles"], maps)
     return chosen
 
 

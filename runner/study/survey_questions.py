@@ -20,8 +20,10 @@ from scoring.benchmarks.trait_inference import (
 
 
 def asked_traits(section: FidelitySection, traits: Mapping[str, Trait]) -> list[Trait]:
-    """The traits that are asked, in the catalogue's order. Raises InputError where there are none, or for one that
-    cannot be asked as a question with lettered options."""
+    """The traits that are asked, in the catalogue's order.
+
+    Raises InputError where there are none, or for one that cannot be asked as a question with lettered options.
+    """
     if isinstance(section.ask, tuple):
         named = [traits[name] for name in chosen_traits(section.ask, traits)]
         if wrong := next((trait for trait in named if not survey_options(trait)), None):
@@ -37,10 +39,9 @@ def asked_traits(section: FidelitySection, traits: Mapping[str, Trait]) -> list[
 
 
 def fidelity_items(section: FidelitySection, people: Respondents, told: Sequence[str]) -> list[Item]:
-    """An item for each trait asked, which says what it hides; and, where asked for, one for each control, and one for
-    its shares in each country. `told` are the traits that the study shows of a persona.
+    """An item for each trait asked, which says what it hides; where asked for, the controls and each country's shares.
 
-    Raises InputError.
+    `told` are the traits that the study shows of a persona. Raises InputError.
     """
     asked = asked_traits(section, people.traits)
     names = [trait.name for trait in asked]

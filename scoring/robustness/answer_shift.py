@@ -61,8 +61,11 @@ def _against_neutral(part: Part, seed: int) -> dict[str, object] | None:
 
 
 def exchanged(clusters: pd.DataFrame, place: Codes, chosen: Codes, other: Codes, seed: int) -> dict[str, float]:
-    """How far one side's answers are from the other's, row by row the same question (`place`), and what exchanging both
-    sides gives, jointly for all who read the same on either side (the columns of `clusters`)."""
+    """How far one side's answers are from the other's, and what exchanging both sides gives.
+
+    Both answer the same question (`place`) in each row; all who read the same on either side (the columns of
+    `clusters`) are exchanged jointly.
+    """
     one, two = (factorized(clusters[name].astype(str)) for name in clusters)
     moved = _Moves.of(_linked(one, two), place, chosen, other)
     found = _tested(moved.shift(np.ones((1, moved.units))), moved.flipped(seed), moved.units)
@@ -86,8 +89,10 @@ def questions_asked(rows: pd.DataFrame) -> Codes:
 
 @dataclass(frozen=True)
 class _Moves:
-    """Of each unit, at each place and option: how many more answers with personas than without, by the place's
-    answers; and how many places there are."""
+    """Of each unit, at each place and option: how many more answers with personas than without.
+
+    By the place's answers; and how many places there are.
+    """
 
     matrix: csr_array
     places: int

@@ -10,8 +10,10 @@ from scoring.report.robustness.specification_curve import BLUE, GREY, ORANGE, Dr
 
 
 def coefficient_figures(tables: Mapping[str, pd.DataFrame], titled: Mapping[str, str]) -> Iterator[Drawn]:
-    """A figure for each model and benchmark whose traits are told at random, by the measure that resolves most;
-    `titled` are the benchmarks' titles."""
+    """A figure for each model and benchmark whose traits are told at random, by the measure that resolves most.
+
+    `titled` are the benchmarks' titles.
+    """
     table = tables.get("told_traits", pd.DataFrame())
     for number, ((model, benchmark), rows) in enumerate(
         table.groupby(["model", "benchmark"], sort=False, observed=True) if len(table) else ()

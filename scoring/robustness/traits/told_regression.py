@@ -30,8 +30,10 @@ TOLERANCE, SWEEPS = 1e-11, 500
 
 
 class Slope(NamedTuple):
-    """The effect of telling, its interval for people like these on items like these, the people who were told and not
-    told, and why there is no interval ("" where there is one)."""
+    """The effect of telling, with its interval for people like these on items like these.
+
+    `people` were told in some texts and not in others; `note` says why there is no interval ("" where there is one).
+    """
 
     effect: float
     interval: Interval
@@ -41,8 +43,10 @@ class Slope(NamedTuple):
 
 @dataclass(frozen=True)
 class ToldCells:
-    """A row a cell: the codes of its person, item group and text, its mean d, its weight, and what was told (a column a
-    trait, or a product of traits)."""
+    """A row a cell: the codes of its person, item group and text, its mean d and its weight.
+
+    `told` has a column a trait, 1 where it was told, or a product of traits.
+    """
 
     person: Codes
     group: Codes
@@ -117,8 +121,11 @@ def _sums(code: Codes, values: Vector, size: int = 0) -> Vector:
 
 
 def _variance(cells: ToldCells, total: Vector, share: Vector) -> tuple[Variance, str]:
-    """People, texts and item groups are random: V_people + V_texts − V_people∩texts on one side, V_groups on the other,
-    less what both hold (Cameron, Gelbach & Miller 2011), each bias-reduced; never under any side's own."""
+    """The variance of a slope where people, texts and item groups are random; and why there is none.
+
+    V_people + V_texts − V_people∩texts on one side, V_groups on the other, less what both hold (Cameron, Gelbach &
+    Miller 2011), each bias-reduced; never under any side's own.
+    """
     shape = (int(cells.person.max()) + 1, int(cells.group.max()) + 1)
     flat = cells.person * shape[1] + cells.group
     totals, shares = (_sums(flat, each, shape[0] * shape[1]).reshape(shape) for each in (total, share))

@@ -16,14 +16,13 @@ TRAIT, INTERACTION = "trait", "interaction"
 
 
 def told_trait_table(scores: Scores, interactions: Sequence[tuple[str, str]] = (), seed: int = 0) -> pd.DataFrame:
-    """A row per model, benchmark, measure and trait, where profiles are random: what *telling* the trait does to the
-    score, by regression within people and item groups on what was told, all traits at once; then a row for each of the
-    `interactions`, beyond the effects of both.
+    """A row per model, benchmark, measure and trait, where traits are told at random: what *telling* it does.
 
-    `told` is the share of the answers beside a text that tells it; `low` and `high` are the 95 % interval for people
-    like these and items like these, `holm` is adjusted over the traits of a measure, or its interactions; `note` says
-    why there is no interval. `moved`, `moved_by_chance`, `moved_p` and `moved_holm` are of the answers' distribution,
-    told against not told, whatever they score (`relevance`).
+    By regression within people and item groups on what was told, all traits at once; then a row for each of the
+    `interactions`, beyond the effects of both. `told` is the share of the answers beside a text that tells it; `low`
+    and `high` are the 95 % interval for people like these and items like these, `holm` is adjusted over the traits of a
+    measure, or its interactions; `note` says why there is no interval. `moved`, `moved_by_chance`, `moved_p` and
+    `moved_holm` are of the answers' distribution, told against not told, whatever they score (`relevance`).
     """
     tables = [
         _of_measure(part, name, moved, interactions)
@@ -74,8 +73,10 @@ def _numbers(slope: Slope) -> dict[str, object]:
 def told_cells(
     part: Part, measure: str, names: Sequence[str], interactions: Sequence[tuple[str, str]] = ()
 ) -> tuple[ToldCells, Floats]:
-    """A part's pairs as cells of a person and an item group, d less what the item moves on average; and the share of
-    the pairs beside a text that tells each trait. Interactions are products of what is told less its mean."""
+    """A part's pairs as cells of a person and an item group; and the share of the pairs told each trait.
+
+    d is less what the item moves on average. Interactions are products of what is told less its mean.
+    """
     pairs = part.pairs(measure)
     scale = (part.weights_of(pairs.people["persona_id"]) / np.maximum(pairs.answered, 1))[pairs.person]
     whole = np.bincount(pairs.item, weights=scale, minlength=len(pairs.items))

@@ -16,9 +16,10 @@ _BLOCK = 100
 
 
 class Relevance(NamedTuple):
-    """Total variation distance between the answers beside texts that tell a trait and those beside texts that do not,
-    the mean over questions and orders; the median of it where told is dealt anew, and the share of these at least as
-    far apart."""
+    """How far answers told a trait are from answers not told it: total variation distance, the mean over questions.
+
+    `moved_by_chance` is the median of it where told is dealt anew, `moved_p` the share of these at least as far.
+    """
 
     moved: float
     moved_by_chance: float
@@ -29,9 +30,11 @@ UNTESTED = Relevance(np.nan, np.nan, np.nan)
 
 
 def relevance(part: Part, names: Sequence[str], seed: int = 0) -> dict[str, Relevance]:
-    """Of each trait, from exchanging within each person which of their texts tell it, all other traits as they are:
-    because that is how it was drawn. An answer that several people who read the same share counts once. These items;
-    without weights."""
+    """The relevance of each trait, on these items, without weights.
+
+    Which of a person's texts tell the trait is exchanged, all other traits as they are, because that is how it was
+    drawn. An answer that several people who read the same share counts once.
+    """
     if not {"chosen_by_text", "chosen_by_probability"} <= set(part.scores):
         return dict.fromkeys(names, UNTESTED)
     own = part.clean.scores

@@ -49,8 +49,10 @@ def twin_control_table(parts: Sequence[Part], everyone: Respondents, seed: int =
 
 
 def with_controls(twins: pd.DataFrame, controls: pd.DataFrame | None) -> pd.DataFrame:
-    """The table of twins with a column `controls`: which told traits drift when this one is swapped, none, or "" where
-    none was asked."""
+    """The table of twins with a column `controls`: which told traits drift when this one is swapped.
+
+    "" where none was asked.
+    """
     if controls is None or controls.empty or twins.empty or not (told := controls[controls["beside"] == TOLD]).size:
         return twins
     return twins.assign(controls=[_verdict(told, row.model, row.trait, row.to) for row in twins.itertuples()])
@@ -65,8 +67,10 @@ def _verdict(told: pd.DataFrame, model: str, trait: str, to: str) -> str:
 
 
 def _pairs(part: Part) -> pd.DataFrame:
-    """Twins beside their respondents, a row a question that both answered: the options chosen (`one`, `two`), whether
-    each is right, and the trait asked."""
+    """Twins beside their respondents, a row a question that both answered.
+
+    The options chosen (`one`, `two`), whether each is right, and the trait asked.
+    """
     scores = part.scores.assign(chosen=pd.Series(chosen_options(part.scores), part.scores.index).replace(-1, np.nan))
     asked = dict(zip(scores["item_id"].astype(str), scores["trait"].astype(str), strict=True))
     both = matched_twins(part.of(scores), "chosen")

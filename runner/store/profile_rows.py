@@ -45,8 +45,10 @@ def is_profiled(frame: pd.DataFrame, profiles: Sequence[ProfileRows], people: Ma
 def told_columns(
     frame: pd.DataFrame, variants: Mapping[int, Mapping[str, Any]], people: Mapping[int, Mapping[str, Any]]
 ) -> dict[str, pd.Categorical]:
-    """Of each row (persona, variant): `told`, the traits that its text tells, and `told_text`, which is the same where
-    the same answers are told; "" in the baseline."""
+    """What is told in each row (persona, variant); "" in the baseline.
+
+    `told` are the traits that its text tells, `told_text` is the same where the same answers are told.
+    """
     distinct = frame[["persona", "variant"]].drop_duplicates()
     shown = {number: json.loads(variants[number]["traits"]) for number in distinct["variant"].unique() if number}
     answers = {number: json.loads(people[number]["answers"]) for number in distinct["persona"].unique() if number}
