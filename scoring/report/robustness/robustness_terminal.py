@@ -163,7 +163,7 @@ def _told(table: pd.DataFrame) -> FittedTable:
         bounds = str(row["note"]) or interval(row["low"], row["high"])
         moves = ("–" if pd.isna(row[name]) else percent(row[name]) for name in ("moved", "moved_by_chance"))
         style = "bold" if row["holm"] < SIGNIFICANT else ""
-        values = (signed(row["effect"]), bounds, p_value(row["holm"]), *moves, p_value(row["moved_holm"]))
+        values = (signed(row["telling"]), bounds, p_value(row["holm"]), *moves, p_value(row["moved_holm"]))
         shown.add_row(*map(escape, names), *size, *values, style=style)
     return shown
 

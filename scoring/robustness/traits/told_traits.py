@@ -67,7 +67,7 @@ def _numbers(slope: Slope) -> dict[str, object]:
     error, freedom = slope.interval.error, slope.interval.freedom
     p = two_sided_p(slope.effect / error, freedom) if error > 0 else np.nan
     bounds = {"low": slope.interval.low, "high": slope.interval.high, "freedom": freedom}
-    return {"personas": slope.people, "effect": slope.effect, **bounds, "p": p, "note": slope.note}
+    return {"personas": slope.people, "telling": slope.effect, **bounds, "p": p, "note": slope.note}
 
 
 def told_cells(
