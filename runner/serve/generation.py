@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor, StoppingCriteria, StoppingCriteriaList
+from transformers import Cache, LogitsProcessor, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.logits_process import LogitsProcessorList
 from transformers.generation.stopping_criteria import StopStringCriteria
 
 Left = Callable[[], list[bool]]  # for each prompt of a batch, whether its caller is gone
+Cached = Callable[[Sequence[list[int]]], Cache | None]  # keys and values of prompts, or None: the model makes its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class WrittenStops(StopStringCriteria):
 
 
 @torch.inference_mode()
-def write(model: Any, tokenizer: Any, wishes: Sequence[Wish], left: Left) -> list[Written]:
+def write(model: Any, tokenizer: Any, wishes: Sequence[Wish], left: Left, cached: Cached) -> list[Written]:
     """The answers to a batch of prompts that want the same stop strings; those whose callers left break off."""
     written = [Written() for _ in wishes]
     width = max(len(wish.tokens) for wish in wishes)
@@ -153,6 +154,7 @@ def write(model: Any, tokenizer: Any, wishes: Sequence[Wish], left: Left) -> lis
     found = model.generate(
         ids,
         attention_mask=mask,
+        past_key_values=cached([wish.tokens[:-1] for wish in wishes]),
         max_new_tokens=max(wish.max_tokens for wish in wishes),
         do_sample=False,
         num_beams=1,
