@@ -9,7 +9,7 @@ import pandas as pd
 from personas.countries import called, parse_country
 from personas.errors import InputError
 from personas.surveys.harmonise import Harmonised
-from personas.surveys.labels import clean, direction, stems
+from personas.surveys.label_cleaning import clean, direction, stems
 from personas.surveys.survey import CountryColumn, Survey, TraitSource
 from personas.surveys.table import Table, text
 from personas.traits import Trait

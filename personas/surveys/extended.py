@@ -9,7 +9,7 @@ import pandas as pd
 
 from personas.surveys.codebook import CodebookEntry
 from personas.surveys.harmonise import BLANK, Harmonised, harmonise
-from personas.surveys.labels import clean_label, clean_question, direction, says_nothing, stems
+from personas.surveys.label_cleaning import clean_label, clean_question, direction, says_nothing, stems
 from personas.surveys.survey import Extra, Survey, reason
 from personas.surveys.table import Table, text
 from personas.traits import OTHER, Trait

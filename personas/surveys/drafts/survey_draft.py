@@ -11,7 +11,7 @@ import pandas as pd
 from personas.countries import called, parse_country
 from personas.surveys.data_file import open_table
 from personas.surveys.drafts import draft_words as words
-from personas.surveys.labels import clean, clean_question, direction, plain, says_nothing, stems
+from personas.surveys.label_cleaning import clean, clean_question, direction, plain, says_nothing, stems
 from personas.surveys.table import Table, text
 from personas.traits import Trait, catalogue
 
