@@ -156,10 +156,10 @@ def _checks(connection: sqlite3.Connection) -> dict[str, str]:
     """Hashes of all personas and of all keys together, in the order of their numbers."""
     chosen = "SELECT sha FROM source.persona WHERE id IN (SELECT id FROM main.persona) ORDER BY id"
     keys = f"SELECT s.key FROM source.completion AS s JOIN main.completion AS c USING (id) WHERE c.finish != '{GONE}' "
-    return {"personas": together(connection, chosen), "keys": together(connection, f"{keys} ORDER BY id")}
+    return {"personas": hash_of_column(connection, chosen), "keys": hash_of_column(connection, f"{keys} ORDER BY id")}
 
 
-def together(connection: sqlite3.Connection, sql: str) -> str:
+def hash_of_column(connection: sqlite3.Connection, sql: str) -> str:
     """The hash of a column of hashes."""
     found = hashlib.sha256()
     for (each,) in connection.execute(sql):

@@ -176,7 +176,7 @@ def by_usage(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def beside_the_cap(connection: sqlite3.Connection) -> list[str]:
+def cap_remarks(connection: sqlite3.Connection) -> list[str]:
     """What a cap that is reached holds or leaves out beside what was spent; sentences without their full stop."""
     total = sum(each.micro_usd for each in held(connection))
     found = []

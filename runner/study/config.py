@@ -109,7 +109,7 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
-    def _contrasts_are_told_apart(self) -> Self:
+    def _contrasts_are_distinct(self) -> Self:
         if unknown := next((name for name in self.robustness.contrasts if name not in self.report.by), None):
             raise ValueError(f"[robustness] contrasts has {unknown!r}, which is not in [report] by: add it there too")
         return self

@@ -80,7 +80,7 @@ class Item:
         return self.scoring.get("kind") == "shares"
 
     @property
-    def beside(self) -> Hashable:
+    def shown_key(self) -> Hashable:
         """What decides which traits stand beside the question: the same for items of which `visible` says the same."""
         return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",))
 

@@ -16,7 +16,7 @@ from scoring.fidelity.corrected_shares import corrected_rows
 from scoring.fidelity.correlations import structure_row
 from scoring.fidelity.group_distances import group_rows
 from scoring.fidelity.learned import is_installed, learned_shares
-from scoring.fidelity.own_answers import LEARNED, Beside, own_answer_rows
+from scoring.fidelity.own_answers import LEARNED, OwnAnswers, own_answer_rows
 from scoring.fidelity.references import country_shares
 from scoring.fidelity.second_sample import Pool
 from scoring.fidelity.spread import spread_rows
@@ -88,7 +88,7 @@ def _of(
     """The rows of one model's answers, by table."""
     seed, pool = design.seed, Pool.of(answers, everyone, design.weighted)
     shares = country_shares(answers, everyone)
-    beside = Beside.of(answers, shares, learned.of(answers), design.retest)
+    beside = OwnAnswers.of(answers, shares, learned.of(answers), design.retest)
     structure = structure_row(answers, pool, seed)
     soft = answers.metric == PROBABILITIES
     return {

@@ -84,13 +84,13 @@ def _groups(groups: pd.DataFrame) -> Iterator[str]:
                 + (
                     "."
                     if math.isnan(row["reference"])
-                    else f", where a second sample of as many people is {_beside(row)}."
+                    else f", where a second sample of as many people is {_against_reference(row)}."
                 )
             )
             return
 
 
-def _beside(row: pd.Series) -> str:
+def _against_reference(row: pd.Series) -> str:
     verdict = "further than chance takes people" if row["p"] < SIGNIFICANT else "no further than chance may take people"
     p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.3f}"
     return f"{row['reference']:.3f} away: {verdict} ({p})"

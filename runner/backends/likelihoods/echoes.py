@@ -157,7 +157,7 @@ def _starts(tokens: Sequence[str], text: bytes, form: Callable[[str], str]) -> l
 
 
 def _as_bytes(token: str, form: Callable[[str], str]) -> bytes:
-    r"""A token's bytes; OpenAI writes part of a character as "bytes:\\xe2\\x80"."""
+    r"""A token's bytes; OpenAI writes part of a character as "bytes:\xe2\x80"."""
     if token.startswith(_BYTES):
         return bytes.fromhex(token.removeprefix(_BYTES).replace("\\x", ""))
     return form(token).encode("utf-8", "surrogatepass")

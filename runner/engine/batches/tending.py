@@ -130,7 +130,7 @@ class Tender:
         new = content is not None and not content.tries
         try:
             if not job.file_id:
-                file_id = None if new else await _found(self._batches.find_file(job.marker))
+                file_id = None if new else await _listed(self._batches.find_file(job.marker))
                 if file_id is None and self._may_come(job, new):
                     return
                 if file_id is None and content is None:
@@ -141,7 +141,7 @@ class Tender:
                     file_id = await self._batches.upload(job.marker, content.lines)
                 job = self._jobs.change(job, state="uploaded", file_id=file_id)
                 new = True  # a job is asked for only once its file is noted down
-            job_id = None if new else await _found(self._batches.find_job(job.marker, job.file_id))
+            job_id = None if new else await _listed(self._batches.find_job(job.marker, job.file_id))
             if job_id is None and self._may_come(job, new):
                 return
             if job_id is None:
@@ -252,7 +252,7 @@ class Tender:
         charged = estimated = 0
         unanswered = set(waiting) - set(self._context.cache.find(waiting))
         if len(unanswered) == len(waiting):
-            self._halt_if_alike([errors.get(key, missing) for key in unanswered])
+            self._halt_if_refused([errors.get(key, missing) for key in unanswered])
         for key in unanswered:
             error, first = errors.get(key, missing), waiting[key][0]
             if error.charged:
@@ -273,7 +273,7 @@ class Tender:
         log.info("%s: job %s has ended: %s", self._model.section.name, job_name, state or "never sent")
         self._let_go(job)
 
-    def _halt_if_alike(self, errors: Sequence[BackendError]) -> None:
+    def _halt_if_refused(self, errors: Sequence[BackendError]) -> None:
         """Stop where a whole job is refused for one reason: so would the next be."""
         refused = isinstance(errors[0], BadRequest) and errors[0].kind.isdecimal() if errors else False
         if refused and len(errors) >= REFUSALS and len({error.kind for error in errors}) == 1:
@@ -294,7 +294,7 @@ class Tender:
         self._state.jobs[self._model.section.name] = counts
 
 
-async def _found(looking: Awaitable[str | None]) -> str | None:
+async def _listed(looking: Awaitable[str | None]) -> str | None:
     """What a look at the provider's lists finds; to be refused it says nothing of the job."""
     try:
         return await looking

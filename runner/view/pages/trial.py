@@ -36,7 +36,7 @@ def render(source: ViewSource, search: str) -> list[Any]:
         _options(found),
         _answer(found),
         _prompt(found),
-        _beside(found),
+        _siblings(found),
         _persona(found),
         html.Section([html.H2("Request"), pairs([("key", html.Code(found.key)), *_shown(found.facts)])]),
         _links(found, place),
@@ -134,7 +134,7 @@ _NOT_MATCHED = (
 )
 
 
-def _beside(found: Opened) -> html.Section:
+def _siblings(found: Opened) -> html.Section:
     rows = [
         (
             html.A("nobody (baseline)" if each.persona_id == BASELINE else each.who, href=trial_address(each.place)),

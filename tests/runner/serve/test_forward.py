@@ -12,7 +12,7 @@ from transformers import Gemma2Config, LlamaConfig, MambaConfig, MistralConfig, 
 
 from runner.serve.forward import Passes, equally_long  # noqa: E402
 from runner.serve.model import ServedModel  # noqa: E402
-from runner.serve.prompts import Prompter, PromptRow, spelt  # noqa: E402
+from runner.serve.prompts import Prompter, PromptRow, summed_spellings  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +48,7 @@ def test_both_spellings_of_a_letter_count(smollm: ServedModel) -> None:
     assert counts == [2, 2, 2]
     with torch.inference_mode():
         by_hand = torch.softmax(smollm.model(torch.tensor([row.tokens])).logits[0, -1].float(), -1)
-    letters = spelt(smollm.passes.run([row])[0].logprobs, counts)
+    letters = summed_spellings(smollm.passes.run([row])[0].logprobs, counts)
     ids = [[smollm.prompter.tokens(text)[0] for text in (letter, f" {letter}")] for letter in "ABC"]
     assert [math.exp(each) for each in letters] == pytest.approx([float(by_hand[pair].sum()) for pair in ids], abs=1e-5)
 

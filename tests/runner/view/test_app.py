@@ -24,7 +24,7 @@ from runner.view.pages.text import visible
 from runner.view.queries import side_by_side as compare
 from runner.view.queries import trial_table as trials
 from runner.view.queries.file import checked, reading, request_stop
-from runner.view.queries.heartbeat import Pulse
+from runner.view.queries.heartbeat import RunHeartbeat
 from runner.view.queries.item import opened_item
 from runner.view.queries.trial import opened
 from runner.view.queries.trial_table import Place, TrialFilter
@@ -349,7 +349,7 @@ def test_a_run_in_the_file_is_read_and_asked_to_stop(file, tmp_path):
     copy = tmp_path / "copy.sqlite"
     _copy(file, copy)
     with reading(copy) as connection:
-        live = Pulse().read(connection)
+        live = RunHeartbeat().read(connection)
     assert not live.is_going
     assert live.failures[0].message.count("too long") == 1
     assert {row.model for row in live.status.rows} == {"good", "bad"}
@@ -360,7 +360,7 @@ def test_a_run_in_the_file_is_read_and_asked_to_stop(file, tmp_path):
         connection.execute("UPDATE run SET ended = NULL, heartbeat = ?", (json.dumps(beat),))
     assert request_stop(copy, live.status.run)
     with reading(copy) as connection:
-        live = Pulse().read(connection)
+        live = RunHeartbeat().read(connection)
     assert live.stopping
     assert live.silent > 1e6
 
