@@ -87,7 +87,7 @@ def read_ids(path: Path, values: pd.Series, repeated_by_wave: bool = False) -> l
     """The respondents' ids as text.
 
     Raises InputError for an empty, fractional or repeated one; where every wave has its own 1, 2, 3 …, repeated ones
-    are told apart by their wave.
+    are distinguished by their wave.
     """
     ids = [text(value) for value in values]
     for row, (each, missing) in enumerate(zip(ids, values.isna(), strict=True)):

@@ -119,7 +119,7 @@ async def _run(
 
 
 async def _note_usage(ready: Prepared, number: int) -> None:
-    """Keep what the keys of models with a cap had been charged before: it tells what a killed run's requests cost."""
+    """Keep what the keys of models with a cap had been charged before: it shows what a killed run's requests cost."""
     connection, capped = ready.cache.connection, ready.study.budget.usd is not None
     asked = [*ready.crossing.models, *ready.crossing.judges.values()]
     asked = [each for each in asked if capped or each.section.cap is not None]

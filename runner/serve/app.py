@@ -211,7 +211,7 @@ async def _completions(app: web.Application, body: dict[str, Any], size: int) ->
 async def _completed(
     app: web.Application, request: CompletionRequest, prompt: ReadPrompt
 ) -> tuple[RowScores | None, Generated]:
-    """What is told of a prompt, and what is written behind it."""
+    """The scores of a prompt's tokens, and what is written after it."""
     model, told, written = app[MODEL], None, Generated()
     if row := request.row(prompt):
         (told,) = await app[BATCHER].tell([row])

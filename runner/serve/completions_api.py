@@ -197,7 +197,7 @@ def choice(
 
 
 def _by_text(tokenizer: Any, top: Top) -> dict[str, float]:
-    """The likeliest tokens by their text; of two that are spelt alike, the likelier."""
+    """The likeliest tokens by their text; of two with the same text, the likelier."""
     found: dict[str, float] = {}
     for token, logprob in top:
         found.setdefault(_decoded(tokenizer, [token]), logprob)

@@ -1,4 +1,4 @@
-"""The model that a server serves: what it tells of rows and writes after prompts, and how exact its batches are."""
+"""The model that a server serves: what it scores and writes after prompts, and how exact its batches are."""
 
 import math
 import random

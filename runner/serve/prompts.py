@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-TAIL = 64  # characters at a prompt's end, which decide how a letter behind it is spelt
+TAIL = 64  # characters at a prompt's end, which decide how a letter after it is tokenised
 MOST_TAILS = 1000
 _THINKING = (  # what opens a model's thinking, and what closes it
     (re.compile(r"<((?:\w+:)?\w*(?:think|thought|reason)\w*)>", re.I), r"</\1>"),
@@ -184,7 +184,7 @@ class Prompter:
         return tokens
 
     def _spellings(self, text: str, tokens: Sequence[int], choices: tuple[str, ...]) -> tuple[int, list[list[int]]]:
-        """How many of the prompt's last tokens the choices merge with, and the tokens that each choice is spelt by."""
+        """How many of the prompt's last tokens the choices merge with, and the tokens that spell each choice."""
         key = text[-TAIL:], choices
         if key not in self._known:
             if len(self._known) >= MOST_TAILS:

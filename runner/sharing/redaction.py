@@ -1,9 +1,9 @@
 """The redacted copy of a study's file: every table of its report, and nothing that tells who a respondent is.
 
-A respondent is a hash and the columns that the report tells apart. Left out are the answers and the text of personas,
-long answers to them (which may quote it), messages of failures, and all that the last run did not select. Keys and
-clusters are hashes of what a persona shows, which for a persona of few traits can be found by trying: numbers take
-their place. What the copy is checked by when its personas come back are hashes of all of them together.
+A respondent is a hash and the columns by which the report breaks results down. Left out are the answers and the text of
+personas, long answers to them (which may quote it), messages of failures, and all that the last run did not select.
+Keys and clusters are hashes of what a persona shows, which for a persona of few traits can be found by trying: numbers
+take their place. What the copy is checked by when its personas come back are hashes of all of them together.
 """
 
 import hashlib

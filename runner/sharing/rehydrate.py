@@ -1,4 +1,4 @@
-"""Putting the personas back into a redacted file, for who holds the survey: by the hash of each respondent's id.
+"""Putting the personas back into a redacted file, for anyone who holds the survey: by the hash of each respondent's id.
 
 The study is crossed anew from the survey's file, beside the redacted file; what was hidden is then copied over, and
 hashes of all personas and of all keys together tell whether both are what the study ran with.

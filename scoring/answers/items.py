@@ -68,7 +68,7 @@ class Item:
 
     @property
     def can_be_elicited(self) -> bool:
-        """Whether its answer can be asked for otherwise than by a letter.
+        """Whether its answer can be asked for in another form than a letter.
 
         It can if it has options and is not about an answer of the respondent's own, which has tables of its own.
         """

@@ -140,7 +140,7 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
 
 
 def _elicited(item: Item, order: Sequence[int], response: Response) -> Outcome:
-    """The option chosen in an answer that was asked for otherwise than by a letter.
+    """The option chosen in an answer that was not asked for as a letter.
 
     What was cut off is no such answer, but for a JSON object, whose end can be seen; of probabilities that are equally
     large none is chosen.

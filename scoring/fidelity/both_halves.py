@@ -132,7 +132,7 @@ def _of_same_people(table: Matrix, of: SurveyAnswers, to: SurveyAnswers) -> Matr
 
 
 def _smallest_clusters(answers: SurveyAnswers, smallest: SurveyAnswers) -> Codes:
-    """The clusters that people are in by the smaller set of traits; −1 for who was not asked beside it."""
+    """The clusters that people are in by the smaller set of traits; −1 for people who were not asked with it."""
     cluster = pd.Series(smallest.cluster, index=smallest.people["persona_id"])
     return np.asarray(cluster.reindex(answers.people["persona_id"]).fillna(-1), dtype=np.int64)
 

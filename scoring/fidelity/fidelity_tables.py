@@ -32,8 +32,8 @@ NAMES = ("people", "groups", "structure", "spread", "calibration", "reliability"
 class FidelityDesign:
     """What a study says about fidelity.
 
-    The attributes that are told apart, who may be learned from, published retest agreement by trait, whether people
-    have weights, the share of known answers (None: no correction), the seed.
+    The attributes by which results are broken down, who may be learned from, published retest agreement by trait,
+    whether people have weights, the share of known answers (None: no correction), the seed.
     """
 
     attributes: Sequence[str] = ()

@@ -182,7 +182,7 @@ def _over(better: Floats, people: NDArray[np.bool_], weight: Floats, cluster: Co
 
 
 def _places(of: SurveyAnswers, to: SurveyAnswers) -> Codes:
-    """Where the people of one are among those of the other; −1 for who is not there."""
+    """Where the people of one are among those of the other; −1 for people who are not there."""
     row = pd.Series(np.arange(len(of.people)), index=of.people["persona_id"])
     return np.asarray(row.reindex(to.people["persona_id"]).fillna(-1), dtype=np.int64)
 

@@ -119,7 +119,7 @@ def _slopes(slopes: pd.DataFrame) -> Iterator[str]:
         low, high, slope = (f"{10 * row[name]:+.1f}" for name in ("low", "high", "slope"))
         where = f"over {_points_of(row)}"
         if shown:
-            told = "are told better" if row["x"] == "fidelity" else "gain more fidelity from what is told"
+            told = "are predicted better" if row["x"] == "fidelity" else "gain more fidelity from what is shown"
             yield (
                 f"Where personas {told}, Δ on {row['of']} {change}: {slope} points a 10 points of fidelity "
                 f"({low} to {high}, {where})."

@@ -203,7 +203,7 @@ def _religion(made: _Draft) -> None:
 def _by_label(
     made: _Draft, trait: str, asked: re.Pattern[str], meanings: Mapping[re.Pattern[str], int], least: int
 ) -> None:
-    """A trait whose codes are told by words of the labels, of the variable with the most labels that are told."""
+    """A trait whose codes are recognised by words in the labels, from the variable with the most labels recognised."""
     best: tuple[str, dict[str, int]] = ("", {})
     for name in _candidates(made, asked):
         labels = made.labels(name)

@@ -139,7 +139,7 @@ def custom_id(marker: str, key: bytes) -> str:
 
 
 def key_of(found: str) -> bytes:
-    """The beginning of the key that an id holds. Raises ValueError for an id that is none of ours."""
+    """The beginning of the key that an id holds. Raises ValueError for an id that is not ours."""
     key = urlsafe_b64decode(found[29:] + "=" * (-len(found[29:]) % 4))
     if len(key) != KEY_BYTES:
         raise ValueError("not an id of ours")

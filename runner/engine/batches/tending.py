@@ -175,7 +175,7 @@ class Tender:
         return not new and job.age < self._settings.lag
 
     def _give_up(self, job: Job, error: BackendError) -> bool:
-        """What no retry mends: a job that the provider never took is closed, another is left for a later run."""
+        """What no retry fixes: a job that the provider never took is closed, another is left for a later run."""
         if job.id in self._contents and error.kind != UNKNOWN:
             self._close(job, "refused", {}, error)
         elif not job.provider_id and (isinstance(error, BadRequest) or error.kind == "404"):
@@ -277,7 +277,7 @@ class Tender:
         """Stop where a whole job is refused for one reason: so would the next be."""
         refused = isinstance(errors[0], BadRequest) and errors[0].kind.isdecimal() if errors else False
         if refused and len(errors) >= REFUSALS and len({error.kind for error in errors}) == 1:
-            self._stopping.halt(f"it refuses every request alike: {errors[0]}")
+            self._stopping.halt(f"it refuses every request for the same reason: {errors[0]}")
 
     def _met(self, waiting: Sequence[Waiting]) -> list[Asked]:
         """Those of the trials that this run has come to; it will come to the others, or a later run will."""

@@ -68,7 +68,7 @@ def render(source: ViewSource, search: str) -> list[Any]:
 
 
 def _shown(source: ViewSource, wanted: TrialFilter) -> list[Any]:
-    """The table of the trials that there are now: it stands still while new ones land, which are told of beside it."""
+    """The table of the trials that there are now; new ones do not move it, and a note beside it counts them."""
     upto = source.look(latest, wanted)
     identity = {"table": "trials", "search": wanted.search(), "upto": upto}
     counted = html.Span("Counting…", id={**identity, "table": "trials-count"}, role="status")

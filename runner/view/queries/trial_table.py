@@ -285,7 +285,7 @@ class Choices:
 
 
 def choices(connection: sqlite3.Connection) -> Choices:
-    """Everything that the file's trials can be told apart by."""
+    """Everything by which the file's trials can be filtered."""
     sql = "SELECT benchmark, part FROM item GROUP BY 1, 2 ORDER BY 1, 2"
     pairs = connection.execute(sql).fetchall()
     parted = {name for name, part in pairs if part}
