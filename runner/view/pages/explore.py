@@ -58,11 +58,7 @@ def render(source: ViewSource, search: str) -> list[Any]:
         html.H1("Trials"),
         html.Div(_filters(source, wanted), className="filters", role="search"),
         html.Div(_shown(source, wanted), id="explore-shown"),
-        html.P(
-            "p is the probability of the option chosen; change is of the score, in percentage points, beside the same "
-            "question without a persona. Arrow keys move in the table, Enter opens a trial.",
-            className="note",
-        ),
+        html.P(_LEGEND, className="note"),
         dcc.Interval(id="newer-beat", interval=3000),
     ]
 

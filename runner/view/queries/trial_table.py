@@ -193,11 +193,6 @@ class Row(NamedTuple):
     right: str
     change: float | None
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether another option was chosen than without a persona."""
-        return None not in (self.answer.number, self.baseline.number) and self.answer.number != self.baseline.number
-
 
 def latest(connection: sqlite3.Connection, wanted: TrialFilter) -> int:
     """The id of the newest trial; a table up to it stays as it is while new ones land."""
