@@ -11,6 +11,8 @@ BackendError            a request was not answered
 from runner.backends.request import Usage, without_surrogates
 from runner.study.masking import scrub
 
+LONGEST = 1000  # characters of a message: most of it may be an endpoint's
+
 
 class BackendError(Exception):
     """A request was not answered.
@@ -23,7 +25,7 @@ class BackendError(Exception):
     about = ""
 
     def __init__(self, kind: str, message: str, charged: bool = False) -> None:
-        message = scrub(without_surrogates(message))
+        message = scrub(without_surrogates(message))[:LONGEST]
         super().__init__(kind, message, charged)  # all of them, so that it can be pickled
         self.kind = kind
         self.message = message

@@ -19,7 +19,7 @@ from runner.backends.request import AnswerKind, ModelIdentity
 from runner.crossing.request_keys import answer_kind
 from runner.crossing.trials import AskedModel, AskedVariant, Crossing, Question, is_sampled
 from runner.store.deals import Starts
-from runner.store.rows import register
+from runner.store.rows import keep_labels, register
 from runner.study.config import Study
 from runner.study.sections import ModelSection
 from runner.study.sources import Selection
@@ -52,6 +52,7 @@ def cross(
         refuse_unnamed((person.country for person in people), sets[0])
     records = _persona_records(study, respondents, people, sets[0])
     persona_ids = register(connection, "persona", records, mutable=["subgroups"])
+    keep_labels(connection, respondents.traits, (person.answers for person in people))
     variants = [(variant, shown) for shown in sets for variant in study.variants.crossed()]
     told = [{**asdict(variant), "traits": shown} for variant, shown in variants]
     variant_ids = register(connection, "variant", told)

@@ -17,7 +17,7 @@ from runner.serve.batcher import Batcher, TooLarge
 from runner.serve.bounds import TooMuch, refuse_too_much
 from runner.serve.chat_api import ChatRequest, first_token, reply
 from runner.serve.completions_api import CompletionRequest, ReadPrompt, choice, completion, next_token
-from runner.serve.door import BACKLOG, Door
+from runner.serve.door import BACKLOG, MOST, Door
 from runner.serve.generation import Generated, ends
 from runner.serve.model import ServedModel
 from runner.serve.prompts import RowScores, log_sum, summed_spellings
@@ -259,7 +259,8 @@ async def serve(app: web.Application, socket: Path | None, host: str, port: int,
     letting_in, loop = partial(door.protocol, runner.server), asyncio.get_running_loop()
     try:
         if socket:
-            listening = await loop.create_unix_server(letting_in, str(socket), backlog=BACKLOG)
+            # To asyncio, a connection that finds this queue full looks made; it breaks at its first write.
+            listening = await loop.create_unix_server(letting_in, str(socket), backlog=MOST)
         else:
             listening = await loop.create_server(letting_in, host, port, backlog=BACKLOG)
     except OSError as error:

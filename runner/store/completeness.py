@@ -86,7 +86,7 @@ def of_last_run(path: str | Path) -> Completeness:
     path = Path(path)
     with opened(path) as connection:
         found = by_account(connection)
-    return found or of_scores(path, load_scores(path, last_selection(path)))
+    return found or of_scores(path, load_scores(path, last_selection(path), answers=False))
 
 
 def by_account(connection: sqlite3.Connection) -> Completeness | None:

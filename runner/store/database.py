@@ -34,7 +34,10 @@ _REMEDIES = {
     "decode": "the file holds text that is not text: restore it from a copy",
     "overflow": "the file holds a number that cannot be: restore it from a copy",
 }
-TABLES = ("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text")
+TABLES = (
+    *("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text"),
+    "trait_label",
+)
 WAIT_MS, SHORT_WAIT_MS = 60_000, 250  # how long a statement waits for another program's lock
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {WAIT_MS}", "cache_size = -65536")
 T = TypeVar("T")

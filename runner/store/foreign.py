@@ -16,7 +16,7 @@ import sqlite_utils
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from migrations import schema
-from migrations.views import VIEWS
+from migrations.views import KNOWN
 from personas.bounded import check_file, parse_json
 from personas.errors import InputError, MtpaError
 from runner.store.database import database_errors, read_only
@@ -150,7 +150,7 @@ def refuse_code(path: Path, source: Path | None = None) -> None:
     with database_errors(path), closing(read_only(path)) as connection, in_time(connection, path):
         connection.execute("PRAGMA trusted_schema = OFF")
         for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_schema").fetchall():
-            if kind == "view" and sql in VIEWS.get(name, ()):
+            if kind == "view" and sql in KNOWN.get(name, ()):
                 continue
             computed = kind == "table" and _is_computed(connection, name)
             if kind not in ("table", "index") or computed or str(sql or "").upper().startswith("CREATE VIRTUAL"):

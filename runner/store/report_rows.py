@@ -1,7 +1,7 @@
 """What a report reads from a file beside the scores.
 
-Texts of items, levels and item groups, masses of letters, and for fidelity the survey's questions with the
-probabilities of their options.
+Texts of items, right answers, levels and item groups, masses of letters, populations' distributions, and for fidelity
+the survey's questions with the probabilities of their options.
 """
 
 import json
@@ -17,9 +17,9 @@ from runner.store.cache import unpack
 from runner.store.database import opened
 from runner.store.deals import ELICITATION, deals_by_measure
 from runner.store.foreign import reads_file
-from runner.store.runs import SELECTED, choose
-from runner.store.scores import named_sets
-from scoring.answers.items import Item, option_order
+from runner.store.runs import SELECTED, SelectionRows, choose
+from runner.store.scores import SHARES, named_sets
+from scoring.answers.items import LETTERS, Item, option_order
 from scoring.answers.responses import Response, option_probabilities
 from scoring.benchmarks.registry import measure
 from scoring.statistics.designs.incomplete import Deal
@@ -161,3 +161,49 @@ def _probabilities(
             head = {"model": model, "persona_id": person, "item_id": item.id, "traits": way["traits"]}
             wording = {name: way[name] for name in ("format", "frame", "placement", "trait_order")}
             yield {**head, **wording, "rotation": rotation, "replicate": replicate, "shares": shares}
+
+
+@reads_file
+def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
+    """Where the one right option stands: item_id, rotation, letter; items with several or none are left out."""
+    path = Path(database)
+    with opened(path) as connection:
+        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
+    rows = []
+    for record in records:
+        weights = record["weights"] or ()
+        if record["ask"] == "letter" and sorted(weights)[-2:] == [0.0, 1.0] and sum(weights) == 1:
+            item, right = Item(**record), list(weights).index(1.0)
+            rows += [
+                (item.id, rotation, LETTERS[option_order(item, rotation).index(right)]) for rotation in range(rotations)
+            ]
+    return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"]).drop_duplicates(ignore_index=True)
+
+
+@reads_file
+def load_distributions(database: str | Path) -> dict[str, Item]:
+    """The items that are scored against a population's distribution, by id."""
+    path = Path(database)
+    with opened(path) as connection:
+        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
+    found = (Item(**record) for record in records if record["scoring"].get("kind") == SHARES)
+    return {item.id: item for item in found}
+
+
+@reads_file
+def load_stated_shares(database: str | Path, selection: SelectionRows | None) -> pd.DataFrame:
+    """What was answered to questions about a whole population: model, trait, country, text."""
+    path = Path(database)
+    with opened(path) as connection:
+        rows = connection.execute(
+            "SELECT s.model, s.item, m.name, i.record, c.answer FROM score s JOIN item i ON i.id = s.item "
+            "JOIN model m ON m.id = s.model JOIN completion c ON c.id = s.completion "
+            "WHERE s.persona = 0 AND json_extract(i.record, '$.scoring.kind') = 'shares' ORDER BY s.id"
+        ).fetchall()
+    found = [
+        (name, meta["trait"], meta["stated_country"], text)
+        for model, item, name, record, text in rows
+        if selection is None or (model in selection["models"] and item in selection["items"])
+        for meta in [json.loads(record)["meta"]]
+    ]
+    return pd.DataFrame(found, columns=["model", "trait", "country", "text"])

@@ -62,7 +62,7 @@ class Effects:
 def effects(path: Path, study: Path | None = None) -> Effects:
     """Δ of the last run's trials so far; of an ended run the finding, by the study file or the run's own text."""
     version = version_of(path)  # before the scores are read: what lands meanwhile makes it old
-    scores = load_scores(path, last_selection(path))
+    scores = load_scores(path, last_selection(path), answers=False)
     answers, made_up = int((scores["status"] != "failed").sum()), synthetic_people(scores)
     found = Effects(pd.DataFrame(), answers=answers, version=version, synthetic=made_up)
     if not version[-1]:
@@ -113,7 +113,7 @@ def item_changes(path: Path) -> pd.DataFrame:
 
     Those that changed most beyond chance stand first.
     """
-    table = item_table(load_scores(path, last_selection(path)))
+    table = item_table(load_scores(path, last_selection(path), answers=False))
     if table.empty:
         return table
     texts = load_items(path, list(table["item_id"].unique()))
@@ -132,7 +132,7 @@ def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> 
     where a side has no score.
     """
     column = {"model": "model", "format": "format", "persona": "persona_id"}[what]
-    scores = load_scores(path)
+    scores = load_scores(path, answers=False)
     name, _, part = benchmark.partition(":")
     if name:
         of_benchmark = scores["benchmark"].astype(str).str.partition(":")[0] == name

@@ -112,6 +112,11 @@ class Item:
             raise ValueError(f"cannot be asked for its answer as {self.elicitation!r}")
 
 
+def asked_as(ask: Ask, elicitation: Elicitation) -> str:
+    """How an answer was asked for, in a word: an elicitation only where there is a choice of them."""
+    return {"letter": str(elicitation), "loglik": "log-likelihood", "text": "free text"}[ask]
+
+
 def option_order(item: Item, rotation: int = 0) -> tuple[int, ...]:
     """Which option stands behind each letter: entry k is the option number shown as the k-th letter.
 

@@ -11,6 +11,7 @@ from scoring.report.fidelity_figures import fidelity_figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.names import attribute_name, level_name
 from scoring.report.numbers import in_points
+from scoring.report.robustness.facet_words import facet_figures
 from scoring.report.robustness.specification_curve import curve_figures
 from scoring.report.sentences import headline
 from scoring.statistics.levels import ALL
@@ -45,7 +46,7 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
     for name, title, text, figure in fidelity_figures(found.tables):
         yield Figure(name, "fidelity", title, text, figure)
     titled = {str(name): title_of(str(name)) for name in effects.get("benchmark", [])}
-    for name, title, text, figure in curve_figures(found.tables, titled):
+    for name, title, text, figure in (*curve_figures(found.tables, titled), *facet_figures(found.tables)):
         yield Figure(name, "robustness", title, text, figure)
     if effects.empty:
         return

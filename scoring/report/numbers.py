@@ -37,6 +37,11 @@ def number(value: float) -> str:
     return NONE if math.isnan(value) else f"{value:.3f}"
 
 
+def variance(value: float) -> str:
+    """Five decimals: variances of scores are small."""
+    return NONE if math.isnan(value) else f"{value:.5f}"
+
+
 def signed(value: float) -> str:
     """Three decimals with a sign."""
     return NONE if math.isnan(value) else f"{value:+.3f}"

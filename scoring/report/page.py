@@ -41,8 +41,8 @@ _SECTIONS = (
         "robustness",
         "How robust Δ is, and its tail",
         tuple(
-            "multiverse multiverse_gaps specifications worst_tenth reliability answer_shift equivalence contrasts "
-            "item_differences".split()
+            "multiverse multiverse_gaps facets specifications worst_tenth reliability answer_shift equivalence "
+            "contrasts item_differences".split()
         ),
     ),
     ("formats", "Formats and rotations", ("formats", "rankings")),

@@ -260,7 +260,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     asked = item_code * turns + scores["rotation"].to_numpy()
     values = scores[value].to_numpy(dtype=float)
     size = (int(item_code.max(initial=-1)) + 1) * turns
-    base, noise, draws = _baseline(asked[valid & alone], values[valid & alone], size)
+    base, noise, draws = baseline_means(asked[valid & alone], values[valid & alone], size)
     chosen = np.flatnonzero(valid & ~alone)
     chosen = chosen[~np.isnan(base[asked[chosen]])]
     person, person_first = _codes(scores["persona_id"].iloc[chosen])
@@ -268,7 +268,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     kept = [*dict.fromkeys([*(name for name in PERSONA if name in scores), *extra])]
     y, b = values[chosen], base[asked[chosen]]
     flat = person * (int(item_code.max(initial=-1)) + 1) + item_code[chosen]
-    places, code = _compact(flat)
+    places, code = compacted(flat)
     count = np.bincount(code)
     items = int(item_code.max(initial=-1)) + 1
     wording, names = _wordings(
@@ -289,7 +289,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     )
 
 
-def _compact(codes: Codes) -> tuple[Codes, Codes]:
+def compacted(codes: Codes) -> tuple[Codes, Codes]:
     """The distinct codes in order and each one's place among them; without a sort where they are dense."""
     size = int(codes.max(initial=-1)) + 1
     if size > 8 * len(codes):
@@ -318,7 +318,7 @@ def _is_sampled(scores: pd.DataFrame) -> bool:
     return bool(scores["sampled"].any()) if "sampled" in scores else False
 
 
-def _baseline(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats, Floats]:
+def baseline_means(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats, Floats]:
     """Of each item and rotation: the mean, its variance, and the number of replicates.
 
     The mean is NaN where there is none, the variance NaN of fewer than two replicates.

@@ -185,7 +185,7 @@ def _sentence(told: Mapping[str, Any]) -> str:
             value = " ".join(str(each) for each in (value.get("msg") or value.get("message"), value.get("loc")) if each)
         if isinstance(value, str) and value.strip():
             codes = [each for each in _codes(told) if each.lower() not in value.lower()]
-            return f"{_cut(value)}{f' ({codes[0]})' if codes else ''}"
+            return f"{_cut(value)}{f' ({_cut(codes[0])})' if codes else ''}"
     return ""
 
 
@@ -193,7 +193,7 @@ def _status_of(told: Mapping[str, Any]) -> int:
     """The HTTP status that an error without one stands for: its own number, else what its words say, else 500."""
     for name in ("code", "status", "status_code"):
         value = str(told.get(name) or "")
-        if value.isdecimal() and 400 <= int(value) < 600:
+        if len(value) == 3 and value.isdecimal() and 400 <= int(value) < 600:
             return int(value)
     words, said = " ".join(_codes(told)).lower(), _sentence(told).lower().replace(" ", "_")
     found = next((status for pattern, status in _STATUS if pattern.search(words)), None)

@@ -19,7 +19,7 @@ from runner.backends.retry import ATTEMPTS
 from runner.crossing.trials import Asked, AskedModel
 from runner.engine.budget import charge
 from runner.engine.context import Context
-from runner.engine.limits import REFUSALS
+from runner.engine.limits import ALL_REFUSED, NONE_READABLE, REFUSALS, UNREADABLE
 from runner.engine.live import POLL_SECONDS
 from runner.engine.recorder import Recorder, declined
 from runner.engine.stopping import Stopping
@@ -65,6 +65,7 @@ class Tender:
         self.most_requests = min(self._settings.requests, batches.limits.requests)  # in a job
         self._contents: dict[int, Content] = {}
         self._incomplete: Counter[int] = Counter()  # downloads of a job that told of less than it answered
+        self._for_nothing = 0  # whole jobs that were paid for, and held no answer
         self._work = asyncio.Event()  # there is a job to send up
         self._moved = asyncio.Event()  # a job went up, or was closed
 
@@ -274,10 +275,19 @@ class Tender:
         self._let_go(job)
 
     def _halt_if_refused(self, errors: Sequence[BackendError]) -> None:
-        """Stop where a whole job is refused for one reason: so would the next be."""
-        refused = isinstance(errors[0], BadRequest) and errors[0].kind.isdecimal() if errors else False
-        if refused and len(errors) >= REFUSALS and len({error.kind for error in errors}) == 1:
-            self._stopping.halt(f"it refuses every request for the same reason: {errors[0]}")
+        """Stop where a whole job is refused for one reason, or a second one is paid for without an answer.
+
+        So would the next be.
+        """
+        if len(errors) < REFUSALS or len({error.kind for error in errors}) > 1:
+            return
+        first = errors[0]
+        if isinstance(first, BadRequest) and first.kind.isdecimal():
+            self._stopping.halt(f"{ALL_REFUSED}: {first}")
+        elif first.charged and first.kind in UNREADABLE:
+            self._for_nothing += 1
+            if self._for_nothing > 1:
+                self._stopping.halt(f"{NONE_READABLE}: {first}")
 
     def _met(self, waiting: Sequence[Waiting]) -> list[Asked]:
         """Those of the trials that this run has come to; it will come to the others, or a later run will."""

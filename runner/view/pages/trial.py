@@ -10,8 +10,8 @@ from dash import Dash, Input, Output, State, dcc, html
 from personas.errors import InputError
 from runner.view.pages.parts import number, pairs, table, trial_address
 from runner.view.pages.text import line, plain, visible
+from runner.view.queries.answer_pairs import Sides
 from runner.view.queries.chosen import BASELINE
-from runner.view.queries.side_by_side import Sides
 from runner.view.queries.trial import Opened, opened
 from runner.view.queries.trial_table import Place, TrialFilter, neighbours
 from runner.view.source import ViewSource

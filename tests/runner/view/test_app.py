@@ -21,7 +21,7 @@ from runner.view.app import application
 from runner.view.pages import compare as compare_page
 from runner.view.pages import explore, items, overview, trial
 from runner.view.pages.text import visible
-from runner.view.queries import side_by_side as compare
+from runner.view.queries import answer_pairs as compare
 from runner.view.queries import trial_table as trials
 from runner.view.queries.file import checked, reading, request_stop
 from runner.view.queries.heartbeat import RunHeartbeat

@@ -6,6 +6,7 @@ numbers: whatever is told of many units and known of a few of them can be correc
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -140,14 +141,18 @@ def _mean(values: Floats, people: People) -> tuple[float, Variance]:
 
 def _cross_fitted(known: People, unknown: int, seed: int) -> Floats:
     """λ of each known person, from the clusters of the other folds."""
-    names = np.unique(known.cluster)
-    dealt = np.random.default_rng(seed).permutation(len(names)) % FOLDS
-    fold: NDArray[np.int64] = dealt[np.searchsorted(names, known.cluster)]
     found = np.zeros(len(known))
-    for number in range(FOLDS):
-        inside = fold == number
+    for inside in folds(known.cluster, seed):
         others = ~inside
         if others.sum() > 2:
             rest = People(known.told[others], known.weight[others], known.cluster[others], known.answers[others])
             found[inside] = power_tuning(rest, unknown)
     return found
+
+
+def folds(cluster: Codes, seed: int) -> Iterator[NDArray[np.bool_]]:
+    """Which rows are in each of five folds of whole clusters: what is fitted without them is independent of them."""
+    names = np.unique(cluster)
+    dealt = np.random.default_rng(seed).permutation(len(names)) % FOLDS
+    fold = dealt[np.searchsorted(names, cluster)]
+    yield from (fold == number for number in range(FOLDS))
