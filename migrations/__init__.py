@@ -80,7 +80,7 @@ def add_mass_and_method(database: Database) -> None:
     """What the letters held of the first token's probability, and how the answers were computed.
 
     `mass` and `ceiling` (the most that a letter which was not shown may have had) are NULL for answers from before.
-    `method` is of the answers; `methods` is what of the model is computed otherwise than before, as JSON by kind of
+    `method` is of the answers; `methods` is what of the model is not computed as before, as JSON by kind of
     answer. Where probabilities were asked for and none came, the sampled text had been scored in their place.
     """
     for statement in (

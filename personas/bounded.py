@@ -103,7 +103,7 @@ def _check_dotted_keys(text: str) -> None:
 
 
 def _sober(error: ValueError) -> ValueError:
-    """Python's advice to its programmers, on integers of thousands of digits, is none for who wrote the file."""
+    """Python's advice to programmers about integers of thousands of digits does not help whoever wrote the file."""
     return ValueError("an integer of more than 64 bits") if "integer string conversion" in str(error) else error
 
 
@@ -237,7 +237,7 @@ class _ArchiveFile(io.FileIO):
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """A zip to read from, a piece of at most `DIRECTORY` bytes at a time.
 
-    Raises BadZipFile for what is none, or lists more members than any does; OSError.
+    Raises BadZipFile for a file that is no zip or lists more members than a zip may; OSError.
     """
     with _ArchiveFile(path) as file, zipfile.ZipFile(file) as archive:
         yield archive

@@ -345,7 +345,7 @@ class Crossing:
         for question in questions:
             if not question.is_put_to(persona, variant.variant):
                 continue
-            beside = question.item.beside
+            beside = question.item.shown_key
             if beside not in texts:
                 texts[beside] = self._persona_text(persona, variant, question.item)
             for rotation, asked in enumerate(question.texts):

@@ -11,7 +11,7 @@ import torch
 from transformers import Cache, DynamicCache
 
 from runner.serve.prefix_tree import WORTH, PrefixTree, plan
-from runner.serve.prompts import PromptRow, Told
+from runner.serve.prompts import PromptRow, RowScores
 from runner.serve.tree_attention import NAME, grouped
 
 CHUNK = 256  # rows of logits that are normalised at once, in float32
@@ -36,16 +36,16 @@ class Passes:
         self.shares = _replaceable(model) and self._agrees()
 
     @torch.inference_mode()
-    def run(self, rows: Sequence[PromptRow]) -> list[Told]:
+    def run(self, rows: Sequence[PromptRow]) -> list[RowScores]:
         """What is asked of each row; all rows are in memory at once."""
         if self.shares:
             return self._shared(rows)
         return self.alone(rows)
 
     @torch.inference_mode()
-    def alone(self, rows: Sequence[PromptRow], together: int = 8) -> list[Told]:
+    def alone(self, rows: Sequence[PromptRow], together: int = 8) -> list[RowScores]:
         """The same without sharing: batches of at most `together` rows of equal length, nothing padded."""
-        found: dict[int, Told] = {}
+        found: dict[int, RowScores] = {}
         for batch in equally_long([row.tokens for row in rows], together):
             ids = torch.tensor([rows[number].tokens for number in batch], device=self.device)
             wanted = sorted({place for number in batch for place in rows[number].places})
@@ -90,7 +90,7 @@ class Passes:
             layer.keys = layer.values = None
         return found
 
-    def _shared(self, rows: Sequence[PromptRow]) -> list[Told]:
+    def _shared(self, rows: Sequence[PromptRow]) -> list[RowScores]:
         order = sorted(range(len(rows)), key=lambda number: rows[number].tokens)
         ranked = [rows[number] for number in order]
         tree = plan([row.tokens for row in ranked])
@@ -166,7 +166,7 @@ def equally_long(rows: Sequence[list[int]], together: int) -> Iterator[list[int]
         yield from (members[start : start + together] for start in range(0, len(members), together))
 
 
-def _read(logits: torch.Tensor, rows: Sequence[PromptRow], lookup: Sequence[dict[int, int]]) -> list[Told]:
+def _read(logits: torch.Tensor, rows: Sequence[PromptRow], lookup: Sequence[dict[int, int]]) -> list[RowScores]:
     """What is asked of each row, from logits (places, vocabulary) and where each row's places are among them."""
     parts = [torch.logsumexp(part.float(), dim=-1) for part in torch.split(logits, CHUNK)]
     normalisers = torch.cat(parts) if parts else logits.new_zeros(0)
@@ -183,7 +183,7 @@ def _read(logits: torch.Tensor, rows: Sequence[PromptRow], lookup: Sequence[dict
             values, tokens = (logits[last].float() - normalisers[last]).topk(row.top)
             top = list(zip(tokens.tolist(), values.tolist(), strict=True))
         own = torch.tensor([places[place] for place, _ in row.asked] if row.tops else [], dtype=torch.long)
-        told.append(Told(numbers[start : start + len(row.asked)], top, _tops(logits, normalisers, own, row.tops)))
+        told.append(RowScores(numbers[start : start + len(row.asked)], top, _tops(logits, normalisers, own, row.tops)))
         start += len(row.asked)
     return told
 

@@ -31,7 +31,7 @@ _REMEDIES = {
     "schema has changed": "another version of mtpa changed the file meanwhile: run again",
     "interrupted": "the work on it was interrupted: run again",
     "no such": "the file lacks what mtpa keeps there, as a damaged or changed one does: restore it from a copy",
-    "decode": "the file holds text that is none: restore it from a copy",
+    "decode": "the file holds text that is not text: restore it from a copy",
     "overflow": "the file holds a number that cannot be: restore it from a copy",
 }
 TABLES = (

@@ -22,7 +22,7 @@ from personas import bounded
 from personas.errors import InputError
 from scoring.answers.items import Item
 from scoring.benchmarks.files.columns import typed
-from scoring.benchmarks.files.labels import listed_order
+from scoring.benchmarks.files.listed_options import listed_order
 from scoring.benchmarks.records import Row, located, read_rows
 from scoring.benchmarks.templates import render_records
 

@@ -29,7 +29,7 @@ def written(path: Path, rows: Rows) -> Path:
 
 @pytest.fixture(params=["data.csv", "data.xlsx"])
 def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    return tmp_path / request.param
+    return tmp_path / str(request.param)
 
 
 @pytest.mark.parametrize("gap", [0, 2])
