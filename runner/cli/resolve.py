@@ -6,8 +6,8 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import mtpa
 from personas.errors import InputError, nearest
-from runner.study.config import Study
 
 ResolveGap = Annotated[
     float | None,
@@ -16,7 +16,7 @@ ResolveGap = Annotated[
 ResolveBy = Annotated[str | None, typer.Option("--by", metavar="ATTRIBUTE", help="Between levels of what.")]
 
 
-def print_resolution(study: Study, gap: float, by: str | None, out: Console) -> None:
+def print_resolution(study: "mtpa.Study", gap: float, by: str | None, out: Console) -> None:
     """For every model and benchmark: what the study resolves, and the cheapest design that resolves `gap`."""
     from runner.planning.design import resolutions
     from scoring.report.terminal import plain_table
