@@ -16,6 +16,7 @@ STEPS = (
     "named_views",
     "key_usage",
     "registrations",
+    "labelled_views",
 )
 """The names in order; the library that applies them takes longer to load than most commands run."""
 

@@ -12,8 +12,10 @@ _LONGEST_NUMBER = 40
 
 
 def parse_yaml(text: str, loader: "Callable[[str], BoundedYaml]") -> Any:
-    """The value of a YAML text. Raises ValueError for one that is wrong, too deep, or too large once its aliases are
-    written out."""
+    """The value of a YAML text.
+
+    Raises ValueError for one that is wrong, too deep, or too large once its aliases are written out.
+    """
     made = None
     try:
         made = loader(text)
@@ -31,8 +33,10 @@ def parse_yaml(text: str, loader: "Callable[[str], BoundedYaml]") -> Any:
 
 
 class BoundedYaml(yaml.SafeLoader):
-    """YAML's safe subset, with a bound on depth and on the number of nodes, an alias counting as all that it stands
-    for: ten anchors of ten aliases each are ten thousand million."""
+    """YAML's safe subset, with a bound on depth and on the number of nodes.
+
+    An alias counts as all that it stands for: ten anchors of ten aliases each are ten thousand million nodes.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)

@@ -6,8 +6,10 @@ from scoring.statistics.pairs import Codes
 
 
 def linked(one: Codes, two: Codes) -> Codes:
-    """A number for each row, equal where a chain of shared values links the rows: row i has the values one[i] and
-    two[i], each a code from 0."""
+    """A number for each row, equal where a chain of shared values links the rows.
+
+    Row i has the values one[i] and two[i], each a code from 0.
+    """
     from scipy.sparse import coo_array  # takes half as long to load as pandas
     from scipy.sparse.csgraph import connected_components
 

@@ -47,8 +47,10 @@ def _sections(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 
 def _describe(properties: Json, section: type) -> None:
-    """Adds what stands below each field of a class. Pydantic would read it whenever a study is loaded, which takes a
-    third of that time."""
+    """Add what stands below each field of a class.
+
+    Pydantic would read it whenever a study is loaded, which takes a third of that time.
+    """
     (made,) = ast.parse(inspect.getsource(section)).body
     assert isinstance(made, ast.ClassDef)
     for field, below in pairwise(made.body):
