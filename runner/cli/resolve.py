@@ -50,7 +50,7 @@ def print_resolution(study: "mtpa.Study", gap: float, by: str | None, out: Conso
     _print_facets(study, gap, out)
 
 
-def _print_facets(study: Study, half_width: float, out: Console) -> None:
+def _print_facets(study: "mtpa.Study", half_width: float, out: Console) -> None:
     from runner.planning.facet_plan import facet_plans
     from scoring.report.terminal import plain_table
     from scoring.statistics.designs.facet_design import MOST_PEOPLE, MOST_ROTATIONS, MOST_WORDINGS
