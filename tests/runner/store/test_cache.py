@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 from run_study import open_at_once
-from sqlite_utils import Database
 from waiting import HUNG
 
-from migrations import STEPS
-from migrations.steps import schema
 from personas.errors import InputError, MachineError, NewerFile
 from runner.backends.request import Usage
 from runner.store.cache import Completion, ResultCache, Score, Trial, as_stored
@@ -184,12 +181,3 @@ def test_registering_is_idempotent_and_mutable_columns_follow(tmp_path: Path) ->
 def test_processes_may_make_the_file_at_the_same_moment(tmp_path: Path) -> None:
     for attempt in range(3):
         assert open_at_once(tmp_path / f"{attempt}" / "study.sqlite", 4) == [0, 0, 0, 0]
-
-
-def test_the_steps_are_listed_as_they_are_applied(tmp_path: Path) -> None:
-    connection = open_database(tmp_path / "a.sqlite")
-    assert tuple(step.name for step in schema.applied(Database(connection))) == STEPS
-    connection.execute("ALTER TABLE _sqlite_migrations RENAME COLUMN name TO other")
-    connection.close()
-    with pytest.raises(InputError, match="list of schema steps"):
-        open_database(tmp_path / "a.sqlite")
