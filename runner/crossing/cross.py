@@ -7,9 +7,9 @@ from types import MappingProxyType
 from typing import Any
 
 from personas.errors import InputError
+from personas.people.draws import RULE
 from personas.people.pseudonyms import TWIN, pseudonym
 from personas.people.respondents import Respondents
-from personas.people.sample import RULE
 from personas.prompt.given_names import refuse_unnamed
 from personas.prompt.trait_sets import cluster, trait_sets
 from personas.traits import Persona

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from personas.people.sample import RULE
+from personas.people.draws import RULE
 from runner.store.database import opened
-from runner.store.deals import all_deals
 from runner.store.last_run import last_run_row
 
 NAMED = ("model", "item", "persona", "variant")
@@ -108,6 +107,8 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
         for table in NAMED
     }
     remarks = _missing(connection, runs)
+    from runner.store.deals import all_deals  # takes pandas with it
+
     if deals := all_deals([run.selection for run in runs]):
         together["deals"] = deals
     if twice := _named_twice(connection, together):

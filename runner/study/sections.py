@@ -20,7 +20,7 @@ Mode = Literal["live", "batch", "auto"]
 class Section(BaseModel):
     """A table of the study file; a key that it does not have is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class StudySection(Section):

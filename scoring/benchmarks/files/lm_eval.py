@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 
 from personas import bounded
+from personas.bounded_yaml import BoundedYaml, parse_yaml
 from personas.errors import InputError
 from scoring.answers.items import Item
 from scoring.benchmarks.files.columns import typed
@@ -47,7 +48,7 @@ class Function:
     line: int
 
 
-class _Loader(bounded.BoundedYaml):
+class _Loader(BoundedYaml):
     """YAML's safe subset, where `!function` is a name."""
 
     def __init__(self, text: str, path: Path) -> None:
@@ -79,7 +80,7 @@ def _read_task(path: Path, including: tuple[Path, ...], read: list[Path]) -> Tas
     if len(read) > MOST_INCLUDED:
         raise InputError(f"{path}: one of more than {MOST_INCLUDED} files that include each other; write fewer")
     try:
-        task = bounded.parse_yaml(bounded.read_text(path, _LARGEST), partial(_Loader, path=path))
+        task = parse_yaml(bounded.read_text(path, _LARGEST), partial(_Loader, path=path))
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text; save it as UTF-8") from None
     except OSError as error:
