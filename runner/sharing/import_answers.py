@@ -42,7 +42,7 @@ def read_logs(paths: Sequence[Path]) -> list[AnswerLog]:
     for path in paths:
         files = [*sorted(path.rglob("*.eval")), *sample_files(path)] if path.is_dir() else [path]
         if not files:
-            raise InputError(f"{path}: no log in it; name .eval files, or a folder with samples_….jsonl")
+            raise InputError(f"{path}: there are no logs in it; name .eval files, or a folder with samples_….jsonl")
         for file in files:
             log.info("reading %s", file)
             found.append(read_lm_eval(file) if file.suffix == SAMPLES else read_inspect(file))
