@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from personas.bounded import parse_toml
 from personas.errors import InputError
 from runner.backends.catalogue.decoding_names import IMPORTED, MARK
 from runner.crossing.prepare import Prepared
@@ -80,7 +81,14 @@ def _model_of(ready: Prepared, log: AnswerLog) -> AskedModel:
     table |= {"decoding": decoding} if decoding and texts else {}
     times = max((answer.repetition for answer in log.answers), default=1)
     table |= {"replicates": times, "baseline_replicates": times}
-    wanted = toml_text({"models": [table]}).strip()
+    try:
+        wanted = toml_text({"models": [table]}).strip()
+        parse_toml(wanted)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{log.path}: its answers were generated with parameters that a study cannot name ({error}); leave the log "
+            "out"
+        ) from None
     why = (
         "says that they were generated otherwise"
         if named
