@@ -67,8 +67,11 @@ def check_file(path: Path, most: int = DATA) -> None:
 
 @contextmanager
 def readable(place: object, kind: str, remedy: str) -> Iterator[None]:
-    """While a file is read, or a part of one that `place` names: raises InputError, with the remedy, where it is out of
-    reach, is not UTF-8 text, or its text is not what `kind` names (a ValueError, or too deep a value)."""
+    """While a file is read, or a part of one that `place` names: what is wrong with it, in a sentence.
+
+    Raises InputError, with the remedy, where it is out of reach, is not UTF-8 text, or its text is not what `kind`
+    names (a ValueError, or too deep a value).
+    """
     try:
         yield
     except UnicodeDecodeError:
@@ -124,8 +127,10 @@ def _sober(error: ValueError) -> ValueError:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text. Raises ValueError for one that is wrong, too deep, or holds what `check_value`
-    refuses."""
+    """The value of a JSON text.
+
+    Raises ValueError for one that is wrong, too deep, or holds what `check_value` refuses.
+    """
     try:
         value = json.loads(text)
     except RecursionError:
@@ -138,8 +143,10 @@ def parse_json(text: str) -> Any:
 
 
 def parse_yaml(text: str, loader: "Callable[[str], BoundedYaml]") -> Any:
-    """The value of a YAML text. Raises ValueError for one that is wrong, too deep, or too large once its aliases are
-    written out."""
+    """The value of a YAML text.
+
+    Raises ValueError for one that is wrong, too deep, or too large once its aliases are written out.
+    """
     made = None
     try:
         made = loader(text)
@@ -157,8 +164,10 @@ def parse_yaml(text: str, loader: "Callable[[str], BoundedYaml]") -> Any:
 
 
 class BoundedYaml(yaml.SafeLoader):
-    """YAML's safe subset, with a bound on depth and on the number of nodes, an alias counting as all that it stands
-    for: ten anchors of ten aliases each are ten thousand million."""
+    """YAML's safe subset, with a bound on depth and on the number of nodes.
+
+    An alias counts as all that it stands for: ten anchors of ten aliases each are ten thousand million nodes.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -194,8 +203,11 @@ for _tag in ("int", "float"):
 
 
 def check_value(value: Any) -> None:
-    """Raises ValueError for a value nested more than `DEPTH` deep, an integer of more than 64 bits, or a text with
-    half of a surrogate pair, which no encoding can write."""
+    """Raises ValueError for a value that is nested too deep, too large or no text.
+
+    That is: more than `DEPTH` levels, an integer of more than 64 bits, or half of a surrogate pair, which no encoding
+    can write.
+    """
     level, depth = [value], 0
     while level:
         if depth > DEPTH:
@@ -242,15 +254,19 @@ class _ArchiveFile(io.FileIO):
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip to read from, a piece of at most `DIRECTORY` bytes at a time. Raises BadZipFile for what is none, or lists
-    more members than any does; OSError."""
+    """A zip to read from, a piece of at most `DIRECTORY` bytes at a time.
+
+    Raises BadZipFile for what is none, or lists more members than any does; OSError.
+    """
     with _ArchiveFile(path) as file, zipfile.ZipFile(file) as archive:
         yield archive
 
 
 def check_archive(path: Path, most: int = UNPACKED) -> None:
-    """Raises InputError for a zip that would unpack to more than `most` bytes, far better packed than a table is, or
-    of more members than one has; BadZipFile for what is no zip. Python unpacks no more of a member than it declares.
+    """Raises InputError for a zip that would unpack to too much, and BadZipFile for a file that is no zip.
+
+    Too much is more than `most` bytes, a better compression than any table has, or more members than a table has.
+    Python unpacks no more of a member than it declares.
     """
     check_file(path)
     with open_archive(path) as archive:
@@ -264,8 +280,10 @@ def check_archive(path: Path, most: int = UNPACKED) -> None:
 
 
 def open_parquet(path: Path, most: int = CELLS) -> "pq.ParquetFile":
-    """A Parquet file, opened. Raises InputError for one that declares more cells than are read, or nests deeper;
-    ArrowException for what is no Parquet file.
+    """A Parquet file, opened.
+
+    Raises InputError for one that declares more cells than are read, or nests deeper; ArrowException for what is no
+    Parquet file.
 
     A run of equal values takes a few bytes however long it is: what counts is what the file declares.
     """

@@ -1,5 +1,8 @@
-"""Gemini, through google-genai's async client on aiohttp: Google's own API with a key, or Vertex AI with the
-environment's credentials, which shows log-probabilities of models for which the other does not."""
+"""Gemini, through google-genai's async client on aiohttp.
+
+Google's own API with a key, or Vertex AI with the environment's credentials, which shows log-probabilities for models
+for which the other does not.
+"""
 
 import json
 import logging
@@ -248,8 +251,11 @@ def _only(value: Any, names: Mapping[str, Any]) -> Any:
 
 
 def _shown(candidate: types.Candidate) -> Alternatives | None:
-    """The first token's alternatives, the likeliest first: its log of 0 may be left out, as protocol buffers do; any
-    other without a number belongs to the unknown tail."""
+    """The first token's alternatives, the likeliest first.
+
+    A log-probability of 0 may be left out, as protocol buffers do; any other token without a number belongs to the
+    unknown tail.
+    """
     top = candidate.logprobs_result.top_candidates if candidate.logprobs_result else None
     shown = (top[0].candidates or []) if top else []
     numbers = [each.log_probability if number else each.log_probability or 0.0 for number, each in enumerate(shown)]

@@ -53,8 +53,10 @@ class Comparison:
     attributes: frozenset[str] = frozenset()
 
     def marked(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The table with a column `registration` that says which rows are of what was not registered; without a
-        registration, the table as it is."""
+        """The table with a column `registration` that marks the rows about what was not registered.
+
+        Without a registration, the table as it is.
+        """
         if self.entry is None or table.empty:
             return table
         known = table["model"].astype(str).isin(self.models) & table["benchmark"].astype(str).isin(self.benchmarks)
@@ -64,8 +66,10 @@ class Comparison:
 
 
 def document(study: Study, connection: Any, selection: SelectionRows) -> dict[str, Any]:
-    """What is registered: the study's keys that say what is asked and reported, the people and the items that it draws
-    (counts and hashes, no ids), families, looks and exclusions. Where and how fast is no part of it."""
+    """What is registered: the study's keys that say what is asked and reported, and whom and what it draws.
+
+    The people and the items (counts and hashes, no ids), families, looks and exclusions; not where or how fast it runs.
+    """
     people = sorted(pseudonym(name) for name in selected_people(connection, selection))
     items: dict[str, list[str]] = defaultdict(list)
     for benchmark, part, elicitation, sha in selected_items(connection, selection):
@@ -89,8 +93,11 @@ def document(study: Study, connection: Any, selection: SelectionRows) -> dict[st
 
 
 def register_study(ready: "Prepared") -> tuple[Registration, bool]:
-    """Register a study in its file; whether this is new. Raises InputError once an answer is there, or where another
-    registration is; MachineError while a run is on, whose requests are on their way."""
+    """Register a study in its file; whether this is new.
+
+    Raises InputError once an answer is there, or where another registration is; MachineError while a run is on, whose
+    requests are on their way.
+    """
     study, connection = ready.study, ready.cache.connection
     text = canonical(document(study, connection, ready.crossing.selection())).decode()
     with transaction(connection):
@@ -115,8 +122,10 @@ def register_study(ready: "Prepared") -> tuple[Registration, bool]:
 
 
 def registration_of(study: Study) -> Comparison:
-    """The study as it is now, and what its last run selected, beside what was registered in its file; a shard's is in
-    the file of the whole study."""
+    """The study as it is now, and what its last run selected, beside what was registered in its file.
+
+    A shard's registration is in the file of the whole study.
+    """
     entry = next(filter(None, map(_entry, dict.fromkeys((study.database, study.whole_database)))), None)
     if entry is None:
         return Comparison(None)
@@ -138,8 +147,10 @@ def registration_of(study: Study) -> Comparison:
 
 @contextmanager
 def _unchanged(entry: Registration, path: Path) -> Iterator[Any]:
-    """The document that was registered. Raises InputError where it does not have the hash that was registered, or what
-    is done with it shows that it is none."""
+    """The document that was registered.
+
+    Raises InputError where it does not have the hash that was registered, or what is done with it shows that it is none.
+    """
     try:
         if hashlib.sha256(entry.document.encode()).hexdigest() != entry.sha256:
             raise ValueError("another hash")

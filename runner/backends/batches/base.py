@@ -32,8 +32,11 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as the provider tells of it. Once `ended`, `files` hold the results, and `missing` is what is to be said of
-    the requests that they do not tell of."""
+    """A job as the provider tells of it.
+
+    Once `ended`, `files` hold the results, and `missing` is what is to be said of the requests that they do not tell
+    of.
+    """
 
     state: str
     answered: int = 0
@@ -114,8 +117,7 @@ def named(value: Any) -> str:
 
 
 def refused(status: Any, told: Any) -> BackendError:
-    """What became of a request of a job by its HTTP status and what is told of it: of a job, what was answered is paid
-    for."""
+    """What became of a request of a job, by its HTTP status and what is said of it: what was answered is paid for."""
     found = failure(status if type(status) is int else 500, {}, json.dumps(told).encode())
     found.charged = False
     return found

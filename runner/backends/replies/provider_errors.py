@@ -55,8 +55,11 @@ _ANSWERS = ("choices", "candidates", "promptFeedback")
 
 
 def refusal(status: int, body: bytes, hint: str = "") -> BackendError:
-    """The error that an HTTP status with this body means; from 500 on it may have cost what an answer costs, below only
-    where the provider says what was used. `hint` is said behind the provider's sentence."""
+    """The error that an HTTP status with this body means.
+
+    From 500 on it may have cost what an answer costs, below only where the provider says what was used. `hint` is said
+    behind the provider's sentence.
+    """
     value, text = _parsed(body), body.decode("utf-8", "replace")
     told = _told(value)
     found = _sorted(status, told, text, f"HTTP {status}: {_sentence(told) or _cut(text)}{hint}")
@@ -155,8 +158,10 @@ def _codes(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parameter(told: Mapping[str, Any]) -> str:
-    """The parameter that an error names as such: OpenAI's `param`, a field violation of google.rpc.BadRequest, the
-    `loc` of a validation error; "" where it names none."""
+    """The parameter that an error names as such; "" where it names none.
+
+    OpenAI's `param`, a field violation of google.rpc.BadRequest, or the `loc` of a validation error.
+    """
     if isinstance(param := told.get("param"), str):
         return param
     details = told.get("details") or told.get("detail")

@@ -24,8 +24,10 @@ MOST_READ = 20_000  # characters of a body that are searched
 
 
 def delay(headers: Mapping[str, str], body: str) -> float | None:
-    """The seconds to wait, at most a year: Retry-After first, then the body's own words, then the reset of a limit that
-    is used up. None where nothing is said."""
+    """The seconds to wait, at most a year; None where nothing is said.
+
+    Retry-After first, then the body's own words, then the reset of a limit that is used up.
+    """
     found = _delay(headers, body)
     return None if found is None else min(found, YEAR)
 

@@ -35,8 +35,10 @@ UNKNOWN = "unknown"  # the kind of a refusal to say what is at the provider
 
 @dataclass
 class Content:
-    """The file of a job that is not at the provider yet; `tries` counts attempts to get it there, and `lost` is what
-    became of the last one."""
+    """The file of a job that is not at the provider yet.
+
+    `tries` counts attempts to get it there, and `lost` is what became of the last one.
+    """
 
     lines: bytes = field(repr=False)
     tries: int = 0
@@ -80,8 +82,10 @@ class Tender:
                 await asyncio.wait_for(self._work.wait(), pause)
 
     async def bring(self, job: Job, lines: bytes) -> None:
-        """Hand a new job over, and wait until it is at the provider, or will never be; also where the run is to stop
-        meanwhile."""
+        """Hand a new job over, and wait until it is at the provider or will never be.
+
+        It waits also where the run is to stop meanwhile.
+        """
         self._contents[job.id] = Content(lines)
         self._work.set()
         while job.id in self._contents and not self._stopping.halted:
@@ -271,8 +275,10 @@ class Tender:
         self._let_go(job)
 
     def _halt_if_alike(self, errors: Sequence[BackendError]) -> None:
-        """Stop where a whole job is refused for one reason, or a second one is paid for without an answer: so would the
-        next be."""
+        """Stop where a whole job is refused for one reason, or a second one is paid for without an answer.
+
+        So would the next be.
+        """
         if len(errors) < REFUSALS or len({error.kind for error in errors}) > 1:
             return
         first = errors[0]
