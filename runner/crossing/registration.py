@@ -149,7 +149,8 @@ def registration_of(study: Study) -> Comparison:
 def _unchanged(entry: Registration, path: Path) -> Iterator[Any]:
     """The document that was registered.
 
-    Raises InputError where it does not have the hash that was registered, or what is done with it shows that it is none.
+    Raises InputError where it does not have the hash that was registered, or where what is done with it shows that it
+    is none.
     """
     try:
         if hashlib.sha256(entry.document.encode()).hexdigest() != entry.sha256:
