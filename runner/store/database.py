@@ -168,7 +168,7 @@ def refuse_false_tables(connection: sqlite3.Connection, path: Path) -> None:
             continue
         hidden = "SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden != 0)"
         if not is_plain or connection.execute(hidden, (name,)).fetchone()[0]:
-            raise InputError(f"{path}: {name!r} is no table as mtpa makes it; restore the file from a copy")
+            raise InputError(f"{path}: {name!r} is not a table as mtpa makes it; restore the file from a copy")
 
 
 @contextmanager
