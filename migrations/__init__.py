@@ -6,7 +6,7 @@ in a UNIQUE.
 
 from sqlite_utils import Database, Migrations
 
-from migrations.views import ANSWERS, PEOPLE, TRIALS
+from migrations.views import FIRST_VIEWS, VIEWS
 
 schema = Migrations("mtpa")
 
@@ -121,8 +121,10 @@ _WHOLE_LEDGER = (
 
 @schema(name="estimated_costs")
 def add_estimated_costs(database: Database) -> None:
-    """Which costs are not the provider's own but what was reserved, tokens written to its cache, and whether a model's
-    endpoint says how its answers end."""
+    """Which costs are what was reserved, not the provider's own figure.
+
+    Also the tokens written to the provider's cache, and whether a model's endpoint says how its answers end.
+    """
     for statement in _ESTIMATED:
         database.execute(statement)
 
@@ -151,7 +153,7 @@ def add_resolved(database: Database) -> None:
 @schema(name="named_views")
 def create_views(database: Database) -> None:
     """The views trials, answers and people: a study with names instead of numbers."""
-    for statement in (TRIALS, ANSWERS, PEOPLE):
+    for statement in FIRST_VIEWS.values():
         database.execute(statement)
 
 
@@ -173,6 +175,18 @@ def create_key_usage(database: Database) -> None:
 def create_registration(database: Database) -> None:
     """What was registered before the first request: when, its SHA-256, and the canonical JSON that it is of."""
     database.execute("CREATE TABLE registration (at TEXT NOT NULL, sha256 TEXT NOT NULL, document TEXT NOT NULL)")
+
+
+@schema(name="labelled_views")
+def label_views(database: Database) -> None:
+    """What the codes of traits mean; the views say it, and how an answer was asked for."""
+    database.execute(
+        """CREATE TABLE trait_label (
+        trait TEXT NOT NULL, code TEXT NOT NULL, label TEXT NOT NULL, PRIMARY KEY (trait, code)) WITHOUT ROWID"""
+    )
+    for name, statement in VIEWS.items():
+        database.execute(f"DROP VIEW IF EXISTS {name}")
+        database.execute(statement)
 
 
 _TABLES = (

@@ -156,7 +156,7 @@ def print_runs(first: Path, second: Path | None, models: str | None, study: Stud
     from scoring.report.terminal import print_difference, print_difference_by_level
     from scoring.tables.two_runs import difference_by_level, difference_table
 
-    tables = [load_scores(path) for path in (first, second or first)]
+    tables = [load_scores(path, answers=False) for path in (first, second or first)]
     names = models.split(",") if models else _models(first, tables, second is None)
     if len(names) != 2:
         raise InputError(f"--models {models}: expected two names with a comma between, such as --models gpt-4o,gpt-5")

@@ -22,8 +22,10 @@ ResolveBy = Annotated[str | None, typer.Option("--by", metavar="ATTRIBUTE", help
 
 
 def print_resolution(study: Study, gap: float, by: str | None, out: Console) -> None:
-    """For every model and benchmark: what the study resolves, and the cheapest design that resolves `gap`; then the
-    cheapest whose Δ is known to ± `gap`."""
+    """What the study resolves, and the cheapest design that resolves `gap`, for every model and benchmark.
+
+    Then the cheapest whose Δ is known to ± `gap`.
+    """
     from runner.planning.design import resolutions
     from scoring.report.terminal import plain_table
 

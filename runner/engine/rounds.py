@@ -67,7 +67,7 @@ class Rounds:
 
     def _looks(self) -> dict[str, list[Look]]:
         selection = {**self._context.crossing.selection(), "models": [self._model.id]}
-        scores = load_scores(self._context.cache.path, selection)
+        scores = load_scores(self._context.cache.path, selection, answers=False)
         return {name: course.looks(scores[scores["benchmark"] == name]) for name, course in self._courses.items()}
 
     def _next_cells(self, looks: Mapping[str, Sequence[Look]]) -> dict[str, list[Question]]:

@@ -78,7 +78,7 @@ def _known(study: Study, attribute: str) -> dict[tuple[str, str], Components]:
     """Variance components of earlier runs in the file, by model and benchmark; of the measure of chosen options."""
     if not study.database.exists():
         return {}
-    scores = load_scores(study.database)
+    scores = load_scores(study.database, answers=False)
     if attribute not in scores or scores.empty:
         return {}
     table = component_table(scores, [attribute])

@@ -25,8 +25,10 @@ ANY_WORDING, ONE_WORDING = "any like these", "this one"
 
 @dataclass(frozen=True)
 class FacetPlan:
-    """The cheapest design of one model and benchmark, of what wordings its Δ speaks, and the facets that were measured;
-    None where no design does."""
+    """The cheapest design of one model and benchmark; None where no design does.
+
+    Of what wordings its Δ speaks, and the facets that were measured.
+    """
 
     model: str
     benchmark: str
@@ -71,8 +73,10 @@ def _held(of: FacetVariances) -> Iterator[str]:
 
 
 def measured_facets(study: Study) -> dict[tuple[str, str], FacetVariances]:
-    """The variances of earlier runs in the file by model and benchmark: of the measure of chosen options, unless they
-    never vary."""
+    """The variances of earlier runs in the file, by model and benchmark.
+
+    Of the measure of chosen options, unless they never vary.
+    """
     if not study.database.exists():
         return {}
     found: dict[tuple[str, str], FacetVariances] = {}

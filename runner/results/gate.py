@@ -33,7 +33,7 @@ def study_gate(study: Study) -> GateResult:
         raise InputError(f"{study.path}: there is no [gate]; add one with a floor, such as: floor = -0.05")
     for section in study.benchmarks:
         described(section.name, study)
-    scores = load_scores(study.database, last_selection(study.database))
+    scores = load_scores(study.database, last_selection(study.database), answers=False)
     found = [part for part in slicing_of(study, scores).parts(scores) if part.benchmark not in OWN_ANSWER_PARTS]
     verdicts = gate_verdicts(worst_tenth_table(found, study.study.seed), study.gate.floor)
     if not verdicts:

@@ -98,6 +98,8 @@ def _copy(connection: sqlite3.Connection, database: Path, report: ReportSection,
     connection.execute("CREATE UNIQUE INDEX temp.cluster_name ON cluster (cluster)")
     persona = {} if share else {**_PERSONA, **unused}
     _copy_table(connection, "persona", selected.format("persona"), persona)
+    if share:  # answers are left out otherwise
+        connection.execute("INSERT INTO main.trait_label SELECT * FROM source.trait_label")
     _copy_table(connection, "score", SELECTED, {})
     answered = "id IN (SELECT completion FROM main.score)"
     _copy_table(connection, "completion", answered, {} if share else _COMPLETION)

@@ -83,6 +83,7 @@ def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) 
     known = checks(connection, study.database)
     numbers = {table: _by_content(connection, table) for table in ("model", "item", "variant")}
     numbers["persona"] = _personas(study, connection)
+    connection.execute("INSERT OR IGNORE INTO main.trait_label SELECT * FROM crossed.trait_label")
     if together(connection, "SELECT sha FROM main.persona ORDER BY id") != known["personas"]:
         raise InputError(
             f"{study.path}: the respondents are there, but their answers or weights are not those of the bundle: "

@@ -94,6 +94,7 @@ def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[
         refuse_other_resolutions(connection, source)
         for table in ("text", *NAMED):
             _count(found, table, _bring_named(connection, table))
+        connection.execute("INSERT OR IGNORE INTO main.trait_label SELECT * FROM source.trait_label")
         last = _bring_runs(connection, found)
         _list_conflicts(connection, found)
         _count(found, "completion", _bring_completions(connection))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from personas.prompt.cue_texts import CUES
+from personas.prompt.cue_texts import CUES, NO_CUE, cue_of
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.database import opened
@@ -19,8 +19,9 @@ from runner.store.deals import is_dealt
 from runner.store.foreign import reads_file
 from runner.store.last_run import last_run_row
 from runner.store.resolutions import remarks
+from runner.store.rows import trait_labels
 from runner.store.runs import SelectionRows
-from scoring.answers.items import LETTERS, Elicitation, Item, option_order
+from scoring.answers.items import LETTERS, Elicitation, Item, asked_as, option_order
 from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.pairs import CONTROL
@@ -54,32 +55,42 @@ WHERE v.format IN ({", ".join("?" * (len(CUES) + 1))}) GROUP BY s.persona, s.var
 
 
 @reads_file
-def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
+def load_scores(
+    database: str | Path, selection: Mapping[str, Sequence[int]] | None = None, *, answers: bool = True
+) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
     Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
     ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
-    baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement, trait_order, traits (the
-    set shown), sampled (whether the answer is a draw), rotation, replicate, status, chosen_by_text,
-    chosen_by_probability (option numbers), role and letter (of the option that the value is of), value, expected, and
-    the benchmarks' `meta_columns`. Names are categorical. Raises InputError or MachineError.
+    baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to be:
+    "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format, frame,
+    placement, trait_order, traits (the set shown), sampled (whether the answer is a draw), rotation, replicate, status,
+    chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is of), value,
+    expected, the benchmarks' `meta_columns`, and with `answers` a column for each trait that the respondents answered:
+    the answer's label, or a number where a trait has no labels. Names are categorical. Raises InputError or
+    MachineError.
     """
     path = Path(database)
     with opened(path) as connection:
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
         read = _texts_read(connection)
+        labels = trait_labels(connection) if answers else {}
     frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
     columns |= same_text_columns(columns["cluster"], frame, read)
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
+    columns["cue"] = _lookup(frame["variant"], tables["variant"], lambda row: cue_of(row["format"]), NO_CUE)
+    columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(*_ask(row)[::2]))
     columns["sampled"] = _sampled(frame, tables)
     columns["traits"] = _lookup(frame["variant"], named_sets(tables["variant"]), lambda row: row["traits"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
-    return pd.DataFrame({**columns, **{name: frame[name] for name in plain}})
+    columns |= {name: frame[name] for name in plain}
+    told = _trait_columns(frame, tables["persona"], labels) if answers else {}
+    return pd.DataFrame({**columns, **{name: column for name, column in told.items() if name not in columns}})
 
 
 def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> np.ndarray:
@@ -130,8 +141,10 @@ def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, 
 
 
 def _texts_read(connection: sqlite3.Connection) -> pd.DataFrame:
-    """The text of each persona and variant whose format is the neutral control, which depends on how long the persona's
-    text is, or a cue such as a name, which several may share: persona, variant, format, text."""
+    """The text of each persona and variant that may be the same for several personas: persona, variant, format, text.
+
+    That is the neutral control, whose text depends on how long the persona's is, or a cue such as a name.
+    """
     rows = connection.execute(_TEXTS, (CONTROL, *CUES))
     return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "format", "text"])
 
@@ -155,52 +168,6 @@ def _block(packed: np.ndarray) -> pd.DataFrame:
     for name in ("value", "expected"):
         columns[name] = np.where(np.isinf(packed[name]), np.nan, packed[name])
     return pd.DataFrame(columns)
-
-
-@reads_file
-def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
-    """Where the one right option stands: item_id, rotation, letter; items with several or none are left out."""
-    path = Path(database)
-    with opened(path) as connection:
-        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
-    rows = []
-    for record in records:
-        weights = record["weights"] or ()
-        if record["ask"] == "letter" and sorted(weights)[-2:] == [0.0, 1.0] and sum(weights) == 1:
-            item, right = Item(**record), list(weights).index(1.0)
-            rows += [
-                (item.id, rotation, LETTERS[option_order(item, rotation).index(right)]) for rotation in range(rotations)
-            ]
-    return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"]).drop_duplicates(ignore_index=True)
-
-
-@reads_file
-def load_distributions(database: str | Path) -> dict[str, Item]:
-    """The items that are scored against a population's distribution, by id."""
-    path = Path(database)
-    with opened(path) as connection:
-        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
-    found = (Item(**record) for record in records if record["scoring"].get("kind") == SHARES)
-    return {item.id: item for item in found}
-
-
-@reads_file
-def load_stated_shares(database: str | Path, selection: SelectionRows | None) -> pd.DataFrame:
-    """What was answered to questions about a whole population: model, trait, country, text."""
-    path = Path(database)
-    with opened(path) as connection:
-        rows = connection.execute(
-            "SELECT s.model, s.item, m.name, i.record, c.answer FROM score s JOIN item i ON i.id = s.item "
-            "JOIN model m ON m.id = s.model JOIN completion c ON c.id = s.completion "
-            "WHERE s.persona = 0 AND json_extract(i.record, '$.scoring.kind') = 'shares' ORDER BY s.id"
-        ).fetchall()
-    found = [
-        (name, meta["trait"], meta["stated_country"], text)
-        for model, item, name, record, text in rows
-        if selection is None or (model in selection["models"] and item in selection["items"])
-        for meta in [json.loads(record)["meta"]]
-    ]
-    return pd.DataFrame(found, columns=["model", "trait", "country", "text"])
 
 
 @reads_file
@@ -261,8 +228,11 @@ def _lookup(ids: pd.Series, table: Mapping[int, Mapping[str, Any]], pick: Any, a
 def _asked_columns(
     frame: pd.DataFrame, models: Mapping[int, dict[str, Any]], items: Mapping[int, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Each row's model, and how its answer became the value. Answers to the same messages that are computed otherwise
-    today are another model's, as it were: they have its name with "(old method)" behind it."""
+    """Each row's model, and how its answer became the value.
+
+    Answers to the same messages that are computed otherwise today are another model's, as it were: they have its name
+    with "(old method)" behind it.
+    """
     name = _lookup(frame["model"], models, lambda row: row["name"])
     asks = {number: _ask(items[number]) for number in frame["item"].unique()}
     metrics = {}
@@ -376,4 +346,23 @@ def _persona_columns(frame: pd.DataFrame, table: Mapping[int, dict[str, Any]]) -
     columns["weight"] = frame["persona"].map(weights).to_numpy()
     for name in sorted({name for each in subgroups.values() for name in each}):
         columns[name] = _lookup(frame["persona"], subgroups, lambda row, name=name: row.get(name, ""))
+    return columns
+
+
+def _trait_columns(
+    frame: pd.DataFrame, table: Mapping[int, dict[str, Any]], labels: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    """What the respondents answered, by trait; a code that has no label among others that do is its own."""
+    given = {number: json.loads(table[number]["answers"]) for number in frame["persona"].unique() if number}
+    columns: dict[str, Any] = {}
+    for name in dict.fromkeys(name for each in given.values() for name in each):
+        if known := labels.get(name):
+            columns[name] = _lookup(
+                frame["persona"],
+                given,
+                lambda row, name=name, known=known: known.get(str(row[name]), row[name]) if name in row else "",
+            )
+        else:
+            numbers = {number: float(row.get(name, np.nan)) for number, row in given.items()}
+            columns[name] = frame["persona"].map(numbers).to_numpy(dtype=float)
     return columns

@@ -27,8 +27,10 @@ WIDE, NARROW = "items like these too", "these items"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its heading, and in words what it shows, for who cannot see it; `same_as` is the figure that shows
-    the same numbers in another way."""
+    """A figure with its heading and its alternative text, which says in words what it shows.
+
+    `same_as` is the figure that shows the same numbers in another way.
+    """
 
     id: str
     section: str

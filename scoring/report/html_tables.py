@@ -119,8 +119,11 @@ _POINTS = SIGNED | _UNSIGNED
 
 
 class HtmlTable(NamedTuple):
-    """A table: its title and what is left out of it; (heading, whether of numbers) and (heading, meaning) of each
-    column; the rows of each model, which is "" where there is only one: (whether grey, cells)."""
+    """A table: its title, what is left out of it, its columns and its rows.
+
+    (Heading, whether of numbers) and (heading, meaning) of each column; the rows of each model, which is "" where there
+    is only one: (whether grey, cells).
+    """
 
     title: str
     note: str

@@ -48,7 +48,7 @@ def signed(value: float) -> str:
 
 
 def interval(low: float, high: float) -> str:
-    """[low, high]"""
+    """[low, high]."""
     return NONE if math.isnan(low) or math.isnan(high) else f"[{low:+.3f}, {high:+.3f}]"
 
 

@@ -31,8 +31,11 @@ _SINGULAR = 1e10
 
 
 class Component(NamedTuple):
-    """The variance of an effect, its levels, and its 95 % interval (NaN where there is none); `raw` is the estimate
-    before what is below 0 is set to 0; `of_mean` is what the effect adds to the variance of the mean of all rows."""
+    """The variance of an effect, its levels, and its 95 % interval (NaN where there is none).
+
+    `raw` is the estimate before what is below 0 is set to 0; `of_mean` is what the effect adds to the variance of the
+    mean of all rows.
+    """
 
     source: str
     levels: int
@@ -143,8 +146,10 @@ class Crossed:
         return len(self.d) if key is None else len(self.sums[key].count)
 
     def _solved(self, moments: Mapping[Key, Floats], pairs: Mapping[Key, Floats], rows: Floats) -> Matrix | None:
-        """σ² of each effect (columns) from moments, pairs and numbers of rows, of several sets of rows at once (a line
-        each); None where they say too little."""
+        """σ² of each effect (columns) from moments, pairs and numbers of rows; None where they say too little.
+
+        Of several sets of rows at once, a line each.
+        """
         keys = [key for key in self.keys if not (self.unique and key == self.keys[-1])]
         left = np.zeros((len(rows), len(keys), len(self.effects)))
         for line, key in enumerate(keys):
@@ -248,8 +253,10 @@ class Crossed:
         return key is not None and sum(map(bool, key)) == 1
 
     def _fewest(self, key: Key | None) -> int:
-        """The levels of the facet in an effect that has fewest; what is left has every facet, unless answers were
-        repeated."""
+        """The levels of the facet in an effect that has fewest.
+
+        What is left has every facet, unless answers were repeated.
+        """
         one = [
             tuple(int(depth) if place == each else 0 for each in range(len(self.sides)))
             for place, depth in enumerate(self.keys[-1] if key is None else key)

@@ -17,10 +17,12 @@ _ONCE = ["cluster", "item_id", "rotation", "replicate", *WORDING, "traits"]
 
 
 def facet_table(scores: Scores) -> pd.DataFrame:
-    """A row per model, benchmark, measure and source of variance of d = y − b, where b is the baseline's mean for the
-    item and order: its `levels`, `variance` with a 95 % interval (none for a facet of fewer than five levels, and what
-    is made with it), `share` of the variance of one d, `of_effect`, its share of the variance of Δ for people, items
-    and wordings like these, and a `note` where the estimate is below 0, or noise of the baseline is in it.
+    """A row per model, benchmark, measure and source of variance of d = y − b.
+
+    b is the baseline's mean for the item and order. Columns: `levels`; `variance` with a 95 % interval (none for a
+    facet of fewer than five levels, and what is made with it); `share` of the variance of one d; `of_effect`, its share
+    of the variance of Δ for people, items and wordings like these; and a `note` where the estimate is below 0, or noise
+    of the baseline is in it.
 
     People who read the same are one. Weights play no part. Of more than a million answers those of people drawn at
     random are used.

@@ -35,8 +35,10 @@ Drawn = tuple[str, str, str, go.Figure]  # id, title, description, figure
 
 
 def facet_sentences(table: pd.DataFrame) -> Iterator[str]:
-    """What one answer's d, and Δ, vary with: a paragraph for each model and benchmark, by the measure that resolves
-    most."""
+    """What one answer's d, and Δ, vary with: a paragraph for each model and benchmark.
+
+    By the measure that resolves most.
+    """
     groups = list(_shown(table))
     for (model, benchmark), rows in groups:
         name = f"{model} on {title_of(benchmark)}: o" if len(groups) > 1 else "O"

@@ -30,8 +30,11 @@ _SHARES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.125, 0.0)  # of the groups that each per
 
 
 class FacetVariances(NamedTuple):
-    """σ² by source; `repeated` says that what is left is the draw of an answer alone, measured by asking again; `drawn`
-    that the baseline is drawn too."""
+    """σ² by source.
+
+    `repeated` says that what is left is the draw of an answer alone, measured by asking again; `drawn` that the
+    baseline is drawn too.
+    """
 
     by_source: Mapping[str, float]
     repeated: bool = False
@@ -71,8 +74,11 @@ class FacetDesign:
 
 @dataclass(frozen=True, slots=True)
 class FacetLimits:
-    """What there is: item groups, items a group; wordings and rotations where they were not varied; price of one
-    request in USD; how often a drawn baseline is asked."""
+    """What there is to choose from.
+
+    Item groups, items a group; wordings and rotations where they were not varied; price of one request in USD; how
+    often a drawn baseline is asked.
+    """
 
     groups: int
     items_a_group: float = 1.0
@@ -94,8 +100,10 @@ class _Asked(NamedTuple):
 
 
 def cheapest_facets(of: FacetVariances, half_width: float, limits: FacetLimits) -> FacetDesign | None:
-    """The design with the fewest requests whose 95 % interval of Δ is no wider than ± `half_width`; None if there is
-    none. Facets that were not varied stay as they are."""
+    """The design with the fewest requests whose 95 % interval of Δ is no wider than ± `half_width`; None without one.
+
+    Facets that were not varied stay as they are.
+    """
     steps = np.unique(np.geomspace(min(LEAST, limits.groups), limits.groups, _STEPS).astype(int))
     wordings = range(2, MOST_WORDINGS + 1) if of.has(WORDINGS) else [limits.wordings]
     rotations = range(1, MOST_ROTATIONS + 1) if of.has(ROTATION) else [limits.rotations]
