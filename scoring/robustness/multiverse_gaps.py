@@ -21,9 +21,9 @@ def multiverse_gap_table(scores: Scores, attributes: Sequence[str], min_n: int =
 
     `concordance` is Kendall's W of the levels' ranks over specifications (1: the same ranking under each); `first` and
     `last` are the levels of the highest and lowest mean rank, with the share of specifications in which they hold that
-    place. `p` is of "no specification tells the levels apart", for these items: the attribute is permuted over persona
-    clusters within survey, for all specifications together; the statistic is the variance between levels, summed over
-    specifications. NaN where the survey decides the level.
+    place. `p` is of "no specification tells the levels apart", for these items; the statistic is the variance between
+    levels, summed over specifications. It is the larger p of the attribute permuted over persona clusters within survey
+    and of signs flipped, both for all specifications together. NaN where the survey decides the level.
     """
     rows = []
     for part in parts(scores, columns_of(attributes)):
@@ -62,8 +62,10 @@ def _moves(part: Part) -> tuple[pd.DataFrame, Matrix, Matrix] | None:
 def ranked(
     people: pd.DataFrame, value: Matrix, weight: Matrix, attribute: str, how: tuple[int, int]
 ) -> dict[str, object] | None:
-    """What a row says of an attribute, from each person's mean d and weight under each specification; `how` is `min_n`
-    and the seed. None under two levels of enough people."""
+    """What a row says of an attribute, from each person's mean d and weight under each specification.
+
+    `how` is `min_n` and the seed. None under two levels of enough people.
+    """
     min_n, seed = how
     levels = levels_of(people, attribute)
     sizes = levels.value_counts().sort_index()
@@ -159,8 +161,10 @@ def _means(code: Codes, sums: Matrix, shares: Matrix) -> Matrix:
 
 
 def _flipped(sums: Matrix, shares: Matrix, level: Codes, survey: Codes, random: np.random.Generator) -> Matrix:
-    """The statistic with each unit's distance from its survey's mean as it is or negated: a wild bootstrap under the
-    null (Cameron, Gelbach & Miller 2008)."""
+    """The statistic with each unit's distance from its survey's mean as it is or negated.
+
+    A wild bootstrap under the null (Cameron, Gelbach & Miller 2008).
+    """
     names = int(level.max()) + 1
     of_level = _by_level(level, shares, names)
     inside = (level == np.arange(names)[:, None]).astype(float)

@@ -1,9 +1,12 @@
 """`plan --resolve` plans every facet that the file has varied."""
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
+from runner.cli.resolve import print_resolution
 from runner.planning import facet_plan
 from runner.study.config import Study
 
@@ -44,3 +47,11 @@ def test_without_a_file_it_plans_with_defaults(study: Study) -> None:
         ("wording", "rotation", "replicate"),
     )
     assert row.design is not None and row.design.half_width <= 0.05 and row.unpriced
+
+
+def test_what_is_assumed_is_printed(study: Study) -> None:
+    console = Console(width=200, file=StringIO(), record=True)
+    print_resolution(study, 0.05, None, console)
+    text = console.export_text()
+    assert "Δ known to ± 0.05" in text
+    assert "Not varied in the file, so taken as they are: replicate, rotation, wording." in text
