@@ -112,10 +112,10 @@ def cheapest_facets(of: FacetVariances, half_width: float, limits: FacetLimits) 
     groups, share, *rest = grid.T
     per_person = np.maximum(np.ceil(share * groups), np.minimum(LEAST, groups))
     low, high = np.ones(len(grid)), np.full(len(grid), float(MOST_PEOPLE))
-    there = half_widths(of, _Grid(high, groups, per_person, *rest), limits) <= half_width
+    there = _half_widths(of, _Grid(high, groups, per_person, *rest), limits) <= half_width
     for _ in range(MOST_PEOPLE.bit_length()):
         middle = np.floor((low + high) / 2)
-        enough = half_widths(of, _Grid(middle, groups, per_person, *rest), limits) <= half_width
+        enough = _half_widths(of, _Grid(middle, groups, per_person, *rest), limits) <= half_width
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     asked = _Grid(np.maximum(high, LEAST), groups, per_person, *rest)
     requests = np.where(there, _requests(asked, limits), np.inf)
@@ -123,8 +123,17 @@ def cheapest_facets(of: FacetVariances, half_width: float, limits: FacetLimits) 
         return None
     best = int(requests.argmin())
     numbers = [int(each[best]) for each in asked]
-    found, cost = half_widths(of, _Grid(*(each[best : best + 1] for each in asked)), limits)[0], requests[best]
+    found, cost = _half_widths(of, _Grid(*(each[best : best + 1] for each in asked)), limits)[0], requests[best]
     return FacetDesign(*numbers, float(found), int(cost), float(cost) * limits.usd)
+
+
+def half_width(of: FacetVariances, levels: Mapping[str, int], limits: FacetLimits) -> float:
+    """Half of the 95 % interval of Δ that a design is expected to have.
+
+    `levels` are people, groups, per_person and, if not 1, wordings, rotations and replicates.
+    """
+    numbers = {name: np.array([float(levels.get(name, 1))]) for name in _Grid._fields}
+    return float(_half_widths(of, _Grid(**numbers), limits)[0])
 
 
 def _requests(asked: _Grid, limits: FacetLimits) -> Floats:
@@ -135,7 +144,7 @@ def _requests(asked: _Grid, limits: FacetLimits) -> Floats:
     return found
 
 
-def half_widths(of: FacetVariances, asked: _Grid, limits: FacetLimits) -> Floats:
+def _half_widths(of: FacetVariances, asked: _Grid, limits: FacetLimits) -> Floats:
     """Half of the 95 % interval of Δ that each design is expected to have."""
     total, doubt = np.zeros(len(asked.people)), np.zeros(len(asked.people))
     for source, variance in of.by_source.items():
