@@ -8,9 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from personas.errors import InputError
+from personas.people.draws import RULE
 from personas.people.pseudonyms import TWIN, pseudonym
 from personas.people.respondents import Respondents
-from personas.people.sample import RULE
 from personas.prompt.given_names import refuse_unnamed
 from personas.prompt.random_profiles import RandomProfiles, random_told
 from personas.prompt.render import Variant
@@ -125,7 +125,7 @@ def _deal(
 def _persona_records(
     study: Study, respondents: Respondents, people: Sequence[Persona], shown: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Persona rows; `subgroups` are the attributes that the report tells apart."""
+    """Persona rows; `subgroups` are the attributes by which the report breaks results down."""
     columns = {name: respondents.attribute(name) for name in study.report.attributes}
     return [
         {
@@ -185,7 +185,7 @@ def _models(
 ) -> list[AskedModel]:
     """The study's models with their rows.
 
-    Where a kind of answer that is asked for is computed otherwise than before, the row is one of its own, so that old
+    Where a kind of answer that is asked for is not computed as before, the row is one of its own, so that old
     answers are never paired with new ones.
     """
     found: list[AskedModel] = []
@@ -238,11 +238,11 @@ def _baseline_replicates(study: Study, section: ModelSection, questions: Sequenc
 
 
 def _same(one: ModelSection, other: ModelSection) -> str:
-    """What to do about two models that no answer in the file can be told apart by."""
+    """What to do about two models whose answers in the file could not be distinguished."""
     names = f"models {one.name!r} and {other.name!r}"
     if one.base_urls == other.base_urls:
         return f"{names} are the same; drop one"
     return (
-        f"{names} have the same id on two endpoints, so their answers could not be told apart; if they serve different "
-        "versions, name each with revision = …, else list both addresses in one model's base_urls"
+        f"{names} have the same id on two endpoints, so their answers could not be distinguished; if they serve "
+        "different versions, name each with revision = …, else list both addresses in one model's base_urls"
     )

@@ -357,7 +357,7 @@ class Crossing:
         for question in questions:
             if not self._is_put_to(question, persona, variant):
                 continue
-            beside = question.item.beside
+            beside = question.item.shown_key
             if beside not in texts:
                 texts[beside] = self._persona_text(persona, variant, question.item)
             for rotation, asked in enumerate(question.texts):

@@ -24,8 +24,8 @@ from scoring.statistics.pairs import CONTROL
 async def study_coherence(study: Study, model: str | None, most: int, acknowledge: bool) -> pd.DataFrame:
     """`coherence_table` of each way that the study writes personas, for its first `most` respondents.
 
-    A study with [fidelity] has two kinds of rows more, of texts that tell nothing of what is asked: whether people who
-    answer it alike are embedded alike, and whether groups are (`group_coherence`), by each attribute of its report.
+    A study with [fidelity] has two kinds of rows more, of texts that say nothing about what is asked: whether people
+    who answer it alike are embedded alike, and whether groups are (`group_coherence`), by each attribute of its report.
         `model` is the name of one in the study, the only one where absent. Twins and the neutral control are left out.
     Raises InputError or MachineError.
     """

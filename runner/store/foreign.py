@@ -12,10 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
-import sqlite_utils
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from migrations import schema
 from migrations.views import KNOWN
 from personas.bounded import check_file, parse_json
 from personas.errors import InputError, MtpaError
@@ -191,6 +189,10 @@ def refuse_odd_contents(connection: sqlite3.Connection, path: Path) -> None:
 
 def _columns() -> dict[str, dict[str, str]]:
     """Every table's columns, and what SQLite calls the types that may stand there, as SQL."""
+    import sqlite_utils  # takes pandas with it
+
+    from migrations.steps import schema
+
     fresh = sqlite_utils.Database(memory=True)
     schema.apply(fresh)
     found: dict[str, dict[str, str]] = {}

@@ -151,7 +151,7 @@ def _bring_named(connection: sqlite3.Connection, table: str) -> int:
             "UPDATE main.model SET exactness = theirs.exactness FROM source.model AS theirs "
             f"WHERE model.sha = theirs.sha AND {checked.format('theirs')} > {checked.format('model')}"
         )
-    if table == "persona":  # the columns that either file tells apart
+    if table == "persona":  # the columns by which either file breaks results down
         connection.execute(
             "UPDATE main.persona SET subgroups = json_patch(theirs.subgroups, persona.subgroups) "
             "FROM source.persona AS theirs WHERE persona.sha = theirs.sha AND persona.subgroups != theirs.subgroups"

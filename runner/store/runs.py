@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from personas.people.sample import RULE
+from personas.people.draws import RULE
 from runner.store.database import opened
-from runner.store.deals import together as deals_together
 from runner.store.last_run import last_run_row
 from runner.store.profile_rows import together as profiles_together
 
@@ -109,7 +108,9 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
         for table in NAMED
     }
     remarks = _missing(connection, runs)
-    if deals := deals_together([run.selection for run in runs]):
+    from runner.store.deals import all_deals  # takes pandas with it
+
+    if deals := all_deals([run.selection for run in runs]):
         together["deals"] = deals
     if profiles := profiles_together([run.selection for run in runs]):
         together["profiles"] = profiles
@@ -120,7 +121,7 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
             "run the study that you mean once more, which sends only what is new"
         )
     ended = max((run.ended for run in runs if run.ended), default=None)
-    planned = _planned_together(runs)
+    planned = _planned_by_all(runs)
     missing = "; ".join(remark for remark in remarks if remark.startswith(NOT_MERGED))
     # a merge that lacked a part ended for that alone, and the part may be here now
     endings = {run.started: run.ending for run in runs if not run.ending.startswith(NOT_MERGED)}
@@ -148,7 +149,7 @@ def _missing(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> list[st
     return lines
 
 
-def _planned_together(runs: Sequence[LastRun]) -> str:
+def _planned_by_all(runs: Sequence[LastRun]) -> str:
     """What the runs planned, shard by shard, the newest for each model and benchmark; a whole study's stands alone."""
     found: dict[tuple[str, str], dict[tuple[int, int], dict[str, Any]]] = {}
     for run in sorted(runs, key=lambda run: run.started):

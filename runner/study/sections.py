@@ -20,7 +20,7 @@ Mode = Literal["live", "batch", "auto"]
 class Section(BaseModel):
     """A table of the study file; a key that it does not have is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class StudySection(Section):
@@ -356,7 +356,7 @@ class TargetSection(Section):
 
 
 class ReportSection(Section):
-    """[report]: which subgroups are told apart, and how people are weighted.
+    """[report]: the subgroups by which results are broken down, and how people are weighted.
 
     `adjust` says over which gaps p-values are adjusted: those of a "family" (model, benchmark, attribute), or "all".
     `population` gives adults by ISO 3166-1 alpha-3 country; weights = "population" needs it.
@@ -377,5 +377,5 @@ class ReportSection(Section):
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """Every attribute that is told apart, those of pairs too."""
+        """Every attribute by which results are broken down, those of pairs too."""
         return tuple(dict.fromkeys((*self.by, *(name for pair in self.pairs for name in pair))))

@@ -7,9 +7,10 @@ from functools import partial
 import numpy as np
 
 from personas.errors import InputError, nearest
+from personas.people.draws import RULE
 from personas.people.pseudonyms import TWIN
 from personas.people.respondents import Respondents, combine
-from personas.people.sample import RULE, sample
+from personas.people.sample import sample
 from personas.people.twins import twins
 from personas.prompt.trait_sets import trait_sets
 from personas.release.read import read_personas

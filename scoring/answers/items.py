@@ -68,7 +68,7 @@ class Item:
 
     @property
     def can_be_elicited(self) -> bool:
-        """Whether its answer can be asked for otherwise than by a letter.
+        """Whether its answer can be asked for in another form than a letter.
 
         It can if it has options and is not about an answer of the respondent's own, which has tables of its own.
         """
@@ -80,7 +80,7 @@ class Item:
         return self.scoring.get("kind") == "shares"
 
     @property
-    def beside(self) -> Hashable:
+    def shown_key(self) -> Hashable:
         """What decides which traits stand beside the question: the same for items of which `visible` says the same."""
         told = bool(self.meta.get("told"))
         return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",)), told

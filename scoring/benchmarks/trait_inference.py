@@ -35,7 +35,7 @@ _SHARE = re.compile(r"^[\s*_(\[-]*([A-Z])[\s*_)\].:=-]+[^\n]{0,200}?(\d+(?:[.,]\
 
 
 class TraitInference(MultipleChoice):
-    """How well a respondent's hidden answer is told; also Δ against majorities, a regression and stated shares."""
+    """How well a respondent's hidden answer is predicted; also Δ against majorities, a regression and stated shares."""
 
     name = "trait_inference"
     version = "1"
@@ -97,7 +97,7 @@ def survey_options(trait: Trait) -> dict[int, str]:
 
 
 def survey_item(trait: Trait, hidden: Sequence[str] = (), shown: Sequence[str] | None = None) -> Item:
-    """A trait asked as its survey asks it, of personas that are told all but `hidden`, or the traits `shown` alone.
+    """A trait asked as its survey asks it, of personas that show everything but `hidden`, or the traits `shown` alone.
 
     What it hides is part of its id: the same question beside another persona is another item.
     """

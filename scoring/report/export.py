@@ -87,7 +87,7 @@ def latex_table(name: str, table: pd.DataFrame, incomplete: str = "") -> str:
     r"""A booktabs table of the few columns that a paper shows, each interval beside its number; all of an unknown one.
 
     What is missing of a run that is not whole opens the file and the caption.
-    Needs \\usepackage{booktabs}.
+    Needs \usepackage{booktabs}.
     """
     if name in TITLES:
         table = paper_grid(table)

@@ -1,4 +1,4 @@
-"""The report's figures, as plotly figures; colours are Okabe & Ito's, told apart by shape and position too."""
+"""The report's figures, as plotly figures; colours are Okabe & Ito's, distinguished by shape and position too."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -66,7 +66,7 @@ TITLES = {
     "equivalence": "How small Δ and the gaps are shown to be: two one-sided tests at 5 %",
     "reliability": "Does the same person move on other items too: split-half reliability of each person's Δ",
     "answer_shift": "How far the answers move as a distribution, whatever they score, beside what would move by chance",
-    "item_differences": "Items on which a level moves otherwise than as a whole (differential item functioning)",
+    "item_differences": "Items on which a level moves differently than it does overall (differential item functioning)",
     "contrasts": "Levels compared pair by pair",
     "personas": "Personas, the largest |Δ| first (a hash stands for the respondent)",
 }

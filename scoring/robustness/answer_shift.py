@@ -1,15 +1,18 @@
 """How far the answers move as a distribution, whatever they score, beside what would move where nobody is described."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
 
 from scoring.statistics.clustered_errors import Matrix
+from scoring.statistics.linked import linked
 from scoring.statistics.pairs import WORDING, Codes, Part, Scores, factorized, parts
 from scoring.statistics.weights import Floats
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 NEUTRAL, BASELINE = "the neutral text", "the baseline"
 PERMUTATIONS = 999
@@ -74,11 +77,7 @@ def exchanged(clusters: pd.DataFrame, place: Codes, chosen: Codes, other: Codes,
 
 def _linked(one: Codes, two: Codes) -> Codes:
     """Units of people who read the same persona, or the same control, which would move together."""
-    size = int(one.max()) + 1
-    nodes = size + int(two.max()) + 1
-    links = coo_array((np.ones(len(one)), (one, size + two)), shape=(nodes, nodes))
-    linked: Codes = connected_components(links, directed=False)[1][one]
-    return np.unique(linked, return_inverse=True)[1].astype(np.int64)
+    return np.unique(linked(one, two), return_inverse=True)[1].astype(np.int64)
 
 
 def questions_asked(rows: pd.DataFrame) -> Codes:
@@ -94,11 +93,13 @@ class _Moves:
     By the place's answers; and how many places there are.
     """
 
-    matrix: csr_array
+    matrix: "csr_array"
     places: int
 
     @classmethod
     def of(cls, unit: Codes, place: Codes, chosen: Codes, without: Codes) -> "_Moves":
+        from scipy.sparse import coo_array
+
         options, places = int(max(chosen.max(), without.max())) + 1, int(place.max()) + 1
         answers = np.bincount(place, minlength=places)[place].astype(float)
         rows, values = np.r_[unit, unit], np.r_[1 / answers, -1 / answers]

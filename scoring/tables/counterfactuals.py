@@ -4,11 +4,10 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from scoring.statistics.clustered_errors import two_sided_p
 from scoring.statistics.effect import effect_of
+from scoring.statistics.linked import linked
 from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.pairs import Part, Scores, factorized, parts
 from scoring.statistics.twin_pairs import matched_twins
@@ -59,8 +58,4 @@ def _rows(part: Part, matched: pd.DataFrame) -> list[dict[str, object]]:
 def _same_text(rows: pd.DataFrame) -> pd.Series:
     """Persona clusters of respondents and twins together: linked wherever either side read the same."""
     own, twin = factorized(rows["cluster"]), factorized(rows["twin_cluster"])
-    size = int(own.max(initial=-1)) + 1
-    nodes = size + int(twin.max(initial=-1)) + 1
-    links = coo_array((np.ones(len(rows)), (own, size + twin)), shape=(nodes, nodes))
-    linked = connected_components(links, directed=False)[1]
-    return pd.Series(linked[own], index=rows.index).astype(str)
+    return pd.Series(linked(own, twin), index=rows.index).astype(str)

@@ -40,7 +40,7 @@ def _multiverse(table: pd.DataFrame) -> FittedTable:
 def _rankings(table: pd.DataFrame) -> FittedTable:
     caption = (
         "Kendall's W of the levels' ranks over specifications (1: always the same ranking); in brackets: the share of "
-        "specifications in which the level has that place; p: the attribute permuted over people"
+        "specifications in which the level has that place; p: the attribute permuted over people, or signs flipped"
     )
     numbers = ["levels", "W", "highest", "lowest", "p"]
     shown = FittedTable("Whose ranking survives another wording?", caption, ["attribute", "benchmark"], numbers)
