@@ -16,8 +16,8 @@ from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest
 from runner.crossing.profiles import NOBODY, AskedVariant, Profiles
 from runner.crossing.request_keys import Envelopes, Form, answer_kind, encoded, is_sampled, key_of
+from runner.store.assigned.deals import DealRows
 from runner.store.cache import Trial
-from runner.store.deals import DealRows
 from runner.store.runs import SelectionRows
 from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard

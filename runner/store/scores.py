@@ -14,11 +14,11 @@ import pandas as pd
 from personas.prompt.cue_texts import CUES, NO_CUE, cue_of
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
+from runner.store.assigned.deals import is_dealt
+from runner.store.assigned.profile_rows import is_profiled, names_of_sets, told_columns
 from runner.store.database import opened
-from runner.store.deals import is_dealt
 from runner.store.foreign import reads_file
 from runner.store.last_run import last_run_row
-from runner.store.profile_rows import is_profiled, names_of_sets, told_columns
 from runner.store.resolutions import remarks
 from runner.store.rows import trait_labels
 from runner.store.runs import SelectionRows
