@@ -30,7 +30,7 @@ def checked(path: Path) -> Path:
                 pass
         with reading(path) as connection:
             for name in TABLES:
-                connection.execute(f"SELECT * FROM {name} ORDER BY rowid DESC LIMIT 1").fetchall()
+                connection.execute(f"SELECT * FROM {name} ORDER BY 1 DESC LIMIT 1").fetchall()
     except NewerFile:
         raise
     except MachineError as error:
