@@ -8,8 +8,9 @@ from itertools import groupby
 from typing import Any
 
 import torch
+from transformers import Cache, DynamicCache
 
-from runner.serve.prefix_tree import WORTH, plan
+from runner.serve.prefix_tree import WORTH, PrefixTree, plan
 from runner.serve.prompts import PromptRow, RowScores
 from runner.serve.tree_attention import NAME, grouped
 
@@ -65,24 +66,51 @@ class Passes:
             found.update(zip(batch, hidden.float().mean(1).tolist(), strict=True))
         return [found[number] for number in range(len(texts))]
 
+    @torch.inference_mode()
+    def cached(self, rows: Sequence[list[int]]) -> Cache | None:
+        """Keys and values of rows of tokens, padded with zeros on the left to the longest; None without sharing."""
+        if not self.shares or not all(rows):
+            return None
+        order = sorted(range(len(rows)), key=lambda number: rows[number])
+        tree = plan([rows[number] for number in order])
+        packed = DynamicCache()
+        with self._attending_by_tree():
+            self._model.get_decoder()(use_cache=True, past_key_values=packed, **self._inputs(tree))
+        longest = max(map(len, rows))
+        place = torch.zeros(len(rows), longest, dtype=torch.long)
+        blank = torch.ones(len(rows), 1, longest, 1, dtype=torch.bool)
+        for rank, number in enumerate(order):
+            own = [tree.nodes[part].places for part in tree.lineage(tree.leaves[rank])]
+            start = longest - len(rows[number])
+            place[number, start:] = torch.tensor([each for places in own for each in places])
+            blank[number, :, start:] = False
+        found = DynamicCache()
+        for number, layer in enumerate(packed.layers):
+            found.update(*(_rows(each, place, blank) for each in (layer.keys, layer.values)), number)
+            layer.keys = layer.values = None
+        return found
+
     def _shared(self, rows: Sequence[PromptRow]) -> list[RowScores]:
         order = sorted(range(len(rows)), key=lambda number: rows[number].tokens)
         ranked = [rows[number] for number in order]
         tree = plan([row.tokens for row in ranked])
-        places = [place for node in tree.nodes for place in range(node.depth, node.depth + node.length)]
         packed = [{place: tree.packed(rank, place) for place in row.places} for rank, row in enumerate(ranked)]
         wanted = sorted({place for each in packed for place in each.values()})
         index = {place: number for number, place in enumerate(wanted)}
         with self._attending_by_tree():
-            logits = self._logits(
-                torch.tensor([tree.tokens], device=self.device),
-                torch.tensor(wanted, device=self.device),
-                position_ids=torch.tensor([places], device=self.device),
-                tree=grouped(tree, self.device),
-            )[0]
+            logits = self._logits(wanted=torch.tensor(wanted, device=self.device), **self._inputs(tree))[0]
         lookup = [{place: index[there] for place, there in each.items()} for each in packed]
         told = dict(zip(order, _read(logits, ranked, lookup), strict=True))
         return [told[number] for number in range(len(rows))]
+
+    def _inputs(self, tree: PrefixTree) -> dict[str, Any]:
+        """A packed tree as a model takes it."""
+        places = [place for node in tree.nodes for place in range(node.depth, node.depth + node.length)]
+        return {
+            "input_ids": torch.tensor([tree.tokens], device=self.device),
+            "position_ids": torch.tensor([places], device=self.device),
+            "tree": grouped(tree, self.device),
+        }
 
     @contextmanager
     def _attending_by_tree(self) -> Iterator[None]:
@@ -92,12 +120,12 @@ class Passes:
         finally:
             self._model.set_attn_implementation(self._plain)
 
-    def _logits(self, ids: torch.Tensor, wanted: torch.Tensor, **how: Any) -> torch.Tensor:
+    def _logits(self, input_ids: torch.Tensor, wanted: torch.Tensor, **how: Any) -> torch.Tensor:
         """Logits behind the wanted places, of shape (rows, places, vocabulary)."""
         if self._slices:
-            found: torch.Tensor = self._model(ids, use_cache=False, logits_to_keep=wanted, **how).logits
+            found: torch.Tensor = self._model(input_ids, use_cache=False, logits_to_keep=wanted, **how).logits
             return found
-        found = self._model(ids, use_cache=False, **how).logits
+        found = self._model(input_ids, use_cache=False, **how).logits
         return found[:, wanted]
 
     @torch.inference_mode()
@@ -113,6 +141,12 @@ class Passes:
             return False
         plain = torch.tensor([told.logprobs for told in self.alone(rows)])
         return bool((shared - plain).abs().mean() < AGREEMENT * plain.std())
+
+
+def _rows(packed: torch.Tensor, place: torch.Tensor, blank: torch.Tensor) -> torch.Tensor:
+    """Tokens (rows, heads, length, size) at `place` (rows, length) of a packed sequence (1, heads, tokens, size)."""
+    found = packed[0][:, place.to(packed.device)].transpose(0, 1)
+    return found.masked_fill(blank.to(packed.device), 0)
 
 
 def _replaceable(model: Any) -> bool:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor, StoppingCriteria, StoppingCriteriaList
+from transformers import Cache, LogitsProcessor, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.logits_process import LogitsProcessorList
 from transformers.generation.stopping_criteria import StopStringCriteria
 
 Left = Callable[[], list[bool]]  # for each prompt of a batch, whether its caller is gone
+Cached = Callable[[Sequence[list[int]]], Cache | None]  # keys and values of prompts, or None: the model makes its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,9 @@ class GeneratedStops(StopStringCriteria):
 
 
 @torch.inference_mode()
-def write(model: Any, tokenizer: Any, batch: Sequence[GenerationRequest], left: Left) -> list[Generated]:
+def write(
+    model: Any, tokenizer: Any, batch: Sequence[GenerationRequest], left: Left, cached: Cached
+) -> list[Generated]:
     """The answers to a batch of prompts that want the same stop strings; those whose callers left break off."""
     written = [Generated() for _ in batch]
     width = max(len(wanted.tokens) for wanted in batch)
@@ -159,6 +162,7 @@ def write(model: Any, tokenizer: Any, batch: Sequence[GenerationRequest], left: 
     found = model.generate(
         ids,
         attention_mask=mask,
+        past_key_values=cached([wanted.tokens[:-1] for wanted in batch]),
         max_new_tokens=max(wanted.max_tokens for wanted in batch),
         do_sample=False,
         num_beams=1,

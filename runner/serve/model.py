@@ -66,7 +66,7 @@ class ServedModel:
 
     def write(self, generations: Sequence[GenerationRequest], left: Left) -> list[Generated]:
         """The answers to prompts that want the same stop strings; `left` says whose caller is gone."""
-        return write(self.model, self.tokenizer, generations, left)
+        return write(self.model, self.tokenizer, generations, left, self.passes.cached)
 
     def exactness(self) -> Exactness:
         """The sample again, each row by itself and by the model's own attention."""

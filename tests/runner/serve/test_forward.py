@@ -1,6 +1,7 @@
 """Shared and batched answers equal those of one prompt at a time, on real weights and on other kinds of models."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from transformers import AutoModelForCausalLM as Auto  # noqa: E402
 from transformers import Gemma2Config, LlamaConfig, MambaConfig, MistralConfig, Qwen3Config  # noqa: E402
 
 from runner.serve.forward import Passes, equally_long  # noqa: E402
+from runner.serve.generation import GenerationRequest, write  # noqa: E402
 from runner.serve.model import ServedModel  # noqa: E402
 from runner.serve.prompts import Prompter, PromptRow, summed_spellings  # noqa: E402
 
@@ -122,6 +124,13 @@ def test_every_kind_of_model_answers_as_alone(config: Any, shares: bool) -> None
             by_hand = torch.log_softmax(model(torch.tensor([row.tokens])).logits[0, -1].float(), -1)
         assert told.logprobs == pytest.approx([float(by_hand[token]) for _, token in row.asked], abs=2e-4)
     assert together[0].logprobs != pytest.approx(together[2].logprobs, abs=0.01)
+    wishes = [GenerationRequest([*shared[5 * number :], *tail], 6, top=3) for number, tail in enumerate(tails)]
+    plain = SimpleNamespace(eos_token_id=None, decode=lambda tokens, skip_special_tokens: "")
+    written = write(model, plain, wishes, lambda: [False] * len(wishes), passes.cached)
+    for wish, told in zip(wishes, written, strict=True):
+        (alone,) = write(model, plain, [wish], lambda: [False], lambda rows: None)
+        assert told.tokens == alone.tokens
+        assert told.logprobs == pytest.approx(alone.logprobs, abs=2e-4)
 
 
 def test_rows_of_equal_length_go_together() -> None:
