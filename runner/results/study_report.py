@@ -47,7 +47,13 @@ log = logger(__name__)
 
 
 def study_findings(study: Study) -> Findings:
-    """Every table of the last run of a study. Raises InputError or MachineError."""
+    """Every table of the last run of a study.
+
+    Raises
+    ------
+    MtpaError
+        The study's file is missing, damaged, or holds no run.
+    """
     known = [described(section.name, study) for section in study.benchmarks]
     selection = last_selection(study.database)
     scores = load_scores(study.database, selection, answers=False)

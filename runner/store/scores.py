@@ -60,15 +60,31 @@ def load_scores(
 ) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
-    Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
-    ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
-    baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to be:
-    "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format, frame,
-    placement, trait_order, traits (the set shown), sampled (whether the answer is a draw), rotation, replicate, status,
-    chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is of), value,
-    expected, the benchmarks' `meta_columns`, and with `answers` a column for each trait that the respondents answered:
-    the answer's label, or a number where a trait has no labels. Names are categorical. Raises InputError or
-    MachineError.
+    Parameters
+    ----------
+    database : str or Path
+        The study's results file, `study.database`.
+    selection : mapping, optional
+        The rows that a run selected, as `last_selection` gives them; all where it is absent.
+    answers : bool
+        Whether there is a column for each trait that the respondents answered: the answer's label, or a number where a
+        trait has no labels.
+
+    Returns
+    -------
+    DataFrame
+        Its columns: model (marked where its answers are of an old method), metric (how an answer became the value),
+        benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in
+        the baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to be:
+        "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format, frame,
+        placement, trait_order, traits (the set shown), sampled (whether the answer is a draw), rotation, replicate,
+        status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is
+        of), value, expected, the benchmarks' `meta_columns`, and the traits. Names are categorical.
+
+    Raises
+    ------
+    MtpaError
+        The file is missing, damaged, or not one of mtpa's.
     """
     path = Path(database)
     with opened(path) as connection:

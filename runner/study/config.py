@@ -142,7 +142,13 @@ class Study(Section):
 
     @classmethod
     def load(cls, path: str | Path = "mtpa.toml") -> "Study":
-        """Read a study file. Raises InputError: one sentence that names the file, the key and the remedy."""
+        """Read a study file.
+
+        Raises
+        ------
+        InputError
+            One sentence that names the file, the key and the remedy.
+        """
         path = Path(path)
         try:
             return cls.parse(read_text(path), path)
@@ -155,8 +161,17 @@ class Study(Section):
     def from_dict(cls, tables: Mapping[str, Any], path: str | Path = "mtpa.toml") -> "Study":
         """A study from the tables that its file would have.
 
-        {"study": {"name": …}, "personas": {…}, "benchmarks": [{…}], "models": [{…}]}. No file is read or written;
-        relative paths start in the folder of `path`. Raises InputError.
+        Parameters
+        ----------
+        tables : mapping
+            {"study": {"name": …}, "personas": {…}, "benchmarks": [{…}], "models": [{…}]}.
+        path : str or Path
+            Where the file would be: relative paths start in its folder. No file is read or written.
+
+        Raises
+        ------
+        InputError
+            One sentence that names the key and the remedy.
         """
         path = Path(path)
         try:
