@@ -93,7 +93,8 @@ def read_ids(path: Path, values: pd.Series, repeated_by_wave: bool = False) -> l
     for row, (each, missing) in enumerate(zip(ids, values.isna(), strict=True)):
         if missing or each in ("", "nan", "None") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):
             raise InputError(
-                f"{path}, column {values.name!r}, row {row + 1}: {each!r} is no respondent id: are the columns shifted?"
+                f"{path}, column {values.name!r}, row {row + 1}: {each!r} is not a respondent id; check whether the "
+                "columns are shifted"
             )
     if repeated_by_wave:
         return ids
@@ -119,7 +120,7 @@ def read_countries(path: Path, column: CountryColumn, values: pd.Series, labels:
     if unknown:
         rows = int(keys.isin(unknown).sum())
         raise InputError(
-            f"{path}, column {values.name!r}: {unknown[0][:40]!r} is no country "
+            f"{path}, column {values.name!r}: {unknown[0][:40]!r} is not a country "
             f"({rows} of {len(keys)} rows hold none): are the columns shifted?"
         )
     return keys.map(names)

@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+import mtpa
 from personas.errors import InputError
 from runner.cli.terminal.console import out
 from runner.cli.terminal.help import WholeHelp
-from runner.study.config import Study
 
 if TYPE_CHECKING:
     from runner.store.ledger import Held
@@ -54,7 +54,7 @@ def prune_database(
     """Show, or delete, what the study's last run no longer asked for, and failures answered since."""
     from runner.store.prune import prune
 
-    path = Study.load(context.obj).database
+    path = mtpa.Study.load(context.obj).database
     found = prune(path)
     if not found.total:
         out.print(f"{escape(str(path))}: everything is of use.", highlight=False, soft_wrap=True)
@@ -94,7 +94,7 @@ def release_reserved(
     from runner.store.database import opened
     from runner.store.ledger import held, newest_run, release
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     path = study.database
     with opened(path) as connection:
         last, agreed, any_held = newest_run(connection), agreed_keys(connection), bool(held(connection))
@@ -143,7 +143,7 @@ def vacuum_database(context: typer.Context) -> None:
     """Rewrite the study's database without the space that deleted rows left; not while a run is on."""
     from runner.store.prune import vacuum
 
-    path = Study.load(context.obj).database
+    path = mtpa.Study.load(context.obj).database
     before, after = vacuum(path)
     line = f"{escape(str(path))}: {before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now."
     out.print(line, highlight=False, soft_wrap=True)

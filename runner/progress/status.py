@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.store.completeness import of_last_run
-from runner.store.database import file_size, opened
+from runner.store.database import file_size, last_run_row, opened
 from runner.store.foreign import reads_file
-from runner.store.last_run import last_run_row
 from runner.store.leases import is_running
 from runner.store.ledger import accepted, by_usage
 from runner.store.prompt_caching import Caching, caching
@@ -132,7 +131,9 @@ def read_status(path: Path) -> Status:
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(run_status(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
         found = replace(found, accepted=by_usage(connection) + accepted(connection), is_on=is_running(connection, path))
-    return replace(found, incomplete=of_last_run(path).sentence)
+    found = replace(found, incomplete=of_last_run(path).sentence)
+    found.lines()  # what of it cannot be said is in the file, whose fault is named here
+    return found
 
 
 def run_status(connection: sqlite3.Connection) -> Status:

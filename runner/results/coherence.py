@@ -49,7 +49,8 @@ async def _coherence(ready: Prepared, section: ModelSection, most: int) -> pd.Da
     crossing = ready.crossing
     rows = [place for place, (_, persona) in enumerate(crossing.personas) if TWIN not in persona.persona_id]
     people = crossing.respondents.take(rows[:most])
-    told = [each for each in crossing.variants if each.variant.format != CONTROL]
+    written = crossing.profiles.ways if crossing.profiles else crossing.variants
+    told = [each for each in written if each.variant.format != CONTROL]
     asked, hiding = _asked(ready)
     ways = [*told, *(each._replace(shown=hiding(each.shown)) for each in told if asked)]
     texts = [[render(each, people.traits, way.shown, way.variant) for each in people.personas()] for way in ways]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN, pseudonym
-from runner.store.last_run import last_run_row
+from runner.store.database import last_run_row
 from scoring.benchmarks.registry import measure
 from scoring.statistics.designs.incomplete import Deal, ranks
 

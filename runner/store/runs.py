@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from personas.people.sample import RULE
-from runner.store.database import opened
-from runner.store.deals import all_deals
-from runner.store.last_run import last_run_row
+from personas.people.draws import RULE
+from runner.store.database import last_run_row, opened
+from runner.store.profile_rows import together as profiles_together
 
 NAMED = ("model", "item", "persona", "variant")
 SelectionRows = dict[str, Any]
@@ -108,8 +107,12 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
         for table in NAMED
     }
     remarks = _missing(connection, runs)
+    from runner.store.deals import all_deals  # takes pandas with it
+
     if deals := all_deals([run.selection for run in runs]):
         together["deals"] = deals
+    if profiles := profiles_together([run.selection for run in runs]):
+        together["profiles"] = profiles
     if twice := _named_twice(connection, together):
         together = {name: rows for name, rows in newest.selection.items() if name != "shard"}
         remarks.append(
@@ -165,6 +168,8 @@ def _shard(selection: SelectionRows) -> tuple[int, int]:
 def _named_twice(connection: sqlite3.Connection, selection: SelectionRows) -> str:
     """A name that two selected rows share, such as "model 'gpt'"; "" where there is none."""
     for table, label in _LABELS.items():
+        if table == "variant" and selection.get("profiles"):
+            label = f"{label} || ' ' || traits"  # one wording has many texts
         chosen = set(selection[f"{table}s"])
         seen: set[str] = set()
         for number, name in connection.execute(f"SELECT id, {label} FROM main.{table}"):

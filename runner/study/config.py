@@ -109,6 +109,28 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _has_twins_to_ask(self) -> Self:
+        if self.fidelity and self.fidelity.twins and not self.personas.swap:
+            raise ValueError("[fidelity] twins asks counterfactual twins, and there are none: set [personas] swap")
+        return self
+
+    @model_validator(mode="after")
+    def _shows_at_random_or_sets(self) -> Self:
+        show = self.personas.show
+        if show == "all":
+            return self
+        if len(self.trait_sets) > 1:
+            raise ValueError(f"[personas] show = {show!r} and several sets in [variants] traits: leave one out")
+        if "name" in self.variants.cues:
+            raise ValueError(f"[personas] show = {show!r} and cues 'name', which tells no traits: leave one out")
+        if self.fidelity and self.fidelity.show in ("rest", "others"):
+            raise ValueError(
+                f"[personas] show = {show!r}, so [fidelity] show = {self.fidelity.show!r} would differ at random: set "
+                "show = 'demographic', or a list of traits, in [fidelity]"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _contrasts_are_distinct(self) -> Self:
         if unknown := next((name for name in self.robustness.contrasts if name not in self.report.by), None):
             raise ValueError(f"[robustness] contrasts has {unknown!r}, which is not in [report] by: add it there too")

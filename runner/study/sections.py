@@ -20,7 +20,7 @@ Mode = Literal["live", "batch", "auto"]
 class Section(BaseModel):
     """A table of the study file; a key that it does not have is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class StudySection(Section):
@@ -60,8 +60,19 @@ class PersonaSection(Section):
     """`survey` draws in proportion to the survey's weights."""
     traits: str | tuple[str, ...] = "core"
     """What is shown of a persona: `core`, `demographic`, `all`, `all-but:NAME`, or a list of traits."""
+    show: str = Field("all", pattern=r"^(all|random:[1-9]\d{0,2})$")
+    """How much of `traits` a persona's text tells: `all`; or, with `random:K`, a random part, K traits on average, that
+    differs between item groups, which shows what telling each trait does."""
+    profiles: int = Field(4, ge=2, le=16)
+    """With `show = "random:K"`: how many such texts a persona has, each for a part of the item groups."""
     swap: tuple[str, ...] = ()
     """Counterfactual twins: each person once more for every other value of these traits."""
+
+    @model_validator(mode="after")
+    def _has_profiles(self) -> Self:
+        if "profiles" in self.model_fields_set and self.show == "all":
+            raise ValueError('profiles is for show = "random:K", such as "random:5": set show, or leave profiles out')
+        return self
 
 
 class BenchmarkSection(Section):

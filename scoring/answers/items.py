@@ -82,14 +82,16 @@ class Item:
     @property
     def shown_key(self) -> Hashable:
         """What decides which traits stand beside the question: the same for items of which `visible` says the same."""
-        return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",))
+        told = bool(self.meta.get("told"))
+        return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",)), told
 
     def visible(self, shown: Sequence[str]) -> list[str]:
         """The traits shown of the persona that answers it.
 
-        Those of a variant, or those that it names itself, less what it hides (its own answer, and `meta["hidden"]`).
+        Those of a variant, or those that it names itself, less what it hides: its own answer, unless `meta["told"]`,
+        and `meta["hidden"]`.
         """
-        hidden = {self.target_trait, *self.meta.get("hidden", ())}
+        hidden = {None if self.meta.get("told") else self.target_trait, *self.meta.get("hidden", ())}
         return [name for name in self.meta.get("shown") or shown if name not in hidden]
 
     def __post_init__(self) -> None:

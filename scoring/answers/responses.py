@@ -7,7 +7,6 @@ from typing import Literal
 
 from scoring.answers.elicited import read_elicited, stated_probabilities
 from scoring.answers.items import Item
-from scoring.answers.letters import read_letter
 from scoring.answers.refusals import is_refusal
 
 Status = Literal["ok", "unparsed", "refused", "no probabilities", "pending"]
@@ -115,6 +114,8 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
         return _elicited(item, order, response)
     by_text = by_probability = None
     if response.text is not None:
+        from scoring.answers.letters import read_letter  # its patterns take longest to compile
+
         place = read_letter(response.text, [item.choices[option] for option in order])
         by_text = None if place is None else order[place]
     if response.letter_logprobs is not None:

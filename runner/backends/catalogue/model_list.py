@@ -51,7 +51,9 @@ async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | Non
         async with open_session(url, limit, headers, guarded=True) as session, session.get(url) as reply:
             body = await read_body(reply)
         listed = _entries(json.loads(body))
-    except (aiohttp.ClientError, BackendError, InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (aiohttp.ClientError, BackendError, InputError, OSError, RecursionError, ValueError, LookupError, TypeError):
+        return None
+    except AttributeError:  # what is listed is no object
         return None
     where, entry = url.partition("?")[0], _entry(listed, model)
     if entry is None:

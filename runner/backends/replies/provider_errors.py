@@ -55,14 +55,16 @@ _ANSWERS = ("choices", "candidates", "promptFeedback")
 
 
 def refusal(status: int, body: bytes, hint: str = "") -> BackendError:
-    """The error that an HTTP status with this body means; from 500 on it may have cost what an answer costs.
+    """The error that an HTTP status with this body means.
 
-    `hint` is said behind the provider's sentence.
+    From 500 on it may have cost what an answer costs, below only where the provider says what was used. `hint` is said
+    behind the provider's sentence.
     """
     value, text = _parsed(body), body.decode("utf-8", "replace")
     told = _error_object(value)
     found = _sorted(status, told, text, f"HTTP {status}: {_sentence(told) or _cut(text)}{hint}")
-    found.charged, found.usage, found.about = status >= 500, _usage(value), _parameter(told)
+    found.usage, found.about = _usage(value), _parameter(told)
+    found.charged = status >= 500 or found.usage is not None
     return found
 
 

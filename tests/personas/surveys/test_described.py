@@ -136,7 +136,7 @@ def test_a_bare_country_is_a_name_or_a_code(tmp_path: Path) -> None:
         found = read_files(load_survey(str(tmp_path / "mine.toml")), [tmp_path / "data.csv"], country="TUN")
         assert set(found.respondents.frame["country"]) == {"TUN"}
     (tmp_path / "mine.toml").write_text(MINE.format(country='"cntry"'))
-    with pytest.raises(InputError, match=r"key 'columns.country.*': 'cntry' is no country; for a column of the file"):
+    with pytest.raises(InputError, match=r"key 'columns.country.*': 'cntry' is not a country; for a column"):
         load_survey(str(tmp_path / "mine.toml"))
 
 

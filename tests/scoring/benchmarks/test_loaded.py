@@ -47,10 +47,10 @@ def test_what_is_right_passes() -> None:
         ([replace(GOOD, weights=None, scoring={"kind": "pair_preference"})], "no roles"),
         ([replace(GOOD, benchmark="y")], "of the benchmark 'y'"),
         ([replace(GOOD, part="p")], "of the part 'p'"),
-        ([replace(GOOD, question="\ud83d")], "a text that holds half of a surrogate pair"),
+        ([replace(GOOD, question="\ud83d")], "a text that contains half of a surrogate pair"),
         ([replace(GOOD, meta={"topic": float("nan")})], "a meta value that cannot be stored"),
         ([replace(GOOD, meta={"topic": "\udc80"})], "surrogate"),
-        ([{"id": "x/1"}], "item number 0 is no Item but dict"),
+        ([{"id": "x/1"}], "item number 0 is a dict, not an Item"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(items: list[Any], sentence: str) -> None:

@@ -212,7 +212,7 @@ TASK = "task: t\noutput_type: multiple_choice\ntest_split: test\ndoc_to_text: q\
         (TASK, {"q": "?", "c": ["x", "y"], "a": []}, r"line 1: .* has no gold answer"),
         (TASK, {"q": "?", "c": ["x"], "a": 0}, r"line 1: .* has 1 options"),
         (TASK, {"q": 1, "c": ["x", "y"], "a": 0}, r"line 1: .* has a doc_to_text that is not text"),
-        (TASK, {"q": "?", "c": "xy", "a": 0}, r"line 1: .* has a doc_to_choice that is no list of texts"),
+        (TASK, {"q": "?", "c": "xy", "a": 0}, r"line 1: .* has a doc_to_choice that is not a list of texts"),
         (TASK, {"q": "?", "c": ["x", "y"]}, r"line 1: .* has the target 'a'"),
         (
             TASK.replace("c\n", "'{{c'\n", 1),
