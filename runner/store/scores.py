@@ -67,20 +67,19 @@ def load_scores(
     selection : mapping, optional
         The rows that a run selected, as `last_selection` gives them; all where it is absent.
     answers : bool
-        Whether there is a column for each trait that the respondents answered: the answer's label, or a number where a
-        trait has no labels.
+        Whether there is a column for each trait that was answered: the label, or a number where there are no labels.
 
     Returns
     -------
     DataFrame
         Its columns: model (marked where its answers are of an old method), metric (how an answer became the value),
         benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id (""
-        in the baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is
-        to be: "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format,
+        in the baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to
+        be: "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format,
         frame, placement, trait_order, traits (the set shown), told (the traits that a random profile shows) and
         told_text (the same where the same is shown), sampled (whether the answer is a draw), rotation, replicate,
-        status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value
-        is of), value, expected, the benchmarks' `meta_columns`, and the traits. Names are categorical.
+        status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is
+        of), value, expected, the benchmarks' `meta_columns`, and the traits. Names are categorical.
 
     Raises
     ------
