@@ -61,6 +61,25 @@ def check_file(path: Path, most: int = DATA) -> None:
         )
 
 
+@contextmanager
+def readable(place: object, kind: str, remedy: str) -> Iterator[None]:
+    """While a file is read, or a part of one that `place` names: what is wrong with it, in a sentence.
+
+    Raises InputError, with the remedy, where it is out of reach, is not UTF-8 text, or its text is not what `kind`
+    names (a ValueError, or too deep a value).
+    """
+    try:
+        yield
+    except UnicodeDecodeError:
+        raise InputError(f"{place}: not UTF-8 text; {remedy}") from None
+    except OSError as error:
+        raise InputError(f"{place}: cannot be read ({error.strerror or error}); {remedy}") from None
+    except RecursionError:
+        raise InputError(f"{place}: not {kind} (nested too deeply); {remedy}") from None
+    except ValueError as error:
+        raise InputError(f"{place}: not {kind} ({_sober(error)}); {remedy}") from None
+
+
 def read_text(path: Path, most: int = DESCRIPTION) -> str:
     """The UTF-8 text of a regular file. Raises InputError as `check_file` does; OSError, UnicodeDecodeError."""
     check_file(path, most)
@@ -99,7 +118,7 @@ def _check_dotted_keys(text: str) -> None:
 
 
 def _sober(error: ValueError) -> ValueError:
-    """Python's advice to its programmers, on integers of thousands of digits, is none for who wrote the file."""
+    """Python's advice to programmers about integers of thousands of digits does not help whoever wrote the file."""
     return ValueError("an integer of more than 64 bits") if "integer string conversion" in str(error) else error
 
 
@@ -149,7 +168,7 @@ def check_text(text: str) -> None:
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("holds half of a surrogate pair, which is no character") from None
+        raise ValueError("contains half of a surrogate pair, which is not a character") from None
 
 
 class _ArchiveFile(io.FileIO):
@@ -173,7 +192,7 @@ class _ArchiveFile(io.FileIO):
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """A zip to read from, a piece of at most `DIRECTORY` bytes at a time.
 
-    Raises BadZipFile for what is none, or lists more members than any does; OSError.
+    Raises BadZipFile for a file that is no zip or lists more members than a zip may; OSError.
     """
     with _ArchiveFile(path) as file, zipfile.ZipFile(file) as archive:
         yield archive
@@ -192,7 +211,7 @@ def check_archive(path: Path, most: int = UNPACKED) -> None:
     if len(entries) > MEMBERS or size > most or size > max(_SMALL, _PLAUSIBLE * packed):
         raise InputError(
             f"{path}: {_megabytes(packed)} that would unpack to {_megabytes(size)} in {len(entries):,} members; "
-            "that is no file of this kind: save it again"
+            "that is not a file of this kind: save it again"
         )
 
 

@@ -32,7 +32,8 @@ def plan(
 ) -> None:
     """What a run would send, before it is sent: trials, requests, tokens, dollars, minutes.
 
-    With --resolve X: the cheapest design that finds a gap of X, by country or the attribute of --by.
+    With --resolve X: the cheapest design that finds a gap of X, by country or the attribute of --by; then the cheapest
+    whose Δ is known to ± X, over every facet that the study's database has varied.
     """
     if resolve is not None:
         print_resolution(mtpa.Study.load(context.obj), resolve, by, out)

@@ -11,7 +11,12 @@ from personas.errors import InputError, nearest
 
 ResolveGap = Annotated[
     float | None,
-    typer.Option("--resolve", metavar="GAP", min=0.0001, help="The smallest gap to be found, such as 0.02."),
+    typer.Option(
+        "--resolve",
+        metavar="GAP",
+        min=0.0001,
+        help="The smallest gap to be found, and the ± to which Δ is to be known, such as 0.02.",
+    ),
 ]
 ResolveBy = Annotated[str | None, typer.Option("--by", metavar="ATTRIBUTE", help="Between levels of what.")]
 

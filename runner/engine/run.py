@@ -27,7 +27,7 @@ from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, database_errors, now, transaction
 from runner.store.identity import Watch
 from runner.store.leases import Leases
-from runner.store.ledger import beside_the_cap, note_usage
+from runner.store.ledger import cap_remarks, note_usage
 from runner.store.runs import NAMED
 from runner.study.config import Study
 from runner.study.logs import logger
@@ -98,7 +98,7 @@ async def _run(
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:
-                    state.remark(*(f"{each}." for each in beside_the_cap(ready.cache.connection)))
+                    state.remark(*(f"{each}." for each in cap_remarks(ready.cache.connection)))
             finally:
                 beat.cancel()
                 state.interrupted = stop.is_set()
@@ -121,7 +121,7 @@ async def _run(
 
 
 async def _note_usage(ready: Prepared, number: int) -> None:
-    """Keep what the keys of models with a cap had been charged before: it tells what a killed run's requests cost."""
+    """Keep what the keys of models with a cap had been charged before: it shows what a killed run's requests cost."""
     connection, capped = ready.cache.connection, ready.study.budget.usd is not None
     asked = [*ready.crossing.models, *ready.crossing.judges.values()]
     asked = [each for each in asked if capped or each.section.cap is not None]

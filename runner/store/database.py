@@ -29,7 +29,7 @@ _REMEDIES = {
     "schema has changed": "another version of mtpa changed the file meanwhile: run again",
     "interrupted": "the work on it was interrupted: run again",
     "no such": "the file lacks what mtpa keeps there, as a damaged or changed one does: restore it from a copy",
-    "decode": "the file holds text that is none: restore it from a copy",
+    "decode": "the file holds text that is not text: restore it from a copy",
     "overflow": "the file holds a number that cannot be: restore it from a copy",
 }
 TABLES = (
@@ -168,7 +168,7 @@ def refuse_false_tables(connection: sqlite3.Connection, path: Path) -> None:
             continue
         hidden = "SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden != 0)"
         if not is_plain or connection.execute(hidden, (name,)).fetchone()[0]:
-            raise InputError(f"{path}: {name!r} is no table as mtpa makes it; restore the file from a copy")
+            raise InputError(f"{path}: {name!r} is not a table as mtpa makes it; restore the file from a copy")
 
 
 @contextmanager

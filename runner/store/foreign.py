@@ -36,6 +36,16 @@ class _Deal(BaseModel):
     variants: Numbers
 
 
+class _Profiles(BaseModel):
+    name: str
+    traits: list[str]
+    told: Count
+    count: Annotated[int, Field(ge=1, le=16)]
+    seed: int
+    items: list[tuple[Count, Numbers]]
+    people: list[tuple[Count, list[tuple[Count, Numbers]]]]
+
+
 class _Selection(BaseModel):
     models: Numbers
     items: Numbers
@@ -44,6 +54,7 @@ class _Selection(BaseModel):
     here: Numbers | None = None
     shard: tuple[Count, Count] | None = None
     deals: list[_Deal] | None = None
+    profiles: list[_Profiles] | None = None
 
 
 class _Planned(BaseModel):

@@ -19,9 +19,9 @@ _HEAD = """# Every key of a study file
 
 <!-- Made by `make docs` from runner/study/sections.py: change the descriptions there. -->
 
-A study is one TOML file. A misspelt key is refused with the nearest right one, and `mtpa-run plan` names all faults at
-once. `mtpa-run init` writes a study to start from, and beside it `mtpa.schema.json`: an editor that knows TOML schemas
-(Taplo, Even Better TOML) completes and explains every key by its first line, `#:schema ./mtpa.schema.json`.
+A study is one TOML file. A misspelled key is refused with the nearest right one, and `mtpa-run plan` names all faults
+at once. `mtpa-run init` writes a study to start from, and beside it `mtpa.schema.json`: an editor that knows TOML
+schemas (Taplo, Even Better TOML) completes and explains every key by its first line, `#:schema ./mtpa.schema.json`.
 """
 
 
