@@ -28,7 +28,7 @@ class _Table(BaseModel):
 def _alpha3(country: str) -> str:
     found = parse_country(country) or called(country)
     if found is None:
-        raise ValueError(f'{country!r} is no country; for a column of the file write {{ variable = "{country}" }}')
+        raise ValueError(f'{country!r} is not a country; for a column of the file write {{ variable = "{country}" }}')
     return found
 
 

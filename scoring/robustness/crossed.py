@@ -17,7 +17,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from scoring.statistics.clustered_errors import Matrix
 from scoring.statistics.designs.facet_design import BY, REST
@@ -245,7 +245,7 @@ class Crossed:
             return math.nan, math.nan
         less = 2 if self._alone(key) else 3
         doubt = sum(part**2 / ((size - 1) / less) for part, size in zip(parts, sizes, strict=True))
-        half = float(stats.t.ppf(0.975, max(1.0, whole**2 / doubt))) * math.sqrt(whole)
+        half = float(special.stdtrit(max(1.0, whole**2 / doubt), 0.975)) * math.sqrt(whole)
         middle = math.log(max(value + beside, floor))
         low, high = (math.exp(middle + each) - beside for each in (-half, half))
         return max(0.0, low), max(0.0, high)

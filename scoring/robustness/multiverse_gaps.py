@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from scoring.robustness.multiverse import specifications_of
 from scoring.statistics.clustered_errors import Matrix
@@ -80,7 +79,7 @@ def ranked(
     whole = (shares > 0).all(axis=0)
     if whole.sum() < 2:
         return None
-    ranks = rankdata(sums[:, whole] / shares[:, whole], axis=0)
+    ranks = pd.DataFrame(sums[:, whole] / shares[:, whole]).rank().to_numpy()
     order = ranks.mean(axis=1)
     top, bottom = int(order.argmax()), int(order.argmin())
     survey = pd.factorize(people["survey"])[0] if "survey" in people else np.zeros(len(people), dtype=np.int64)

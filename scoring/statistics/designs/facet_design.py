@@ -10,7 +10,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from scoring.statistics.weights import Floats
 
@@ -157,7 +157,7 @@ def _half_widths(of: FacetVariances, asked: _Grid, limits: FacetLimits) -> Float
         items = asked.groups * limits.items_a_group * asked.rotations
         total = total + of.by_source.get(REST, 0.0) / (items * limits.baseline)
     freedom = np.maximum(np.divide(total**2, doubt, out=np.full(len(total), np.inf), where=doubt > 0), 1.0)
-    found: Floats = stats.t.ppf(0.975, freedom) * np.sqrt(total)
+    found: Floats = special.stdtrit(freedom, 0.975) * np.sqrt(total)
     return found
 
 
