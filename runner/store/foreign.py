@@ -34,6 +34,7 @@ class _Deal(BaseModel):
     groups: list[Numbers]
     starts: list[tuple[Count, Count]]
     variants: Numbers
+    models: Numbers | None = None
 
 
 class _Selection(BaseModel):

@@ -27,6 +27,7 @@ SHOWN = {"personas": 200, "item_differences": 100, "equivalence": 100}  # rows; 
 TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
     "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
+    "covariates": "Δ with the answers of a cheaper model, which was asked everything",
     "ways": "Δ by the way of asking, and its difference to the first way",
     "conditionings": "Δ by what is shown of a persona, and its difference to the smallest set of traits",
     "aggregates": "Over many items, on the items and orders that both sides answered: pigeonhole bootstrap intervals",
@@ -69,6 +70,8 @@ TITLES = {
 _CHOSEN = {
     "effects_overall": "benchmark metric personas items without with_persona effect items~ people~ net net~",
     "gaps": "attribute level benchmark personas effect people~ gap gap~ gap_holm net net~",
+    "covariates": "benchmark metric covariate attribute level personas personas_covariate effect people~ items~ alone "
+    "alone~ rho_answers rho_people saves",
     "control": "benchmark metric personas items persona persona~ control control~ net net~",
     "categories": "benchmark category metric items personas without with_persona effect items~ people~",
     "aggregates_by_category": "benchmark category metric answers_with without with_persona effect ~",
@@ -103,8 +106,8 @@ _HEADS = {
     "reliability_high": "at most",
 }
 _SHARES = frozenset(
-    "changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden share "
-    "top_share agree_with agree_without".split()
+    "saves changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden "
+    "share top_share agree_with agree_without".split()
 )
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
 _COUNTED = ("answers", "personas", "levels", "specifications", "tested", "round", "asked")

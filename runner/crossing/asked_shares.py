@@ -1,0 +1,65 @@
+"""Which part of a study's people and item groups each model is asked, and how a run's selection keeps it."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from personas.people.pseudonyms import TWIN
+from personas.traits import Persona
+from runner.store.deals import DealRows
+from runner.study.config import Study
+from runner.study.sections import ModelSection
+from scoring.statistics.designs.incomplete import Deal
+from scoring.statistics.pairs import CONTROL
+
+if TYPE_CHECKING:
+    from runner.crossing.trials import Crossing, Question
+
+
+class AskedShare(NamedTuple):
+    """What a model is asked: about these respondents, or about everybody; all item groups, whatever is dealt, or those
+    that each person is dealt."""
+
+    people: frozenset[str] | None = None
+    all_groups: bool = False
+
+    def has(self, persona: Persona) -> bool:
+        """Whether the model is asked about a persona; about a twin as about its respondent."""
+        return self.people is None or persona.persona_id.split(TWIN)[0] in self.people
+
+
+EVERYTHING = AskedShare()
+
+
+def share_of(section: ModelSection, study: Study, people: Sequence[Persona]) -> AskedShare:
+    """What a model of the study is asked, of people in the order of asking."""
+    names = [person.persona_id for person in people if TWIN not in person.persona_id]
+    asked = None if section.people is None or section.people >= len(names) else frozenset(names[: section.people])
+    return AskedShare(asked, section.name in study.covariates)
+
+
+def deal_rows(crossing: "Crossing") -> Iterator[DealRows]:
+    """Who is asked what, where not everybody is asked everything, in the numbers of the rows; of which models, where
+    not of all."""
+    told = [each.id for each in crossing.variants if each.variant.format != CONTROL]
+    shares: dict[AskedShare, list[int]] = {}
+    for model in crossing.models:
+        shares.setdefault(model.share, []).append(model.id)
+    for deal, questions in _dealt(crossing.questions):
+        circle: list[list[int]] = [[] for _ in deal.places]
+        for question in questions:
+            circle[deal.places[question.item.group]].append(question.id)
+        for share, models in shares.items():
+            per_person = len(deal.places) if share.all_groups else deal.per_person
+            if share.people is None and per_person == len(deal.places):
+                continue
+            starts = [[number, deal.start(each.persona_id)] for number, each in crossing.personas if share.has(each)]
+            row: DealRows = {"per_person": per_person, "groups": circle, "starts": starts, "variants": told}
+            yield row | ({"models": models} if len(shares) > 1 or share.people is not None else {})
+
+
+def _dealt(questions: Sequence["Question"]) -> list[tuple[Deal, list["Question"]]]:
+    found: dict[int, tuple[Deal, list[Question]]] = {}
+    for question in questions:
+        if question.deal:
+            found.setdefault(id(question.deal), (question.deal, []))[1].append(question)
+    return list(found.values())
