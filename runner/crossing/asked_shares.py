@@ -1,6 +1,7 @@
 """Which part of a study's people and item groups each model is asked, and how a run's selection keeps it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from personas.people.pseudonyms import TWIN
@@ -37,6 +38,17 @@ def share_of(section: ModelSection, study: Study, people: Sequence[Persona]) -> 
     return AskedShare(asked, section.name in study.covariates)
 
 
+def deal_of(deal: Deal | None, share: AskedShare) -> Deal | None:
+    """Who is asked what of a benchmark by a model; None where it is asked all of everybody."""
+    if deal is None:
+        return None
+    per_person = len(deal.places) if share.all_groups else deal.per_person
+    if share.people is None:
+        return None if per_person == len(deal.places) else deal
+    starts = {name: start for name, start in deal.starts.items() if name in share.people}
+    return replace(deal, per_person=per_person, starts=starts)
+
+
 def deal_rows(crossing: "Crossing") -> Iterator[DealRows]:
     """Who is asked what, where not everybody is asked everything, in the numbers of the rows; of which models, where
     not of all."""
@@ -49,11 +61,10 @@ def deal_rows(crossing: "Crossing") -> Iterator[DealRows]:
         for question in questions:
             circle[deal.places[question.item.group]].append(question.id)
         for share, models in shares.items():
-            per_person = len(deal.places) if share.all_groups else deal.per_person
-            if share.people is None and per_person == len(deal.places):
+            if (own := deal_of(deal, share)) is None:
                 continue
             starts = [[number, deal.start(each.persona_id)] for number, each in crossing.personas if share.has(each)]
-            row: DealRows = {"per_person": per_person, "groups": circle, "starts": starts, "variants": told}
+            row: DealRows = {"per_person": own.per_person, "groups": circle, "starts": starts, "variants": told}
             yield row | ({"models": models} if len(shares) > 1 or share.people is not None else {})
 
 

@@ -119,7 +119,7 @@ def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None)
     target = target_of(study)
     if target is None or selection is None:
         return pd.DataFrame()
-    return target_table(scores, target, *load_levels(study.database, selection, target.by))
+    return target_table(scores, target, *load_levels(study.database, selection, target.by), _covariates(study))
 
 
 def _stated_shares(study: Study, selection: SelectionRows | None) -> pd.DataFrame:

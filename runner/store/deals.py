@@ -78,26 +78,29 @@ def known_starts(connection: sqlite3.Connection) -> dict[tuple[str, ...], Starts
         return {}
     groups = dict(connection.execute("SELECT id, grp FROM main.item"))
     people = dict(connection.execute("SELECT id, persona_id FROM main.persona"))
-    found: dict[tuple[str, ...], dict[str, int]] = {}
+    found: dict[tuple[str, ...], Starts] = {}
     for each in deals:
         circle = tuple(str(groups.get(items[0], "")) if items else "" for items in each["groups"])
         starts = {pseudonym(str(people[who])): at for who, at in each["starts"] if who in people}
-        found[circle] = found.get(circle, {}) | starts
+        found[circle] = {**found.get(circle, {}), **starts}
     return found
 
 
-def deals_by_measure(connection: sqlite3.Connection, selection: Mapping[str, Any]) -> dict[str, Deal]:
-    """What each measure's deal is, by the names in the file."""
+def deals_by_measure(connection: sqlite3.Connection, selection: Mapping[str, Any]) -> dict[tuple[str, str], Deal]:
+    """What each model's and measure's deal is, by the names in the file."""
+    models = {number: str(name) for number, name in connection.execute("SELECT id, name FROM model")}
     rows = connection.execute(f"SELECT id, benchmark, part, {ELICITATION}, grp FROM item").fetchall()
     items = {number: (measure(name, part, how), str(group)) for number, name, part, how, group in rows}
     people = {number: str(name) for number, name in connection.execute("SELECT id, persona_id FROM persona")}
-    found: dict[str, Deal] = {}
+    found: dict[tuple[str, str], Deal] = {}
     for each in selection.get("deals", []):
         starts = {people[who]: at for who, at in each["starts"] if who in people and TWIN not in people[who]}
         named = [items[group[0]] for group in each["groups"] if group and group[0] in items]
         if len(named) == len(each["groups"]):
             deal = Deal(each["per_person"], {group: place for place, (_, group) in enumerate(named)}, starts)
-            found |= {items[number][0]: deal for group in each["groups"] for number in group if number in items}
+            measures = {items[number][0] for group in each["groups"] for number in group if number in items}
+            asked = [models[number] for number in each.get("models", selection["models"]) if number in models]
+            found |= {(model, name): deal for model in asked for name in measures}
     return found
 
 

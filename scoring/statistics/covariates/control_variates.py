@@ -80,7 +80,7 @@ class PeopleRows:
         if not len(self.weight):
             return 0.0, UNKNOWN
         sums = (self.weight * self.whole.sum(axis=1), self.weight)
-        total, share = (np.bincount(self.cluster, weights=each) for each in sums)
+        total, share = (np.bincount(self.cluster, weights=each).astype(np.float64) for each in sums)
         return float(total.sum() / share.sum()), one_way(total, share)
 
 

@@ -90,10 +90,12 @@ class SideBySide:
         known = inside[:number]
         mean = self._means(inside)
         whole = self.whole - mean * self.whole_share
-        first, others = (
-            PeopleRows(self.weight[rows][inside[rows]], self.cluster[rows][inside[rows]], whole[rows][inside[rows]])
-            for rows in (slice(number), slice(number, None))
-        )
+
+        def of(rows: slice) -> PeopleRows:
+            there = inside[rows]
+            return PeopleRows(self.weight[rows][there], self.cluster[rows][there], whole[rows][there])
+
+        first, others = of(slice(number)), of(slice(number, None))
         return TwoPhase(first, others, self.d[known], self.share[known], (self.told - mean * self.share)[known])
 
     def correlations(self, inside: NDArray[np.bool_]) -> tuple[float, float]:

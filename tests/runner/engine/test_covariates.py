@@ -18,6 +18,9 @@ from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
 
 
+EXACT = {"max_tokens": 3, "temperature": 0}  # a baseline without noise
+
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[FakeLLM]:
     with FakeLLM() as server:
@@ -26,7 +29,7 @@ def server() -> Iterator[FakeLLM]:
 
 def study_of(folder: Path, server: FakeLLM, asked: int = 12, per_person: int = 3, **keys: object) -> Study:
     folder.mkdir(exist_ok=True)
-    dear = model(server.url, name="dear", id="dear", covariate="cheap", people=asked)
+    dear = model(server.url, name="dear", id="dear", covariate="cheap", people=asked, decoding=EXACT)
     cheap = model(server.url, name="cheap", id="cheap", **keys)
     path = write_study(folder, [dear, cheap], n=24, groups=8)
     path.write_text(path.read_text().replace("groups = 8\n", f"groups = 8\nper_person = {per_person}\n"))
@@ -76,3 +79,17 @@ def test_a_covariate_that_cannot_be_one_is_a_sentence(server: FakeLLM, tmp_path:
         study_of(tmp_path, server, people=6)
     with pytest.raises(InputError, match="model 'cheap' is a covariate, and is asked everything"):
         study_of(tmp_path, server, covariate="dear")
+
+
+async def test_a_target_asks_the_covariate_first_and_looks_with_its_answers(server: FakeLLM, tmp_path: Path) -> None:
+    study = study_of(tmp_path, server, per_person=6)
+    study.path.write_text(study.path.read_text() + "[target]\nhalf_width = 0.001\nrounds = 3\n")
+    study = Study.load(study.path)
+    state = await run(study)
+    assert state.total("done") == 8 + 24 * 8 + 8 + 12 * 6 == state.total("planned")
+    found = study_findings(study).tables
+    (row,) = found["target"].to_dict("records")
+    assert (row["model"], row["personas"], row["asked"], row["outcome"]) == ("dear", 12, 3, "everything asked")
+    everybody = found["covariates"].iloc[0]
+    assert row["effect"] == pytest.approx(everybody["effect"]) and row["half_width"] > 0
+    assert (await run(study)).sent == 0
