@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from runner.cli.price import HalfWidth, print_ways
 from runner.cli.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.cli.study import ShardOption
 from runner.cli.terminal.console import AsJson, out, print_json
@@ -29,13 +30,18 @@ def plan(
     shard: ShardOption = "1/1",
     resolve: ResolveGap = None,
     by: ResolveBy = None,
+    half_width: HalfWidth = None,
 ) -> None:
     """What a run would send, before it is sent: trials, requests, tokens, dollars, minutes.
 
-    With --resolve X: the cheapest design that finds a gap of X, by country or the attribute of --by.
+    With --resolve X: the cheapest design that finds a gap of X, by country or the attribute of --by. With --half-width
+    X: what it takes to know Δ to ± X in each of the ways that there are, and which costs least.
     """
     if resolve is not None:
         print_resolution(Study.load(context.obj), resolve, by, out)
+        return
+    if half_width is not None:
+        print_ways(Study.load(context.obj), half_width, as_json)
         return
     from personas.errors import MtpaError
     from runner.backends.catalogue.model_list import catalogue_remarks

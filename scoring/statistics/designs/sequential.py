@@ -152,7 +152,7 @@ class Course:
 
     def _intervals(self, scores: pd.DataFrame, beside: Part | None) -> dict[str, tuple[float, float, float]]:
         """Δ, its half-width and the level of that interval, by level of the attribute, of those with any answer."""
-        (part,) = parts(scores, (self._target.by,) if self._target.by in scores else ())
+        (part,) = parts(scores, (self._target.by,) if self._target.by else ())
         found = part.pairs(part.measures[-1])  # letter probabilities, where there are any, resolve more
         of = Contributions.of(found, np.ones(len(found.people)))
         both = SideBySide.read(part, beside) if beside is not None else None
@@ -176,7 +176,8 @@ class Course:
             return known
         attribute = self._target.by
         theirs = levels_of(both.people, attribute or ALL) == level
-        return np.r_[known, theirs.to_numpy()[len(known) :]]
+        found: np.ndarray = np.r_[known, theirs.to_numpy()[len(known) :]]
+        return found
 
     def _confidence(self, level: str, error: float) -> float:
         """What this look has to be sure of, after the looks at this level before it."""

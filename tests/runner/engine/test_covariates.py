@@ -17,7 +17,6 @@ from runner.store.merge import merge
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
 
-
 EXACT = {"max_tokens": 3, "temperature": 0}  # a baseline without noise
 
 
