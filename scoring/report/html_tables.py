@@ -68,14 +68,16 @@ TITLES = {
 }
 # The columns of tables that have more than fit; a name with ~ is an interval, of NAME_low and NAME_high.
 _CHOSEN = {
-    "effects_overall": "benchmark metric personas items without with_persona effect items~ people~ net net~",
-    "gaps": "attribute level benchmark personas effect people~ gap gap~ gap_holm net net~",
+    "effects_overall": "benchmark metric personas items without with_persona effect items~ people~ net net~ "
+    "registration",
+    "gaps": "attribute level benchmark personas effect people~ gap gap~ gap_holm net net~ registration",
     "covariates": "benchmark metric covariate attribute level personas personas_covariate effect people~ items~ alone "
     "alone~ rho_answers rho_people saves",
     "control": "benchmark metric personas items persona persona~ control control~ net net~",
     "categories": "benchmark category metric items personas without with_persona effect items~ people~",
     "aggregates_by_category": "benchmark category metric answers_with without with_persona effect ~",
-    "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null",
+    "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null "
+    "registration",
     "worst_tenth": "benchmark metric personas items chosen seen effect side bound",
     "reliability": "benchmark metric clusters groups reliability reliability_low reliability_high",
     "equivalence": "benchmark metric attribute level quantity estimate tost~ within equivalent",

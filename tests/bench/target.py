@@ -200,9 +200,10 @@ def _all_ways(priced: Sequence[PricedWay], pool: Pool, draw: Draw, seed: int) ->
     """Of each way: groups asked, half-width, whether it is at most 5 % over the wanted one, whether it covers."""
     drawn = draw(np.random.default_rng(seed))
     found = [ended(way, pool, drawn, seed) for way in priced]
-    wanted = 1.05 * HALF_WIDTH
+    misses = [abs(each.effect - drawn.effect) for each in found]
     return [
-        (o.asked, o.half_width, o.half_width <= wanted, abs(o.effect - drawn.effect) <= o.half_width) for o in found
+        (each.asked, each.half_width, each.half_width <= 1.05 * HALF_WIDTH, miss <= each.half_width)
+        for each, miss in zip(found, misses, strict=True)
     ]
 
 

@@ -119,9 +119,9 @@ class TwoPhase:
         return found
 
     def _tuning(self, means: Matrix, rows: NDArray[np.bool_], doubt: float) -> Floats:
-        """λ that leaves Δ the least variance, over the clusters of some rows, whose `means` are of d and of both control
-        variates: what clusters add to Δ regressed on what they add to these, where that of the people costs the `doubt`
-        about the others' mean, too.
+        """λ that leaves Δ the least variance, over the clusters of some rows, whose `means` are of d and of both
+        control variates: what clusters add to Δ regressed on what they add to these, where that of the people costs the
+        `doubt` about the others' mean, too.
 
         Each λ is shrunk by 1 − 1/t², its positive part: where the models share nothing it is 0 and costs nothing.
         """
