@@ -10,10 +10,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from runner.cli.price import HalfWidth, print_ways
 from runner.cli.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.cli.study import ShardOption
 from runner.cli.terminal.console import AsJson, out, print_json
+from runner.cli.terminal.price_table import HalfWidth, print_ways
 from runner.study.config import Study
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from runner.planning.plan import plan
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
 from scoring.statistics.designs.power import DEFAULTS, Components, component_table
-from scoring.statistics.designs.savings import Pool, PricedWay, SharedAnswers, priced_ways
+from scoring.statistics.designs.savings import DesignPool, PricedWay, SharedAnswers, priced_ways
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import parts
 from scoring.tables.covariates import covariate_table
@@ -30,7 +30,7 @@ class StudyWays:
     measured: bool
     shared: SharedAnswers
     shared_measured: bool
-    pool: Pool
+    pool: DesignPool
     ways: list[PricedWay]
     usd: float | None
     usd_beside: float
@@ -67,7 +67,7 @@ def study_ways(study: Study, half_width: float) -> Iterator[StudyWays]:
             of, found = known.get((model.name, name)), shared.get((model.name, name))
             count = len(groups[name])
             rounds = study.target.rounds if study.target else 8
-            pool = Pool(study.personas.n, count, len(asked) / count, replicates[model.name], rounds)
+            pool = DesignPool(study.personas.n, count, len(asked) / count, replicates[model.name], rounds)
             ways = priced_ways(of or DEFAULTS, half_width, pool, found or ASSUMED)
             beside = usd.get((model.covariate or "", name), 0.0)
             rests = (of or DEFAULTS, of is not None, found or ASSUMED, found is not None)

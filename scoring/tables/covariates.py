@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.statistics.covariates.control_variates import Covaried
-from scoring.statistics.covariates.side_by_side import SideBySide
+from scoring.statistics.covariates.two_models import SideBySide
 from scoring.statistics.levels import ALL, hidden_levels, levels_of
 from scoring.statistics.pairs import Part
 

@@ -1,6 +1,6 @@
 """What each way to know Δ to a half-width takes, and how often its interval covers the truth.
 
-python tests/bench/target.py ways [studies]            (2,000 by default: crossed random effects, skewed)
+python tests/bench/target.py ways [studies [ρ ...]]    (2,000 by default: crossed random effects, skewed)
 python tests/bench/target.py recorded FILE [studies]   (people resampled from the answers of a local model in a results
                                                         file; the dear model's are these with noise, ρ = 0.7 and 0.3)
 python tests/bench/target.py rounds [studies]          (200 by default: [target] through `Course`, no covariate)
@@ -33,7 +33,7 @@ from scoring.statistics.designs.savings import (
     COVARIATE,
     PART,
     ROUNDS,
-    Pool,
+    DesignPool,
     PricedWay,
     SharedAnswers,
     priced_ways,
@@ -45,7 +45,7 @@ from scoring.statistics.pairs import parts
 
 USD = 0.002
 OF = Components(persona=0.0025, group=0.0064, level_group=0.0, residual=0.1225)
-POOL = Pool(people=400, groups=40)
+POOL = DesignPool(people=400, groups=40)
 HALF_WIDTH = 0.02
 TARGETS = (
     (Design(100, 100, levels=1, baseline_replicates=50), Target(0.03)),
@@ -75,7 +75,7 @@ class Outcome(NamedTuple):
     half_width: float
 
 
-def simulated(rho: float, of: Components = OF, pool: Pool = POOL) -> Draw:
+def simulated(rho: float, of: Components = OF, pool: DesignPool = POOL) -> Draw:
     """Gamma effects of people and answers that two models share to ρ; the cheap one's scores are a third as wide."""
 
     def draw(random: np.random.Generator) -> Drawn:
@@ -130,7 +130,7 @@ class Recorded:
         return Components(persona, float(self.d.mean(axis=0).var(ddof=1)), 0.0, answers + noise)
 
 
-def ended(way: PricedWay, pool: Pool, drawn: Drawn, seed: int) -> Outcome:
+def ended(way: PricedWay, pool: DesignPool, drawn: Drawn, seed: int) -> Outcome:
     """A study asked in a way: of its first people, per_person groups each, with one look or round by round."""
     shared, looking = way.name in (COVARIATE, ALL_OF_THEM), way.name in (ROUNDS, ALL_OF_THEM)
     rounds = min(pool.rounds, way.per_person) if looking else 1
@@ -170,7 +170,7 @@ def of_way(way: PricedWay, drawn: Drawn, per_person: int, shared: bool) -> TwoPh
     return TwoPhase(known, others, share * drawn.d[: way.people], share, share * cheap[: way.people])
 
 
-def ways(name: str, draw: Draw, of: Components, pool: Pool, rho: float, studies: int) -> None:
+def ways(name: str, draw: Draw, of: Components, pool: DesignPool, rho: float, studies: int) -> None:
     """A line a way."""
     start = time.perf_counter()
     print(
@@ -196,7 +196,7 @@ def ways(name: str, draw: Draw, of: Components, pool: Pool, rho: float, studies:
     print(f"{time.perf_counter() - start:.0f} s")
 
 
-def _all_ways(priced: Sequence[PricedWay], pool: Pool, draw: Draw, seed: int) -> list[tuple[float, ...]]:
+def _all_ways(priced: Sequence[PricedWay], pool: DesignPool, draw: Draw, seed: int) -> list[tuple[float, ...]]:
     """Of each way: groups asked, half-width, whether it is at most 5 % over the wanted one, whether it covers."""
     drawn = draw(np.random.default_rng(seed))
     found = [ended(way, pool, drawn, seed) for way in priced]
@@ -266,7 +266,7 @@ def main(kind: str, *rest: str) -> None:
                 studies,
             )
         return
-    for rho in (0.7, 0.0):
+    for rho in map(float, rest[1:] or ("0.7", "0")):
         ways("simulated", simulated(rho), OF, POOL, rho, int(rest[0]) if rest else 2000)
 
 

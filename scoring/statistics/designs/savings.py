@@ -26,7 +26,7 @@ FULL, PART, COVARIATE, ROUNDS, ALL_OF_THEM = (
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class DesignPool:
     """Whom and what a study has: people, item groups, requests a group (items and orders), the baseline's replicates,
     and the rounds of a target."""
 
@@ -60,7 +60,9 @@ class PricedWay:
     beside: int = 0
 
 
-def error(of: Components, people: int, per_person: float, pool: Pool, shared: SharedAnswers | None = None) -> float:
+def error(
+    of: Components, people: int, per_person: float, pool: DesignPool, shared: SharedAnswers | None = None
+) -> float:
     """The standard error of Δ; with a covariate, of which everybody in the pool is asked everything, two λ are paid
     for."""
     choice = (of.residual + of.group + of.level_group) * (1 / per_person - 1 / pool.groups)
@@ -73,7 +75,7 @@ def error(of: Components, people: int, per_person: float, pool: Pool, shared: Sh
     return math.sqrt((within + between) / people * (1 + 2 / people))
 
 
-def priced_ways(of: Components, half_width: float, pool: Pool, shared: SharedAnswers) -> list[PricedWay]:
+def priced_ways(of: Components, half_width: float, pool: DesignPool, shared: SharedAnswers) -> list[PricedWay]:
     """Every way that reaches the half-width within the pool, with the fewest requests that it takes; those that do not
     are left out."""
     all_groups = (pool.groups,)
@@ -93,13 +95,13 @@ def _fewest(ways: Iterator[PricedWay]) -> PricedWay | None:
     return min(ways, key=lambda way: (way.requests, way.people), default=None)
 
 
-def _sizes(pool: Pool) -> Sequence[int]:
+def _sizes(pool: DesignPool) -> Sequence[int]:
     sizes = np.unique(np.geomspace(min(LEAST_PEOPLE, pool.people), pool.people, 40).astype(int))
     return [int(size) for size in sizes]
 
 
 def _one_look(
-    of: Components, half_width: float, pool: Pool, per_person: Sequence[int], shared: SharedAnswers | None
+    of: Components, half_width: float, pool: DesignPool, per_person: Sequence[int], shared: SharedAnswers | None
 ) -> Iterator[PricedWay]:
     for k in per_person:
         low, high = min(LEAST_PEOPLE, pool.people) - 1, pool.people
@@ -115,13 +117,13 @@ def _one_look(
 
 
 def _half_width(
-    of: Components, people: int, per_person: float, pool: Pool, shared: SharedAnswers | None, level: float = LEVEL
+    of: Components, people: int, per_person: float, pool: DesignPool, shared: SharedAnswers | None, level: float = LEVEL
 ) -> float:
     return quantile(level, people - 1) * error(of, people, per_person, pool, shared)
 
 
 def _in_rounds(
-    of: Components, half_width: float, pool: Pool, sizes: Sequence[int], shared: SharedAnswers | None
+    of: Components, half_width: float, pool: DesignPool, sizes: Sequence[int], shared: SharedAnswers | None
 ) -> Iterator[PricedWay]:
     """The round in which a target is reached on average; with a covariate, where per_person is what it takes."""
     for people in sizes:
@@ -140,6 +142,6 @@ def _in_rounds(
                     break
 
 
-def _way(people: int, per_person: int, asked: float, looks: int, half_width: float, pool: Pool) -> PricedWay:
+def _way(people: int, per_person: int, asked: float, looks: int, half_width: float, pool: DesignPool) -> PricedWay:
     requests = pool.requests_a_group * (people * asked + pool.groups * pool.baseline)
     return PricedWay("", people, per_person, asked, looks, half_width, math.ceil(requests))

@@ -23,7 +23,7 @@ import pandas as pd
 
 from personas.stable_order import rank
 from scoring.statistics.clustered_errors import LEVEL
-from scoring.statistics.covariates.side_by_side import SideBySide
+from scoring.statistics.covariates.two_models import SideBySide
 from scoring.statistics.designs.alpha_spending import confidence
 from scoring.statistics.designs.incomplete import Deal, numbered
 from scoring.statistics.effect import Contributions, estimate

@@ -10,14 +10,14 @@ from scoring.statistics.designs.savings import (
     FULL,
     PART,
     ROUNDS,
-    Pool,
+    DesignPool,
     SharedAnswers,
     error,
     priced_ways,
 )
 
 OF = Components(persona=0.0025, group=0.0, level_group=0.0, residual=0.12)
-POOL = Pool(people=600, groups=40)
+POOL = DesignPool(people=600, groups=40)
 
 
 def test_the_error_is_that_of_simulated_means() -> None:
@@ -26,7 +26,7 @@ def test_the_error_is_that_of_simulated_means() -> None:
     for _ in range(400):
         person, answer = 0.05 * random.normal(size=60), 0.12**0.5 * random.normal(size=(60, 5))
         means.append((person + answer.mean(axis=1)).mean())
-    assert np.std(means) == pytest.approx(error(OF, 60, 5, Pool(600, 10**9)), rel=0.1)
+    assert np.std(means) == pytest.approx(error(OF, 60, 5, DesignPool(600, 10**9)), rel=0.1)
 
 
 def test_every_way_reaches_the_half_width_and_a_covariate_takes_about_one_minus_rho_squared() -> None:

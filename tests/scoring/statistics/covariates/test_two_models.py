@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.statistics.covariates.side_by_side import SideBySide
+from scoring.statistics.covariates.two_models import SideBySide
 from scoring.statistics.designs.incomplete import ranks
 from scoring.statistics.designs.simulation import as_scores
 from scoring.statistics.pairs import parts
