@@ -1,4 +1,4 @@
-"""What stands for a respondent outside of the survey: a hash of the id, which who holds the survey can make again."""
+"""What stands for a respondent outside the survey: a hash of the id, which anyone who holds the survey can rebuild."""
 
 import hashlib
 
@@ -7,7 +7,7 @@ TWIN = "~"  # in the id of a persona who differs from a respondent in one trait:
 
 
 def pseudonym(persona_id: str) -> str:
-    """ "sha256:" and 64 hexadecimal digits, then what a twin's id says of it; a pseudonym stays as it is."""
+    """The text "sha256:" and 64 hexadecimal digits, then what a twin's id says of it; a pseudonym stays as it is."""
     respondent, mark, change = persona_id.partition(TWIN)
     if not respondent.startswith(MARK):
         respondent = MARK + hashlib.sha256(respondent.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""Other cues than a description by which a model is told who it is to be: an interview, a memory, a name."""
+"""Cues other than a description that say who the model is to be: an interview, a memory, a name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
@@ -9,6 +9,7 @@ from personas.traits import Persona, Trait, catalogue
 
 Cue = Literal["description", "interview", "memory", "name"]
 CUES = ("interview", "memory", "name")
+NO_CUE = "none"  # of the baseline
 
 # What opens an interview is a heading in the codebooks.
 _OPENING: Mapping[str, str] = {
@@ -38,9 +39,16 @@ _INTERVIEWS: Mapping[str, tuple[str, str, str]] = {
 _REMEMBERED = "Saved to memory in earlier conversations with the user:"
 
 
+def cue_of(form: str) -> str:
+    """The cue that a format is of: of its own name for the control and for all but descriptions."""
+    return form if form in (*CUES, "neutral") else "description"
+
+
 def interview(persona: Persona, traits: Mapping[str, Trait], shown: Sequence[str], frame: str) -> str:
-    """The survey's questions and this respondent's answers, in the order of `shown`, as a dialogue; missing answers
-    are left out, and so are questions that were put to the interviewer."""
+    """The survey's questions and this respondent's answers, in the order of `shown`, as a dialogue.
+
+    Missing answers are left out, and so are questions that were put to the interviewer.
+    """
     opening, answerer, ending = _INTERVIEWS[frame]
     lines = [opening]
     for question, answer in _asked(persona, traits, shown):

@@ -74,8 +74,10 @@ def _dumps(value: Any) -> str:
 
 
 def read_jsonl(path: Path) -> Respondents:
-    """The inverse of `write_jsonl`, as far as a line says: phrases of extended traits come from the survey's
-    description where there is one."""
+    """The inverse of `write_jsonl`, as far as a line says.
+
+    The phrases of extended traits come from the survey's description where there is one.
+    """
     heads: list[dict[str, Any]] = []
     answers: list[dict[str, int]] = []
     traits: dict[str, Trait] = {"country": catalogue().traits["country"]}
@@ -115,7 +117,7 @@ def _learn(
     if name not in traits:
         if survey not in defined:
             defined[survey] = _defined(survey)
-        traits[name] = defined[survey].get(name) or _untold(name, answer)
+        traits[name] = defined[survey].get(name) or _trait_of_line(name, answer)
     trait = traits[name]
     if (
         trait.use == "extended"
@@ -133,7 +135,7 @@ def _defined(survey: str) -> Mapping[str, Trait]:
         return catalogue().traits
 
 
-def _untold(name: str, answer: Mapping[str, Any]) -> Trait:
+def _trait_of_line(name: str, answer: Mapping[str, Any]) -> Trait:
     """An extended trait as a line of the file describes it; without a label it is never told."""
     domain = str(answer.get("domain", ""))
     if domain not in catalogue().domains:

@@ -16,8 +16,10 @@ from personas.traits import Trait
 
 @dataclass(frozen=True)
 class SurveyRequest:
-    """One survey to build from: its name (or a TOML file of the user's), its files, the waves to keep, and the country
-    (alpha-3) of files that have no column of countries."""
+    """One survey to build from: its name (or a TOML file of the user's) and its files.
+
+    `waves` are those to keep; the country (alpha-3) is for files that have no column of countries.
+    """
 
     survey: str
     paths: tuple[Path, ...]
@@ -107,7 +109,7 @@ def _build_one(request: SurveyRequest, survey: Survey, options: BuildOptions) ->
     return kept, _report(request, survey, reading, kept, {**reading.sparse, **sparse}, doubles)
 
 
-def _told(trait: Trait) -> bool:
+def _is_described(trait: Trait) -> bool:
     """Whether a prompt can say anything of the trait: those of the opening line have no section."""
     return trait.use != "extended" or bool(trait.section)
 
@@ -129,12 +131,12 @@ def _report(
         rows_in=reading.rows,
         rows_out=len(kept),
         columns_in=reading.columns,
-        traits_out=sum(map(_told, kept.traits.values())),
+        traits_out=sum(map(_is_described, kept.traits.values())),
         described=tuple(defined),
         near_duplicates=doubles,
         not_in_file=tuple(reading.absent),
         sparse={name: round(sparse[name], 4) for name in first},
-        silent=tuple(name for name, trait in kept.traits.items() if not _told(trait)),
+        silent=tuple(name for name, trait in kept.traits.items() if not _is_described(trait)),
         no_scale=reading.skipped,
         off_scale=reading.strays,
         proxies={name: note for name, note in source.proxies.items() if name in kept.traits},
@@ -145,8 +147,11 @@ def _report(
 
 @dataclass(frozen=True)
 class Mapped:
-    """What became of one trait of a description: whether its variable is in the file and what it asks there, the share
-    of respondents who answered (0 to 1), the values that were no answers with their counts, and every value."""
+    """What became of one trait of a description.
+
+    Whether its variable is in the file and what it asks there, the share of respondents who answered (0 to 1), the
+    values that were not answers with their counts, and every value.
+    """
 
     trait: Trait
     variable: str
@@ -160,9 +165,11 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Check:
-    """What a description makes of a file: the traits it describes, how many extended ones the file adds and which of
-    them are silent, the variables that are no traits and why, what to look at, and what would make `build` refuse the
-    file."""
+    """What a description makes of a file.
+
+    The traits it describes, how many extended ones the file adds and which of them are silent, the variables that are
+    no traits and why, what to look at, and what would make `build` refuse the file.
+    """
 
     described: tuple[Mapped, ...]
     extended: int
@@ -191,7 +198,7 @@ def check(survey: Survey, path: Path, country: str = "") -> Check:
         )
         for name, (trait, source) in survey.defined().items()
     )
-    silent = tuple(name for name, trait in traits.items() if not _told(trait))
+    silent = tuple(name for name, trait in traits.items() if not _is_described(trait))
     extended = len(rates) - sum(1 for each in described if each.found) - len(silent)
     return Check(
         described,

@@ -9,7 +9,7 @@ import pandas as pd
 from personas.countries import called, parse_country
 from personas.errors import InputError
 from personas.surveys.harmonise import Harmonised
-from personas.surveys.labels import clean, direction, stems
+from personas.surveys.label_cleaning import clean, direction, stems
 from personas.surveys.survey import CountryColumn, Survey, TraitSource
 from personas.surveys.table import Table, text
 from personas.traits import Trait
@@ -61,8 +61,10 @@ def check_columns(survey: Survey, table: Table, country: str = "") -> None:
 
 
 def _names_its_wave(survey: Survey, table: Table) -> bool:
-    """Whether the file has every column that says who somebody is, and of which wave: what an archive's own selection
-    of variables always has."""
+    """Whether the file has every column that says who somebody is, and of which wave.
+
+    An archive's own selection of variables always has them.
+    """
     columns = survey.columns
     if columns.wave is None or isinstance(columns.country, str):
         return False
@@ -82,13 +84,17 @@ def _first(names: str | list[str]) -> str:
 
 
 def read_ids(path: Path, values: pd.Series, repeated_by_wave: bool = False) -> list[str]:
-    """The respondents' ids as text. Raises InputError for an empty, fractional or repeated one; where every wave has
-    its own 1, 2, 3 …, repeated ones are told apart by their wave."""
+    """The respondents' ids as text.
+
+    Raises InputError for an empty, fractional or repeated one; where every wave has its own 1, 2, 3 …, repeated ones
+    are distinguished by their wave.
+    """
     ids = [text(value) for value in values]
     for row, (each, missing) in enumerate(zip(ids, values.isna(), strict=True)):
         if missing or each in ("", "nan", "None") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):
             raise InputError(
-                f"{path}, column {values.name!r}, row {row + 1}: {each!r} is no respondent id: are the columns shifted?"
+                f"{path}, column {values.name!r}, row {row + 1}: {each!r} is not a respondent id; check whether the "
+                "columns are shifted"
             )
     if repeated_by_wave:
         return ids
@@ -114,7 +120,7 @@ def read_countries(path: Path, column: CountryColumn, values: pd.Series, labels:
     if unknown:
         rows = int(keys.isin(unknown).sum())
         raise InputError(
-            f"{path}, column {values.name!r}: {unknown[0][:40]!r} is no country "
+            f"{path}, column {values.name!r}: {unknown[0][:40]!r} is not a country "
             f"({rows} of {len(keys)} rows hold none): are the columns shifted?"
         )
     return keys.map(names)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from personas.surveys.codebook import CodebookEntry
 from personas.surveys.harmonise import BLANK, Harmonised, harmonise
-from personas.surveys.labels import clean_label, clean_question, direction, says_nothing, stems
+from personas.surveys.label_cleaning import clean_label, clean_question, direction, says_nothing, stems
 from personas.surveys.survey import Extra, Survey, reason
 from personas.surveys.table import Table, text
 from personas.traits import OTHER, Trait
@@ -67,13 +67,15 @@ def extended_trait(
         own, entry = {}, None
     if entry:
         own = {**own, **entry.labels} if entry.labels else {}
-    trait = _told(f"{survey.survey}:{variable}", question, rule, own, answers, variable in table.ordinal)
+    trait = _extended_trait(f"{survey.survey}:{variable}", question, rule, own, answers, variable in table.ordinal)
     if trait.labels:
         codes = {key: code if code is None or code < 0 or trait.holds(code) else None for key, code in codes.items()}
     return trait, harmonise(values, codes.get, text, survey.missing.blank)
 
 
-def _told(name: str, question: str, rule: Extra, own: Mapping[int, str], answers: set[int], ordinal: bool) -> Trait:
+def _extended_trait(
+    name: str, question: str, rule: Extra, own: Mapping[int, str], answers: set[int], ordinal: bool
+) -> Trait:
     """The trait with what explains its answers; without a section where nothing does."""
     labels, scale = _scale(question, own, answers)
     section, phrase = (rule.section, PHRASE) if labels else ("", "")
@@ -130,8 +132,10 @@ def _ends(labels: Mapping[int, str]) -> tuple[int, int] | None:
 
 
 def merged(one: Trait, other: Trait) -> Trait:
-    """The same variable in two files: the labels of both, the wider scale; of a file's codes that only the other file
-    could explain, those are told that have a label."""
+    """The same variable in two files: the labels of both, and the wider scale.
+
+    A code that only the other file explains is kept where it has a label.
+    """
     labels: Mapping[int, str] = {**other.labels, **one.labels}
     ends = [end for trait in (one, other) for end in trait.scale or ()]
     scale = (min([*ends, *labels]), max([*ends, *labels])) if ends else None

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
+import mtpa
 from personas.errors import InputError, MachineError
 from personas.whole_file import write_whole
 from runner.cli.terminal.console import out
 from runner.study.backend_kinds import backend_kinds
-from runner.study.config import Study
 from runner.study.written.quick import quick_name, quick_study
 
 SCHEMA = "mtpa.schema.json"
@@ -28,9 +28,12 @@ def init(
     ],
     path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),
 ) -> None:
-    """Write a commented study file: the paper's protocol, a study with a budget of an API, of Anthropic's, of Azure, of
-    OpenRouter or of Vertex AI, one of a vLLM server of your own, a local one, or one of how well a model answers a
-    survey as its respondents."""
+    """Write a commented study file to start from.
+
+    There are templates for the paper's protocol, a study with a budget on an API (OpenAI or Google, Anthropic, Azure,
+    OpenRouter, Vertex AI), a vLLM server of your own, a local model, and a study of how well a model answers a survey
+    as its respondents.
+    """
     if path.exists():
         raise InputError(f"{path}: exists already; name another file with --to FILE")
     shipped = files("runner.study")
@@ -93,7 +96,7 @@ def try_model(
     called = quick_name(model, Path(name).stem, part)
     text = quick_study(called, table, name, part or None, n, groups, usd)
     path = to / f"{called}.toml"
-    study = Study.parse(text, path)
+    study = mtpa.Study.parse(text, path)
     _keep(path, text)
     out.print(f"The study: {escape(str(path))}", highlight=False, soft_wrap=True)
     raise typer.Exit(run_study(study, None, yes=True, pilot=True, acknowledge=acknowledge))

@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 
 class AskedShare(NamedTuple):
-    """What a model is asked: about these respondents, or about everybody; all item groups, whatever is dealt, or those
-    that each person is dealt."""
+    """What a model is asked.
+
+    About these respondents, or about everybody; all item groups, whatever is dealt, or those that each person is dealt.
+    """
 
     people: frozenset[str] | None = None
     all_groups: bool = False
@@ -50,8 +52,10 @@ def deal_of(deal: Deal | None, share: AskedShare) -> Deal | None:
 
 
 def deal_rows(crossing: "Crossing") -> Iterator[DealRows]:
-    """Who is asked what, where not everybody is asked everything, in the numbers of the rows; of which models, where
-    not of all."""
+    """Who is asked what, where not everybody is asked everything, in the numbers of the rows.
+
+    Where it is not of all models, of which.
+    """
     told = [each.id for each in crossing.variants if each.variant.format != CONTROL]
     shares: dict[AskedShare, list[int]] = {}
     for model in crossing.models:

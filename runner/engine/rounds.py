@@ -16,7 +16,7 @@ from runner.engine.context import Context
 from runner.engine.live import LiveRun
 from runner.engine.recorder import Recorder
 from runner.store.scores import load_scores
-from scoring.statistics.designs.sequential import Course, Look, Target
+from scoring.statistics.designs.sequential import InterimLook, SequentialDesign, Target
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part, parts
 
@@ -36,8 +36,9 @@ class Rounds:
             if question.can_be_targeted:
                 self._questions[question.measure][question.item.group].append(question)
         people = _levels(context.crossing, model, self._target)
+        deals = {name: next(iter(of.values()))[0].deal for name, of in self._questions.items()}
         self._courses = {
-            name: Course(self._target, people, list(of), deal_of(next(iter(of.values()))[0].deal, model.share))
+            name: SequentialDesign(self._target, people, list(of), deal_of(deals[name], model.share))
             for name, of in self._questions.items()
         }
         beside = (each.id for each in context.crossing.models if each.section.name == model.section.covariate)
@@ -72,7 +73,7 @@ class Rounds:
             tally = self._context.state.tallies[self._model.section.name, measure]
             tally.spared = tally.planned - tally.done - tally.failed
 
-    def _looks(self) -> dict[str, list[Look]]:
+    def _looks(self) -> dict[str, list[InterimLook]]:
         scores = self._scores(self._model.id)
         return {
             name: course.looks(scores[scores["benchmark"] == name], self._beside.get(name))
@@ -80,7 +81,8 @@ class Rounds:
         }
 
     def _scores(self, model: int) -> pd.DataFrame:
-        return load_scores(self._context.cache.path, {**self._context.crossing.selection(), "models": [model]})
+        selection = {**self._context.crossing.selection(), "models": [model]}
+        return load_scores(self._context.cache.path, selection, answers=False)
 
     @cached_property
     def _beside(self) -> dict[str, Part]:
@@ -91,7 +93,7 @@ class Rounds:
         by = self._target.by
         return {part.benchmark: part for part in parts(scores, (by,) if by else ())} if len(scores) else {}
 
-    def _next_cells(self, looks: Mapping[str, Sequence[Look]]) -> dict[str, list[Question]]:
+    def _next_cells(self, looks: Mapping[str, Sequence[InterimLook]]) -> dict[str, list[Question]]:
         """What each respondent is asked next, of all measures."""
         cells: dict[str, list[Question]] = defaultdict(list)
         for name, course in self._courses.items():
@@ -117,7 +119,7 @@ def _levels(crossing: Crossing, model: AskedModel, target: Target) -> dict[str, 
     return {name: level for name, level in found.items() if asked is None or name in asked}
 
 
-def in_words(looks: Sequence[Look], target: Target) -> str:
+def in_words(looks: Sequence[InterimLook], target: Target) -> str:
     """How far the rounds are."""
     widest = max(looks, key=lambda look: (not look.reached, look.half_width))
     none = "no interval, too few different people," if widest.done else "no interval yet"

@@ -28,10 +28,12 @@ PREFIXES = 20
 
 @dataclass
 class PlanRow:
-    """One model and benchmark: trials, the distinct requests behind them, those that are answered, and what the rest
-    will take. Dollars run from the fewest to the most output tokens; `usd_batch` is the most that batches would cost,
-    where the provider takes them. `longest_prompt` is in tokens. `minutes` is None where nobody can know yet.
-    `not_imported` are those that are in no log, of a model whose answers come from logs."""
+    """One model and benchmark: trials, distinct requests, those already answered, and what the rest will take.
+
+    Dollars run from the fewest to the most output tokens; `usd_batch` is the most that batches would cost, where the
+    provider takes them. `longest_prompt` is in tokens. `minutes` is None where nobody can know yet. `not_imported` are
+    those that no log has, of a model whose answers come from logs.
+    """
 
     model: str
     benchmark: str
@@ -230,7 +232,7 @@ def shared_prefix(ready: Prepared, model: AskedModel) -> float:
     crossing, found = ready.crossing, []
     for number, persona in crossing.personas[:PREFIXES]:
         asked = [question for question in crossing.questions if question.is_for(persona)][:2]
-        trials = [Trial(model.id, number, crossing.variants[0][0], question.id, 0, 0) for question in asked]
+        trials = [Trial(model.id, number, crossing.variants_of(persona)[0].id, question.id, 0, 0) for question in asked]
         requests = [crossing.asked(model, trial).request for trial in trials]
         texts = ["".join(message["content"] for message in request.messages).encode() for request in requests]
         if len(texts) == 2:

@@ -20,8 +20,10 @@ ASSUMED = SharedAnswers(0.5, 0.5)  # where no answers of both models are in the 
 
 @dataclass(frozen=True)
 class StudyWays:
-    """The ways of one model and benchmark, and what they rest on; `usd` is the price of a request, None where it is not
-    known, `usd_beside` that of one to the covariate."""
+    """The ways of one model and benchmark, and what they rest on.
+
+    `usd` is the price of a request, None where it is not known, `usd_beside` that of one to the covariate.
+    """
 
     model: str
     benchmark: str
@@ -79,8 +81,10 @@ def _scores(study: Study) -> pd.DataFrame:
 
 
 def _known(scores: pd.DataFrame) -> dict[tuple[str, str], Components]:
-    """Variance components of the answers in the file, by model and benchmark; of letter probabilities, where there are
-    any. Answers that never vary tell nothing about a design."""
+    """Variance components of the answers in the file, by model and benchmark.
+
+    They are of letter probabilities, where there are any. Answers that never vary tell nothing about a design.
+    """
     table = component_table(scores, [ALL]) if len(scores) else pd.DataFrame()
     fields = ("persona", "group", "level_group", "residual")
     found = {}

@@ -15,16 +15,16 @@ from runner.crossing.registration import registration_of
 from runner.results.checklist import checklist, registration_words
 from runner.results.fidelity import study_fidelity
 from runner.store.completeness import of_scores
-from runner.store.report_rows import load_items, load_levels, load_mass
-from runner.store.runs import SelectionRows
-from runner.store.scores import (
-    last_selection,
-    load_about,
+from runner.store.report_rows import (
     load_distributions,
     load_gold,
-    load_scores,
+    load_items,
+    load_levels,
+    load_mass,
     load_stated_shares,
 )
+from runner.store.runs import SelectionRows
+from runner.store.scores import last_selection, load_about, load_scores
 from runner.study.assets import assets, fetch
 from runner.study.config import Study
 from runner.study.logs import logger
@@ -51,7 +51,7 @@ def study_findings(study: Study) -> Findings:
     """Every table of the last run of a study. Raises InputError or MachineError."""
     known = [described(section.name, study) for section in study.benchmarks]
     selection = last_selection(study.database)
-    scores = load_scores(study.database, selection)
+    scores = load_scores(study.database, selection, answers=False)
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     slicing = slicing_of(study, scores)
     compared = registration_of(study)
@@ -78,15 +78,17 @@ def study_findings(study: Study) -> Findings:
 
 
 def brief_study_findings(study: Study, scores: pd.DataFrame | None = None, fidelity: bool = False) -> Findings:
-    """What the finding in sentences is made of, in a small part of the time; by the `scores` of a study's last run, if
-    they were read before. With `fidelity`, which takes longer, how well respondents are played too.
+    """What the finding in sentences is made of, in a small part of the time of the whole report.
+
+    `scores` are those of the study's last run, if they were read before. With `fidelity`, which takes longer, how well
+    respondents are played too.
 
     Raises InputError or MachineError.
     """
     for section in study.benchmarks:
         described(section.name, study)  # so that its metric has a name
     if scores is None:
-        scores = load_scores(study.database, last_selection(study.database))
+        scores = load_scores(study.database, last_selection(study.database), answers=False)
     missing = of_scores(study.database, scores).sentence
     slicing = slicing_of(study, scores)
     about = {"incomplete": missing, **registration_words(registration_of(study))}
@@ -97,14 +99,16 @@ def brief_study_findings(study: Study, scores: pd.DataFrame | None = None, fidel
 
 
 def finding(study: Study) -> list[str]:
-    """What the last run of a study found, in sentences: a paragraph for each model and benchmark, behind what is
-    missing of a run that is not whole. Raises InputError or MachineError."""
+    """What the last run of a study found, in sentences: a paragraph for each model and benchmark.
+
+    What is missing of a run that is not whole stands first. Raises InputError or MachineError.
+    """
     return sentences(brief_study_findings(study, fidelity=True))
 
 
 def paper_scores(study: Study, slicing: Slicing) -> pd.DataFrame:
     """Scores as the paper's tables have them: with the fewest traits shown, where the study shows several sets."""
-    scores = of_smallest_set(load_scores(study.database, last_selection(study.database)))
+    scores = of_smallest_set(load_scores(study.database, last_selection(study.database), answers=False))
     by = tuple(name for name in BY if name in slicing.by)
     return score_table(replace(slicing, by=by, pairs=()).parts(scores), by, slicing.seed)
 
@@ -138,8 +142,10 @@ def world_map() -> str | None:
 
 
 def drawing_script() -> str | None:
-    """What draws the report's figures, a third of the size of plotly's whole script; None, so that the whole one is
-    taken, where it cannot be fetched."""
+    """The part of plotly's script that draws the report's figures, a third of the size of the whole.
+
+    None, so that the whole script is taken, where it cannot be fetched.
+    """
     try:
         return (fetch("plotly_geo") / "plotly-geo.min.js").read_text(encoding="utf-8")
     except MachineError:
@@ -162,6 +168,7 @@ def slicing_of(study: Study, scores: pd.DataFrame) -> Slicing:
         section.adjust,
         study.robustness.contrasts,
         study.robustness.margin,
+        study.robustness.interactions,
     )
 
 

@@ -17,10 +17,10 @@ from runner.serve.batcher import Batcher, TooLarge
 from runner.serve.bounds import TooMuch, refuse_too_much
 from runner.serve.chat_api import ChatRequest, first_token, reply
 from runner.serve.completions_api import CompletionRequest, ReadPrompt, choice, completion, next_token
-from runner.serve.door import BACKLOG, Door
-from runner.serve.generation import Written, ends
+from runner.serve.door import BACKLOG, MOST, Door
+from runner.serve.generation import Generated, ends
 from runner.serve.model import ServedModel
-from runner.serve.prompts import Told, log_sum, spelt
+from runner.serve.prompts import RowScores, log_sum, summed_spellings
 from runner.serve.token_budget import TokenBudget
 
 MODEL = web.AppKey("model", ServedModel)
@@ -146,13 +146,16 @@ async def _models(request: web.Request) -> web.Response:
 
 
 async def _choices(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
-    """{messages, choices} → {logprobs, mass, likeliest, usage}; logprobs are natural logs in the order of the choices,
-    mass is what they hold together, likeliest the text of the likeliest token."""
+    """{messages, choices} → {logprobs, mass, likeliest, usage}.
+
+    `logprobs` are natural logs in the order of the choices, `mass` is the probability that the choices hold together,
+    `likeliest` the text of the likeliest token.
+    """
     row, counts = await _tokenised(
         app, size, lambda: app[MODEL].prompter.letters(body["messages"], _texts(body["choices"]))
     )
     (told,) = await app[BATCHER].tell([row])
-    logprobs = spelt(_numbers(told.logprobs), counts)
+    logprobs = summed_spellings(_numbers(told.logprobs), counts)
     mass = min(1.0, math.exp(log_sum(logprobs)))
     likeliest = app[MODEL].tokenizer.decode([told.top[0][0]])
     usage = {"prompt_tokens": len(row.tokens)}
@@ -178,16 +181,18 @@ async def _chat(app: web.Application, body: dict[str, Any], size: int) -> dict[s
         _numbers([logprob for _, logprob in told.top])
         written = first_token(told, ends(model.model, model.tokenizer), model.tokenizer)
         return reply(app[NAME], request, len(row.tokens), written, model.tokenizer)
-    wish = await _tokenised(app, size, lambda: request.wish(model.prompter))
-    written = await app[BATCHER].write(wish)
+    generation = await _tokenised(app, size, lambda: request.generation(model.prompter))
+    written = await app[BATCHER].write(generation)
     if written.overflow:
         raise ValueError(OVERFLOW)
-    return reply(app[NAME], request, len(wish.tokens), written, model.tokenizer)
+    return reply(app[NAME], request, len(generation.tokens), written, model.tokenizer)
 
 
 async def _completions(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
-    """OpenAI's completion of texts, or of token ids: one choice a prompt, not streamed. With `echo` and `logprobs`, the
-    prompt's own log-probabilities; those and one token at temperature 0 take one pass."""
+    """OpenAI's completion of texts, or of token ids: one choice a prompt, not streamed.
+
+    With `echo` and `logprobs`, the prompt's own log-probabilities; those and one token at temperature 0 take one pass.
+    """
     request, model = CompletionRequest.read(body), app[MODEL]
     prompts = await _tokenised(
         app,
@@ -205,9 +210,9 @@ async def _completions(app: web.Application, body: dict[str, Any], size: int) ->
 
 async def _completed(
     app: web.Application, request: CompletionRequest, prompt: ReadPrompt
-) -> tuple[Told | None, Written]:
-    """What is told of a prompt, and what is written behind it."""
-    model, told, written = app[MODEL], None, Written()
+) -> tuple[RowScores | None, Generated]:
+    """The scores of a prompt's tokens, and what is written after it."""
+    model, told, written = app[MODEL], None, Generated()
     if row := request.row(prompt):
         (told,) = await app[BATCHER].tell([row])
         _numbers(told.logprobs)
@@ -215,7 +220,7 @@ async def _completed(
         if row.top:
             written = next_token(told, ends(model.model, model.tokenizer), model.tokenizer)
     if request.max_tokens and not request.is_one_pass:
-        written = await app[BATCHER].write(request.wish(prompt))
+        written = await app[BATCHER].write(request.generation(prompt))
         if written.overflow:
             raise ValueError(OVERFLOW)
     return told, written
@@ -254,7 +259,8 @@ async def serve(app: web.Application, socket: Path | None, host: str, port: int,
     letting_in, loop = partial(door.protocol, runner.server), asyncio.get_running_loop()
     try:
         if socket:
-            listening = await loop.create_unix_server(letting_in, str(socket), backlog=BACKLOG)
+            # To asyncio, a connection that finds this queue full looks made; it breaks at its first write.
+            listening = await loop.create_unix_server(letting_in, str(socket), backlog=MOST)
         else:
             listening = await loop.create_server(letting_in, host, port, backlog=BACKLOG)
     except OSError as error:

@@ -1,5 +1,7 @@
-"""Completions of a text, as OpenAI's older service has them: also the log-probabilities of the prompt's own tokens
-(`echo`), which log-likelihoods are read from."""
+"""Completions of a text, as OpenAI's older service has them.
+
+Also the log-probabilities of the prompt's own tokens (`echo`), from which log-likelihoods are read.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,8 +11,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from runner.serve.generation import Wish, Written
-from runner.serve.prompts import Prompter, PromptRow, Told
+from runner.serve.generation import Generated, GenerationRequest
+from runner.serve.prompts import Prompter, PromptRow, RowScores
 
 REFUSED: Mapping[str, Any] = {
     "stream": False,
@@ -27,8 +29,11 @@ Top = list[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class ReadPrompt:
-    """A prompt as the model reads it. `pieces` spell its tokens: together they are `text`; what the tokenizer puts
-    before a text of its own accord is spelt as nothing."""
+    """A prompt as the model reads it.
+
+    `pieces` spell its tokens: together they are `text`; what the tokenizer puts before a text of its own accord is
+    spelt as nothing.
+    """
 
     tokens: list[int]
     text: str = ""
@@ -96,8 +101,10 @@ class CompletionRequest(BaseModel):
         return ReadPrompt(tokens, text, pieces)
 
     def row(self, prompt: ReadPrompt) -> PromptRow | None:
-        """The row whose pass tells what is wanted of a prompt, and its next token; None where nothing is wanted that a
-        pass tells."""
+        """The row whose pass gives what is asked about a prompt, and its next token.
+
+        None where nothing is asked that a pass gives.
+        """
         asked = tuple(enumerate(prompt.tokens[1:])) if self.tells_prompt else ()
         wants_next = self.is_one_pass and self.max_tokens == 1
         if not asked and not wants_next:
@@ -105,10 +112,10 @@ class CompletionRequest(BaseModel):
         top = max(1, self.logprobs or 0) if wants_next else 0
         return PromptRow(prompt.tokens if top else prompt.tokens[:-1], asked, top, self.logprobs or 0)
 
-    def wish(self, prompt: ReadPrompt) -> Wish:
+    def generation(self, prompt: ReadPrompt) -> GenerationRequest:
         """How to go on from a prompt."""
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        return Wish(
+        return GenerationRequest(
             tokens=prompt.tokens,
             max_tokens=self.max_tokens,
             temperature=self.temperature,
@@ -121,7 +128,9 @@ class CompletionRequest(BaseModel):
 
 def spellings(tokenizer: Any, tokens: Sequence[int]) -> list[str]:
     """What each token adds to the text of those before it; of a character that several tokens spell, the last has it.
-    Only the tokens since the last whole character are decoded again, so that the time is linear."""
+
+    Only the tokens since the last whole character are decoded again, so that the time is linear.
+    """
     found: list[str] = []
     start = known = 0  # of the window that is decoded, and of what of it is spelt already
     for end in range(1, len(tokens) + 1):
@@ -135,12 +144,12 @@ def spellings(tokenizer: Any, tokens: Sequence[int]) -> list[str]:
     return found
 
 
-def next_token(told: Told, ending: set[int], tokenizer: Any) -> Written:
+def next_token(told: RowScores, ending: set[int], tokenizer: Any) -> Generated:
     """The likeliest token as what was written: also one that ends the text is counted, and told of."""
     token, logprob = told.top[0]
     ended = token in ending
     text = "" if ended else _decoded(tokenizer, [token])
-    return Written([token], text, "stop" if ended else "length", [logprob], [told.top])
+    return Generated([token], text, "stop" if ended else "length", [logprob], [told.top])
 
 
 def _decoded(tokenizer: Any, tokens: Sequence[int]) -> str:
@@ -151,7 +160,12 @@ def _decoded(tokenizer: Any, tokens: Sequence[int]) -> str:
 
 
 def choice(
-    request: CompletionRequest, number: int, prompt: ReadPrompt, told: Told | None, written: Written, tokenizer: Any
+    request: CompletionRequest,
+    number: int,
+    prompt: ReadPrompt,
+    told: RowScores | None,
+    written: Generated,
+    tokenizer: Any,
 ) -> dict[str, Any]:
     """One choice of the reply: the prompt where it is echoed, and what was written behind it."""
     pieces, numbers, tops = [], list[float | None](), list[Top | None]()
@@ -183,7 +197,7 @@ def choice(
 
 
 def _by_text(tokenizer: Any, top: Top) -> dict[str, float]:
-    """The likeliest tokens by their text; of two that are spelt alike, the likelier."""
+    """The likeliest tokens by their text; of two with the same text, the likelier."""
     found: dict[str, float] = {}
     for token, logprob in top:
         found.setdefault(_decoded(tokenizer, [token]), logprob)

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-TAIL = 64  # characters at a prompt's end, which decide how a letter behind it is spelt
+TAIL = 64  # characters at a prompt's end, which decide how a letter after it is tokenised
 MOST_TAILS = 1000
 _THINKING = (  # what opens a model's thinking, and what closes it
     (re.compile(r"<((?:\w+:)?\w*(?:think|thought|reason)\w*)>", re.I), r"</\1>"),
@@ -41,9 +41,12 @@ class PromptRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A row's answer: natural logs in the order of `asked`, the likeliest tokens behind the last place with theirs, and
-    those behind each place of `asked`, where they are wanted."""
+class RowScores:
+    """A row's answer: natural logs in the order of `asked`.
+
+    Where they are wanted, also the likeliest tokens after the last place with theirs, and those after each place of
+    `asked`.
+    """
 
     logprobs: list[float]
     top: list[tuple[int, float]]
@@ -67,8 +70,11 @@ class Prompter:
         return self._fits(self.prompt(self.written(messages)), room)
 
     def written(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """A chat as its model reads it: by its template, in which the model does not think, or, for a model without
-        one, the messages' text, a blank line between them, and nothing behind. Raises ValueError, in a clause."""
+        """A chat as its model reads it: by its template, with thinking off.
+
+        For a model without a template, the messages' text with a blank line between them, and nothing after it. Raises
+        ValueError, in a clause.
+        """
         if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
             raise ValueError("messages must be a list of {role, content} with text as content")
         if not self.tokenizer.chat_template:
@@ -95,14 +101,18 @@ class Prompter:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def prompt(self, text: str) -> list[int]:
-        """The tokens of a prompt: what the tokenizer puts before a text (a beginning-of-text token, most often) stands
-        there once, whether it is in the text already or not."""
+        """The tokens of a prompt, with what the tokenizer puts before a text there exactly once.
+
+        That is most often a beginning-of-text token, which may be in the text already.
+        """
         tokens = self.tokens(text)
         return tokens if tokens[: len(self._beginning)] == self._beginning else [*self._beginning, *tokens]
 
     def completion(self, prompt: str | Sequence[int], room: int) -> list[int]:
-        """The tokens of a prompt that is no chat, a text or the tokens themselves, with room for an answer of `room`
-        tokens. Raises ValueError, in a clause."""
+        """The tokens of a prompt that is no chat: a text, or the tokens themselves.
+
+        There is room for an answer of `room` tokens. Raises ValueError, in a clause.
+        """
         if isinstance(prompt, str):
             return self._fits(self.prompt(prompt), room)
         if wrong := [each for each in prompt if not 0 <= each < len(self.tokenizer)]:
@@ -174,15 +184,15 @@ class Prompter:
         return tokens
 
     def _spellings(self, text: str, tokens: Sequence[int], choices: tuple[str, ...]) -> tuple[int, list[list[int]]]:
-        """How many of the prompt's last tokens the choices merge with, and the tokens that each choice is spelt by."""
+        """How many of the prompt's last tokens the choices merge with, and the tokens that spell each choice."""
         key = text[-TAIL:], choices
         if key not in self._known:
             if len(self._known) >= MOST_TAILS:
                 self._known.clear()
-            self._known[key] = self._spelt(text, tokens, choices)
+            self._known[key] = self._find_spellings(text, tokens, choices)
         return self._known[key]
 
-    def _spelt(self, text: str, tokens: Sequence[int], choices: Sequence[str]) -> tuple[int, list[list[int]]]:
+    def _find_spellings(self, text: str, tokens: Sequence[int], choices: Sequence[str]) -> tuple[int, list[list[int]]]:
         spelt = [
             {f"{space}{choice}": self.prompt(f"{text}{space}{choice}") for space in ("", " ")} for choice in choices
         ]
@@ -223,7 +233,9 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 def _without_thinking(text: str, start: int) -> str:
     """A prompt whose template opens the model's thinking behind the messages (from `start` on), with it closed again.
-    Raises ValueError for thinking that nobody knows how to close."""
+
+    Raises ValueError for thinking that nobody knows how to close.
+    """
     for opens, closes in _THINKING:
         if opened := list(opens.finditer(text, start)):
             end = opened[-1].expand(closes)
@@ -239,13 +251,13 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in ("role", "content"))
 
 
-def spelt(logprobs: Sequence[float], counts: Sequence[int]) -> list[float]:
+def summed_spellings(logprobs: Sequence[float], counts: Sequence[int]) -> list[float]:
     """Each choice's log-probability: the sum over its spellings' probabilities."""
     ends = [sum(counts[: number + 1]) for number in range(len(counts))]
     return [log_sum(logprobs[end - count : end]) for end, count in zip(ends, counts, strict=True)]
 
 
 def log_sum(values: Sequence[float]) -> float:
-    """log Σ exp(value)."""
+    """Log Σ exp(value)."""
     largest = max(values)
     return largest + math.log(math.fsum(math.exp(each - largest) for each in values))

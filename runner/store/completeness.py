@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from personas.people.pseudonyms import TWIN
 from runner.store.database import opened
 from runner.store.foreign import reads_file
 from runner.store.last_run import last_run_row
 from runner.store.runs import NOT_MERGED, LastRun, SelectionRows, last_run
-from runner.store.scores import last_selection, load_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = 10
 _ASKED = """SELECT EXISTS (SELECT 1 FROM score WHERE model = ? AND persona = ? AND variant IN (SELECT value FROM
@@ -24,8 +25,11 @@ Counts = Mapping[tuple[str, str], int]  # by model and benchmark
 
 @dataclass(frozen=True)
 class Completeness:
-    """The trials that a run wanted and those that have an answer; respondents likewise; countries of which nobody was
-    asked; models and benchmarks without any answer; failed trials and those that wait for a judge; why it ended."""
+    """The trials that a run wanted and those that have an answer.
+
+    Likewise the respondents; countries of which nobody was asked; models and benchmarks without any answer; failed
+    trials and those that wait for a judge; and why the run ended.
+    """
 
     trials: int
     done: int
@@ -64,9 +68,11 @@ class Completeness:
 
 
 @reads_file
-def of_scores(path: str | Path, scores: pd.DataFrame) -> Completeness:
-    """How whole the last run of a file is, by the scores of what it selected (`load_scores`). Raises InputError or
-    MachineError."""
+def of_scores(path: str | Path, scores: "pd.DataFrame") -> Completeness:
+    """How whole the last run of a file is, by the scores of what it selected (`load_scores`).
+
+    Raises InputError or MachineError.
+    """
     path = Path(path)
     with opened(path) as connection:
         return by_scores(connection, scores)
@@ -74,12 +80,18 @@ def of_scores(path: str | Path, scores: pd.DataFrame) -> Completeness:
 
 @reads_file
 def of_last_run(path: str | Path) -> Completeness:
-    """The same by the run's own account, which takes no reading of scores where there is one. Raises InputError or
-    MachineError."""
+    """The same by the run's own account, which takes no reading of scores where there is one.
+
+    Raises InputError or MachineError.
+    """
     path = Path(path)
     with opened(path) as connection:
         found = by_account(connection)
-    return found or of_scores(path, load_scores(path, last_selection(path)))
+    if found:
+        return found
+    from runner.store.scores import last_selection, load_scores  # takes pandas with it
+
+    return of_scores(path, load_scores(path, last_selection(path), answers=False))
 
 
 def by_account(connection: sqlite3.Connection) -> Completeness | None:
@@ -98,7 +110,7 @@ def by_account(connection: sqlite3.Connection) -> Completeness | None:
     return Completeness(0, 0)
 
 
-def by_scores(connection: sqlite3.Connection, scores: pd.DataFrame) -> Completeness:
+def by_scores(connection: sqlite3.Connection, scores: "pd.DataFrame") -> Completeness:
     """How whole the last run is, by its scores."""
     status = scores["status"].astype(str)
     read = scores[~status.isin(["failed", "pending"])]

@@ -24,8 +24,11 @@ Starts = Mapping[str, int]
 
 
 def is_dealt(frame: pd.DataFrame, deals: Sequence[DealRows]) -> np.ndarray:
-    """Which rows (item, persona, variant) the deals let be asked: those of an item that none of them is about, those of
-    the baseline and of other variants, and those that one of them gives to the persona."""
+    """Which rows (item, persona, variant) the deals allow to be asked.
+
+    Those of an item that no deal is about, those of the baseline and of other variants, and those that a deal gives to
+    the persona.
+    """
     kept = np.zeros(len(frame), dtype=bool)
     free = np.ones(len(frame), dtype=bool)
     for each in deals:
@@ -59,7 +62,7 @@ def in_other_numbers(deals: Sequence[DealRows], maps: Mapping[str, Mapping[int, 
     ]
 
 
-def together(selections: Sequence[Mapping[str, Any]]) -> list[DealRows]:
+def all_deals(selections: Sequence[Mapping[str, Any]]) -> list[DealRows]:
     """The different deals of several runs."""
     found: list[DealRows] = []
     for selection in selections:

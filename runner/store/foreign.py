@@ -1,5 +1,7 @@
-"""A database from elsewhere is data: nothing in it runs, reading it ends, and what it holds is of the kind that mtpa
-writes there."""
+"""A database from elsewhere is data.
+
+Nothing in it runs, reading it ends, and what it holds is of the kind that mtpa writes there.
+"""
 
 import functools
 import re
@@ -10,11 +12,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
-import sqlite_utils
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from migrations import schema
-from migrations.views import VIEWS
+from migrations.views import KNOWN
 from personas.bounded import check_file, parse_json
 from personas.errors import InputError, MtpaError
 from runner.store.database import database_errors, read_only
@@ -37,6 +37,16 @@ class _Deal(BaseModel):
     models: Numbers | None = None
 
 
+class _Profiles(BaseModel):
+    name: str
+    traits: list[str]
+    told: Count
+    count: Annotated[int, Field(ge=1, le=16)]
+    seed: int
+    items: list[tuple[Count, Numbers]]
+    people: list[tuple[Count, list[tuple[Count, Numbers]]]]
+
+
 class _Selection(BaseModel):
     models: Numbers
     items: Numbers
@@ -45,6 +55,7 @@ class _Selection(BaseModel):
     here: Numbers | None = None
     shard: tuple[Count, Count] | None = None
     deals: list[_Deal] | None = None
+    profiles: list[_Profiles] | None = None
 
 
 class _Planned(BaseModel):
@@ -158,13 +169,16 @@ _NEVER = {
 
 
 def refuse_code(path: Path, source: Path | None = None) -> None:
-    """Raises InputError for a file that is no regular one, or that holds what SQLite would run when it is opened by us
-    and written to: views but ours, triggers, virtual tables, computed columns. `source` is what it came in."""
+    """Raises InputError for a file that is not regular, or that holds what SQLite would run.
+
+    As the file is opened and written, it would run: views but ours, triggers, virtual tables, computed columns.
+    `source` is what the file came in.
+    """
     check_file(path)
     with database_errors(path), closing(read_only(path)) as connection, in_time(connection, path):
         connection.execute("PRAGMA trusted_schema = OFF")
         for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_schema").fetchall():
-            if kind == "view" and sql in VIEWS.get(name, ()):
+            if kind == "view" and sql in KNOWN.get(name, ()):
                 continue
             computed = kind == "table" and _is_computed(connection, name)
             if kind not in ("table", "index") or computed or str(sql or "").upper().startswith("CREATE VIRTUAL"):
@@ -175,8 +189,11 @@ def refuse_code(path: Path, source: Path | None = None) -> None:
 
 
 def refuse_odd_contents(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises InputError for a file whose rows hold what mtpa never writes: values of another type, text that is none,
-    JSON of another shape, numbers out of range, rows that refer to none."""
+    """Raises InputError for a file whose rows hold what mtpa never writes.
+
+    Values of another type, text that is not text, JSON of another shape, numbers out of range, rows that refer to
+    nothing.
+    """
     with database_errors(path):
         for table, columns in _columns().items():
             wrong = [*(f"typeof({name}) NOT IN ({stored})" for name, stored in columns.items()), *_dangling(table)]
@@ -191,6 +208,10 @@ def refuse_odd_contents(connection: sqlite3.Connection, path: Path) -> None:
 
 def _columns() -> dict[str, dict[str, str]]:
     """Every table's columns, and what SQLite calls the types that may stand there, as SQL."""
+    import sqlite_utils  # takes pandas with it
+
+    from migrations.steps import schema
+
     fresh = sqlite_utils.Database(memory=True)
     schema.apply(fresh)
     found: dict[str, dict[str, str]] = {}
@@ -233,8 +254,10 @@ def _odd(path: Path, table: str, name: str) -> InputError:
 
 
 def reads_file(function: Callable[P, T]) -> Callable[P, T]:
-    """For a function whose first argument is a database's path: where it fails at what the file holds, the file is
-    looked through, and InputError says what is wrong with it."""
+    """Decorates a function whose first argument is a database's path.
+
+    Where it fails because of what the file holds, the file is checked, and InputError says what is wrong with it.
+    """
 
     @functools.wraps(function)
     def reading(*arguments: P.args, **named: P.kwargs) -> T:
@@ -258,8 +281,10 @@ def _is_computed(connection: sqlite3.Connection, table: str) -> bool:
 
 @contextmanager
 def in_time(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """What the connection does inside ends: a statement that runs for longer than a file of this size can take is
-    stopped. Raises InputError then."""
+    """Puts a bound on the time of every statement that runs on the connection inside.
+
+    A statement that runs for longer than a file of this size can take is stopped. Raises InputError then.
+    """
     size = path.stat().st_size if path.exists() else 0
     deadline = time.monotonic() + _LEAST + size * _PER_BYTE
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)

@@ -1,5 +1,8 @@
-"""What a report reads of a file beside the scores: texts of items, levels and item groups, masses of letters, and for
-fidelity the survey's questions with the probabilities of their options."""
+"""What a report reads from a file beside the scores.
+
+Texts of items, right answers, levels and item groups, masses of letters, populations' distributions, and for fidelity
+the survey's questions with the probabilities of their options.
+"""
 
 import json
 import sqlite3
@@ -14,9 +17,9 @@ from runner.store.cache import unpack
 from runner.store.database import opened
 from runner.store.deals import ELICITATION, deals_by_measure
 from runner.store.foreign import reads_file
-from runner.store.runs import SELECTED, choose
-from runner.store.scores import named_sets
-from scoring.answers.items import Item, option_order
+from runner.store.runs import SELECTED, SelectionRows, choose
+from runner.store.scores import SHARES, named_sets
+from scoring.answers.items import LETTERS, Item, option_order
 from scoring.answers.responses import Response, option_probabilities
 from scoring.benchmarks.registry import measure
 from scoring.statistics.designs.incomplete import Deal
@@ -41,8 +44,11 @@ WHERE m.answer = 'probabilities' AND s.status = 'ok' AND c.letters IS NOT NULL A
 
 @reads_file
 def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
-    """The text of these items: item_id, benchmark, part, question (context and question), choices (a list),
-    right (the numbers of the right options, where there are right ones)."""
+    """The text of these items, a row each.
+
+    item_id, benchmark, part, question (context and question), choices (a list), right (the numbers of the right
+    options, where there are right ones).
+    """
     path = Path(database)
     wanted = set(item_ids)
     with opened(path) as connection:
@@ -60,8 +66,9 @@ def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
 
 @reads_file
 def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
-    """What the letters held of the first token's probability: a row per model and benchmark that was asked for letter
-    probabilities.
+    """The first token's probability that the letters hold together.
+
+    A row per model and benchmark that was asked for letter probabilities.
 
     Columns: model, benchmark, answers (with probabilities), without (answers that came without any), mass (the mean),
     under_half (the share of answers whose letters held less than half), hidden (the share in which the endpoint did
@@ -87,9 +94,11 @@ def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | Non
 def load_levels(
     database: str | Path, selection: Mapping[str, Any], attribute: str | None
 ) -> tuple[dict[str, str], dict[str, list[str]], dict[tuple[str, str], Deal]]:
-    """What a run may ask, answered or not: each respondent's level of an attribute ("all" without one), each measure's
-    item groups, and the deals of those models and measures of which not everybody is asked everything. Twins are not
-    respondents."""
+    """What a run may ask, answered or not.
+
+    Each respondent's level of an attribute ("all" without one), each measure's item groups, and the deals of those
+    models and measures of which not everybody is asked everything. Twins are not respondents.
+    """
     path = Path(database)
     with opened(path) as connection:
         people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
@@ -109,8 +118,11 @@ def load_levels(
 
 
 class SurveyRows(NamedTuple):
-    """The questions by item id, the traits of each set by its name, and a row an answer with letter probabilities:
-    model, persona_id, item_id, traits, format, frame, placement, trait_order, rotation, replicate and shares."""
+    """The questions by item id, the traits of each set by its name, and a row an answer with letter probabilities.
+
+    Its columns: model, persona_id, item_id, traits, format, frame, placement, trait_order, rotation, replicate and
+    shares.
+    """
 
     items: dict[str, Item]
     sets: dict[str, list[str]]
@@ -133,8 +145,8 @@ def _variants(connection: sqlite3.Connection) -> dict[int, dict[str, Any]]:
     names = ("id", "format", "frame", "placement", "trait_order", "traits")
     rows = connection.execute(f"SELECT {', '.join(names)} FROM variant").fetchall()
     found = {int(row[0]): dict(zip(names, row, strict=True)) for row in rows}
-    named = named_sets(found)
-    return {number: {**row, "shown": row["traits"], **named[number]} for number, row in found.items()}
+    sets = named_sets(connection, found).names
+    return {number: {**row, "shown": row["traits"], **sets[number]} for number, row in found.items()}
 
 
 def _probabilities(
@@ -149,3 +161,49 @@ def _probabilities(
             head = {"model": model, "persona_id": person, "item_id": item.id, "traits": way["traits"]}
             wording = {name: way[name] for name in ("format", "frame", "placement", "trait_order")}
             yield {**head, **wording, "rotation": rotation, "replicate": replicate, "shares": shares}
+
+
+@reads_file
+def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
+    """Where the one right option stands: item_id, rotation, letter; items with several or none are left out."""
+    path = Path(database)
+    with opened(path) as connection:
+        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
+    rows = []
+    for record in records:
+        weights = record["weights"] or ()
+        if record["ask"] == "letter" and sorted(weights)[-2:] == [0.0, 1.0] and sum(weights) == 1:
+            item, right = Item(**record), list(weights).index(1.0)
+            rows += [
+                (item.id, rotation, LETTERS[option_order(item, rotation).index(right)]) for rotation in range(rotations)
+            ]
+    return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"]).drop_duplicates(ignore_index=True)
+
+
+@reads_file
+def load_distributions(database: str | Path) -> dict[str, Item]:
+    """The items that are scored against a population's distribution, by id."""
+    path = Path(database)
+    with opened(path) as connection:
+        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
+    found = (Item(**record) for record in records if record["scoring"].get("kind") == SHARES)
+    return {item.id: item for item in found}
+
+
+@reads_file
+def load_stated_shares(database: str | Path, selection: SelectionRows | None) -> pd.DataFrame:
+    """What was answered to questions about a whole population: model, trait, country, text."""
+    path = Path(database)
+    with opened(path) as connection:
+        rows = connection.execute(
+            "SELECT s.model, s.item, m.name, i.record, c.answer FROM score s JOIN item i ON i.id = s.item "
+            "JOIN model m ON m.id = s.model JOIN completion c ON c.id = s.completion "
+            "WHERE s.persona = 0 AND json_extract(i.record, '$.scoring.kind') = 'shares' ORDER BY s.id"
+        ).fetchall()
+    found = [
+        (name, meta["trait"], meta["stated_country"], text)
+        for model, item, name, record, text in rows
+        if selection is None or (model in selection["models"] and item in selection["items"])
+        for meta in [json.loads(record)["meta"]]
+    ]
+    return pd.DataFrame(found, columns=["model", "trait", "country", "text"])

@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from personas.traits import Trait, catalogue
 from runner.backends.request import digest
 from runner.store.database import transaction
 
@@ -70,3 +71,23 @@ def text_ids(connection: sqlite3.Connection, texts: Iterable[str], known: dict[b
         rows = select_many(connection, "SELECT sha, id FROM text WHERE sha IN ({})", fresh)
         known.update({bytes(sha): row for sha, row in rows})
     return {text: known[sha] for text, sha in shas.items()} | {"": 0}
+
+
+def keep_labels(
+    connection: sqlite3.Connection, traits: Mapping[str, Trait], answers: Iterable[Mapping[str, int]]
+) -> None:
+    """Keep what the codes of respondents' answers mean, which the rows of personas do not say."""
+    pairs = {pair for each in answers for pair in each.items()}
+    labels = [(name, str(code), traits[name].label(code)) for name, code in sorted(pairs) if name in traits]
+    rows = [row for row in labels if row[1] != row[2]]
+    with transaction(connection):
+        insert(connection, "INSERT OR REPLACE", "trait_label", ("trait", "code", "label"), rows)
+
+
+def trait_labels(connection: sqlite3.Connection) -> dict[str, dict[str, str]]:
+    """What each trait's codes mean, as the file has it; in a file from before it had, what the catalogue says."""
+    core = catalogue().traits.items()
+    found = {name: {str(code): label for code, label in trait.labels.items()} for name, trait in core if trait.labels}
+    for name, code, label in connection.execute("SELECT trait, code, label FROM trait_label"):
+        found.setdefault(name, {})[code] = label
+    return found

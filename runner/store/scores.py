@@ -6,21 +6,23 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from personas.prompt.cue_texts import CUES
+from personas.prompt.cue_texts import CUES, NO_CUE, cue_of
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.database import opened
 from runner.store.deals import is_dealt
 from runner.store.foreign import reads_file
 from runner.store.last_run import last_run_row
+from runner.store.profile_rows import is_profiled, names_of_sets, told_columns
 from runner.store.resolutions import remarks
+from runner.store.rows import trait_labels
 from runner.store.runs import SelectionRows
-from scoring.answers.items import LETTERS, Elicitation, Item, option_order
+from scoring.answers.items import LETTERS, Elicitation, Item, asked_as, option_order
 from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.pairs import CONTROL
@@ -54,32 +56,45 @@ WHERE v.format IN ({", ".join("?" * (len(CUES) + 1))}) GROUP BY s.persona, s.var
 
 
 @reads_file
-def load_scores(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
+def load_scores(
+    database: str | Path, selection: Mapping[str, Sequence[int]] | None = None, *, answers: bool = True
+) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
     Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
     ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
-    baseline), cluster, weight, survey, wave, the subgroup columns, format, frame, placement, trait_order, traits (the
-    set shown), sampled (whether the answer is a draw), rotation, replicate, status, chosen_by_text,
-    chosen_by_probability (option numbers), role and letter (of the option that the value is of), value, expected, and
-    the benchmarks' `meta_columns`. Names are categorical. Raises InputError or MachineError.
+    baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to be:
+    "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format, frame,
+    placement, trait_order, traits (the set shown), told (the traits that a random profile tells) and told_text (the
+    same where the same is told), sampled (whether the answer is a draw), rotation, replicate, status, chosen_by_text,
+    chosen_by_probability (option numbers), role and letter (of the option that the value is of), value, expected, the
+    benchmarks' `meta_columns`, and with `answers` a column for each trait that the respondents answered: the answer's
+    label, or a number where a trait has no labels. Names are categorical. Raises InputError or MachineError.
     """
     path = Path(database)
     with opened(path) as connection:
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
+        sets = named_sets(connection, tables["variant"])
         read = _texts_read(connection)
+        labels = trait_labels(connection) if answers else {}
     frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
     columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
     columns |= same_text_columns(columns["cluster"], frame, read)
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
+    columns["cue"] = _lookup(frame["variant"], tables["variant"], lambda row: cue_of(row["format"]), NO_CUE)
+    columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(*_ask(row)[::2]))
     columns["sampled"] = _sampled(frame, tables)
-    columns["traits"] = _lookup(frame["variant"], named_sets(tables["variant"]), lambda row: row["traits"])
+    columns["traits"] = _lookup(frame["variant"], sets.names, lambda row: row["traits"])
+    if sets.random:
+        columns |= told_columns(frame, tables["variant"], tables["persona"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
-    return pd.DataFrame({**columns, **{name: frame[name] for name in plain}})
+    columns |= {name: frame[name] for name in plain}
+    told = _trait_columns(frame, tables["persona"], labels) if answers else {}
+    return pd.DataFrame({**columns, **{name: column for name, column in told.items() if name not in columns}})
 
 
 def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> np.ndarray:
@@ -93,27 +108,39 @@ def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str,
     return np.asarray(drawn & frame["model"].isin(warm), dtype=bool)
 
 
-def named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, str]]:
-    """Each variant's set of traits by a name of its own."""
-    names = {text: set_name(json.loads(text)) for text in {row["traits"] for row in variants.values()}}
+class NamedSets(NamedTuple):
+    """What a report calls each variant's set of traits, by the number of its row; whether any is random."""
+
+    names: dict[int, dict[str, str]]
+    random: bool
+
+
+def named_sets(connection: sqlite3.Connection, variants: Mapping[int, Mapping[str, Any]]) -> NamedSets:
+    """Each variant's set of traits by a name of its own, those of the last run's random profiles by one."""
+    row = last_run_row(connection, "selection")
+    random = names_of_sets(json.loads(row[0]).get("profiles", []) if row else [])
+    texts = {str(row["traits"]) for number, row in variants.items() if number not in random}
+    names = {text: set_name(json.loads(text)) for text in texts}
     taken = Counter(names.values())
     unique = {text: name if taken[name] == 1 else f"{name} {digest(text).hex()[:4]}" for text, name in names.items()}
-    return {number: {"traits": unique[row["traits"]]} for number, row in variants.items()}
+    found = {number: random.get(number) or unique[str(row["traits"])] for number, row in variants.items()}
+    return NamedSets({number: {"traits": name} for number, name in found.items()}, bool(random))
 
 
 def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Any] | None) -> pd.DataFrame:
     """The score table in blocks of small numbers, then the trials that failed."""
     blocks = []
+    people = dict(connection.execute("SELECT id, persona_id FROM persona")) if (selection or {}).get("profiles") else {}
     wanted = "" if selection is None else f"WHERE model IN ({','.join(str(int(each)) for each in selection['models'])})"
     cursor = connection.execute(f"{_SQL} {wanted}")
     while len(packed := np.fromiter(islice(cursor, BLOCK), dtype=_PACKED)):
         blocks.append(_block(packed))
         if selection is not None:
-            blocks[-1] = _selected(blocks[-1], selection)
+            blocks[-1] = _selected(blocks[-1], selection, people)
     blank = _block(np.empty(0, dtype=_PACKED))
     failed = pd.DataFrame(connection.execute(_FAILED).fetchall(), columns=list(_FIELDS), dtype=np.int32)
     failed = failed.assign(status=np.int8(_STATUSES.index("failed")))
-    blocks += [blank, failed if selection is None else _selected(failed, selection)]
+    blocks += [blank, failed if selection is None else _selected(failed, selection, people)]
     frame = pd.concat([block for block in blocks if len(block)] or [blank], ignore_index=True)
     return frame.reindex(columns=blank.columns)
 
@@ -130,8 +157,10 @@ def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, 
 
 
 def _texts_read(connection: sqlite3.Connection) -> pd.DataFrame:
-    """The text of each persona and variant whose format is the neutral control, which depends on how long the persona's
-    text is, or a cue such as a name, which several may share: persona, variant, format, text."""
+    """The text of each persona and variant that may be the same for several personas: persona, variant, format, text.
+
+    That is the neutral control, whose text depends on how long the persona's is, or a cue such as a name.
+    """
     rows = connection.execute(_TEXTS, (CONTROL, *CUES))
     return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "format", "text"])
 
@@ -155,52 +184,6 @@ def _block(packed: np.ndarray) -> pd.DataFrame:
     for name in ("value", "expected"):
         columns[name] = np.where(np.isinf(packed[name]), np.nan, packed[name])
     return pd.DataFrame(columns)
-
-
-@reads_file
-def load_gold(database: str | Path, rotations: int) -> pd.DataFrame:
-    """Where the one right option stands: item_id, rotation, letter; items with several or none are left out."""
-    path = Path(database)
-    with opened(path) as connection:
-        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
-    rows = []
-    for record in records:
-        weights = record["weights"] or ()
-        if record["ask"] == "letter" and sorted(weights)[-2:] == [0.0, 1.0] and sum(weights) == 1:
-            item, right = Item(**record), list(weights).index(1.0)
-            rows += [
-                (item.id, rotation, LETTERS[option_order(item, rotation).index(right)]) for rotation in range(rotations)
-            ]
-    return pd.DataFrame(rows, columns=["item_id", "rotation", "letter"]).drop_duplicates(ignore_index=True)
-
-
-@reads_file
-def load_distributions(database: str | Path) -> dict[str, Item]:
-    """The items that are scored against a population's distribution, by id."""
-    path = Path(database)
-    with opened(path) as connection:
-        records = [json.loads(text) for (text,) in connection.execute("SELECT record FROM item")]
-    found = (Item(**record) for record in records if record["scoring"].get("kind") == SHARES)
-    return {item.id: item for item in found}
-
-
-@reads_file
-def load_stated_shares(database: str | Path, selection: SelectionRows | None) -> pd.DataFrame:
-    """What was answered to questions about a whole population: model, trait, country, text."""
-    path = Path(database)
-    with opened(path) as connection:
-        rows = connection.execute(
-            "SELECT s.model, s.item, m.name, i.record, c.answer FROM score s JOIN item i ON i.id = s.item "
-            "JOIN model m ON m.id = s.model JOIN completion c ON c.id = s.completion "
-            "WHERE s.persona = 0 AND json_extract(i.record, '$.scoring.kind') = 'shares' ORDER BY s.id"
-        ).fetchall()
-    found = [
-        (name, meta["trait"], meta["stated_country"], text)
-        for model, item, name, record, text in rows
-        if selection is None or (model in selection["models"] and item in selection["items"])
-        for meta in [json.loads(record)["meta"]]
-    ]
-    return pd.DataFrame(found, columns=["model", "trait", "country", "text"])
 
 
 @reads_file
@@ -235,11 +218,12 @@ def last_selection(database: str | Path) -> SelectionRows | None:
     return json.loads(row[0]) if row else None
 
 
-def _selected(frame: pd.DataFrame, selection: Mapping[str, Any]) -> pd.DataFrame:
+def _selected(frame: pd.DataFrame, selection: Mapping[str, Any], people: Mapping[int, str]) -> pd.DataFrame:
     kept = frame["model"].isin(selection["models"]) & frame["item"].isin(selection["items"])
     kept &= frame["persona"].isin([0, *selection["personas"]]) & frame["variant"].isin([0, *selection["variants"]])
     frame = frame[kept]
-    return frame[is_dealt(frame, selection["deals"])] if selection.get("deals") else frame
+    frame = frame[is_dealt(frame, selection["deals"])] if selection.get("deals") else frame
+    return frame[is_profiled(frame, selection["profiles"], people)] if selection.get("profiles") else frame
 
 
 def _table(connection: sqlite3.Connection, name: str) -> dict[int, dict[str, Any]]:
@@ -261,8 +245,11 @@ def _lookup(ids: pd.Series, table: Mapping[int, Mapping[str, Any]], pick: Any, a
 def _asked_columns(
     frame: pd.DataFrame, models: Mapping[int, dict[str, Any]], items: Mapping[int, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Each row's model, and how its answer became the value. Answers to the same messages that are computed otherwise
-    today are another model's, as it were: they have its name with "(old method)" behind it."""
+    """Each row's model, and how its answer became the value.
+
+    Answers to the same messages that are computed otherwise today are another model's, as it were: they have its name
+    with "(old method)" behind it.
+    """
     name = _lookup(frame["model"], models, lambda row: row["name"])
     asks = {number: _ask(items[number]) for number in frame["item"].unique()}
     metrics = {}
@@ -376,4 +363,23 @@ def _persona_columns(frame: pd.DataFrame, table: Mapping[int, dict[str, Any]]) -
     columns["weight"] = frame["persona"].map(weights).to_numpy()
     for name in sorted({name for each in subgroups.values() for name in each}):
         columns[name] = _lookup(frame["persona"], subgroups, lambda row, name=name: row.get(name, ""))
+    return columns
+
+
+def _trait_columns(
+    frame: pd.DataFrame, table: Mapping[int, dict[str, Any]], labels: Mapping[str, Mapping[str, str]]
+) -> dict[str, Any]:
+    """What the respondents answered, by trait; a code that has no label among others that do is its own."""
+    given = {number: json.loads(table[number]["answers"]) for number in frame["persona"].unique() if number}
+    columns: dict[str, Any] = {}
+    for name in dict.fromkeys(name for each in given.values() for name in each):
+        if known := labels.get(name):
+            columns[name] = _lookup(
+                frame["persona"],
+                given,
+                lambda row, name=name, known=known: known.get(str(row[name]), row[name]) if name in row else "",
+            )
+        else:
+            numbers = {number: float(row.get(name, np.nan)) for number, row in given.items()}
+            columns[name] = frame["persona"].map(numbers).to_numpy(dtype=float)
     return columns

@@ -33,8 +33,9 @@ LEAST_PERSONAS = 2
 
 @dataclass(frozen=True)
 class Effects:
-    """What a run finds so far, or has found. `answers` says on how many answers all of it stands, and `version` of
-    which state of the file.
+    """What a run finds so far, or has found.
+
+    `answers` says on how many answers all of it stands, and `version` of which state of the file.
 
     `overall` has a row per model and benchmark, as the report's forest plot takes it. While a run goes, `history` has Δ
     and its interval for these items after a part of the answers, in the order in which they landed. Once it has ended,
@@ -61,7 +62,7 @@ class Effects:
 def effects(path: Path, study: Path | None = None) -> Effects:
     """Δ of the last run's trials so far; of an ended run the finding, by the study file or the run's own text."""
     version = version_of(path)  # before the scores are read: what lands meanwhile makes it old
-    scores = load_scores(path, last_selection(path))
+    scores = load_scores(path, last_selection(path), answers=False)
     answers, made_up = int((scores["status"] != "failed").sum()), synthetic_people(scores)
     found = Effects(pd.DataFrame(), answers=answers, version=version, synthetic=made_up)
     if not version[-1]:
@@ -108,9 +109,11 @@ def _history(part: Part, weights: Weights, population: Mapping[str, float]) -> I
 
 
 def item_changes(path: Path) -> pd.DataFrame:
-    """Every item with its question, and how many answers personas changed to it (`scoring.tables.items_and_people`);
-    those that changed most beyond chance first."""
-    table = item_table(load_scores(path, last_selection(path)))
+    """Every item with its question, and how many answers personas changed to it (`scoring.tables.items_and_people`).
+
+    Those that changed most beyond chance stand first.
+    """
+    table = item_table(load_scores(path, last_selection(path), answers=False))
     if table.empty:
         return table
     texts = load_items(path, list(table["item_id"].unique()))
@@ -129,7 +132,7 @@ def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> 
     where a side has no score.
     """
     column = {"model": "model", "format": "format", "persona": "persona_id"}[what]
-    scores = load_scores(path)
+    scores = load_scores(path, answers=False)
     name, _, part = benchmark.partition(":")
     if name:
         of_benchmark = scores["benchmark"].astype(str).str.partition(":")[0] == name
@@ -140,11 +143,11 @@ def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> 
         if side.empty:
             raise InputError(f"no score of the {what} {value!r}")
         sides.append(_as_side(side, what, value))
-    one, two = (_beside_each_set(side, other) for side, other in zip(sides, sides[::-1], strict=True))
+    one, two = (_once_per_set(side, other) for side, other in zip(sides, sides[::-1], strict=True))
     return difference_table(one, two) if what == "persona" else difference_table(one, two, *report_weights(path))
 
 
-def _beside_each_set(side: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+def _once_per_set(side: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """The baseline, which tells no traits, once for each set of traits that the other side tells."""
     sets = [each for each in other["traits"].astype(str).unique() if each]
     if (side["traits"] != "").any() or not sets:
@@ -153,8 +156,11 @@ def _beside_each_set(side: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_side(side: pd.DataFrame, what: str, name: str) -> pd.DataFrame:
-    """Two models are paired as they are. Two formats become one, and are paired persona by persona. Two personas are
-    paired item by item, each in the place of the other's baseline; the item groups are what may vary."""
+    """Two models are paired as they are.
+
+    Two formats become one, and are paired persona by persona. Two personas are paired item by item, each in the place
+    of the other's baseline; the item groups are what may vary.
+    """
     if what == "model":
         return side
     if what == "format":

@@ -68,8 +68,10 @@ class Item:
 
     @property
     def can_be_elicited(self) -> bool:
-        """Whether its answer can be asked for otherwise than by a letter: it has options, and is not about an answer of
-        the respondent's own, which has tables of its own."""
+        """Whether its answer can be asked for in another form than a letter.
+
+        It can if it has options and is not about an answer of the respondent's own, which has tables of its own.
+        """
         return self.ask == "letter" and self.target_trait is None
 
     @property
@@ -78,14 +80,18 @@ class Item:
         return self.scoring.get("kind") == "shares"
 
     @property
-    def beside(self) -> Hashable:
+    def shown_key(self) -> Hashable:
         """What decides which traits stand beside the question: the same for items of which `visible` says the same."""
-        return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",))
+        told = bool(self.meta.get("told"))
+        return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",)), told
 
     def visible(self, shown: Sequence[str]) -> list[str]:
-        """The traits told of a persona to whom it is put: those of a variant, or those that it names itself, less what
-        it hides (its own answer, and `meta["hidden"]`)."""
-        hidden = {self.target_trait, *self.meta.get("hidden", ())}
+        """The traits shown of the persona that answers it.
+
+        Those of a variant, or those that it names itself, less what it hides: its own answer, unless `meta["told"]`,
+        and `meta["hidden"]`.
+        """
+        hidden = {None if self.meta.get("told") else self.target_trait, *self.meta.get("hidden", ())}
         return [name for name in self.meta.get("shown") or shown if name not in hidden]
 
     def __post_init__(self) -> None:
@@ -106,6 +112,11 @@ class Item:
             raise ValueError("lists its own options, which cannot be shuffled")
         if self.elicitation not in INSTRUCTIONS or (self.elicitation != "letter" and not self.can_be_elicited):
             raise ValueError(f"cannot be asked for its answer as {self.elicitation!r}")
+
+
+def asked_as(ask: Ask, elicitation: Elicitation) -> str:
+    """How an answer was asked for, in a word: an elicitation only where there is a choice of them."""
+    return {"letter": str(elicitation), "loglik": "log-likelihood", "text": "free text"}[ask]
 
 
 def option_order(item: Item, rotation: int = 0) -> tuple[int, ...]:
@@ -129,8 +140,10 @@ def rotations(item: Item, wanted: int) -> int:
 
 
 def question_text(item: Item, order: tuple[int, ...]) -> str:
-    """The question as it is sent, with its options lettered in this order (the paper's Figure 2, below [PROMPT]); where
-    the option's text is asked for, they have no letters."""
+    """The question as it is sent, with its options lettered in this order (the paper's Figure 2, below [PROMPT]).
+
+    Where the option's text is asked for, they have no letters.
+    """
     lines = [text for text in (item.context, item.question) if text]
     if item.ask == "letter":
         if not item.listed:

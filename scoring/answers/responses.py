@@ -7,7 +7,6 @@ from typing import Literal
 
 from scoring.answers.elicited import read_elicited, stated_probabilities
 from scoring.answers.items import Item
-from scoring.answers.letters import read_letter
 from scoring.answers.refusals import is_refusal
 
 Status = Literal["ok", "unparsed", "refused", "no probabilities", "pending"]
@@ -20,8 +19,9 @@ _ENDS = frozenset({"stop", "length", "", "redacted"})  # "": the endpoint never 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer: text, or the log-probability of each letter shown (natural log, in the order shown), or the summed
-    log-likelihood of each continuation; `finish` is why the endpoint stopped ("content_filter": it declined).
+    """An answer: text, the log-probability of each letter shown, or the summed log-likelihood of each continuation.
+
+    Natural logs, in the order shown; `finish` is why the endpoint stopped ("content_filter": it declined).
 
     `letter_logprobs` is None where text was asked for, and empty where probabilities were asked for and none came.
     `ceiling` is the most that a letter which was not among the tokens shown may have had; None where that is unknown,
@@ -80,18 +80,12 @@ class LetterProbabilities:
     ceiling: float
     outside: float
 
-    def share_bounds(self, places: Sequence[int]) -> tuple[float, float]:
-        """The least and the most that these places can have of the letters' mass, over what the missing ones had."""
-        mass = 1 - self.outside
-        inside = mass * sum(self.probabilities[place] for place in places)
-        absent_in = sum(place in self.missing for place in places) * self.ceiling
-        absent_out = len(self.missing) * self.ceiling - absent_in
-        return inside / (mass + absent_out), (inside + absent_in) / (mass + absent_in)
-
 
 def letter_probabilities(logprobs: Sequence[float], ceiling: float | None = None) -> LetterProbabilities | None:
-    """Raw natural logs (-inf or NaN where a letter is absent) as probabilities; None where no letter came back, and
-    where together they have more than 1."""
+    """Raw natural logs (-inf or NaN where a letter is absent) as probabilities.
+
+    None where no letter came back, and where they add up to more than 1.
+    """
     raw = [math.exp(each) if math.isfinite(each) else 0.0 for each in logprobs]
     mass = math.fsum(raw)
     if not 0 < mass <= MOST_MASS:
@@ -120,6 +114,8 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
         return _elicited(item, order, response)
     by_text = by_probability = None
     if response.text is not None:
+        from scoring.answers.letters import read_letter  # its patterns take longest to compile
+
         place = read_letter(response.text, [item.choices[option] for option in order])
         by_text = None if place is None else order[place]
     if response.letter_logprobs is not None:
@@ -137,8 +133,11 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
 
 
 def _elicited(item: Item, order: Sequence[int], response: Response) -> Outcome:
-    """The option chosen in an answer that was asked for otherwise than by a letter. What was cut off is no such answer,
-    but for a JSON object, whose end can be seen; of probabilities that are equally large none is chosen."""
+    """The option chosen in an answer that was not asked for as a letter.
+
+    What was cut off is no such answer, but for a JSON object, whose end can be seen; of probabilities that are equally
+    large none is chosen.
+    """
     text, is_cut = response.text or "", response.finish == "length"
     if item.elicitation == "probability":
         shares = option_probabilities(item, order, response)

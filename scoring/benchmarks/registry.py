@@ -28,7 +28,7 @@ def registry() -> Mapping[str, Benchmark]:
             _broken[entry.name] = f"{place} cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
             continue
         if not isinstance(made, Benchmark):
-            _broken[entry.name] = f"{place} is no Benchmark: derive it from MultipleChoice"
+            _broken[entry.name] = f"{place} is not a Benchmark: derive it from MultipleChoice"
         elif made.name != entry.name:
             _broken[entry.name] = f"{place} calls itself {made.name!r}: give it the name of its entry point"
         else:
@@ -66,8 +66,10 @@ def benchmark(name: str) -> Benchmark:
 
 
 def measure(benchmark: str, part: str, elicitation: str = "letter") -> str:
-    """What a report calls a part of a benchmark: "name", or "name:part" where parts are measures of their own; with
-    " [json]" and the like behind it where the answer is not asked for as a letter, which is a measure apart."""
+    """What a report calls a part of a benchmark: "name", or "name:part" where parts are measures of their own.
+
+    Where the answer is not asked for as a letter, which is a separate measure, " [json]" or the like follows.
+    """
     known = measured(benchmark)
     label = benchmark if known is None or known.pooled or len(known.parts) < 2 else f"{benchmark}:{part}"
     return label if elicitation == "letter" else f"{label} [{elicitation}]"

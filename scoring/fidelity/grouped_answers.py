@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from scoring.fidelity.survey_answers import AskedQuestion, Matrix
 from scoring.statistics.levels import HIDDEN_UNDER
@@ -18,8 +17,10 @@ def as_answered(questions: Mapping[str, AskedQuestion]) -> dict[str, AskedQuesti
 
 
 def total_variances(questions: Mapping[str, AskedQuestion], weight: Floats, codes: Codes) -> dict[str, float]:
-    """The variance of the respondents' own answers to each question, over all groups; only of those that vary, and
-    that ten people answered."""
+    """The variance of the respondents' own answers to each question, over all groups.
+
+    Only of questions whose answers vary, and that ten people answered.
+    """
     found = {}
     for name, question in as_answered(questions).items():
         kept = question.of(codes >= 0)
@@ -70,8 +71,10 @@ class GroupedAnswers:
         return moved
 
     def order(self, other: "GroupedAnswers") -> float:
-        """Kendall's τ-b between the groups' means here and there, averaged over ordinal questions; NaN under three
-        groups, or where a side is flat."""
+        """Kendall's τ-b between the groups' means of model and survey, averaged over ordinal questions.
+
+        NaN under three groups, or where a side is flat.
+        """
         found = [_tau(one.means, two.means) for one, two in zip(self._of, other._of, strict=True) if one.ordinal]
         known = [each for each in found if not math.isnan(each)]
         return float(np.mean(known)) if known else math.nan
@@ -109,6 +112,8 @@ def _squared_distance(first: Matrix, square: Floats, to: Matrix) -> Floats:
 
 
 def _tau(first: Matrix, second: Matrix) -> float:
+    from scipy.stats import kendalltau  # takes as long to load as all else that a report needs
+
     there = ~(np.isnan(first).any(axis=1) | np.isnan(second).any(axis=1))
     one, two = first[there, 0], second[there, 0]
     if len(one) < 3 or np.ptp(one) < 1e-12 or np.ptp(two) < 1e-12:

@@ -47,8 +47,11 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def as_cell(value: Any) -> Any:
-    """A value as a CSV's cell: a text that a spreadsheet would run (it begins with = + - @ or a control character) gets
-    an apostrophe in front; numbers stay as they are."""
+    """A value as a CSV's cell.
+
+    A text that a spreadsheet would run (it begins with = + - @ or a control character) gets an apostrophe in front;
+    numbers stay as they are.
+    """
     return f"'{value}" if isinstance(value, str) and _RUN.match(value) else value
 
 
@@ -81,10 +84,10 @@ def _latex(table: pd.DataFrame, path: Path, incomplete: str) -> None:
 
 
 def latex_table(name: str, table: pd.DataFrame, incomplete: str = "") -> str:
-    """A booktabs table of the few columns that a paper shows, each interval beside its number; all of an unknown one.
+    r"""A booktabs table of the few columns that a paper shows, each interval beside its number; all of an unknown one.
 
     What is missing of a run that is not whole opens the file and the caption.
-    Needs \\usepackage{booktabs}.
+    Needs \usepackage{booktabs}.
     """
     if name in TITLES:
         table = paper_grid(table)
@@ -118,7 +121,8 @@ _PRINTED: Mapping[str, tuple[str, ...]] = {
     "aggregates": ("model", "benchmark", "metric", *_SIDES, "95 % interval"),
     "aggregates_by_category": ("model", "benchmark", "category", "metric", *_SIDES, "95 % interval"),
     "categories": (*_HEAD, "category", "items", *_SIDES, "items too"),
-    "counterfactuals": (*_HEAD, "trait", "to", "personas", "effect", "items too", "holm"),
+    "counterfactuals": (*_HEAD, "trait", "to", "personas", "effect", "items too", "holm", "controls"),
+    "told_traits": (*_HEAD, "trait", "personas", "effect", "95 % interval", "holm"),
     "ways": (*_HEAD, "way", "personas", *_SIDES, "these items", "difference"),
     "conditionings": (*_HEAD, "traits", "personas", *_SIDES, "items too"),
     "validity": ("model", "benchmark", "attribute", "level", "unparsed_with", "refused_with", "failed_with", "effect",

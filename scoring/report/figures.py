@@ -1,8 +1,9 @@
-"""The report's figures, as plotly figures; colours are Okabe & Ito's, told apart by shape and position too."""
+"""The report's figures, as plotly figures; colours are Okabe & Ito's, distinguished by shape and position too."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from itertools import chain
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,7 +12,9 @@ from scoring.report.fidelity_figures import fidelity_figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.names import attribute_name, level_name
 from scoring.report.numbers import in_points
+from scoring.report.robustness.facet_words import facet_figures
 from scoring.report.robustness.specification_curve import curve_figures
+from scoring.report.robustness.trait_coefficients import coefficient_figures
 from scoring.report.sentences import headline
 from scoring.statistics.levels import ALL
 from scoring.statistics.subgroups import MEASURES
@@ -26,8 +29,10 @@ WIDE, NARROW = "items like these too", "these items"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its heading, and in words what it shows, for who cannot see it; `same_as` is the figure that shows
-    the same numbers in another way."""
+    """A figure with its heading and its alternative text, which says in words what it shows.
+
+    `same_as` is the figure that shows the same numbers in another way.
+    """
 
     id: str
     section: str
@@ -43,7 +48,8 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
     for name, title, text, figure in fidelity_figures(found.tables):
         yield Figure(name, "fidelity", title, text, figure)
     titled = {str(name): title_of(str(name)) for name in effects.get("benchmark", [])}
-    for name, title, text, figure in curve_figures(found.tables, titled):
+    of_benchmarks = (drawn(found.tables, titled) for drawn in (coefficient_figures, curve_figures))
+    for name, title, text, figure in (*chain(*of_benchmarks), *facet_figures(found.tables)):
         yield Figure(name, "robustness", title, text, figure)
     if effects.empty:
         return

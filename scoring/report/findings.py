@@ -10,9 +10,10 @@ import pandas as pd
 from personas.people.respondents import SYNTHETIC
 from personas.prompt.cue_texts import CUES
 from scoring.benchmarks.registry import asked_for, measured
-from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
+from scoring.benchmarks.trait_inference import CONTROL_PART, OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
 from scoring.robustness.robustness_tables import brief_robustness_tables, robustness_tables
+from scoring.robustness.traits.twin_controls import with_controls
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.coverage_figures import covered
 from scoring.statistics.designs.power import component_table, hardest_gap
@@ -66,8 +67,10 @@ class Findings:
 
     @property
     def heading(self) -> str:
-        """What stands before everything else, wherever the numbers appear: what is missing, that people were made up,
-        and what differs from what was registered; else ""."""
+        """What stands before everything else, wherever the numbers appear; "" where there is nothing.
+
+        What is missing, that people were made up, and what differs from what was registered.
+        """
         told = (self.incomplete, *(str(self.about.get(name, "")) for name in ("synthetic", "not_registered")))
         return " ".join(filter(None, told))
 
@@ -102,7 +105,7 @@ def findings(
         "aggregates": many_item.overall,
         "aggregates_by_category": many_item.by_category,
         "categories": category_table(found),
-        "counterfactuals": counterfactual_table(found),
+        "counterfactuals": with_controls(counterfactual_table(_with_delta(found, more)), more.get("twin_controls")),
         "conditionings": conditioning_table(found),
         "ways": way_table(found),
         "formats": variance_table(found),
@@ -160,8 +163,10 @@ def brief_findings(
     about: Mapping[str, Any],
     further: Callable[[Sequence[Part]], Mapping[str, pd.DataFrame]] = lambda found: {},
 ) -> Findings:
-    """What the finding in sentences is made of and no more, in a small part of the time: Δ overall and by level, how
-    many answers changed, and the `further` tables."""
+    """What the finding in sentences is made of and no more, in a small part of the time.
+
+    Δ overall and by level, how many answers changed, and the `further` tables.
+    """
     found = slicing.parts(scores)
     more = further(found)
     with_delta = _with_delta(found, more)
@@ -174,7 +179,7 @@ def brief_findings(
 
 def _with_delta(found: Sequence[Part], more: Mapping[str, pd.DataFrame]) -> list[Part]:
     """All parts, but those that ask a respondent's own answer where these have tables of their own: they have no Δ."""
-    apart = OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()
+    apart = (CONTROL_PART, *(OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()))
     return [part for part in found if part.benchmark not in apart]
 
 
@@ -246,8 +251,10 @@ def _overall(effects: pd.DataFrame) -> Any:
 
 
 def title_of(benchmark: str) -> str:
-    """What a benchmark is called, with its part where parts are measures of their own; its own name where it is not
-    installed."""
+    """What a benchmark is called, with its part where parts are measures of their own.
+
+    Its own name where it is not installed.
+    """
     known, (label, elicitation) = measured(benchmark), asked_for(benchmark)
     part = label.partition(":")[2]
     title = label if known is None else f"{known.title} ({part})" if part else known.title

@@ -28,7 +28,7 @@ _SECTIONS = (
         "Tables behind the finding",
         ("effects_overall", "target", "conditionings", "ways", "aggregates", "distributions", "control", "changed"),
     ),
-    ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
+    ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals", "twin_controls")),
     ("subgroups", "Subgroups", ()),
     ("heat", "Levels and benchmarks", ()),
     (
@@ -41,8 +41,8 @@ _SECTIONS = (
         "robustness",
         "How robust Δ is, and its tail",
         tuple(
-            "multiverse multiverse_gaps specifications worst_tenth reliability answer_shift equivalence contrasts "
-            "item_differences".split()
+            "told_traits multiverse multiverse_gaps facets specifications worst_tenth reliability answer_shift "
+            "equivalence contrasts item_differences".split()
         ),
     ),
     ("covariates", "With a cheaper model's answers", ("covariates",)),
@@ -52,8 +52,11 @@ _SECTIONS = (
 
 
 def page(found: Findings, geometry: str | None = None, script: str | None = None) -> str:
-    """The whole page. `geometry` is a TopoJSON of the world with ISO 3166-1 alpha-3 ids; without it there is no map.
-    `script` is a bundle of plotly.js with scatter plots and maps, the whole of it if absent."""
+    """The whole page.
+
+    `geometry` is a TopoJSON of the world with ISO 3166-1 alpha-3 ids; without it there is no map. `script` is a bundle
+    of plotly.js with scatter plots and maps, the whole of it if absent.
+    """
     environment = Environment(
         loader=DictLoader({"template.html": _resource("template.html")}), autoescape=True, undefined=StrictUndefined
     )

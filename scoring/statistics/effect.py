@@ -78,8 +78,10 @@ class Estimate:
 
     @property
     def resolvable(self) -> float:
-        """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these; NaN where
-        nothing varies."""
+        """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these.
+
+        NaN where nothing varies.
+        """
         if self.items_method == BOUND:
             return math.nan
         return detectable(unbiased_error(self.items_error, self.items_freedom), self.items_freedom)

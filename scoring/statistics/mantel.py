@@ -92,8 +92,10 @@ def coherence_table(
 def group_coherence(
     embeddings: Matrix, codes: Matrix, levels: Sequence[str], seed: int = 0
 ) -> tuple[int, int, Coherence]:
-    """Whether groups that answer alike are embedded alike: how many groups and people that is of, and `coherence` of
-    the groups' mean embeddings with the similarity of their answers.
+    """Whether groups that answer alike are embedded alike.
+
+    How many groups and people that is of, and `coherence` of the groups' mean embeddings with the similarity of their
+    answers.
 
     That is 1 − the mean Jensen-Shannon distance of their answers over the traits, `codes` persona × trait (NaN: not
     answered). Levels under five people, and those whose answer is missing, are left out; NaN under five levels.
@@ -104,10 +106,10 @@ def group_coherence(
     if len(names) < LEAST_GROUPS:
         return len(names), int(inside.sum()), Coherence(np.nan, np.nan, np.nan)
     means = np.array([embeddings[own == name].mean(axis=0) for name in names])
-    return len(names), int(inside.sum()), coherence(means, _alike(codes, own, names), seed)
+    return len(names), int(inside.sum()), coherence(means, _answer_similarity(codes, own, names), seed)
 
 
-def _alike(codes: Matrix, own: NDArray[np.str_], names: Sequence[str]) -> Matrix:
+def _answer_similarity(codes: Matrix, own: NDArray[np.str_], names: Sequence[str]) -> Matrix:
     """Group × group similarity of answers; NaN where two have no trait in common."""
     total, count = np.zeros((len(names), len(names))), np.zeros((len(names), len(names)))
     for column in codes.T:

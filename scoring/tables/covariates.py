@@ -14,8 +14,7 @@ from scoring.statistics.pairs import Part
 def covariate_table(
     found: Sequence[Part], covariates: Mapping[str, str], attributes: Sequence[str] = (), seed: int = 0
 ) -> pd.DataFrame:
-    """A row a model with a covariate, benchmark and level, everybody first: Δ with the covariate's answers and, as
-    `alone`, without them.
+    """Δ with the covariate's answers and, as `alone`, without them: a row a model with one, benchmark and level.
 
     `covariates` names each model's covariate. `saves` is the share of the answers that an interval as narrow would take
     more, `rho_answers` and `rho_people` what both models' answers share within a person and between people. Benchmarks

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from runner.store.database import open_database
-from runner.store.report_rows import load_items
+from runner.store.report_rows import load_gold, load_items
 from runner.store.rows import insert, register
-from runner.store.scores import load_gold, load_scores
+from runner.store.scores import load_scores
 from scoring.report.findings import findings
 from scoring.report.page import page
 from scoring.statistics.subgroups import Slicing

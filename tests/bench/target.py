@@ -3,7 +3,7 @@
 python tests/bench/target.py ways [studies [ρ ...]]    (2,000 by default: crossed random effects, skewed)
 python tests/bench/target.py recorded FILE [studies]   (people resampled from the answers of a local model in a results
                                                         file; the dear model's are these with noise, ρ = 0.7 and 0.3)
-python tests/bench/target.py rounds [studies]          (200 by default: [target] through `Course`, no covariate)
+python tests/bench/target.py rounds [studies]          (200 by default: [target] by `SequentialDesign`, no covariate)
 
 "ways": as `mtpa-run plan --half-width` prices them, so that the price is checked, too: how many of the intervals are at
 most as wide as was wanted, and the mean half-width beside it. Dollars are at USD a request of the dear model; the
@@ -38,7 +38,7 @@ from scoring.statistics.designs.savings import (
     SharedAnswers,
     priced_ways,
 )
-from scoring.statistics.designs.sequential import Course, Target
+from scoring.statistics.designs.sequential import SequentialDesign, Target
 from scoring.statistics.designs.simulation import Design, simulate
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.pairs import parts
@@ -230,7 +230,7 @@ def course(design: Design, target: Target, seed: int) -> list[dict[str, float]]:
     level = study.scores["level"].astype(str).where(~alone, "") if target.by else alone.map({True: "", False: "all"})
     people = dict(zip(study.scores["persona_id"].astype(str)[~alone], level[~alone], strict=True))
     groups = sorted(study.scores["group"].astype(str).unique())
-    run = Course(target, people, groups)
+    run = SequentialDesign(target, people, groups)
     looks = run.looks(study.scores)  # takes from the scores only what the course has asked for
     while run.next_batch(looks):
         looks = run.looks(study.scores)

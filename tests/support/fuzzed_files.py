@@ -169,7 +169,8 @@ def changed_json(text: str, chance: random.Random) -> str:
     at = chance.randrange(len(lines))
     value = json.loads(lines[at])
     for _ in range(chance.choice((1, 1, 2))):
-        places = list(_places(value))
+        if not (places := list(_places(value))):
+            break
         where, key = chance.choice(places)
         if chance.random() < 0.2 and isinstance(where, dict):
             del where[key]
@@ -271,7 +272,8 @@ def _read_database(path: Path) -> None:
     from personas.errors import MtpaError
     from runner.progress.status import read_status
     from runner.store.merge import merge
-    from runner.store.scores import last_selection, load_about, load_gold, load_scores
+    from runner.store.report_rows import load_gold
+    from runner.store.scores import last_selection, load_about, load_scores
     from runner.view.queries.file import checked
 
     gc.collect()  # a cursor in the traceback of an earlier failure keeps its file open

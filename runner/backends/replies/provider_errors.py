@@ -55,12 +55,16 @@ _ANSWERS = ("choices", "candidates", "promptFeedback")
 
 
 def refusal(status: int, body: bytes, hint: str = "") -> BackendError:
-    """The error that an HTTP status with this body means; from 500 on it may have cost what an answer costs. `hint` is
-    said behind the provider's sentence."""
+    """The error that an HTTP status with this body means.
+
+    From 500 on it may have cost what an answer costs, below only where the provider says what was used. `hint` is said
+    behind the provider's sentence.
+    """
     value, text = _parsed(body), body.decode("utf-8", "replace")
-    told = _told(value)
+    told = _error_object(value)
     found = _sorted(status, told, text, f"HTTP {status}: {_sentence(told) or _cut(text)}{hint}")
-    found.charged, found.usage, found.about = status >= 500, _usage(value), _parameter(told)
+    found.usage, found.about = _usage(value), _parameter(told)
+    found.charged = status >= 500 or found.usage is not None
     return found
 
 
@@ -77,7 +81,7 @@ def error_in(reply: Mapping[str, Any]) -> BackendError | None:
             return None
     if not error or not isinstance(error, str | Mapping):
         return None
-    told, text = _told({"error": error}), _as_text(error)
+    told, text = _error_object({"error": error}), _as_text(error)
     status = _status_of(told)
     found = _sorted(status, told, text, f"200, but an error in it ({status}): {_sentence(told) or _cut(text)}")
     if isinstance(found, Transient):
@@ -119,7 +123,7 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _told(value: Any) -> Mapping[str, Any]:
+def _error_object(value: Any) -> Mapping[str, Any]:
     """The object that a JSON value says an error with; empty where there is none."""
     if isinstance(value, list) and value:
         value = value[0]
@@ -154,8 +158,10 @@ def _codes(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parameter(told: Mapping[str, Any]) -> str:
-    """The parameter that an error names as such: OpenAI's `param`, a field violation of google.rpc.BadRequest, the
-    `loc` of a validation error; "" where it names none."""
+    """The parameter that an error names as such; "" where it names none.
+
+    OpenAI's `param`, a field violation of google.rpc.BadRequest, or the `loc` of a validation error.
+    """
     if isinstance(param := told.get("param"), str):
         return param
     details = told.get("details") or told.get("detail")
@@ -181,7 +187,7 @@ def _sentence(told: Mapping[str, Any]) -> str:
             value = " ".join(str(each) for each in (value.get("msg") or value.get("message"), value.get("loc")) if each)
         if isinstance(value, str) and value.strip():
             codes = [each for each in _codes(told) if each.lower() not in value.lower()]
-            return f"{_cut(value)}{f' ({codes[0]})' if codes else ''}"
+            return f"{_cut(value)}{f' ({_cut(codes[0])})' if codes else ''}"
     return ""
 
 
@@ -189,7 +195,7 @@ def _status_of(told: Mapping[str, Any]) -> int:
     """The HTTP status that an error without one stands for: its own number, else what its words say, else 500."""
     for name in ("code", "status", "status_code"):
         value = str(told.get(name) or "")
-        if value.isdecimal() and 400 <= int(value) < 600:
+        if len(value) == 3 and value.isdecimal() and 400 <= int(value) < 600:
             return int(value)
     words, said = " ".join(_codes(told)).lower(), _sentence(told).lower().replace(" ", "_")
     found = next((status for pattern, status in _STATUS if pattern.search(words)), None)

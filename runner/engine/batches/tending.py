@@ -19,7 +19,7 @@ from runner.backends.retry import ATTEMPTS
 from runner.crossing.trials import Asked, AskedModel
 from runner.engine.budget import charge
 from runner.engine.context import Context
-from runner.engine.limits import REFUSALS
+from runner.engine.limits import ALL_REFUSED, NONE_READABLE, REFUSALS, UNREADABLE
 from runner.engine.live import POLL_SECONDS
 from runner.engine.recorder import Recorder, declined
 from runner.engine.stopping import Stopping
@@ -35,8 +35,10 @@ UNKNOWN = "unknown"  # the kind of a refusal to say what is at the provider
 
 @dataclass
 class Content:
-    """The file of a job that is not at the provider yet; `tries` counts attempts to get it there, and `lost` is what
-    became of the last one."""
+    """The file of a job that is not at the provider yet.
+
+    `tries` counts attempts to get it there, and `lost` is what became of the last one.
+    """
 
     lines: bytes = field(repr=False)
     tries: int = 0
@@ -63,6 +65,7 @@ class Tender:
         self.most_requests = min(self._settings.requests, batches.limits.requests)  # in a job
         self._contents: dict[int, Content] = {}
         self._incomplete: Counter[int] = Counter()  # downloads of a job that told of less than it answered
+        self._for_nothing = 0  # whole jobs that were paid for, and held no answer
         self._work = asyncio.Event()  # there is a job to send up
         self._moved = asyncio.Event()  # a job went up, or was closed
 
@@ -79,8 +82,10 @@ class Tender:
                 await asyncio.wait_for(self._work.wait(), pause)
 
     async def bring(self, job: Job, lines: bytes) -> None:
-        """Hand a new job over, and wait until it is at the provider, or will never be; also where the run is to stop
-        meanwhile."""
+        """Hand a new job over, and wait until it is at the provider or will never be.
+
+        It waits also where the run is to stop meanwhile.
+        """
         self._contents[job.id] = Content(lines)
         self._work.set()
         while job.id in self._contents and not self._stopping.halted:
@@ -126,7 +131,7 @@ class Tender:
         new = content is not None and not content.tries
         try:
             if not job.file_id:
-                file_id = None if new else await _found(self._batches.find_file(job.marker))
+                file_id = None if new else await _listed(self._batches.find_file(job.marker))
                 if file_id is None and self._may_come(job, new):
                     return
                 if file_id is None and content is None:
@@ -137,7 +142,7 @@ class Tender:
                     file_id = await self._batches.upload(job.marker, content.lines)
                 job = self._jobs.change(job, state="uploaded", file_id=file_id)
                 new = True  # a job is asked for only once its file is noted down
-            job_id = None if new else await _found(self._batches.find_job(job.marker, job.file_id))
+            job_id = None if new else await _listed(self._batches.find_job(job.marker, job.file_id))
             if job_id is None and self._may_come(job, new):
                 return
             if job_id is None:
@@ -171,7 +176,7 @@ class Tender:
         return not new and job.age < self._settings.lag
 
     def _give_up(self, job: Job, error: BackendError) -> bool:
-        """What no retry mends: a job that the provider never took is closed, another is left for a later run."""
+        """What no retry fixes: a job that the provider never took is closed, another is left for a later run."""
         if job.id in self._contents and error.kind != UNKNOWN:
             self._close(job, "refused", {}, error)
         elif not job.provider_id and (isinstance(error, BadRequest) or error.kind == "404"):
@@ -248,7 +253,7 @@ class Tender:
         charged = estimated = 0
         unanswered = set(waiting) - set(self._context.cache.find(waiting))
         if len(unanswered) == len(waiting):
-            self._halt_if_alike([errors.get(key, missing) for key in unanswered])
+            self._halt_if_refused([errors.get(key, missing) for key in unanswered])
         for key in unanswered:
             error, first = errors.get(key, missing), waiting[key][0]
             if error.charged:
@@ -269,11 +274,20 @@ class Tender:
         log.info("%s: job %s has ended: %s", self._model.section.name, job_name, state or "never sent")
         self._let_go(job)
 
-    def _halt_if_alike(self, errors: Sequence[BackendError]) -> None:
-        """Stop where a whole job is refused for one reason: so would the next be."""
-        refused = isinstance(errors[0], BadRequest) and errors[0].kind.isdecimal() if errors else False
-        if refused and len(errors) >= REFUSALS and len({error.kind for error in errors}) == 1:
-            self._stopping.halt(f"it refuses every request alike: {errors[0]}")
+    def _halt_if_refused(self, errors: Sequence[BackendError]) -> None:
+        """Stop where a whole job is refused for one reason, or a second one is paid for without an answer.
+
+        So would the next be.
+        """
+        if len(errors) < REFUSALS or len({error.kind for error in errors}) > 1:
+            return
+        first = errors[0]
+        if isinstance(first, BadRequest) and first.kind.isdecimal():
+            self._stopping.halt(f"{ALL_REFUSED}: {first}")
+        elif first.charged and first.kind in UNREADABLE:
+            self._for_nothing += 1
+            if self._for_nothing > 1:
+                self._stopping.halt(f"{NONE_READABLE}: {first}")
 
     def _met(self, waiting: Sequence[Waiting]) -> list[Asked]:
         """Those of the trials that this run has come to; it will come to the others, or a later run will."""
@@ -290,7 +304,7 @@ class Tender:
         self._state.jobs[self._model.section.name] = counts
 
 
-async def _found(looking: Awaitable[str | None]) -> str | None:
+async def _listed(looking: Awaitable[str | None]) -> str | None:
     """What a look at the provider's lists finds; to be refused it says nothing of the job."""
     try:
         return await looking

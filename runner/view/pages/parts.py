@@ -16,14 +16,16 @@ _PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}
 
 
 def named(component: Any, name: str) -> Any:
-    """The component with a name for who cannot see it."""
+    """The component with a name for screen readers."""
     setattr(component, "aria-label", name)
     return component
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()) -> Any:
-    """A table that scrolls sideways by itself; on a narrow screen its rows are blocks. `numbers` names the columns that
-    are right-aligned."""
+    """A table that scrolls sideways by itself; on a narrow screen its rows are blocks.
+
+    `numbers` names the columns that are right-aligned.
+    """
     head = [html.Th(name, scope="col", className=_aligned(name, numbers)) for name in columns]
     body = [html.Tr([_cell(cell, name, numbers) for cell, name in zip(row, columns, strict=True)]) for row in rows]
     shown = html.Table([html.Caption(caption), html.Thead(html.Tr(head)), html.Tbody(body)])
@@ -80,7 +82,7 @@ def dropdown(identity: str, label: str, choices: Sequence[Any], value: str) -> h
 
 
 def options(choices: Sequence[Any], value: str) -> list[dict[str, str]]:
-    """What a dropdown offers: values, or (value, label); a value from an address that is none of them, too."""
+    """What a dropdown offers: values, or (value, label); a value from an address that is not among them, too."""
     pairs = [each if isinstance(each, tuple) else (each, line(each, 80)) for each in choices]
     if value and value not in {known for known, _ in pairs}:
         pairs.append((value, line(value, 80)))

@@ -8,7 +8,8 @@ from rich.markup import escape
 from scoring.report.findings import title_of
 from scoring.report.fitted import FittedTable
 from scoring.report.names import attribute_name, level_name
-from scoring.report.numbers import count, interval, number, p_value, percent, signed
+from scoring.report.numbers import count, interval, number, p_value, percent, signed, variance
+from scoring.report.robustness.facet_words import facet_sentences
 from scoring.statistics.levels import ALL
 
 MOST_ITEMS = 10  # rows; the files have all
@@ -39,7 +40,7 @@ def _multiverse(table: pd.DataFrame) -> FittedTable:
 def _rankings(table: pd.DataFrame) -> FittedTable:
     caption = (
         "Kendall's W of the levels' ranks over specifications (1: always the same ranking); in brackets: the share of "
-        "specifications in which the level has that place; p: the attribute permuted over people"
+        "specifications in which the level has that place; p: the attribute permuted over people, or signs flipped"
     )
     numbers = ["levels", "W", "highest", "lowest", "p"]
     shown = FittedTable("Whose ranking survives another wording?", caption, ["attribute", "benchmark"], numbers)
@@ -50,6 +51,23 @@ def _rankings(table: pd.DataFrame) -> FittedTable:
         )
         names = (escape(attribute_name(attribute)), escape(title_of(str(row["benchmark"]))))
         shown.add_row(*names, count(row["levels"]), number(row["concordance"]), *map(escape, ends), p_value(row["p"]))
+    return shown
+
+
+def _facets(table: pd.DataFrame) -> FittedTable:
+    caption = (
+        "Variance of one answer's d by what it is of, symmetric sums; no interval where a facet has fewer than five "
+        "levels; of Δ: the source's share of the variance of Δ for more of the same kind. "
+        + " ".join(facet_sentences(table))
+    )
+    numbers = ["levels", "variance", "95 % interval", "share", "of Δ"]
+    shown = FittedTable("What one answer's d varies with", caption, ["benchmark", "measure", "source"], numbers)
+    for _, row in table.iterrows():
+        note = f" ({row['note']})" if row["note"] else ""
+        names = (escape(title_of(str(row["benchmark"]))), str(row["metric"]), f"{row['source']}{note}")
+        bounds = "–" if pd.isna(row["low"]) else f"[{variance(row['low'])}, {variance(row['high'])}]"
+        values = (variance(row["variance"]), bounds, percent(row["share"]))
+        shown.add_row(*names, count(row["levels"]), *values, percent(row["of_effect"]))
     return shown
 
 
@@ -130,9 +148,31 @@ def _items(table: pd.DataFrame) -> FittedTable | None:
     return shown
 
 
+def _told(table: pd.DataFrame) -> FittedTable:
+    """Only telling is randomised, and the caption says so."""
+    caption = (
+        "What telling the trait does to the score, everything else that is told being equal, for people and items like "
+        "these; p by Holm over the traits. Which traits are told is random; what people are is not, so this compares "
+        "told with not told, not one level with another. moved: distance between the answers, told and not told"
+    )
+    numbers = ["told", "people", "effect", "95 % interval", "p", "moved", "by chance", "p moved"]
+    shown = FittedTable("Which trait does it?", caption, ["trait", "benchmark", "measure"], numbers)
+    for _, row in table.iterrows():
+        names = (str(row["trait"]), title_of(str(row["benchmark"])), str(row["metric"]))
+        size = (percent(row["told"]), count(row["personas"]))
+        bounds = str(row["note"]) or interval(row["low"], row["high"])
+        moves = ("–" if pd.isna(row[name]) else percent(row[name]) for name in ("moved", "moved_by_chance"))
+        style = "bold" if row["holm"] < SIGNIFICANT else ""
+        values = (signed(row["effect"]), bounds, p_value(row["holm"]), *moves, p_value(row["moved_holm"]))
+        shown.add_row(*map(escape, names), *size, *values, style=style)
+    return shown
+
+
 _SHOWN = {
+    "told_traits": _told,
     "multiverse": _multiverse,
     "multiverse_gaps": _rankings,
+    "facets": _facets,
     "worst_tenth": _worst,
     "reliability": _reliability,
     "answer_shift": _shift,

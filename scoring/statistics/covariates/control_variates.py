@@ -60,16 +60,21 @@ class Covaried:
 
     @property
     def saves(self) -> float:
-        """The share of the dear model's answers that an interval as narrow would take more: 1 − (error / error alone)²,
-        for people like these; below 0 where λ cost more than the cheap model was worth, NaN without an interval."""
+        """The share of the dear model's answers that is saved for an interval as narrow: 1 − (error / error alone)².
+
+        For people like these; below 0 where λ cost more than the cheap model was worth, NaN without an interval.
+        """
         error, alone = self.covaried.people.error, self.alone.people.error
         return 1 - (error / alone) ** 2 if error > 0 and alone > 0 else math.nan
 
 
 @dataclass(frozen=True)
 class PeopleRows:
-    """Some people: weight, persona cluster, and, a row a person and a column an item group, what the cheap model's
-    scores add to the person's mean over everything that it was asked (`whole`)."""
+    """Some people: weight, persona cluster, and `whole`.
+
+    `whole` has a row a person and a column an item group: what the cheap model's scores add to the person's mean over
+    everything that it was asked.
+    """
 
     weight: Floats
     cluster: Codes
@@ -99,8 +104,11 @@ class TwoPhase:
     told: Matrix
 
     def estimate(self, wording: Variance, noise: Variance, level: float = LEVEL, seed: int = 0) -> Covaried:
-        """Δ with and without the cheap model. `wording` is the variance of Δ by its wordings, `noise` that of the dear
-        model's baseline: nothing that a cheap model could take away."""
+        """Δ with and without the cheap model.
+
+        `wording` is the variance of Δ by its wordings, `noise` that of the dear model's baseline: nothing that a cheap
+        model could take away.
+        """
         tuning = self._cross_fitted(seed)
         with_it, alone = (self._delta(each, wording, noise, level) for each in (tuning, np.zeros_like(tuning)))
         answers, people = (float(np.average(each, weights=self.known.weight)) for each in tuning.T)
@@ -119,10 +127,10 @@ class TwoPhase:
         return found
 
     def _tuning(self, means: Matrix, rows: NDArray[np.bool_], doubt: float) -> Floats:
-        """λ that leaves Δ the least variance, over the clusters of some rows, whose `means` are of d and of both
-        control variates: what clusters add to Δ regressed on what they add to these, where that of the people costs the
-        `doubt` about the others' mean, too.
+        """λ that leaves Δ the least variance, over the clusters of some rows, whose `means` are of d and both variates.
 
+        What clusters add to Δ is regressed on what they add to the control variates, where that of the people costs the
+        `doubt` about the others' mean, too.
         Each λ is shrunk by 1 − 1/t², its positive part: where the models share nothing it is 0 and costs nothing.
         """
         weight = self.known.weight[rows] / self.known.weight[rows].sum()
@@ -171,8 +179,11 @@ class TwoPhase:
         return max(0.0, float(2 * (one @ two) / share.sum() ** 2))
 
     def _crossed(self, rows: tuple[Matrix, Matrix], beside: Matrix, people: Variance, effect: float) -> Variance:
-        """For items like these too: V_people + V_groups − V_both (Cameron, Gelbach & Miller 2011). V_both is that of
-        the answers of the dear model alone: what cells of the cheap one add is left in, which is cautious."""
+        """For items like these too: V_people + V_groups − V_both (Cameron, Gelbach & Miller 2011).
+
+        V_both is that of the answers of the dear model alone: what cells of the cheap one add is left in, which is
+        cautious.
+        """
         total, share = rows
         if (share > 0).any(axis=0).sum() < LEAST_GROUPS:
             return UNKNOWN

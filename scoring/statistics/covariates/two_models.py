@@ -16,10 +16,13 @@ from scoring.statistics.weights import Floats
 
 @dataclass(frozen=True)
 class SideBySide:
-    """`people` are everybody whom either model was asked about, those of the dear model first, in the order of its
-    pairs; matrices have a row a person and a column an item group, those of the answers that the dear model gave (`d`,
+    """Two models' answers about the same people and item groups.
+
+    `people` are everybody whom either model was asked about, those of the dear model first, in the order of its pairs;
+    matrices have a row a person and a column an item group, those of the answers that the dear model gave (`d`,
     `share`, `told`) end with its people. `weight` is of everybody; `beside` has the cheap model's score beside each
-    pair of the dear one."""
+    pair of the dear one.
+    """
 
     of: Contributions
     people: pd.DataFrame
@@ -84,8 +87,10 @@ class SideBySide:
         return self.rows(inside).estimate(wording, baseline_draws(self.of, known)[0], level, seed)
 
     def rows(self, inside: NDArray[np.bool_]) -> TwoPhase:
-        """Some of the people, those whom the dear model was asked about and the others; cheap scores are less what
-        these people differ by from the items' means."""
+        """Some of the people, those whom the dear model was asked about and the others.
+
+        Cheap scores are less what these people differ by from the items' means.
+        """
         number = len(self.d)
         known = inside[:number]
         mean = self._means(inside)
@@ -99,8 +104,10 @@ class SideBySide:
         return TwoPhase(first, others, self.d[known], self.share[known], (self.told - mean * self.share)[known])
 
     def correlations(self, inside: NDArray[np.bool_]) -> tuple[float, float]:
-        """How much of some people's answers the models share, ρ within a person and between people, of d less its
-        item's mean: moments of pairs of one person's answers tell the people's part. NaN where nothing varies."""
+        """ρ of both models within a person and between people, of d less its item's mean.
+
+        Moments of pairs of one person's answers tell the people's part. NaN where nothing varies.
+        """
         found = self.of.cells
         mean = np.bincount(found.item, weights=found.d) / np.maximum(np.bincount(found.item), 1)
         here = inside[: len(self.d)][found.person]

@@ -27,8 +27,10 @@ FULL, PART, COVARIATE, ROUNDS, ALL_OF_THEM = (
 
 @dataclass(frozen=True, slots=True)
 class DesignPool:
-    """Whom and what a study has: people, item groups, requests a group (items and orders), the baseline's replicates,
-    and the rounds of a target."""
+    """Whom and what a study has.
+
+    People, item groups, requests a group (items and orders), the baseline's replicates, and the rounds of a target.
+    """
 
     people: int
     groups: int
@@ -47,8 +49,11 @@ class SharedAnswers:
 
 @dataclass(frozen=True, slots=True)
 class PricedWay:
-    """A way to know Δ to the wanted half-width: `people` are dealt `per_person` groups each, of which they are `asked`
-    some by the end of `looks` (one where nobody looks before the end); `beside` are the requests to the covariate."""
+    """A way to know Δ to the wanted half-width.
+
+    `people` are dealt `per_person` groups each, of which they are `asked` some by the end of `looks` (one where nobody
+    looks before the end); `beside` are the requests to the covariate.
+    """
 
     name: str
     people: int
@@ -63,8 +68,10 @@ class PricedWay:
 def error(
     of: Components, people: int, per_person: float, pool: DesignPool, shared: SharedAnswers | None = None
 ) -> float:
-    """The standard error of Δ; with a covariate, of which everybody in the pool is asked everything, two λ are paid
-    for."""
+    """The standard error of Δ.
+
+    With a covariate, of which everybody in the pool is asked everything, two λ are paid for.
+    """
     choice = (of.residual + of.group + of.level_group) * (1 / per_person - 1 / pool.groups)
     whole = of.persona + of.residual / pool.groups
     if shared is None:
@@ -76,8 +83,7 @@ def error(
 
 
 def priced_ways(of: Components, half_width: float, pool: DesignPool, shared: SharedAnswers) -> list[PricedWay]:
-    """Every way that reaches the half-width within the pool, with the fewest requests that it takes; those that do not
-    are left out."""
+    """Every way that reaches the half-width within the pool, with the fewest requests that it takes."""
     all_groups = (pool.groups,)
     some = [int(k) for k in np.unique(np.geomspace(min(LEAST_GROUPS, pool.groups), pool.groups, 40).astype(int))]
     everything = math.ceil(pool.groups * pool.requests_a_group * (pool.people + pool.baseline))

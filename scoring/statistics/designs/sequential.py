@@ -45,7 +45,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class InterimLook:
     """The state of one level: its personas, rounds asked of `rounds`, Δ, and the interval's half-width.
 
     The interval's level is `confidence`, at which all looks together have 95 %. The half-width is infinite before the
@@ -81,7 +81,7 @@ def blocks(groups: Sequence[str], rounds: int, seed: int) -> list[tuple[str, ...
     return [tuple(order[start::rounds]) for start in range(min(rounds, len(order)))]
 
 
-class Course:
+class SequentialDesign:
     """The rounds of one model and benchmark, from the first.
 
     `people` maps every persona id that may be asked to its level (`ALL` where the target names no attribute), `groups`
@@ -104,9 +104,11 @@ class Course:
         self._asked = dict.fromkeys(sorted(self._members), 0)
         self._errors: dict[str, dict[int, float]] = {level: {} for level in self._members}
 
-    def looks(self, scores: pd.DataFrame, beside: Part | None = None) -> list[Look]:
+    def looks(self, scores: pd.DataFrame, beside: Part | None = None) -> list[InterimLook]:
         """Each level's state, from the scores of one model and benchmark; those not asked for yet are not looked at.
-        `beside` has the scores of its covariate, which was asked everything."""
+
+        `beside` has the scores of its covariate, which was asked everything.
+        """
         started = len(scores) and any(self._asked.values())
         intervals = self._intervals(self._of_course(scores), beside) if started else {}
         found = []
@@ -114,10 +116,10 @@ class Course:
             effect, half_width, confidence = intervals.get(level, (math.nan, math.inf, LEVEL))
             reached = half_width <= self._target.half_width
             size = len(self._members[level]), asked, self._rounds
-            found.append(Look(level, *size, effect, half_width, confidence, reached))
+            found.append(InterimLook(level, *size, effect, half_width, confidence, reached))
         return found
 
-    def next_batch(self, looks: Sequence[Look]) -> Batch | None:
+    def next_batch(self, looks: Sequence[InterimLook]) -> Batch | None:
         """The next round of the level whose interval is widest, which counts as asked from now on; None at the end."""
         open_looks = [look for look in looks if not look.done]
         if not open_looks:
@@ -229,7 +231,7 @@ def target_table(
             continue
         deal = deals.get((part.model, part.benchmark))
         asked = {name: level for name, level in people.items() if deal is None or name in deal.starts}
-        course = Course(target, asked, groups[part.benchmark], deal)
+        course = SequentialDesign(target, asked, groups[part.benchmark], deal)
         for look in _replayed(part.scores, course, by_name.get((covariates.get(part.model, ""), part.benchmark))):
             values = asdict(look)
             outcome = REACHED if values.pop("reached") else ALL_ASKED if look.done else UNFINISHED
@@ -242,7 +244,7 @@ def target_table(
     return pd.DataFrame(rows).replace([math.inf, -math.inf], math.nan)
 
 
-def _replayed(scores: pd.DataFrame, course: Course, beside: Part | None) -> list[Look]:
+def _replayed(scores: pd.DataFrame, course: SequentialDesign, beside: Part | None) -> list[InterimLook]:
     """The looks at the end of the course, or at the first round that the scores do not have whole."""
     pairs = scores.loc[~is_twin(scores["persona_id"]), ["persona_id", "group"]].drop_duplicates().astype(str)
     answered = set(pairs.itertuples(index=False, name=None))

@@ -1,6 +1,7 @@
 """The trials as CSV, the views of the file, and what is said of their columns."""
 
 import asyncio
+import json
 import sqlite3
 
 import pandas as pd
@@ -53,11 +54,19 @@ def test_the_views_say_what_load_scores_says(study: Study) -> None:
     )
     connection.close()
     scores = load_scores(study.database)
-    for name in ("model", "item_id", "country", "status", "role", "format"):
-        assert sorted(trials[name].fillna("")) == sorted(scores[name].astype(str)), name
+    for name in ("model", "item_id", "cue", "elicitation", "country", "status", "role", "format"):
+        assert sorted(trials[name].fillna("").replace("none", "")) == sorted(
+            scores[name].astype(str).replace("none", "")
+        ), name
     assert trials["value"].sum() == pytest.approx(scores["value"].sum())
-    assert set(people["persona_id"]) == set(trials["persona_id"].dropna())
+    assert {*people["persona_id"], "none"} == set(trials["persona_id"])
     assert people["gender"].isin(["male", "female"]).all()
+    assert trials.drop(columns=["chosen", "role", "value", "expected"]).notna().all(axis=None)
+    told = people["answers"].map(json.loads)
+    assert [each["starter_wvs3:degree"] in ("yes", "no") for each in told] == [True] * 6
+    for _, row in scores[scores["persona_id"] != ""].iterrows():
+        said = told[people["persona_id"] == row["persona_id"]].iloc[0]
+        assert {name: row[name] for name in said} == said
     assert set(trials["key"]) == set(answers["key"])
     row = trials[trials["status"] == "ok"].iloc[0]
     prompt = answers.set_index("key").loc[row["key"], "item_prompt"]
@@ -70,7 +79,7 @@ def test_a_file_from_elsewhere_may_hold_our_views_and_no_other(study: Study, tmp
     refuse_code(path)
     connection = sqlite3.connect(path)
     connection.execute("DROP VIEW people")
-    connection.execute(VIEWS["people"][0].replace("persona_id, survey", "load_extension('x') AS persona_id, survey"))
+    connection.execute(VIEWS["people"].replace("persona_id, survey", "load_extension('x') AS persona_id, survey"))
     connection.commit()
     connection.close()
     with pytest.raises(InputError, match="holds a view, 'people'"):

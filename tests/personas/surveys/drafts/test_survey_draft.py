@@ -89,7 +89,7 @@ def test_what_the_file_does_not_say_is_left_to_a_person(survey: Path) -> None:
     drafted = draft(survey)
     assert drafted.open == ('[columns] country: no column has countries; name the one of the file, as "TUN"',)
     (survey.parent / "tun.toml").write_text(drafted.text)
-    with pytest.raises(InputError, match="'XXX' is no country"):
+    with pytest.raises(InputError, match="'XXX' is not a country"):
         load_survey(str(survey.parent / "tun.toml"))
     (survey.parent / "bare.csv").write_text("id,a\n1,2\n2,3\n")
     assert draft(survey.parent / "bare.csv", "TUN").open == (
