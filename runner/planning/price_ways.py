@@ -1,17 +1,17 @@
 """What it takes a study to know Δ to a half-width, in each of the ways that there are, and which costs least."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
+import numpy as np
 import pandas as pd
 
 from runner.crossing.prepare import prepared
 from runner.planning.plan import plan
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
-from scoring.statistics.designs.power import DEFAULTS, Components, component_table
+from scoring.statistics.designs.power import DEFAULTS, Components, components
 from scoring.statistics.designs.savings import DesignPool, PricedWay, SharedAnswers, priced_ways
-from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import parts
 from scoring.tables.covariates import covariate_table
 
@@ -85,13 +85,12 @@ def _known(scores: pd.DataFrame) -> dict[tuple[str, str], Components]:
 
     They are of letter probabilities, where there are any. Answers that never vary tell nothing about a design.
     """
-    table = component_table(scores, [ALL]) if len(scores) else pd.DataFrame()
-    fields = ("persona", "group", "level_group", "residual")
     found = {}
-    for _, row in table.iterrows():
-        values = {name: float(row[name]) for name in fields}
-        if any(values.values()):
-            found[str(row["model"]), str(row["benchmark"])] = Components(**values)
+    for part in parts(scores) if len(scores) else ():
+        for measure in part.measures:
+            pairs = part.pairs(measure)
+            if len(pairs.person) and any(astuple(of := components(pairs, np.zeros(len(pairs.people), dtype=np.int64)))):
+                found[part.model, part.benchmark] = of
     return found
 
 
