@@ -9,6 +9,7 @@ COUNTS = frozenset({"personas", "people", "clusters", "items", "groups", "pairs"
 SIGNED = frozenset(
     {
         "effect",
+        "alone",
         "gap",
         "difference",
         "delta",
