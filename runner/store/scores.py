@@ -65,10 +65,10 @@ def load_scores(
     baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to be:
     "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format, frame,
     placement, trait_order, traits (the set shown), sampled (whether the answer is a draw), rotation, replicate, status,
-    chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is of), value,
-    expected, the benchmarks' `meta_columns`, and with `answers` a column for each trait that the respondents answered:
-    the answer's label, or a number where a trait has no labels. Names are categorical. Raises InputError or
-    MachineError.
+    chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is of; no
+    letter where none were shown), value, expected, the benchmarks' `meta_columns`, and with `answers` a column for each
+    trait that the respondents answered: the answer's label, or a number where a trait has no labels. Names are
+    categorical. Raises InputError or MachineError.
     """
     path = Path(database)
     with opened(path) as connection:
@@ -327,6 +327,8 @@ def _role(record: Mapping[str, Any], option: int, rotation: int) -> str:
 
 
 def _letter(record: Mapping[str, Any], option: int, rotation: int) -> str:
+    if record["ask"] != "letter" or record.get("elicitation") == "text":  # no letters were shown
+        return ""
     return LETTERS[option_order(Item(**record), rotation).index(option)]
 
 

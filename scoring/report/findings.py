@@ -38,7 +38,7 @@ ASKED_FOR = {
     "probability": "answered in probabilities",
     "reasoning": "answered after reasoning",
 }
-ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "→ ½ is unbiased"}
+BETTER = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "50% is unbiased"}
 
 
 @dataclass(frozen=True)
@@ -257,7 +257,7 @@ def title_of(benchmark: str) -> str:
 def direction_of(benchmark: str) -> str:
     """The metric and which way is better."""
     known = measured(benchmark)
-    return f"{known.metric}, {ARROWS[known.better]}" if known else ""
+    return f"{known.metric}, {BETTER[known.better]}" if known else ""
 
 
 def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:

@@ -63,11 +63,11 @@ def test_same_numbers_everywhere(found, tmp_path):
     (parquet,) = [p for p in write_tables(tmp_path / "s.sqlite", found.tables, "parquet") if "effects" in p.name]
     pd.testing.assert_frame_equal(pd.read_parquet(parquet), found.effects)
     (latex,) = [p for p in write_tables(tmp_path / "s.sqlite", found.tables, "tex") if "effects" in p.name]
-    shown = signed(overall["effect"])
+    shown = in_points(overall["effect"])
     assert f" {signed(overall['effect'])} & " in latex.read_text()
-    assert shown in printed(found) and f'<td class="n">{in_points(overall["effect"])}</td>' in page(found)
+    assert shown in printed(found) and f'<td class="n">{shown}</td>' in page(found)
     gap = found.effects.loc[found.effects["level"] == "level 2", "gap"].iloc[0]
-    assert signed(gap) in printed(found) and f'<td class="n">{in_points(gap)}</td>' in page(found)
+    assert in_points(gap) in printed(found) and f'<td class="n">{in_points(gap)}</td>' in page(found)
 
 
 def test_says_what_could_not_be_seen(found):
