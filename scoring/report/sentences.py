@@ -8,7 +8,7 @@ import pandas as pd
 
 from scoring.benchmarks.registry import measured
 from scoring.fidelity.summary import fidelity_sentences
-from scoring.report.findings import Findings, title_of
+from scoring.report.findings import Findings, title_of, too_few
 from scoring.report.names import attribute_name, people_of, who_else
 from scoring.report.numbers import chance, p_value, points, points_interval, score
 from scoring.report.robustness.robustness_sentences import robustness_sentences
@@ -19,6 +19,7 @@ from scoring.statistics.levels import ALL
 
 SIGNIFICANT = 0.05
 ONE_LETTER = 0.9  # the share of answers from which on a letter was chosen for its place
+MANY_UNREAD = 0.05  # a share of the answers
 BRIEF = 3  # findings with every sentence; where there are more, a terminal shows the first of each
 NOTHING = "No scores yet: nothing to report."
 _VERBS = {True: "raised", False: "lowered"}
@@ -85,7 +86,8 @@ def _statement(found: Findings, row: pd.Series) -> Finding:
             else "no persona and baseline answer could be paired; there is nothing to compare"
         )
         return Finding(str(row["model"]), str(row["benchmark"]), f"{name}: {why}.", ())
-    rest = (*_neutral(row), *_changes(found, row), *_gap(found, row), *robustness_sentences(found.tables, row))
+    qualified = (*_unread(row), *_neutral(row), *_changes(found, row), *_gap(found, row))
+    rest = (*qualified, *robustness_sentences(found.tables, row))
     return Finding(str(row["model"]), str(row["benchmark"]), f"{name}: {_effect(row, who)}", rest)
 
 
@@ -104,7 +106,7 @@ def _effect(row: pd.Series, who: str) -> str:
         bounds = points_interval(row["items_low"], row["items_high"])
         return f"every persona scored alike, {metric} {levels} ({size}). {bounds} bounds Δ; it is no interval."
     if math.isnan(row["items_low"]):
-        few = f"{int(row['groups'])} item groups are too few to speak of other items"
+        few = f"{too_few(row['groups'])} to speak of other items"
         why = few if row["groups"] < LEAST_GROUPS else "there are too few people, or baseline answers, for an interval"
         return f"{metric} {levels}: Δ = {change} ({size}). How sure that is cannot be said: {why}."
     bounds = points_interval(row["items_low"], row["items_high"])
@@ -118,6 +120,13 @@ def _effect(row: pd.Series, who: str) -> str:
         f"no effect of personas is shown. {metric.capitalize()} {levels}, Δ = {change} ({sure}); "
         f"effects under {least} had under 80% power."
     )
+
+
+def _unread(row: pd.Series) -> Iterator[str]:
+    """Answers that were left out, where they are more than a few."""
+    if max(row["invalid_without"], row["invalid_with"]) >= MANY_UNREAD:
+        shares = f"{chance(row['invalid_without'])} of the answers without a persona and {chance(row['invalid_with'])}"
+        yield f"Left out, as unparsed, refused or failed, were {shares} of those with one: what remains is a selection."
 
 
 def _neutral(row: pd.Series) -> Iterator[str]:

@@ -30,7 +30,7 @@ def test_rotations_without_effect_are_said(tmp_path: Path) -> None:
         "crows_pairs:loglik: rotations = 2 changes nothing: options that are scored by log-likelihood have no order",
     )
     assert remarks(tmp_path, 'name = "crows_pairs"\npart = "choice"\nrotations = 3') == (
-        "crows_pairs: rotations = 3, but 1,508 of 1,508 items have fewer options, hence fewer orders",
+        "crows_pairs:choice: rotations = 3, but 1,508 of 1,508 items have fewer options, hence fewer orders",
     )
 
 

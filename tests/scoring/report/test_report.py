@@ -12,7 +12,7 @@ from personas.errors import MachineError
 from scoring.report.export import latex_table, write_tables
 from scoring.report.findings import Findings, findings
 from scoring.report.methods import methods_text
-from scoring.report.numbers import in_points, signed
+from scoring.report.numbers import in_points, points, signed
 from scoring.report.page import page
 from scoring.report.paper import paper_figures, paper_grid, paper_tables
 from scoring.report.terminal import print_paper, print_report
@@ -73,7 +73,8 @@ def test_same_numbers_everywhere(found, tmp_path):
 def test_says_what_could_not_be_seen(found):
     overall = found.effects.iloc[0]
     (effect, gap) = found.sentences
-    assert f"100 people and 30 items had under 80 % power for effects under {overall['resolvable']:.3f}" in effect
+    least = points(overall["resolvable"], signed=False)
+    assert f"100 people and 30 items had under 80 % power for effects under {least}" in effect
     assert "with 20 people in the smallest level and 30 items" in gap and "gaps by level under" in gap
     once = as_scores([[1, 0], [0, 0], [1, 1]], [1, 0]).assign(sampled=True)
     assert any("sampled once" in line for line in found_in(once).warnings)
