@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from scoring.answers.metrics import ANSWER, ELICITED
 from scoring.benchmarks.registry import measured
 from scoring.fidelity.summary import fidelity_sentences
 from scoring.report.findings import Findings, title_of, too_few
@@ -19,6 +21,7 @@ from scoring.statistics.levels import ALL
 
 SIGNIFICANT = 0.05
 ONE_LETTER = 0.9  # the share of answers from which on a letter was chosen for its place
+DRAWN = {ANSWER, *ELICITED.values()}  # what is a draw at a temperature
 MANY_UNREAD = 0.05  # a share of the answers
 BRIEF = 3  # findings with every sentence; where there are more, a terminal shows the first of each
 NOTHING = "No scores yet: nothing to report."
@@ -155,7 +158,7 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
         if math.isnan(each["by_chance"]):
             by_chance = "how many would change by chance alone is not known, as the baseline was sampled once"
         elif each["by_chance"] == 0:
-            by_chance = _undrawn(found, str(row["model"]))
+            by_chance = _none_by_chance(found, str(row["model"]), str(row["metric"]))
         else:
             by_chance = f"by chance alone {chance(each['by_chance'])} would change"
         yield f"Personas changed {chance(each['changed'])} of {each['answers']:,} choices{neutral}; {by_chance}."
@@ -166,9 +169,11 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
             )
 
 
-def _undrawn(found: Findings, model: str) -> str:
-    """What changes answers by chance where none is drawn."""
-    known: Mapping[str, str] = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
+def _none_by_chance(found: Findings, model: str, metric: str) -> str:
+    """Why chance changes no answers: none is drawn, or all draws agreed."""
+    known: Mapping[str, Any] = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
+    if metric in DRAWN and known.get("answer") == "text" and known.get("parameters", {}).get("temperature") != 0:
+        return "by chance alone none would change, as every answer drawn again without a persona was the same"
     if known.get("provider") == "local" and known["dtype"] != "float32":
         return f"no answer is drawn, but rounding in {known['dtype']} alone turns some that are nearly even"
     if known.get("provider", "local") != "local":
