@@ -87,9 +87,10 @@ def read_ids(path: Path, values: pd.Series, repeated_by_wave: bool = False) -> l
     ids = [text(value) for value in values]
     for row, (each, missing) in enumerate(zip(ids, values.isna(), strict=True)):
         if missing or each in ("", "nan", "None") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):
-            raise InputError(
-                f"{path}, column {values.name!r}, row {row + 1}: {each!r} is no respondent id: are the columns shifted?"
-            )
+            place = f"{path}, column {values.name!r}, row {row + 1}"
+            if missing or each in ("", "nan", "None"):
+                raise InputError(f"{place}: has no respondent id: is the row empty, or are the columns shifted?")
+            raise InputError(f"{place}: {each!r} is no respondent id: are the columns shifted?")
     if repeated_by_wave:
         return ids
     seen = pd.Series(ids)
