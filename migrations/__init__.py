@@ -121,8 +121,10 @@ _WHOLE_LEDGER = (
 
 @schema(name="estimated_costs")
 def add_estimated_costs(database: Database) -> None:
-    """Which costs are not the provider's own but what was reserved, tokens written to its cache, and whether a model's
-    endpoint says how its answers end."""
+    """Which costs are what was reserved, not the provider's own figure.
+
+    Also the tokens written to the provider's cache, and whether a model's endpoint says how its answers end.
+    """
     for statement in _ESTIMATED:
         database.execute(statement)
 

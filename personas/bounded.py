@@ -108,8 +108,10 @@ def _sober(error: ValueError) -> ValueError:
 
 
 def parse_json(text: str) -> Any:
-    """The value of a JSON text. Raises ValueError for one that is wrong, too deep, or holds what `check_value`
-    refuses."""
+    """The value of a JSON text.
+
+    Raises ValueError for one that is wrong, too deep, or holds what `check_value` refuses.
+    """
     try:
         value = json.loads(text)
     except RecursionError:
@@ -122,8 +124,10 @@ def parse_json(text: str) -> Any:
 
 
 def parse_yaml(text: str, loader: "Callable[[str], BoundedYaml]") -> Any:
-    """The value of a YAML text. Raises ValueError for one that is wrong, too deep, or too large once its aliases are
-    written out."""
+    """The value of a YAML text.
+
+    Raises ValueError for one that is wrong, too deep, or too large once its aliases are written out.
+    """
     made = None
     try:
         made = loader(text)
@@ -141,8 +145,10 @@ def parse_yaml(text: str, loader: "Callable[[str], BoundedYaml]") -> Any:
 
 
 class BoundedYaml(yaml.SafeLoader):
-    """YAML's safe subset, with a bound on depth and on the number of nodes, an alias counting as all that it stands
-    for: ten anchors of ten aliases each are ten thousand million."""
+    """YAML's safe subset, with a bound on depth and on the number of nodes.
+
+    An alias counts as all that it stands for: ten anchors of ten aliases each are ten thousand million nodes.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -178,8 +184,11 @@ for _tag in ("int", "float"):
 
 
 def check_value(value: Any) -> None:
-    """Raises ValueError for a value nested more than `DEPTH` deep, an integer of more than 64 bits, or a text with
-    half of a surrogate pair, which no encoding can write."""
+    """Raises ValueError for a value that is nested too deep, too large or no text.
+
+    That is: more than `DEPTH` levels, an integer of more than 64 bits, or half of a surrogate pair, which no encoding
+    can write.
+    """
     level, depth = [value], 0
     while level:
         if depth > DEPTH:
@@ -226,15 +235,19 @@ class _ArchiveFile(io.FileIO):
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """A zip to read from, a piece of at most `DIRECTORY` bytes at a time. Raises BadZipFile for what is none, or lists
-    more members than any does; OSError."""
+    """A zip to read from, a piece of at most `DIRECTORY` bytes at a time.
+
+    Raises BadZipFile for what is none, or lists more members than any does; OSError.
+    """
     with _ArchiveFile(path) as file, zipfile.ZipFile(file) as archive:
         yield archive
 
 
 def check_archive(path: Path, most: int = UNPACKED) -> None:
-    """Raises InputError for a zip that would unpack to more than `most` bytes, far better packed than a table is, or
-    of more members than one has; BadZipFile for what is no zip. Python unpacks no more of a member than it declares.
+    """Raises InputError for a zip that would unpack to too much, and BadZipFile for a file that is no zip.
+
+    Too much is more than `most` bytes, a better compression than any table has, or more members than a table has.
+    Python unpacks no more of a member than it declares.
     """
     check_file(path)
     with open_archive(path) as archive:
@@ -248,8 +261,10 @@ def check_archive(path: Path, most: int = UNPACKED) -> None:
 
 
 def open_parquet(path: Path, most: int = CELLS) -> "pq.ParquetFile":
-    """A Parquet file, opened. Raises InputError for one that declares more cells than are read, or nests deeper;
-    ArrowException for what is no Parquet file.
+    """A Parquet file, opened.
+
+    Raises InputError for one that declares more cells than are read, or nests deeper; ArrowException for what is no
+    Parquet file.
 
     A run of equal values takes a few bytes however long it is: what counts is what the file declares.
     """

@@ -12,8 +12,10 @@ from personas.errors import MachineError
 
 @contextmanager
 def whole_file(path: Path, private: bool = False) -> Iterator[IO[bytes]]:
-    """A file to write that takes its place only when it is complete and on the disk; readable as the umask says, or by
-    its owner alone. Raises OSError where the disk refuses."""
+    """A file to write that takes its place only when it is complete and on the disk.
+
+    It is readable as the umask says, or by its owner alone. Raises OSError where the disk refuses.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     mode = 0o600 if private else 0o666
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

@@ -1,4 +1,4 @@
-"""The house: how many modules a folder has, that names are unique, and what is known where."""
+"""The house: how many modules a folder has, that names are unique, where tests are, and what is known where."""
 
 import ast
 import re
@@ -12,6 +12,8 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("personas", "scoring", "runner", "migrations")
 MOST_MODULES, MOST_LINES = 18, 400
+UNTESTED = 80  # lines of a module that needs no test file of its own name
+SHARED_TESTS = ROOT / "tests" / "shared_tests.toml"
 # One word for one job in every folder that has it, and folders that mirror what they show.
 SHARED_NAMES = {"__init__", "app", "base", "errors", "labels"}
 TEMPLATES = Path("runner/cli/init.py")  # names the studies that it can write, by whose endpoint they ask
@@ -45,6 +47,40 @@ def test_a_module_has_its_name_to_itself() -> None:
     mirrored = [path for path in modules() if not str(path.parent).startswith(MIRRORS)]
     counts = Counter(path.stem for path in mirrored if path.stem not in SHARED_NAMES)
     assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_a_module_of_some_length_has_a_test_file() -> None:
+    """Of its own name, or one that `shared_tests.toml` names."""
+    shared = {Path(name) for names in tomllib.loads(SHARED_TESTS.read_text()).values() for name in names}
+    long = {path for path in modules() if path.stem != "__init__" and text(path).count("\n") > UNTESTED}
+    mirrored = {path for path in long if (ROOT / "tests" / path.with_name(f"test_{path.name}")).exists()}
+    assert sorted(map(str, long - mirrored - shared)) == []
+    assert sorted(map(str, shared - long | shared & mirrored)) == []  # what needs no entry has none
+
+
+def test_a_shared_test_reaches_its_modules() -> None:
+    """Through imports, or through the names of modules that are imported when they are needed."""
+    named = {path.with_suffix("").as_posix().replace("/", ".").removesuffix(".__init__"): path for path in modules()}
+    leads_to = {name: imported(path) & set(named) for name, path in named.items()}
+    for test, wanted in tomllib.loads(SHARED_TESTS.read_text()).items():
+        reached, new = set(), imported(Path(test)) & set(named)
+        while new:
+            reached |= new
+            new = set().union(*(leads_to[name] for name in new)) - reached
+        assert {Path(name) for name in wanted} <= {named[name] for name in reached}, test
+
+
+def imported(path: Path) -> set[str]:
+    """What a file may import, and every text in it that could be a module's name."""
+    found = set()
+    for node in ast.walk(ast.parse(text(path))):
+        if isinstance(node, ast.ImportFrom):
+            found |= {node.module or "", *(f"{node.module}.{each.name}" for each in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {each.name for each in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value.partition(":")[0])
+    return found
 
 
 def test_a_class_has_its_name_to_itself() -> None:

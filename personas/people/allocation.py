@@ -54,8 +54,10 @@ def _with_floors(members: pd.Series, mass: pd.Series, n: int, floors: pd.Series)
 
 
 def largest_remainders(sizes: pd.Series, n: int) -> pd.Series:
-    """n seats over cells of these sizes (Hamilton's method): floors of the exact shares, the rest to the largest
-    remainders, ties by cell name."""
+    """Shares out n seats over cells of these sizes (Hamilton's method).
+
+    Each cell gets the floor of its exact share; the rest goes to the largest remainders, ties by cell name.
+    """
     total = sizes.sum()
     if total <= 0:
         return pd.Series(0, index=sizes.index)

@@ -7,7 +7,7 @@ TWIN = "~"  # in the id of a persona who differs from a respondent in one trait:
 
 
 def pseudonym(persona_id: str) -> str:
-    """ "sha256:" and 64 hexadecimal digits, then what a twin's id says of it; a pseudonym stays as it is."""
+    """The text "sha256:" and 64 hexadecimal digits, then what a twin's id says of it; a pseudonym stays as it is."""
     respondent, mark, change = persona_id.partition(TWIN)
     if not respondent.startswith(MARK):
         respondent = MARK + hashlib.sha256(respondent.encode()).hexdigest()

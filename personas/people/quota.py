@@ -1,5 +1,6 @@
-"""An order of drawing in which every beginning is a sample: at each prefix, the number drawn of every level is within
-one of its share of what was drawn of the level above.
+"""An order of drawing in which every beginning is a sample.
+
+At each prefix, the number drawn of every level is within one of its share of what was drawn of the level above.
 
 The shares may change along the way (a level runs out, a minimum is filled first), so a level's target is a curve T(k),
 its fair number among the first k; the targets of siblings add up to k. That seats can always be given so that each
@@ -111,9 +112,12 @@ def _drawing(seed: str) -> random.Random:
 
 @dataclass(frozen=True)
 class QuotaTree:
-    """Respondents as a tree of levels. Per respondent, `codes` has the level at each depth, shape (people, depth);
-    `mass` what it counts in its level's share; `place` its rank among those of its cell. `minimum` is what every cell
-    gets first; `equal` shares out the first depth equally."""
+    """Respondents as a tree of levels.
+
+    Per respondent, `codes` has the level at each depth, shape (people, depth); `mass` what it counts in its level's
+    share; `place` its rank among those of its cell. `minimum` is what every cell gets first; `equal` shares out the
+    first depth equally.
+    """
 
     codes: np.ndarray
     mass: np.ndarray

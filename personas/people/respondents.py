@@ -35,8 +35,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Respondents:
-    """One row a respondent: the columns of `META`, maybe those of `OPTIONAL`, then an int16 code per trait (negative =
-    why it is missing). `sources` holds the surveys by name."""
+    """One row a respondent: the columns of `META`, then an int16 code per trait (negative: why it is missing).
+
+    Columns of `OPTIONAL` may stand between them. `sources` holds the surveys by name.
+    """
 
     frame: pd.DataFrame
     traits: dict[str, Trait]
@@ -46,8 +48,9 @@ class Respondents:
         return len(self.frame)
 
     def attribute(self, name: str) -> pd.Series:
-        """What groups respondents: a trait's labels, or `country`, `survey`, `wave`, `region`, `split`, `age_band`, as
-        strings.
+        """The values by which respondents are grouped, as strings.
+
+        `name` is a trait (its labels), or `country`, `survey`, `wave`, `region`, `split` or `age_band`.
 
         Raises InputError for a name that no respondent has.
         """

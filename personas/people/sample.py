@@ -26,8 +26,9 @@ def sample(
     minimum: int = 0,
     rule: int = RULE,
 ) -> Respondents:
-    """n respondents over the levels that `stratify` nests, in the order in which they are to be asked; the same on
-    every machine.
+    """A sample of n respondents over the levels that `stratify` nests, in the order in which to ask them.
+
+    It is the same on every machine.
 
     At every prefix of that order, each level of the first attribute is within one of its share of the prefix, each
     level of the second within one of its share of the level above, and so on (`personas.people.quota`). So a study
@@ -111,8 +112,10 @@ def require_weights(respondents: Respondents) -> None:
 
 
 def deviation(source: Respondents, sampled: Respondents, stratify: Sequence[str]) -> tuple[str, float]:
-    """The joint cell whose share differs most between sample and source: its name, and sample minus source (a share
-    of 1)."""
+    """The joint cell whose share differs most between sample and source, and by how much.
+
+    The difference is sample minus source, as a share of 1.
+    """
     of_all = _cells(source, stratify).value_counts(normalize=True)
     of_sample = _cells(sampled, stratify).value_counts(normalize=True)
     gap = of_sample.reindex(of_all.index, fill_value=0.0) - of_all

@@ -45,8 +45,10 @@ def cue_of(form: str) -> str:
 
 
 def interview(persona: Persona, traits: Mapping[str, Trait], shown: Sequence[str], frame: str) -> str:
-    """The survey's questions and this respondent's answers, in the order of `shown`, as a dialogue; missing answers
-    are left out, and so are questions that were put to the interviewer."""
+    """The survey's questions and this respondent's answers, in the order of `shown`, as a dialogue.
+
+    Missing answers are left out, and so are questions that were put to the interviewer.
+    """
     opening, answerer, ending = _INTERVIEWS[frame]
     lines = [opening]
     for question, answer in _asked(persona, traits, shown):

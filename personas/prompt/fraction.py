@@ -10,8 +10,9 @@ Row = TypeVar("Row", bound=tuple[object, ...])
 
 
 def balanced_fraction(rows: Sequence[Row], fraction: float) -> tuple[Row, ...]:
-    """The first combination and as many others as make this share of all, rounded up, in their own order; never fewer
-    than the longest axis has levels, so that none is left out.
+    """The first combination and enough others to make up this share of all (rounded up), in their own order.
+
+    There are never fewer than the longest axis has levels, so that no level is left out.
 
     Each is the one whose levels, and then whose pairs of levels, have been taken most seldom so far.
     """

@@ -39,8 +39,11 @@ def common_names() -> Mapping[str, CommonNames]:
 
 
 def given_name(persona: Persona, shown: Sequence[str]) -> str:
-    """A name that is common in the persona's country and, where its gender is shown, for that: always the same for one
-    respondent and gender, and equally often each. Raises InputError for a country without names."""
+    """A name that is common in the persona's country and, where its gender is shown, for that gender.
+
+    One respondent and gender always gets the same name, and each name is equally likely. Raises InputError for a
+    country without names.
+    """
     refuse_unnamed([persona.country], shown)
     gender = persona.answers.get("gender") if "gender" in shown else None
     known = common_names()[persona.country].of(gender)

@@ -52,7 +52,7 @@ def _opening(persona: Persona, traits: Mapping[str, Trait], shown: Sequence[str]
 
 
 def _article(number: int) -> str:
-    """ "an" before 8, 11, 18 and 80 to 89, as they are spoken."""
+    """The article: "an" before 8, 11, 18 and 80 to 89, as they are spoken."""
     return "an" if number in (8, 11, 18) or 80 <= number <= 89 else "a"
 
 
@@ -91,5 +91,5 @@ def _capital(text: str) -> str:
 
 
 def _listing(items: Sequence[str]) -> str:
-    """ "a", "a and b", "a, b and c"."""
+    """The items as "a", "a and b" or "a, b and c"."""
     return " and ".join(part for part in (", ".join(items[:-1]), items[-1]) if part)

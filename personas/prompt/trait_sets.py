@@ -19,8 +19,10 @@ def cluster(persona: Persona, shown: Sequence[str]) -> str:
 
 
 def chosen_traits(selection: str | Sequence[str], traits: Mapping[str, Trait]) -> list[str]:
-    """The traits that a study shows: "core", "demographic", "all" and "all-but:NAME" (all traits but that one) in the
-    catalogue's order, a list in its own.
+    """The traits that a study shows.
+
+    "core", "demographic", "all" and "all-but:NAME" (all traits but that one) are in the catalogue's order, a list in
+    its own.
 
     Raises InputError for a name that no survey of the study has.
     """
@@ -43,8 +45,11 @@ def chosen_traits(selection: str | Sequence[str], traits: Mapping[str, Trait]) -
 
 
 def trait_sets(selections: Sequence[str | Sequence[str]], traits: Mapping[str, Trait]) -> list[list[str]]:
-    """The traits of each selection, the smallest set first. Raises InputError where one does not hold the smallest:
-    respondents who read the same in that one must be one cluster in all."""
+    """The traits of each selection, the smallest set first.
+
+    Raises InputError where one does not hold the smallest: respondents who read the same in that one must be one
+    cluster in all.
+    """
     sets = sorted((chosen_traits(each, traits) for each in selections), key=len)
     for each in sets[1:]:
         if lacking := [name for name in sets[0] if name not in each]:

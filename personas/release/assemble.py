@@ -23,6 +23,7 @@ HIGHEST = np.iinfo(np.int16).max
 def respondents_of(
     path: Path, heads: list[dict[str, Any]], answers: list[dict[str, int]], traits: dict[str, Trait]
 ) -> Respondents:
+    """Respondents from a file of personas, a head and its answers each; raises InputError where there is none."""
     if not heads:
         raise InputError(f"{path} holds no persona")
     ids = [head["persona_id"] for head in heads]

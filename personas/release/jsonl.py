@@ -74,8 +74,10 @@ def _dumps(value: Any) -> str:
 
 
 def read_jsonl(path: Path) -> Respondents:
-    """The inverse of `write_jsonl`, as far as a line says: phrases of extended traits come from the survey's
-    description where there is one."""
+    """The inverse of `write_jsonl`, as far as a line says.
+
+    The phrases of extended traits come from the survey's description where there is one.
+    """
     heads: list[dict[str, Any]] = []
     answers: list[dict[str, int]] = []
     traits: dict[str, Trait] = {"country": catalogue().traits["country"]}

@@ -16,8 +16,10 @@ from personas.traits import Trait
 
 @dataclass(frozen=True)
 class SurveyRequest:
-    """One survey to build from: its name (or a TOML file of the user's), its files, the waves to keep, and the country
-    (alpha-3) of files that have no column of countries."""
+    """One survey to build from: its name (or a TOML file of the user's) and its files.
+
+    `waves` are those to keep; the country (alpha-3) is for files that have no column of countries.
+    """
 
     survey: str
     paths: tuple[Path, ...]
@@ -145,8 +147,11 @@ def _report(
 
 @dataclass(frozen=True)
 class Mapped:
-    """What became of one trait of a description: whether its variable is in the file and what it asks there, the share
-    of respondents who answered (0 to 1), the values that were no answers with their counts, and every value."""
+    """What became of one trait of a description.
+
+    Whether its variable is in the file and what it asks there, the share of respondents who answered (0 to 1), the
+    values that were not answers with their counts, and every value.
+    """
 
     trait: Trait
     variable: str
@@ -160,9 +165,11 @@ class Mapped:
 
 @dataclass(frozen=True)
 class Check:
-    """What a description makes of a file: the traits it describes, how many extended ones the file adds and which of
-    them are silent, the variables that are no traits and why, what to look at, and what would make `build` refuse the
-    file."""
+    """What a description makes of a file.
+
+    The traits it describes, how many extended ones the file adds and which of them are silent, the variables that are
+    no traits and why, what to look at, and what would make `build` refuse the file.
+    """
 
     described: tuple[Mapped, ...]
     extended: int

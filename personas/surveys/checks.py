@@ -61,8 +61,10 @@ def check_columns(survey: Survey, table: Table, country: str = "") -> None:
 
 
 def _names_its_wave(survey: Survey, table: Table) -> bool:
-    """Whether the file has every column that says who somebody is, and of which wave: what an archive's own selection
-    of variables always has."""
+    """Whether the file has every column that says who somebody is, and of which wave.
+
+    An archive's own selection of variables always has them.
+    """
     columns = survey.columns
     if columns.wave is None or isinstance(columns.country, str):
         return False
@@ -82,8 +84,11 @@ def _first(names: str | list[str]) -> str:
 
 
 def read_ids(path: Path, values: pd.Series, repeated_by_wave: bool = False) -> list[str]:
-    """The respondents' ids as text. Raises InputError for an empty, fractional or repeated one; where every wave has
-    its own 1, 2, 3 …, repeated ones are told apart by their wave."""
+    """The respondents' ids as text.
+
+    Raises InputError for an empty, fractional or repeated one; where every wave has its own 1, 2, 3 …, repeated ones
+    are told apart by their wave.
+    """
     ids = [text(value) for value in values]
     for row, (each, missing) in enumerate(zip(ids, values.isna(), strict=True)):
         if missing or each in ("", "nan", "None") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):

@@ -17,8 +17,10 @@ _BLOCK = 1024
 
 @dataclass(frozen=True)
 class MissingRule:
-    """Which variables are dropped: those with more than `limit` of the answers missing, counted over a survey or over
-    each of its countries. `not_asked` says whether "not asked" is missing, or leaves the respondent out of the count.
+    """Which variables are dropped: those with more than `limit` of the answers missing.
+
+    The share is counted over a survey or over each of its countries. `not_asked` says whether "not asked" counts as
+    missing or leaves the respondent out of the count.
     """
 
     limit: float = 0.15

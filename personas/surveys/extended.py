@@ -130,8 +130,10 @@ def _ends(labels: Mapping[int, str]) -> tuple[int, int] | None:
 
 
 def merged(one: Trait, other: Trait) -> Trait:
-    """The same variable in two files: the labels of both, the wider scale; of a file's codes that only the other file
-    could explain, those are told that have a label."""
+    """The same variable in two files: the labels of both, and the wider scale.
+
+    A code that only the other file explains is kept where it has a label.
+    """
     labels: Mapping[int, str] = {**other.labels, **one.labels}
     ends = [end for trait in (one, other) for end in trait.scale or ()]
     scale = (min([*ends, *labels]), max([*ends, *labels])) if ends else None

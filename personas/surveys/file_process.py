@@ -1,5 +1,6 @@
-"""SPSS and Stata files are read in a process of their own: a damaged file that crashes the library, or keeps it for
-hours, ends that process and is one sentence here.
+"""SPSS and Stata files are read in a process of their own.
+
+A damaged file that crashes the library, or keeps it busy for hours, ends that process and becomes one sentence here.
 
 One process serves every file, one after another; a new one takes the place of one that a file has ended.
 """
@@ -97,8 +98,10 @@ atexit.register(_process._end)
 
 
 def read_labelled(path: Path, **options: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """A file's columns and what it says of them, as pyreadstat names it. Raises FileRefused; MachineError where the
-    process cannot be started."""
+    """A file's columns and what it says of them, as pyreadstat names it.
+
+    Raises FileRefused; MachineError where the process cannot be started.
+    """
     found = _process.ask((str(path.absolute()), options))
     if "error" in found:
         raise FileRefused(found["error"], found["encoding"])

@@ -1,5 +1,7 @@
-"""What a survey file declares is looked at before a library opens it: a few bytes may stand for a thousand million
-cells."""
+"""What a survey file declares is checked before a library opens it.
+
+A few bytes may stand for a thousand million cells.
+"""
 
 import re
 from pathlib import Path
@@ -18,8 +20,10 @@ _DECLARED = 3_000_000_000  # cells of a Parquet file, of which only some columns
 
 
 def check_table(path: Path) -> None:
-    """Raises InputError for a survey file that is no regular file, or that declares more than any survey holds; what a
-    library raises for a damaged one goes through."""
+    """Raises InputError for a survey file that is not a regular file, or that declares more than any survey holds.
+
+    What a library raises for a damaged file goes through.
+    """
     check_file(path)
     suffix = path.suffix.lower()
     if suffix == ".xlsx":

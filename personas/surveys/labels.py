@@ -105,7 +105,7 @@ def plain(label: str) -> str:
 
 @lru_cache(_MANY)
 def clean(text: str) -> str:
-    """A text as a prompt may have it: one line, no control characters, no notes in braces.
+    r"""A text as a prompt may have it: one line, no control characters, no notes in braces.
 
     >>> clean("Upper secondary {ISCED 3}\\x07")
     'Upper secondary'

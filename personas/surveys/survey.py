@@ -39,8 +39,10 @@ def _alpha3(country: str) -> str:
 
 
 class CountryColumn(_Table):
-    """The country's column: ISO 3166-1 codes of any kind, names, codes labelled with names, or values recoded to
-    alpha-3."""
+    """The column of countries.
+
+    It holds ISO 3166-1 codes of any kind, names, codes labelled with names, or values recoded to alpha-3.
+    """
 
     variable: str | list[str]
     recode: dict[str, str] = {}
@@ -52,8 +54,11 @@ class CountryColumn(_Table):
 
 
 class WaveColumn(_Table):
-    """The wave's column. `expected` are its only values; with `per_row` they are the waves that are kept, and each
-    respondent's wave is the value itself."""
+    """The wave's column.
+
+    `expected` are its only values; with `per_row` they are the waves that are kept, and each respondent's wave is the
+    value itself.
+    """
 
     variable: str
     expected: list[int] = []
@@ -142,8 +147,10 @@ class TraitSource(_Table):
 
 
 class Extra(_Table):
-    """Variables that become extended traits as the file itself describes them: names, globs ("con*") and ranges
-    ("Q1..Q45")."""
+    """The variables that become extended traits as the file itself describes them.
+
+    They are names, globs ("con*") or ranges ("Q1..Q45").
+    """
 
     variables: list[str]
     domain: str

@@ -94,8 +94,11 @@ def version(parameters: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def body(model: str, request: Request, cached: bool = False) -> dict[str, Any]:
-    """The JSON body of a request; a system message has a place of its own there. `cached` marks the persona's text, at
-    whose end the provider's cache of prompts ends, where it is long enough for any model's."""
+    """The JSON body of a request; a system message has a place of its own there.
+
+    `cached` marks the persona's text, at whose end the provider's cache of prompts ends, where it is long enough for
+    any model's.
+    """
     system: Any = "\n".join(message["content"] for message in request.messages if message["role"] == "system")
     spoken: list[dict[str, Any]] = [dict(message) for message in request.messages if message["role"] != "system"]
     if cached and len(f"{system}{request.shared}".encode()) >= CACHED_BYTES:

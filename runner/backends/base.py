@@ -34,8 +34,11 @@ class Batching(Protocol):
     """A backend that answers in batches of its own making, and can tell how exact they are."""
 
     async def exactness(self) -> Mapping[str, float] | None:
-        """How many answers were compared with unbatched ones (`checked`), the largest difference of a probability
-        (`largest_difference`), and how many have another likeliest choice (`changed`); None where none was."""
+        """How batched answers compare with unbatched ones.
+
+        `checked` answers were compared; `largest_difference` is of a probability, and `changed` counts those with
+        another likeliest choice. None where nothing was compared.
+        """
         ...
 
 

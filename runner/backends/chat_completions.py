@@ -18,8 +18,10 @@ TEXT_PARTS = ("text", "output_text")
 
 
 def body(model: str, request: Request, top: int = MOST) -> dict[str, Any]:
-    """The JSON body of a request; `top` alternatives are asked for, unless the study says how many. Some servers stream
-    unless they are told not to."""
+    """The JSON body of a request; `top` alternatives are asked for, unless the study says how many.
+
+    Some servers stream unless they are told not to.
+    """
     found = {"model": model, "messages": list(request.messages), "stream": False, **request.parameters}
     if request.kind == "letters":
         found = {"top_logprobs": top} | found | {"logprobs": True}

@@ -1,5 +1,8 @@
-"""Any endpoint that speaks chat completions (vLLM, llama.cpp, Ollama, TGI, Azure, OpenRouter, `mtpa-run serve`), over
-plain aiohttp; where it tells a prompt's log-probabilities, log-likelihoods too."""
+"""Any endpoint that speaks chat completions, over plain aiohttp.
+
+vLLM, llama.cpp, Ollama, TGI, Azure, OpenRouter, `mtpa-run serve`. Where the endpoint returns a prompt's
+log-probabilities, log-likelihoods too.
+"""
 
 import asyncio
 import time
@@ -138,8 +141,10 @@ def _total(used: list[Usage], latency_ms: int) -> Usage:
 
 
 def _of_many(error: BackendError, used: list[Usage]) -> BackendError:
-    """What went wrong with one of several continuations: those before it are paid for. An endpoint without completions
-    has no log-likelihoods at all."""
+    """What went wrong with one of several continuations: those before it are paid for.
+
+    An endpoint without completions has no log-likelihoods at all.
+    """
     if isinstance(error, ModelUnavailable) and error.kind in _UNSUPPORTED:
         error = ModelUnavailable(KIND, f"the endpoint has no completions service ({error}){REMEDY}")
     if used:

@@ -42,8 +42,10 @@ def proxy_for(url: str) -> str | None:
 def open_session(
     url: str, timeout: aiohttp.ClientTimeout, headers: Mapping[str, str] | None = None, guarded: bool = False
 ) -> aiohttp.ClientSession:
-    """A session for requests to one endpoint. `guarded` is for an SDK that follows redirects and URLs in replies: what
-    would go to another endpoint, the key with it, is refused with BadRequest; `post_json` follows nothing by itself.
+    """A session for requests to one endpoint.
+
+    `guarded` is for an SDK that follows redirects and URLs in replies: what would go to another endpoint, the key with
+    it, is refused with BadRequest; `post_json` follows nothing by itself.
 
     Raises InputError for a proxy that cannot be used.
     """

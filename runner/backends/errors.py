@@ -11,16 +11,21 @@ BackendError            a request was not answered
 from runner.backends.request import Usage, without_surrogates
 from runner.study.masking import scrub
 
+LONGEST = 1000  # characters of a message: most of it may be an endpoint's
+
 
 class BackendError(Exception):
-    """A request was not answered; `kind` is a short word for the failure table, `charged` says that it may have cost
-    what an answer costs, `usage` what the provider says that it used, `about` the parameter that it names."""
+    """A request was not answered.
+
+    `kind` is a short word for the failure table, `charged` says that the request may have cost what an answer costs,
+    `usage` is what the provider reports as used, `about` the parameter that it names.
+    """
 
     usage: Usage | None = None
     about = ""
 
     def __init__(self, kind: str, message: str, charged: bool = False) -> None:
-        message = scrub(without_surrogates(message))
+        message = scrub(without_surrogates(message))[:LONGEST]
         super().__init__(kind, message, charged)  # all of them, so that it can be pickled
         self.kind = kind
         self.message = message
@@ -54,7 +59,7 @@ class BrokenOff(Transient):
 
 
 class BadRequest(BackendError):
-    """This request will never be answered as it is."""
+    """The request will never be answered as it is."""
 
 
 class PromptRefused(BackendError):
@@ -62,4 +67,4 @@ class PromptRefused(BackendError):
 
 
 class ModelUnavailable(BackendError):
-    """This model will never answer as it is asked."""
+    """The model will never answer as it is asked."""

@@ -1,7 +1,11 @@
-"""Gemini, through google-genai's async client on aiohttp: Google's own API with a key, or Vertex AI with the
-environment's credentials, which shows log-probabilities of models for which the other does not."""
+"""Gemini, through google-genai's async client on aiohttp.
+
+Google's own API with a key, or Vertex AI with the environment's credentials, which shows log-probabilities for models
+for which the other does not.
+"""
 
 import json
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -25,7 +29,7 @@ from runner.backends.replies.alternatives import MOST, Alternatives, TopLogprobs
 from runner.backends.replies.endings import ending
 from runner.backends.replies.provider_errors import error_in
 from runner.backends.replies.usage import counted_usage
-from runner.backends.request import Request, Usage, canonical
+from runner.backends.request import Request, Usage, canonical, without_surrogates
 from runner.study.masking import remember
 from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
@@ -208,12 +212,15 @@ def read(body: Mapping[str, Any], request: Request, latency_ms: int) -> Answer:
         raise error
     try:
         reply = types.GenerateContentResponse.model_validate(_only(body, _READ))
+        candidate = reply.candidates[0] if reply.candidates else types.Candidate()
+        parts = (candidate.content.parts or []) if candidate.content else []
+        text = "".join(part.text for part in parts if part.text and not part.thought)
+        usage, served = (
+            _usage(reply.usage_metadata, bool(text), latency_ms),
+            without_surrogates(reply.model_version or ""),
+        )
     except (ValueError, TypeError, AttributeError) as wrong:
         raise Transient("no answer", f"200, but no answer in it ({type(wrong).__name__})", charged=True) from None
-    candidate = reply.candidates[0] if reply.candidates else types.Candidate()
-    parts = (candidate.content.parts or []) if candidate.content else []
-    text = "".join(part.text for part in parts if part.text and not part.thought)
-    usage, served = _usage(reply.usage_metadata, bool(text), latency_ms), reply.model_version or ""
     if not reply.candidates:
         if reply.prompt_feedback and reply.prompt_feedback.block_reason:
             return Answer(Response(finish="content_filter"), usage, served)
@@ -241,13 +248,17 @@ def _only(value: Any, names: Mapping[str, Any]) -> Any:
 
 
 def _shown(candidate: types.Candidate) -> Alternatives | None:
-    """The first token's alternatives, the likeliest first: its log of 0 may be left out, as protocol buffers do; any
-    other without a number belongs to the unknown tail."""
+    """The first token's alternatives, the likeliest first.
+
+    A log-probability of 0 may be left out, as protocol buffers do; any other token without a number belongs to the
+    unknown tail.
+    """
     top = candidate.logprobs_result.top_candidates if candidate.logprobs_result else None
     shown = (top[0].candidates or []) if top else []
     numbers = [each.log_probability if number else each.log_probability or 0.0 for number, each in enumerate(shown)]
     pairs = zip(shown, numbers, strict=True)
-    return checked([(spelling(each.token or ""), number) for each, number in pairs if number is not None])
+    known = [(each, number) for each, number in pairs if number is not None and not math.isnan(number)]
+    return checked([(spelling(each.token or ""), number) for each, number in known])
 
 
 def _usage(usage: types.GenerateContentResponseUsageMetadata | None, said: bool, latency_ms: int) -> Usage:

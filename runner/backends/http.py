@@ -42,8 +42,10 @@ def timeout(seconds: float) -> aiohttp.ClientTimeout:
 
 
 class BoundedResponse(aiohttp.ClientResponse):
-    """A response whose body, unpacked, is not read past `most_bytes`: a megabyte of gzip may hold a gigabyte. Sessions
-    that an SDK reads from get it as their `response_class`."""
+    """A response whose body, unpacked, is not read past `most_bytes`: a megabyte of gzip may hold a gigabyte.
+
+    Sessions that an SDK reads from get it as their `response_class`.
+    """
 
     async def read(self) -> bytes:
         """The whole body. Raises BadRequest for one larger than any answer."""
@@ -103,8 +105,11 @@ def _instead(body: bytes) -> str:
 
 
 def was_sent(error: BaseException) -> bool:
-    """Whether a request may have reached the server before this error, which may stand for another: what was sent
-    may cost what an answer costs. The names of an SDK's errors do not tell: a reset may be called a time-out there."""
+    """Whether a request may have reached the server before this error, so that it may have to be paid for.
+
+    The error may stand for another one. The names of an SDK's errors do not tell: a reset may be called a time-out
+    there.
+    """
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)):
@@ -120,8 +125,10 @@ def _without_stream_marks(body: bytes) -> bytes:
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes, url: str = "") -> BackendError:
-    """The error that an HTTP status means, with the delay that the server asks for; `url` is what was asked, where that
-    is known."""
+    """The error that an HTTP status means, with the delay that the server asks for.
+
+    `url` is what was asked, where that is known.
+    """
     if 300 <= status < 400:
         return redirected(url or "the endpoint", headers.get("Location") or "an address that it does not name")
     hint = ""

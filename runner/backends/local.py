@@ -34,8 +34,10 @@ CHECKED = 8  # answers that are compared with unbatched ones at the end of a run
 
 
 class LocalBackend:
-    """Starts `mtpa-run serve`, awaits it, and stops it on every exit path; a server that dies is started again, with
-    half the batch, and asked again what it had not answered."""
+    """Starts `mtpa-run serve`, waits for it, and stops it on every exit path.
+
+    A server that dies is started again with half the batch, and is asked again for what it had not answered.
+    """
 
     def __init__(self, section: ModelSection, identity: ModelIdentity) -> None:
         self._section, self._identity = section, identity
@@ -56,8 +58,10 @@ class LocalBackend:
         return self._read(request, body, round(1000 * (time.monotonic() - began)))
 
     async def post(self, path: str, payload: bytes) -> dict[str, Any]:
-        """What the server answers to a body. What a server died of may be any request that was with it then: each of
-        them is asked again, alone, and given up where the server dies of it again. Raises BackendError, MachineError.
+        """What the server answers to a body.
+
+        What a server died of may be any request that was with it then: each of them is asked again, alone, and given up
+        where the server dies of it again. Raises BackendError, MachineError.
         """
         for lost in range(LOSSES):
             async with self._alone if lost else contextlib.nullcontext():
@@ -110,8 +114,10 @@ class LocalBackend:
         return Answer(response, usage, self._identity.model)
 
     async def running(self) -> aiohttp.ClientSession:
-        """The session with a server that lives; one that died leaves half its batch. Raises MachineError, and then for
-        everybody who asks: what does not start is not started once for each."""
+        """The session with a server that lives; one that died leaves half its batch.
+
+        Raises MachineError, and then for everybody who asks: what does not start is not started once for each.
+        """
         async with self._starting:
             if self._fatal is not None:
                 raise self._fatal
@@ -216,8 +222,11 @@ def _model_options(identity: ModelIdentity) -> list[str]:
 
 
 def local_identity(section: ModelSection, known_dtype: str | None) -> ModelIdentity:
-    """The identity of a local model with `dtype = "auto"` resolved: as an earlier run of the file resolved it, so that
-    the same file means the same answers on every machine, else what this machine does fastest."""
+    """The identity of a local model with `dtype = "auto"` resolved.
+
+    As an earlier run of the file resolved it, so that the same file means the same answers on every machine; else what
+    this machine does fastest.
+    """
     revision = section.revision
     if section.id in assets():
         revision = "-".join(entry.sha256[:16] for entry in assets()[section.id].files.values())

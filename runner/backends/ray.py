@@ -76,8 +76,10 @@ class ClusterCounts:
 
 
 class RayBackend:
-    """Hands requests to actors in blocks, in the order of asking; nodes may come and go. A lost actor means that its
-    blocks are asked again, before all others."""
+    """Hands requests to actors in blocks, in the order of asking; nodes may come and go.
+
+    A lost actor means that its blocks are asked again, before all others.
+    """
 
     def __init__(self, section: ModelSection, identity: ModelIdentity) -> None:
         self._section, self._identity = section, identity

@@ -65,8 +65,10 @@ class ModelIdentity:
 
 
 class Request(NamedTuple):
-    """One request. `options` are the letters, or the continuations whose log-likelihood is asked for; `shared` is the
-    text of the persona, with which other requests begin too: it is in the messages, and no part of the key by itself.
+    """One request.
+
+    `options` are the letters, or the continuations whose log-likelihood is asked for; `shared` is the text of the
+    persona, with which other requests begin too: it is in the messages, and no part of the key by itself.
     """
 
     key: bytes
@@ -98,8 +100,10 @@ def key_fields(
     replicate: int,
     method: str = "",
 ) -> dict[str, Any]:
-    """Everything that an answer depends on, and nothing else; `identity` is `ModelIdentity.fields()`, `method` the one
-    of this kind of answer in `ModelIdentity.methods`."""
+    """Everything that an answer depends on, and nothing else.
+
+    `identity` is `ModelIdentity.fields()`, `method` the entry of `ModelIdentity.methods` for this kind of answer.
+    """
     return {
         **identity,
         **({"method": method} if method else {}),

@@ -30,8 +30,10 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _stop(state: RetryCallState) -> bool:
-    """After eight attempts, or as many as the last failure is worth; those against a rate limit not before two windows
-    of a minute are over."""
+    """Stops after eight attempts, or as many as the last failure is worth.
+
+    After a rate limit, not before two windows of a minute are over.
+    """
     error = state.outcome.exception() if state.outcome else None
     tries = error.tries if isinstance(error, Transient) else None
     patient = isinstance(error, Transient) and error.kind in BUSY and state.idle_for < TWO_WINDOWS

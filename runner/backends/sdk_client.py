@@ -19,8 +19,10 @@ AS_IT_IS = {"Accept-Encoding": "identity"}
 
 
 def connection_options(base_url: str) -> dict[str, Any]:
-    """What the SDK's HTTP client is made with for requests to an endpoint. Raises InputError for a proxy that cannot be
-    used."""
+    """What the SDK's HTTP client is made with for requests to an endpoint.
+
+    Raises InputError for a proxy that cannot be used.
+    """
     proxy = proxy_for(base_url)
     # a mount of None is a direct connection, whatever the environment says
     way: dict[str, Any] = {"proxy": proxy} if proxy else {"mounts": dict.fromkeys(SCHEMES)}
@@ -62,8 +64,10 @@ class _Counted(httpx2.AsyncByteStream):
 
 
 async def _bounded(response: httpx2.Response) -> None:
-    """Bound the body before the SDK reads it. The SDK unpacks without a bound, so that packed bodies, which nobody
-    asked for, are refused."""
+    """Bound the body before the SDK reads it.
+
+    The SDK unpacks without a bound, so that packed bodies, which nobody asked for, are refused.
+    """
     url = str(response.url)
     if (packed := response.headers.get("content-encoding", "identity")) != "identity":
         raise BadRequest("packed", f"{url}: a body packed as {packed}, which was not asked for", charged=True)

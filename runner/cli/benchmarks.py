@@ -61,8 +61,10 @@ def show(
 
 @app.command()
 def check(name: Name) -> None:
-    """Read a benchmark and every record of its data; says what it holds, or what is wrong and where, and shows five
-    items as they will be asked, the right answer marked."""
+    """Read a benchmark and every record of its data, and say what it holds, or what is wrong and where.
+
+    Five items are shown as they will be asked, with the right answer marked.
+    """
     from runner.cli.terminal.benchmark_tables import print_parts, print_sample
     from scoring.benchmarks.registry import benchmark
 
@@ -144,8 +146,10 @@ def _find(found: "Benchmark", wanted: str) -> Item:
 
 
 def _items(found: "Benchmark") -> tuple[list[Item], list[str]]:
-    """The items of every part that can be asked, and a sentence for each part that cannot. Raises InputError where
-    none can."""
+    """The items of every part that can be asked, and a sentence for each part that cannot.
+
+    Raises InputError where none can.
+    """
     from runner.study.assets import benchmark_directory
     from scoring.benchmarks.loaded import load_items
 

@@ -97,8 +97,10 @@ def import_logs(
         ),
     ],
 ) -> None:
-    """Bring in answers that Inspect or lm-evaluation-harness got to the same prompts: as a model of their own, whose
-    name says that it is imported, compared with itself alone."""
+    """Import answers that Inspect or lm-evaluation-harness got to the same prompts.
+
+    They become a model of their own, whose name says that it is imported and which is compared with itself alone.
+    """
     from runner.crossing.prepare import prepared
     from runner.sharing.import_answers import import_answers, read_logs
 
@@ -139,8 +141,10 @@ def export(
     ] = "unknown",
     share: MayShare = False,
 ) -> None:
-    """The last run's trials for other tools, redacted: hashes of respondents and the columns of [report]. With
-    --lm-eval what is asked, not what was answered: the personas' text stands in it."""
+    """The last run's trials for other tools, redacted: hashes of respondents and the columns of [report].
+
+    With --lm-eval what is asked, not what was answered: the personas' text stands in it.
+    """
     if inspect is None and hf is None and lm_eval is None and every_eval_ever is None:
         raise InputError(
             "name what to export: --inspect, --hf, --lm-eval or --every-eval-ever with a FOLDER, or several"

@@ -28,9 +28,12 @@ def init(
     ],
     path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),
 ) -> None:
-    """Write a commented study file: the paper's protocol, a study with a budget of an API, of Anthropic's, of Azure, of
-    OpenRouter or of Vertex AI, one of a vLLM server of your own, a local one, or one of how well a model answers a
-    survey as its respondents."""
+    """Write a commented study file to start from.
+
+    There are templates for the paper's protocol, a study with a budget on an API (OpenAI or Google, Anthropic, Azure,
+    OpenRouter, Vertex AI), a vLLM server of your own, a local model, and a study of how well a model answers a survey
+    as its respondents.
+    """
     if path.exists():
         raise InputError(f"{path}: exists already; name another file with --to FILE")
     shipped = files("runner.study")

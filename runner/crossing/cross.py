@@ -39,8 +39,10 @@ def cross(
     known: Mapping[tuple[str, ...], Starts] = MappingProxyType({}),
     rule: int = RULE,
 ) -> Crossing:
-    """The crossing of a study; rows that the database does not have yet are made. `known` says where people start whom
-    an earlier run dealt groups to (`known_starts`), `rule` how they were drawn."""
+    """The crossing of a study; rows that the database does not have yet are made.
+
+    `known` says where people start whom an earlier run dealt groups to (`known_starts`), `rule` how they were drawn.
+    """
     unable = [why for why in map(without_schema, study.asked_models) if why]
     if unable and "json" in study.variants.elicitation:
         raise InputError(f"{study.path}: {unable[0]}")
@@ -111,8 +113,10 @@ def _persona_records(
 
 
 def _elicited(study: Study, items: Sequence[Item]) -> Iterator[Item]:
-    """The items, each once for every way in which the study asks for its answer; those of which only one is known,
-    once."""
+    """The items, once for every form of answer that the study asks for.
+
+    An item that has only one form is there once.
+    """
     for elicitation in study.variants.elicitation:
         room = study.variants.reasoning_tokens if elicitation == "reasoning" else None
         for item in items:
@@ -144,8 +148,11 @@ def _questions(connection: Any, study: Study, selection: Selection, deal: Deal |
 def _models(
     study: Study, connection: Any, identities: Sequence[ModelIdentity], questions: Sequence[Question], rule: int
 ) -> list[AskedModel]:
-    """The study's models with their rows. Where a kind of answer that is asked for is computed otherwise than before,
-    the row is one of its own, so that old answers are never paired with new ones."""
+    """The study's models with their rows.
+
+    Where a kind of answer that is asked for is computed otherwise than before, the row is one of its own, so that old
+    answers are never paired with new ones.
+    """
     found: list[AskedModel] = []
     for section, identity in zip(study.models, identities, strict=True):
         row = model_row(section, identity)
@@ -181,8 +188,11 @@ def model_row(section: ModelSection, identity: ModelIdentity) -> dict[str, Any]:
 
 
 def _baseline_replicates(study: Study, section: ModelSection, questions: Sequence[Question], rule: int) -> int:
-    """How often the model's sampled baseline is asked: as the study says, else as is cheapest; a study whose people
-    were drawn before there was such a rule keeps its baseline."""
+    """How often the model's sampled baseline is asked.
+
+    As the study says, else as is cheapest; a study whose people were drawn before there was such a rule keeps its
+    baseline.
+    """
     if section.baseline_replicates is not None or rule < RULE:
         return section.baseline_replicates or section.replicates
     sampled = [question for question in questions if is_sampled(question.item, section)]

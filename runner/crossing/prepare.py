@@ -27,8 +27,10 @@ from runner.study.sources import load_benchmarks, load_fidelity, load_personas
 
 
 class Prepared(NamedTuple):
-    """A study with its file open and its rows made; `rule` is the sampling rule by which its people are drawn;
-    `remarks` is what to know of its benchmarks."""
+    """A study with its file open and its rows made.
+
+    `rule` is the sampling rule by which its people are drawn; `remarks` is what to know of its benchmarks.
+    """
 
     study: Study
     cache: ResultCache
@@ -69,9 +71,11 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
 
 
 def identity_of(section: ModelSection, connection: sqlite3.Connection, whole: Path) -> ModelIdentity:
-    """What of the model is part of every key: for a local one, `dtype = "auto"` is as the file has it already; for
-    another, the parameters are those that its endpoint takes, as the file knows or, beside it, that of the `whole`
-    study."""
+    """What of the model is part of every key.
+
+    For a local model, `dtype = "auto"` is as the file already resolved it. For another, the parameters are those that
+    its endpoint takes, as this file knows, or that of the `whole` study beside it.
+    """
     if section.is_local:
         sql = "SELECT dtype FROM model WHERE provider = 'local' AND model = ? ORDER BY id LIMIT 1"
         row = connection.execute(sql, (section.id,)).fetchone()
@@ -83,8 +87,11 @@ def identity_of(section: ModelSection, connection: sqlite3.Connection, whole: Pa
 
 
 def _parameters(section: ModelSection, connection: sqlite3.Connection, whole: Path) -> Mapping[str, Any]:
-    """The decoding parameters as they are sent: as was found out; else those that a file from before has answers to
-    stay as they were; else as the table of families guesses."""
+    """The decoding parameters as they are sent.
+
+    As the endpoint was found to take them; else as an older file has them, so that its answers stay valid; else as the
+    table of families guesses.
+    """
     known = in_file(connection, section)
     if known is None and not has_answers(connection, section):
         known = beside(section, whole)
@@ -99,8 +106,10 @@ def _parameters(section: ModelSection, connection: sqlite3.Connection, whole: Pa
 
 
 def _methods(identity: ModelIdentity, connection: sqlite3.Connection) -> Mapping[AnswerKind, str]:
-    """Which answers of a local model are computed otherwise than before: as the file knows, else as its tokenizer and
-    template tell."""
+    """Which answers of a local model are computed by another method than before.
+
+    As the file knows, else as its tokenizer and template show.
+    """
     known_before = "provider = 'local' AND model = ? AND revision = ? AND methods IS NOT NULL"
     sql = f"SELECT methods FROM model WHERE {known_before} LIMIT 1"
     if row := connection.execute(sql, (identity.model, identity.revision)).fetchone():

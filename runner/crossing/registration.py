@@ -50,8 +50,10 @@ class Comparison:
     attributes: frozenset[str] = frozenset()
 
     def marked(self, table: pd.DataFrame) -> pd.DataFrame:
-        """The table with a column `registration` that says which rows are of what was not registered; without a
-        registration, the table as it is."""
+        """The table with a column `registration` that marks the rows about what was not registered.
+
+        Without a registration, the table as it is.
+        """
         if self.entry is None or table.empty:
             return table
         known = table["model"].astype(str).isin(self.models) & table["benchmark"].astype(str).isin(self.benchmarks)
@@ -61,8 +63,10 @@ class Comparison:
 
 
 def document(study: Study, connection: Any, selection: SelectionRows) -> dict[str, Any]:
-    """What is registered: the study's keys that say what is asked and reported, the people and the items that it draws
-    (counts and hashes, no ids), families, looks and exclusions. Where and how fast is no part of it."""
+    """What is registered: the study's keys that say what is asked and reported, and whom and what it draws.
+
+    The people and the items (counts and hashes, no ids), families, looks and exclusions; not where or how fast it runs.
+    """
     people = sorted(pseudonym(name) for name in selected_people(connection, selection))
     items: dict[str, list[str]] = defaultdict(list)
     for benchmark, part, elicitation, sha in selected_items(connection, selection):
@@ -86,8 +90,10 @@ def document(study: Study, connection: Any, selection: SelectionRows) -> dict[st
 
 
 def register_study(ready: "Prepared") -> tuple[Registration, bool]:
-    """Register a study in its file; whether this is new. Raises InputError once an answer is there, or where another
-    registration is."""
+    """Register a study in its file; whether this is new.
+
+    Raises InputError once an answer is there, or where another registration is.
+    """
     study, connection = ready.study, ready.cache.connection
     text = canonical(document(study, connection, ready.crossing.selection())).decode()
     with transaction(connection):
@@ -110,8 +116,10 @@ def register_study(ready: "Prepared") -> tuple[Registration, bool]:
 
 
 def registration_of(study: Study) -> Comparison:
-    """The study as it is now, and what its last run selected, beside what was registered in its file; a shard's is in
-    the file of the whole study."""
+    """The study as it is now, and what its last run selected, beside what was registered in its file.
+
+    A shard's registration is in the file of the whole study.
+    """
     entry = next(filter(None, map(_entry, dict.fromkeys((study.database, study.whole_database)))), None)
     if entry is None:
         return Comparison(None)

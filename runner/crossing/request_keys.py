@@ -35,8 +35,10 @@ class Envelopes:
         self._kept: dict[Hashable, Around | None] = {}
 
     def around(self, name: Hashable, messages: Callable[[str], Sequence[Message]]) -> Around | None:
-        """What stands around a question in `messages(question)`, which are known by `name`; None where a question
-        cannot be told from what is around it."""
+        """What stands around a question in `messages(question)`, cached by `name`.
+
+        None where a question cannot be told from what is around it.
+        """
         try:
             return self._kept[name]
         except KeyError:

@@ -33,8 +33,10 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class Question:
-    """An item as it is asked: per rotation, the order of its options and the text; `deal` and `people` say of whom, if
-    not of everybody."""
+    """An item as it is asked: per rotation, the order of its options and the text.
+
+    `deal` and `people` say who is asked, if not everybody.
+    """
 
     id: int
     item: Item

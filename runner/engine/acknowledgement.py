@@ -1,6 +1,8 @@
-"""What leaves this machine goes only where the study says, and what is not obvious is agreed to once: restricted survey
-text by an acknowledgement that quotes its terms, a key by one that names it and the endpoint, a sampling parameter that
-a model does not take by one that names both."""
+"""What leaves this machine goes only where the study says, and what is not obvious is agreed to once.
+
+Restricted survey text needs an acknowledgement that quotes its terms; a key, one that names it and the endpoint; a
+sampling parameter that a model does not take, one that names both.
+"""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -22,8 +24,10 @@ _PARAMETER = "parameter "
 def require_acknowledgement(
     connection: sqlite3.Connection, respondents: Respondents, models: Sequence[ModelSection], acknowledged: bool
 ) -> None:
-    """Raises InputError where restricted text, or a key that is not known to belong there, would leave this machine, or
-    a new model be sampled otherwise than the study says, and nobody has agreed to it yet.
+    """Raises InputError where something needs an agreement that nobody has given yet.
+
+    That is: restricted text, or a key that is not known to belong there, would leave this machine, or a new model would
+    not be sampled as the study says.
 
     An acknowledgement is kept in the file, so that it is asked for once.
     """

@@ -20,8 +20,11 @@ BackendFactory = Callable[[ModelSection, ModelIdentity, Learn], Backend]
 
 @dataclass(frozen=True)
 class Options:
-    """How much of a run is wanted: `limit` trials of each model, no sending, every score anew, no pilot; or no more
-    than a `target` needs. `acknowledged`: what has to be agreed to is."""
+    """How much of a run is wanted.
+
+    `limit` trials of each model, no sending, every score anew, no pilot; or no more than a `target` needs.
+    `acknowledged` says that everything that needs an agreement has it.
+    """
 
     limit: int | None = None
     send: bool = True
@@ -33,8 +36,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Context:
-    """What the models of a run share; `whole_database` is the file of all shards together, `slots` are how many
-    requests each may have in flight on this machine."""
+    """What the models of a run share.
+
+    `whole_database` is the file of all shards together, `slots` is how many requests each may have in flight on this
+    machine.
+    """
 
     cache: ResultCache
     crossing: Crossing

@@ -91,8 +91,10 @@ class CostEstimate:
 
 
 def estimate(model: AskedModel, cache: ResultCache) -> CostEstimate:
-    """What a model's requests will take. A model that thinks may use anything up to its bound; others answer with a
-    letter, or with text up to their bound."""
+    """What a model's requests will take.
+
+    A model that thinks may use anything up to its bound; others answer with a letter, or with text up to their bound.
+    """
     rows = cache.connection.execute(_SQL, (model.id,)).fetchall()
     bound = float(most_output_tokens(model.identity) or TEXT_TOKENS)
     thinks = family(model.section).thinks

@@ -50,9 +50,11 @@ def fitted(wanted: Mapping[str, int]) -> dict[str, int]:
 
 
 class Gate:
-    """Slots for requests in flight: halved by a rate limit, one more after as many successes as there are slots
-    (additive increase, multiplicative decrease), never over `most`. Until the first success there are `first`: what
-    refuses everything is asked little."""
+    """Slots for requests in flight (additive increase, multiplicative decrease), never more than `most`.
+
+    A rate limit halves them; as many successes as there are slots add one. Until the first success there are `first`,
+    so that an endpoint that refuses everything is asked little.
+    """
 
     def __init__(self, most: int, first: int | None = None) -> None:
         self.most = most
@@ -258,8 +260,10 @@ def _number(text: str | None) -> float | None:
 
 
 class Breaker:
-    """Trips when most calls of a minute fail for another reason than a rate limit: closes the gate for a while, and
-    gives up after it has tripped three times without a success between."""
+    """Trips when most calls of a minute fail for another reason than a rate limit.
+
+    It closes the gate for a while, and gives up after it has tripped three times without a success between.
+    """
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate

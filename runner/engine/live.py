@@ -90,8 +90,7 @@ class LiveRun:
         self._recorder.adopt(model)
 
     async def probe(self, asked: Asked, fits: Callable[[Answer], bool]) -> Answer | BackendError | None:
-        """Ask one trial alone and return what comes back, or why nothing does; an answer that `fits` is recorded. None
-        where the model is to stop."""
+        """The answer to a trial asked alone, kept if it `fits`; or why there is none; None if the model is to stop."""
         flight, self._is_probing = Flight([asked]), True
         try:
             try:
@@ -318,8 +317,10 @@ class LiveRun:
         return price
 
     async def _admit(self, request: Request) -> tuple[Reservation, Admission]:
-        """Wait until the budget, a slot and the rates, in this order, allow a request: what is let through is sent at
-        once. Returns what was reserved for it, in money and tokens. Raises Stopped."""
+        """Wait until the budget, a slot and the rates, in this order, allow a request.
+
+        What is let through is sent at once. Returns what was reserved for it, in money and tokens. Raises Stopped.
+        """
         worker, reserved, inside = asyncio.current_task(), Reservation(), False
         self._admitting.add(worker)
         try:

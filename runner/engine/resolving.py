@@ -1,5 +1,7 @@
-"""What a new model's endpoint takes is found out once, with the first of its requests: before any other is sent, a
-parameter that is refused by name is left out, renamed or said to be needed, and the request is made again.
+"""What a new model's endpoint takes is found out once, with the first of its requests.
+
+Before any other is sent, a parameter that is refused by name is left out, renamed or reported as needed, and the
+request is made again.
 
 What was found is kept with the model in the file and beside it, so that every later run and every shard asks alike.
 """
@@ -29,8 +31,11 @@ Make = Callable[[AskedModel], Asked | None]
 
 
 async def resolved(context: Context, model: AskedModel, live: LiveRun, make: Make) -> AskedModel:
-    """The model as its endpoint takes it. `make` gives the trial that a new model is asked first, and whose answer is
-    kept; where the endpoint takes none of what was tried, the model stops with a sentence."""
+    """The model as its endpoint takes it.
+
+    `make` gives the trial that a new model is asked first, and whose answer is kept; where the endpoint takes none of
+    what was tried, the model stops with a sentence.
+    """
     connection, section = context.cache.connection, model.section
     if section.is_local or not context.options.send:
         return model
@@ -53,8 +58,10 @@ async def resolved(context: Context, model: AskedModel, live: LiveRun, make: Mak
 
 
 def first_trial(context: Context, model: AskedModel) -> Asked | None:
-    """The trial that a new model is asked first: of its first ones, one with the most messages; None where all are
-    answered. A run with a target is sure to ask the baseline only."""
+    """The trial that a new model is asked first: of its first ones, one with the most messages.
+
+    None where all are answered. In a run with a target it is of the baseline, the only one that is sure to be asked.
+    """
     targeted = context.options.target is not None
     trials = context.crossing.baseline(model) if targeted else context.crossing.trials(model)
     first = list(islice(trials, min(LOOKED_AT, context.options.limit or LOOKED_AT)))

@@ -49,12 +49,12 @@ def resolutions(study: Study, attribute: str, gap: float) -> Iterator[CheapestDe
     )
     for asked, every in zip(load_benchmarks(study), load_benchmarks(every_item), strict=True):
         rotated = asked.section.rotations
-        for name in dict.fromkeys(_label(item) for item in asked.items):
-            own, all_items = ([item for item in each.items if _label(item) == name] for each in (asked, every))
+        for name in dict.fromkeys(label_of(item) for item in asked.items):
+            own, all_items = ([item for item in each.items if label_of(item) == name] for each in (asked, every))
             groups, most = (len({item.group for item in items}) for items in (own, all_items))
             for model in study.models:
                 of = known.get((model.name, name), DEFAULTS)
-                usd = _usd_a_request(study, model.name)
+                usd = usd_a_request(study, model.name)
                 rotations = MOST_ROTATIONS if of.rotation else rotated
                 limits = DesignLimits(MOST_PEOPLE, most, len(all_items) / most, rotations, usd or 0.0)
                 dealt = _of_dealt(of, groups, asked.section.per_person)
@@ -63,7 +63,7 @@ def resolutions(study: Study, attribute: str, gap: float) -> Iterator[CheapestDe
                 yield CheapestDesign(model.name, name, source, now, cheapest(of, gap, levels, limits), usd is None)
 
 
-def _label(item: Item) -> str:
+def label_of(item: Item) -> str:
     """What reports, and so measured components, call the part of a benchmark that an item belongs to."""
     return measure(item.benchmark, item.part)
 
@@ -92,7 +92,7 @@ def _known(study: Study, attribute: str) -> dict[tuple[str, str], Components]:
     return found
 
 
-def _usd_a_request(study: Study, model: str) -> float | None:
+def usd_a_request(study: Study, model: str) -> float | None:
     """The mean price of this model's completions in the file; None where there are none."""
     if not study.database.exists():
         return None

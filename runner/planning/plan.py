@@ -28,10 +28,12 @@ PREFIXES = 20
 
 @dataclass
 class PlanRow:
-    """One model and benchmark: trials, the distinct requests behind them, those that are answered, and what the rest
-    will take. Dollars run from the fewest to the most output tokens; `usd_batch` is the most that batches would cost,
-    where the provider takes them. `longest_prompt` is in tokens. `minutes` is None where nobody can know yet.
-    `not_imported` are those that are in no log, of a model whose answers come from logs."""
+    """One model and benchmark: trials, distinct requests, those already answered, and what the rest will take.
+
+    Dollars run from the fewest to the most output tokens; `usd_batch` is the most that batches would cost, where the
+    provider takes them. `longest_prompt` is in tokens. `minutes` is None where nobody can know yet. `not_imported` are
+    those that no log has, of a model whose answers come from logs.
+    """
 
     model: str
     benchmark: str

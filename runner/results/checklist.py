@@ -10,8 +10,11 @@ NONE = "no registration is in the file: nothing of this study was registered bef
 
 
 def registration_words(compared: Comparison) -> dict[str, str]:
-    """`registration`: what a methods section says of it; `not_registered`: what stands before everything else where
-    something differs, else ""."""
+    """What a report says of the study's registration.
+
+    `registration` is for a methods section; `not_registered` stands before everything else where something differs,
+    else it is "".
+    """
     if compared.entry is None:
         return {"registration": NONE, "not_registered": ""}
     told = f"registered on {compared.entry.at}, before the first request (SHA-256 {compared.entry.sha256})"

@@ -76,8 +76,10 @@ def study_findings(study: Study) -> Findings:
 
 
 def brief_study_findings(study: Study, scores: pd.DataFrame | None = None, fidelity: bool = False) -> Findings:
-    """What the finding in sentences is made of, in a small part of the time; by the `scores` of a study's last run, if
-    they were read before. With `fidelity`, which takes longer, how well respondents are played too.
+    """What the finding in sentences is made of, in a small part of the time of the whole report.
+
+    `scores` are those of the study's last run, if they were read before. With `fidelity`, which takes longer, how well
+    respondents are played too.
 
     Raises InputError or MachineError.
     """
@@ -95,8 +97,10 @@ def brief_study_findings(study: Study, scores: pd.DataFrame | None = None, fidel
 
 
 def finding(study: Study) -> list[str]:
-    """What the last run of a study found, in sentences: a paragraph for each model and benchmark, behind what is
-    missing of a run that is not whole. Raises InputError or MachineError."""
+    """What the last run of a study found, in sentences: a paragraph for each model and benchmark.
+
+    What is missing of a run that is not whole stands first. Raises InputError or MachineError.
+    """
     return sentences(brief_study_findings(study, fidelity=True))
 
 
@@ -131,8 +135,10 @@ def world_map() -> str | None:
 
 
 def drawing_script() -> str | None:
-    """What draws the report's figures, a third of the size of plotly's whole script; None, so that the whole one is
-    taken, where it cannot be fetched."""
+    """The part of plotly's script that draws the report's figures, a third of the size of the whole.
+
+    None, so that the whole script is taken, where it cannot be fetched.
+    """
     try:
         return (fetch("plotly_geo") / "plotly-geo.min.js").read_text(encoding="utf-8")
     except MachineError:

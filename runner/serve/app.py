@@ -17,7 +17,7 @@ from runner.serve.batcher import Batcher, TooLarge
 from runner.serve.bounds import TooMuch, refuse_too_much
 from runner.serve.chat_api import ChatRequest, first_token, reply
 from runner.serve.completions_api import CompletionRequest, ReadPrompt, choice, completion, next_token
-from runner.serve.door import BACKLOG, Door
+from runner.serve.door import BACKLOG, MOST, Door
 from runner.serve.generation import Written, ends
 from runner.serve.model import ServedModel
 from runner.serve.prompts import Told, log_sum, spelt
@@ -146,8 +146,11 @@ async def _models(request: web.Request) -> web.Response:
 
 
 async def _choices(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
-    """{messages, choices} → {logprobs, mass, likeliest, usage}; logprobs are natural logs in the order of the choices,
-    mass is what they hold together, likeliest the text of the likeliest token."""
+    """{messages, choices} → {logprobs, mass, likeliest, usage}.
+
+    `logprobs` are natural logs in the order of the choices, `mass` is the probability that the choices hold together,
+    `likeliest` the text of the likeliest token.
+    """
     row, counts = await _tokenised(
         app, size, lambda: app[MODEL].prompter.letters(body["messages"], _texts(body["choices"]))
     )
@@ -186,8 +189,10 @@ async def _chat(app: web.Application, body: dict[str, Any], size: int) -> dict[s
 
 
 async def _completions(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
-    """OpenAI's completion of texts, or of token ids: one choice a prompt, not streamed. With `echo` and `logprobs`, the
-    prompt's own log-probabilities; those and one token at temperature 0 take one pass."""
+    """OpenAI's completion of texts, or of token ids: one choice a prompt, not streamed.
+
+    With `echo` and `logprobs`, the prompt's own log-probabilities; those and one token at temperature 0 take one pass.
+    """
     request, model = CompletionRequest.read(body), app[MODEL]
     prompts = await _tokenised(
         app,
@@ -254,7 +259,8 @@ async def serve(app: web.Application, socket: Path | None, host: str, port: int,
     letting_in, loop = partial(door.protocol, runner.server), asyncio.get_running_loop()
     try:
         if socket:
-            listening = await loop.create_unix_server(letting_in, str(socket), backlog=BACKLOG)
+            # To asyncio, a connection that finds this queue full looks made; it breaks at its first write.
+            listening = await loop.create_unix_server(letting_in, str(socket), backlog=MOST)
         else:
             listening = await loop.create_server(letting_in, host, port, backlog=BACKLOG)
     except OSError as error:

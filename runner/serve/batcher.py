@@ -60,8 +60,10 @@ class QueuedWork(Generic[Asked, Given]):
 
 
 class Batcher:
-    """One worker over one model. Memory decides how much is run at once: a budget of tokens that is halved where memory
-    runs out and grows again."""
+    """One worker over one model.
+
+    Memory decides how much is run at once: a budget of tokens that is halved where memory runs out and grows again.
+    """
 
     def __init__(self, model: Answering, budget: TokenBudget) -> None:
         self._model, self.budget, self.counts = model, budget, Counts()
@@ -128,8 +130,11 @@ class Batcher:
         waiting: list[QueuedWork[Asked, Given]],
         job: Callable[[Sequence[QueuedWork[Asked, Given]]], list[Given]],
     ) -> None:
-        """Answer a batch; one that does not fit into memory waits again, to be tried in smaller parts, and one that
-        fails otherwise is run one by one, so that what is wrong with a prompt is nobody else's failure."""
+        """Answer a batch.
+
+        One that does not fit into memory waits again, to be tried in smaller parts. One that fails otherwise is run one
+        by one, so that what is wrong with a prompt is nobody else's failure.
+        """
         began = time.monotonic()
         try:
             given = await self.alone(lambda: job(batch))
@@ -197,8 +202,10 @@ def _without(
 
 
 def fill(entries: Sequence[QueuedWork[PromptRow, Told]], budget: int) -> list[QueuedWork[PromptRow, Told]]:
-    """The entry that waits longest and its neighbours in sorted order, the nearest first, while their distinct tokens
-    fit into the budget; it alone where it does not."""
+    """The entry that has waited longest and its neighbours in sorted order, the nearest first.
+
+    They are taken while their distinct tokens fit into the budget; the entry alone where it does not fit.
+    """
     ranked = sorted(entries, key=lambda entry: entry.asked.tokens)
     low = high = min(range(len(ranked)), key=lambda place: ranked[place].number)
     used = _cost(ranked[low].asked, 0)

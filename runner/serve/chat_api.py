@@ -79,8 +79,11 @@ class ChatRequest(BaseModel):
 
 
 def allowed_answers(form: Mapping[str, Any] | None) -> tuple[str, ...]:
-    """The answers that a `response_format` allows, where they can be counted: a JSON schema of an object with one key,
-    whose value is one of a list of texts. None of them means any. Raises ValueError for another schema."""
+    """The answers that a `response_format` allows, where they can be counted; none of them means any.
+
+    They can for a JSON schema of an object with one key, whose value is one of a list of texts. Raises ValueError for
+    another schema.
+    """
     if form is None or form.get("type") == "text":
         return ()
     try:

@@ -1,5 +1,7 @@
-"""Completions of a text, as OpenAI's older service has them: also the log-probabilities of the prompt's own tokens
-(`echo`), which log-likelihoods are read from."""
+"""Completions of a text, as OpenAI's older service has them.
+
+Also the log-probabilities of the prompt's own tokens (`echo`), from which log-likelihoods are read.
+"""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -27,8 +29,11 @@ Top = list[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class ReadPrompt:
-    """A prompt as the model reads it. `pieces` spell its tokens: together they are `text`; what the tokenizer puts
-    before a text of its own accord is spelt as nothing."""
+    """A prompt as the model reads it.
+
+    `pieces` spell its tokens: together they are `text`; what the tokenizer puts before a text of its own accord is
+    spelt as nothing.
+    """
 
     tokens: list[int]
     text: str = ""
@@ -96,8 +101,10 @@ class CompletionRequest(BaseModel):
         return ReadPrompt(tokens, text, pieces)
 
     def row(self, prompt: ReadPrompt) -> PromptRow | None:
-        """The row whose pass tells what is wanted of a prompt, and its next token; None where nothing is wanted that a
-        pass tells."""
+        """The row whose pass gives what is asked about a prompt, and its next token.
+
+        None where nothing is asked that a pass gives.
+        """
         asked = tuple(enumerate(prompt.tokens[1:])) if self.tells_prompt else ()
         wants_next = self.is_one_pass and self.max_tokens == 1
         if not asked and not wants_next:
@@ -121,7 +128,9 @@ class CompletionRequest(BaseModel):
 
 def spellings(tokenizer: Any, tokens: Sequence[int]) -> list[str]:
     """What each token adds to the text of those before it; of a character that several tokens spell, the last has it.
-    Only the tokens since the last whole character are decoded again, so that the time is linear."""
+
+    Only the tokens since the last whole character are decoded again, so that the time is linear.
+    """
     found: list[str] = []
     start = known = 0  # of the window that is decoded, and of what of it is spelt already
     for end in range(1, len(tokens) + 1):

@@ -1,5 +1,8 @@
-"""How many connections the server has: where there are as many as it may have, the one that has asked nothing for
-longest makes room, so that connections which say nothing, or say it slowly, keep nobody out."""
+"""How many connections the server has at most.
+
+Where there are that many, the one that has been idle longest makes room, so that connections that say nothing, or say
+it slowly, keep nobody out.
+"""
 
 import asyncio
 import resource

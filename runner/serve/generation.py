@@ -14,9 +14,12 @@ Left = Callable[[], list[bool]]  # for each prompt of a batch, whether its calle
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A prompt and how to go on from it: greedily at temperature 0, else sampled from the likeliest tokens that hold
-    `top_p` of the probability; `top` alternatives are told for each token, None for no log-probabilities. `allowed` are
-    the only answers there may be, as tokens; any where there are none."""
+    """A prompt and how to continue it: greedily at temperature 0, else sampled.
+
+    Tokens are drawn from the likeliest that hold `top_p` of the probability; `top` alternatives are reported for each
+    token, None for no log-probabilities. `allowed` are the only answers there may be, as tokens; any where there are
+    none.
+    """
 
     tokens: list[int]
     max_tokens: int
@@ -28,8 +31,10 @@ class Wish:
     allowed: tuple[tuple[int, ...], ...] = ()
 
     def may_follow(self, written: Sequence[int]) -> set[int] | None:
-        """The tokens that may come next: what goes on with an allowed answer, and none where one is whole; None where
-        any may."""
+        """The tokens that may come next: what continues an allowed answer, and none where one is whole.
+
+        None where any may.
+        """
         if not self.allowed:
             return None
         known, length = tuple(written), len(written)
@@ -38,8 +43,11 @@ class Wish:
 
 @dataclass(slots=True)
 class Written:
-    """What was written: tokens, why it ended ("stop" or "length"), and for each token its log-probability and the
-    likeliest alternatives with theirs, where they were wanted. `overflow`: the model's numbers were none."""
+    """What was written: tokens, and why it ended ("stop" or "length").
+
+    Where they were asked for, each token has its log-probability and the likeliest alternatives with theirs. `overflow`
+    says that the model's numbers were not numbers.
+    """
 
     tokens: list[int] = field(default_factory=list)
     text: str = ""
@@ -50,8 +58,10 @@ class Written:
 
 
 class Sampler(LogitsProcessor):
-    """Chooses each prompt's next token with that prompt's own generator, so that a seed means the same answer in every
-    batch: a Gumbel-max draw (Gumbel 1954), after which generation is greedy. Keeps the log-probabilities on its way."""
+    """Chooses each prompt's next token with that prompt's own generator, so that a seed means the same in every batch.
+
+    It is a Gumbel-max draw (Gumbel 1954), after which generation is greedy. Keeps the log-probabilities on its way.
+    """
 
     def __init__(
         self, wishes: Sequence[Wish], written: Sequence[Written], width: int = 0, ending: frozenset[int] = frozenset()

@@ -17,9 +17,11 @@ def changed_of_model(source: Path | str, gguf: str | None, revision: str | None)
 
 
 def changed(tokenizer: Any) -> frozenset[Kind]:
-    """The same of a tokenizer with its template. The first version put nothing before a chat's tokens and a newline
-    behind one without a template, left a template's thinking open, and spelt letters without what stands before them;
-    it read every log-likelihood otherwise."""
+    """The same of a tokenizer with its template.
+
+    The first version put nothing before a chat's tokens and a newline behind one without a template, left a template's
+    thinking open, and spelt letters without what stands before them; it read every log-likelihood otherwise.
+    """
     prompter = Prompter(tokenizer, 1 << 30)
     messages = [{"role": "user", "content": _QUESTION}]
     every: frozenset[Kind] = frozenset(("text", "letters", "loglik"))

@@ -15,8 +15,10 @@ from runner.serve.prompts import Prompter, PromptRow, Told
 
 @dataclass(frozen=True, slots=True)
 class Exactness:
-    """Batched answers against the same prompts one at a time: the largest difference of a probability, and how many
-    answers have another likeliest choice."""
+    """Batched answers against the same prompts one at a time.
+
+    The largest difference of a probability, and how many answers have another likeliest choice.
+    """
 
     checked: int
     largest_difference: float

@@ -42,8 +42,11 @@ class PromptRow:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A row's answer: natural logs in the order of `asked`, the likeliest tokens behind the last place with theirs, and
-    those behind each place of `asked`, where they are wanted."""
+    """A row's answer: natural logs in the order of `asked`.
+
+    Where they are wanted, also the likeliest tokens after the last place with theirs, and those after each place of
+    `asked`.
+    """
 
     logprobs: list[float]
     top: list[tuple[int, float]]
@@ -67,8 +70,11 @@ class Prompter:
         return self._fits(self.prompt(self.written(messages)), room)
 
     def written(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """A chat as its model reads it: by its template, in which the model does not think, or, for a model without
-        one, the messages' text, a blank line between them, and nothing behind. Raises ValueError, in a clause."""
+        """A chat as its model reads it: by its template, with thinking off.
+
+        For a model without a template, the messages' text with a blank line between them, and nothing after it. Raises
+        ValueError, in a clause.
+        """
         if not isinstance(messages, list) or not messages or not all(map(_is_message, messages)):
             raise ValueError("messages must be a list of {role, content} with text as content")
         if not self.tokenizer.chat_template:
@@ -95,14 +101,18 @@ class Prompter:
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def prompt(self, text: str) -> list[int]:
-        """The tokens of a prompt: what the tokenizer puts before a text (a beginning-of-text token, most often) stands
-        there once, whether it is in the text already or not."""
+        """The tokens of a prompt, with what the tokenizer puts before a text there exactly once.
+
+        That is most often a beginning-of-text token, which may be in the text already.
+        """
         tokens = self.tokens(text)
         return tokens if tokens[: len(self._beginning)] == self._beginning else [*self._beginning, *tokens]
 
     def completion(self, prompt: str | Sequence[int], room: int) -> list[int]:
-        """The tokens of a prompt that is no chat, a text or the tokens themselves, with room for an answer of `room`
-        tokens. Raises ValueError, in a clause."""
+        """The tokens of a prompt that is no chat: a text, or the tokens themselves.
+
+        There is room for an answer of `room` tokens. Raises ValueError, in a clause.
+        """
         if isinstance(prompt, str):
             return self._fits(self.prompt(prompt), room)
         if wrong := [each for each in prompt if not 0 <= each < len(self.tokenizer)]:
@@ -223,7 +233,9 @@ def _common(one: Sequence[int], other: Sequence[int]) -> int:
 
 def _without_thinking(text: str, start: int) -> str:
     """A prompt whose template opens the model's thinking behind the messages (from `start` on), with it closed again.
-    Raises ValueError for thinking that nobody knows how to close."""
+
+    Raises ValueError for thinking that nobody knows how to close.
+    """
     for opens, closes in _THINKING:
         if opened := list(opens.finditer(text, start)):
             end = opened[-1].expand(closes)
@@ -246,6 +258,6 @@ def spelt(logprobs: Sequence[float], counts: Sequence[int]) -> list[float]:
 
 
 def log_sum(values: Sequence[float]) -> float:
-    """log Σ exp(value)."""
+    """Log Σ exp(value)."""
     largest = max(values)
     return largest + math.log(math.fsum(math.exp(each - largest) for each in values))

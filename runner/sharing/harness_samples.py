@@ -29,8 +29,10 @@ def sample_files(folder: Path) -> list[Path]:
 
 
 def read_lm_eval(path: Path) -> AnswerLog:
-    """The answers of a file of samples. Raises InputError for what is none, and where the results of its run, which
-    name the model, do not lie beside it."""
+    """The answers of a file of samples.
+
+    Raises InputError for what is none, and where the results of its run, which name the model, do not lie beside it.
+    """
     run = _results(path)
     log = AnswerLog(path, _model(path, run), {}, [], Counter())
     version = _version(run)

@@ -67,8 +67,11 @@ def write_dataset(study: Study, copy: Path, folder: Path, share: bool) -> list[P
 
 
 def shared_scores(study: Study, copy: Path, share: bool) -> pd.DataFrame:
-    """The trials of a (redacted) copy, as `load_scores` gives them; unless `share`, only with the columns that the
-    report tells apart, and a level that fewer than five people have is hidden."""
+    """The trials of a (redacted) copy, as `load_scores` gives them.
+
+    Unless `share`, only with the columns that the report tells apart, and a level that fewer than five people have is
+    hidden.
+    """
     scores = load_scores(copy)
     if not share and study.report.weights == "none":
         scores = scores.drop(columns=[name for name in ("weight", "country") if name not in study.report.attributes])

@@ -36,8 +36,10 @@ class Imported:
 
 
 def read_logs(paths: Sequence[Path]) -> list[AnswerLog]:
-    """The logs that are named, and the harness's samples in the folders that are. Raises InputError for what is no log,
-    or a folder without one."""
+    """The logs that are named, and the harness's samples in the folders that are.
+
+    Raises InputError for what is no log, or a folder without one.
+    """
     found = []
     for path in paths:
         files = [*sorted(path.rglob("*.eval")), *sample_files(path)] if path.is_dir() else [path]

@@ -76,8 +76,11 @@ def persona_trials(
 @metric
 @_ours
 def persona_effect() -> Metric:
-    """Δ of each benchmark: each persona's score less the baseline's on the same item in the same order, averaged over
-    rotations and repetitions, then over a persona's items, then over the personas; without the neutral control."""
+    """Δ of each benchmark: each persona's score less the baseline's on the same item in the same order.
+
+    It is averaged over rotations and repetitions, then over a persona's items, then over the personas; without the
+    neutral control.
+    """
 
     def of(scores: list[SampleScore]) -> Value:
         frame = pd.DataFrame([{**(each.sample_metadata or {}), "value": each.score.as_float()} for each in scores])

@@ -1,5 +1,7 @@
-"""What the logs of other tools hold in common: answers, each with the messages that it answers. Logs come from
-elsewhere: their sizes are bounded, and what does not fit is counted, never guessed."""
+"""What the logs of other tools hold in common: answers, each with the messages that it answers.
+
+Logs come from elsewhere: their sizes are bounded, and what does not fit is counted, never guessed.
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -32,8 +34,10 @@ class LoggedAnswer(NamedTuple):
 
 @dataclass
 class AnswerLog:
-    """One log: the model as it names it, what its answers depend on beside the messages, its answers, and what of it
-    is left out, counted by reason."""
+    """One log: its model, its answers, and what of it is left out, counted by reason.
+
+    The model is as the log names it, with what its answers depend on beside the messages.
+    """
 
     path: Path
     model: str

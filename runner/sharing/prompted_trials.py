@@ -14,8 +14,10 @@ BASELINE = "baseline"
 
 
 class PromptedTrial(NamedTuple):
-    """A trial, what it is called outside, and what is known about it; `wording` is the variant in a few words,
-    "baseline" without a persona."""
+    """A trial, what it is called outside, and what is known about it.
+
+    `wording` is the variant in a few words, "baseline" without a persona.
+    """
 
     asked: Asked
     id: str
@@ -79,8 +81,10 @@ def _named(asked: Asked, wording: str, several: bool) -> PromptedTrial:
 
 
 def refuse_restricted(ready: Prepared, agreed: bool, remedy: str) -> None:
-    """Raises InputError, which quotes their terms, where respondents of restricted surveys would be passed on in their
-    prompts without an agreement to it."""
+    """Raises InputError where respondents of restricted surveys would be passed on without an agreement.
+
+    Their prompts show their answers; the message quotes the surveys' terms.
+    """
     if agreed or not (restricted := ready.crossing.respondents.restricted()):
         return
     terms = "; ".join(f"{each.title}: {each.licence}" for each in restricted)

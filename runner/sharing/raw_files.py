@@ -19,8 +19,10 @@ log = logger(__name__)
 
 
 def write_raw_files(study: Study) -> list[Path]:
-    """Write NAME.trials.csv, a row a trial of the last run, redacted as `export` does it, and NAME.dictionary.csv, a
-    row a column of every CSV file that lies beside the database. Returns what was written.
+    """Write NAME.trials.csv and NAME.dictionary.csv; returns what was written.
+
+    The first has a row a trial of the last run, redacted as `export` does it; the second, a row a column of every CSV
+    file that lies beside the database.
 
     Where scores themselves would tell a restricted survey's answers, the trials are left out and the log says
     why. Raises InputError or MachineError.

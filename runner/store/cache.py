@@ -61,8 +61,10 @@ class Completion:
 
 
 class Score(NamedTuple):
-    """A trial's outcome, and which code it is from; `key` names the answer where it is not the one recorded with it,
-    because that is a judge's."""
+    """A trial's outcome, and which code it is from.
+
+    `key` names the answer where it is not the one recorded with it, because that is a judge's.
+    """
 
     trial: Trial
     outcome: Outcome
@@ -289,8 +291,10 @@ def unpack(blob: bytes | None) -> tuple[float, ...] | None:
 
 
 def as_stored(response: Response) -> Response:
-    """The response as a later look-up gives it, so that a score does not depend on when it was made; without a key
-    that an endpoint echoes."""
+    """The response as a later look-up gives it, so that a score does not depend on when it was made.
+
+    It holds no key that an endpoint echoes.
+    """
     text = response.text and scrub(without_surrogates(response.text))
     letters, logliks = unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks))
     finish = scrub(response.finish)

@@ -24,8 +24,11 @@ Counts = Mapping[tuple[str, str], int]  # by model and benchmark
 
 @dataclass(frozen=True)
 class Completeness:
-    """The trials that a run wanted and those that have an answer; respondents likewise; countries of which nobody was
-    asked; models and benchmarks without any answer; failed trials and those that wait for a judge; why it ended."""
+    """The trials that a run wanted and those that have an answer.
+
+    Likewise the respondents; countries of which nobody was asked; models and benchmarks without any answer; failed
+    trials and those that wait for a judge; and why the run ended.
+    """
 
     trials: int
     done: int
@@ -65,8 +68,10 @@ class Completeness:
 
 @reads_file
 def of_scores(path: str | Path, scores: pd.DataFrame) -> Completeness:
-    """How whole the last run of a file is, by the scores of what it selected (`load_scores`). Raises InputError or
-    MachineError."""
+    """How whole the last run of a file is, by the scores of what it selected (`load_scores`).
+
+    Raises InputError or MachineError.
+    """
     path = Path(path)
     with opened(path) as connection:
         return by_scores(connection, scores)
@@ -74,8 +79,10 @@ def of_scores(path: str | Path, scores: pd.DataFrame) -> Completeness:
 
 @reads_file
 def of_last_run(path: str | Path) -> Completeness:
-    """The same by the run's own account, which takes no reading of scores where there is one. Raises InputError or
-    MachineError."""
+    """The same by the run's own account, which takes no reading of scores where there is one.
+
+    Raises InputError or MachineError.
+    """
     path = Path(path)
     with opened(path) as connection:
         found = by_account(connection)

@@ -101,8 +101,10 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def read_only(path: Path) -> sqlite3.Connection:
-    """A connection that cannot write. A finished file in a folder where nothing can be written has no place for
-    SQLite's shared memory, and needs none."""
+    """A connection that cannot write.
+
+    A finished file in a folder where nothing can be written has no place for SQLite's shared memory, and needs none.
+    """
     refuse_odd_file(path)
     place = real(path)
     has_log = place.with_name(f"{place.name}{LOG}").exists()
@@ -150,8 +152,10 @@ def checkpoint(connection: sqlite3.Connection) -> None:
 
 
 def refuse_false_tables(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises InputError where a table of ours is a view, a virtual table, or computes a column: reading it would run
-    what somebody else wrote, perhaps without an end."""
+    """Raises InputError where a table of ours is a view, a virtual table, or computes a column.
+
+    Reading it would run what somebody else wrote, perhaps without an end.
+    """
     sql = "SELECT name, type = 'table' AND sql NOT LIKE 'create virtual%' FROM sqlite_schema WHERE type != 'index'"
     for name, is_plain in connection.execute(sql).fetchall():
         if name not in TABLES:
@@ -223,8 +227,10 @@ def is_locked(error: sqlite3.Error) -> bool:
 
 
 async def when_free(connection: sqlite3.Connection, write: Callable[[], T]) -> T:
-    """What a short transaction returns, once no other program holds the file: until then, which may be minutes, the
-    event loop goes on and takes in the answers that are on their way."""
+    """What a short transaction returns, once no other program holds the file.
+
+    Until then, which may be minutes, the event loop goes on and takes in the answers that are on their way.
+    """
     while True:
         connection.execute(f"PRAGMA busy_timeout = {SHORT_WAIT_MS}")
         try:

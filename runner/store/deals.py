@@ -23,8 +23,11 @@ Starts = Mapping[str, int]
 
 
 def is_dealt(frame: pd.DataFrame, deals: Sequence[DealRows]) -> np.ndarray:
-    """Which rows (item, persona, variant) the deals let be asked: those of an item that none of them is about, those of
-    the baseline and of other variants, and those that one of them gives to the persona."""
+    """Which rows (item, persona, variant) the deals allow to be asked.
+
+    Those of an item that no deal is about, those of the baseline and of other variants, and those that a deal gives to
+    the persona.
+    """
     kept = np.zeros(len(frame), dtype=bool)
     free = np.ones(len(frame), dtype=bool)
     for each in deals:

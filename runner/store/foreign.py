@@ -1,5 +1,7 @@
-"""A database from elsewhere is data: nothing in it runs, reading it ends, and what it holds is of the kind that mtpa
-writes there."""
+"""A database from elsewhere is data.
+
+Nothing in it runs, reading it ends, and what it holds is of the kind that mtpa writes there.
+"""
 
 import functools
 import re
@@ -139,8 +141,11 @@ _NEVER = {
 
 
 def refuse_code(path: Path, source: Path | None = None) -> None:
-    """Raises InputError for a file that is no regular one, or that holds what SQLite would run when it is opened by us
-    and written to: views but ours, triggers, virtual tables, computed columns. `source` is what it came in."""
+    """Raises InputError for a file that is not regular, or that holds what SQLite would run.
+
+    As the file is opened and written, it would run: views but ours, triggers, virtual tables, computed columns.
+    `source` is what the file came in.
+    """
     check_file(path)
     with database_errors(path), closing(read_only(path)) as connection, in_time(connection, path):
         connection.execute("PRAGMA trusted_schema = OFF")
@@ -156,8 +161,11 @@ def refuse_code(path: Path, source: Path | None = None) -> None:
 
 
 def refuse_odd_contents(connection: sqlite3.Connection, path: Path) -> None:
-    """Raises InputError for a file whose rows hold what mtpa never writes: values of another type, text that is none,
-    JSON of another shape, numbers out of range, rows that refer to none."""
+    """Raises InputError for a file whose rows hold what mtpa never writes.
+
+    Values of another type, text that is not text, JSON of another shape, numbers out of range, rows that refer to
+    nothing.
+    """
     with database_errors(path):
         for table, columns in _columns().items():
             wrong = [*(f"typeof({name}) NOT IN ({stored})" for name, stored in columns.items()), *_dangling(table)]
@@ -214,8 +222,10 @@ def _odd(path: Path, table: str, name: str) -> InputError:
 
 
 def reads_file(function: Callable[P, T]) -> Callable[P, T]:
-    """For a function whose first argument is a database's path: where it fails at what the file holds, the file is
-    looked through, and InputError says what is wrong with it."""
+    """Decorates a function whose first argument is a database's path.
+
+    Where it fails because of what the file holds, the file is checked, and InputError says what is wrong with it.
+    """
 
     @functools.wraps(function)
     def reading(*arguments: P.args, **named: P.kwargs) -> T:
@@ -239,8 +249,10 @@ def _is_computed(connection: sqlite3.Connection, table: str) -> bool:
 
 @contextmanager
 def in_time(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
-    """What the connection does inside ends: a statement that runs for longer than a file of this size can take is
-    stopped. Raises InputError then."""
+    """Puts a bound on the time of every statement that runs on the connection inside.
+
+    A statement that runs for longer than a file of this size can take is stopped. Raises InputError then.
+    """
     size = path.stat().st_size if path.exists() else 0
     deadline = time.monotonic() + _LEAST + size * _PER_BYTE
     connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)

@@ -81,8 +81,10 @@ _WAITING = (
 
 
 class Jobs:
-    """The jobs of one model, as one run sees them. `caps` are the study's and the model's, in micro-dollars; `others`
-    are the run's other models."""
+    """The jobs of one model, as one run sees them.
+
+    `caps` are the study's and the model's, in micro-dollars; `others` are the run's other models.
+    """
 
     def __init__(
         self,

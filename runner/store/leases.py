@@ -112,8 +112,10 @@ class Leases:
             os.close(self._file)  # closing drops every lock of this process on the file
 
     def take(self, keys: Sequence[bytes]) -> set[bytes]:
-        """Of these keys, those that another living process holds or has answered meanwhile, and those of open jobs; the
-        rest are this run's."""
+        """Of these keys, those that another run holds or has answered meanwhile, and those of open jobs.
+
+        The rest are this run's.
+        """
         sql = "SELECT key, process FROM lease WHERE key IN ({})"
         elsewhere = ("SELECT key FROM completion WHERE key IN ({})", "SELECT key FROM job_trial WHERE key IN ({})")
         with transaction(self._connection):

@@ -33,8 +33,10 @@ Usage = Mapping[Account, float]  # dollars
 
 
 class Held(NamedTuple):
-    """What a run has reserved of a model and not settled, and the most of it that was spent, by what the provider says
-    of the key; None where it says nothing (micro-dollars)."""
+    """What a run has reserved of a model and not settled, and the most of it that was spent (micro-dollars).
+
+    By what the provider says of the key; None where it says nothing.
+    """
 
     run: int
     started: str

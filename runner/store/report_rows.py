@@ -1,5 +1,8 @@
-"""What a report reads of a file beside the scores: texts of items, right answers, levels and item groups, masses of
-letters, populations' distributions, and for fidelity the survey's questions with the probabilities of their options."""
+"""What a report reads from a file beside the scores.
+
+Texts of items, right answers, levels and item groups, masses of letters, populations' distributions, and for fidelity
+the survey's questions with the probabilities of their options.
+"""
 
 import json
 import sqlite3
@@ -41,8 +44,11 @@ WHERE m.answer = 'probabilities' AND s.status = 'ok' AND c.letters IS NOT NULL A
 
 @reads_file
 def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
-    """The text of these items: item_id, benchmark, part, question (context and question), choices (a list),
-    right (the numbers of the right options, where there are right ones)."""
+    """The text of these items, a row each.
+
+    item_id, benchmark, part, question (context and question), choices (a list), right (the numbers of the right
+    options, where there are right ones).
+    """
     path = Path(database)
     wanted = set(item_ids)
     with opened(path) as connection:
@@ -60,8 +66,9 @@ def load_items(database: str | Path, item_ids: Sequence[str]) -> pd.DataFrame:
 
 @reads_file
 def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | None = None) -> pd.DataFrame:
-    """What the letters held of the first token's probability: a row per model and benchmark that was asked for letter
-    probabilities.
+    """The first token's probability that the letters hold together.
+
+    A row per model and benchmark that was asked for letter probabilities.
 
     Columns: model, benchmark, answers (with probabilities), without (answers that came without any), mass (the mean),
     under_half (the share of answers whose letters held less than half), hidden (the share in which the endpoint did
@@ -87,9 +94,11 @@ def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | Non
 def load_levels(
     database: str | Path, selection: Mapping[str, Any], attribute: str | None
 ) -> tuple[dict[str, str], dict[str, list[str]], dict[str, Deal]]:
-    """What a run may ask, answered or not: each respondent's level of an attribute ("all" without one), each measure's
-    item groups, and the deals of those measures of which not everybody is asked everything. Twins are not
-    respondents."""
+    """What a run may ask, answered or not.
+
+    Each respondent's level of an attribute ("all" without one), each measure's item groups, and the deals of those
+    measures of which not everybody is asked everything. Twins are not respondents.
+    """
     path = Path(database)
     with opened(path) as connection:
         people = connection.execute("SELECT id, persona_id, subgroups FROM persona").fetchall()
@@ -109,8 +118,11 @@ def load_levels(
 
 
 class SurveyRows(NamedTuple):
-    """The questions by item id, the traits of each set by its name, and a row an answer with letter probabilities:
-    model, persona_id, item_id, traits, format, frame, placement, trait_order, rotation, replicate and shares."""
+    """The questions by item id, the traits of each set by its name, and a row an answer with letter probabilities.
+
+    Its columns: model, persona_id, item_id, traits, format, frame, placement, trait_order, rotation, replicate and
+    shares.
+    """
 
     items: dict[str, Item]
     sets: dict[str, list[str]]

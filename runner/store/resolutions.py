@@ -1,5 +1,6 @@
-"""What endpoints take of what a study asks of them: found out once, kept in the file and beside it, where shards find
-it.
+"""What endpoints take of what a study asks of them.
+
+It is found out once and kept in the file and beside it, where shards find it.
 
 In the file it stands with the model that is asked so, under the hash of what the study says; beside it, in a JSON file
 of the study's name.
@@ -81,8 +82,10 @@ def has_answers(connection: sqlite3.Connection, section: ModelSection) -> bool:
 
 
 def ask_otherwise(connection: sqlite3.Connection, model: int, row: Mapping[str, Any]) -> int:
-    """Have a model without answers be asked as `row` says from now on; returns the id of its row, which is another
-    where the file has such a row already."""
+    """Have a model without answers be asked as `row` says from now on.
+
+    Returns the id of its row, which is another where the file has such a row already.
+    """
     sha = digest({name: value for name, value in row.items() if name != "name"})
     text = json.dumps(row["parameters"], sort_keys=True, ensure_ascii=False)
     sql = "UPDATE OR IGNORE model SET sha = ?, parameters = ? WHERE id = ?"

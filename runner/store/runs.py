@@ -60,8 +60,11 @@ def add_run(connection: sqlite3.Connection, run: LastRun, heartbeat: str) -> int
 
 
 def sampling_rule(database: Path, others: Iterable[Path] = ()) -> int:
-    """The rule by which the people of a study are drawn: that of the last run in its file, else in one of `others`,
-    which are of the same study; the newest where there is none. Raises InputError or MachineError."""
+    """The rule by which the people of a study are drawn: that of the last run in its file.
+
+    Else in one of `others`, which are of the same study; the newest rule where there is none. Raises InputError or
+    MachineError.
+    """
     for path in (database, *others):
         if not path.exists() or path.stat().st_size == 0:
             continue

@@ -141,8 +141,10 @@ def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, 
 
 
 def _texts_read(connection: sqlite3.Connection) -> pd.DataFrame:
-    """The text of each persona and variant whose format is the neutral control, which depends on how long the persona's
-    text is, or a cue such as a name, which several may share: persona, variant, format, text."""
+    """The text of each persona and variant that may be the same for several personas: persona, variant, format, text.
+
+    That is the neutral control, whose text depends on how long the persona's is, or a cue such as a name.
+    """
     rows = connection.execute(_TEXTS, (CONTROL, *CUES))
     return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "format", "text"])
 
@@ -226,8 +228,11 @@ def _lookup(ids: pd.Series, table: Mapping[int, Mapping[str, Any]], pick: Any, a
 def _asked_columns(
     frame: pd.DataFrame, models: Mapping[int, dict[str, Any]], items: Mapping[int, dict[str, Any]]
 ) -> dict[str, Any]:
-    """Each row's model, and how its answer became the value. Answers to the same messages that are computed otherwise
-    today are another model's, as it were: they have its name with "(old method)" behind it."""
+    """Each row's model, and how its answer became the value.
+
+    Answers to the same messages that are computed otherwise today are another model's, as it were: they have its name
+    with "(old method)" behind it.
+    """
     name = _lookup(frame["model"], models, lambda row: row["name"])
     asks = {number: _ask(items[number]) for number in frame["item"].unique()}
     metrics = {}

@@ -206,6 +206,7 @@ def _megabytes(count: int) -> str:
 
 @contextmanager
 def disk_errors(directory: Path) -> Iterator[None]:
+    """Raises MachineError, with the remedy, where the disk refuses to keep the cache."""
     try:
         yield
     except OSError as error:

@@ -153,9 +153,11 @@ class Study(Section):
 
     @classmethod
     def from_dict(cls, tables: Mapping[str, Any], path: str | Path = "mtpa.toml") -> "Study":
-        """A study from the tables that its file would have: {"study": {"name": …}, "personas": {…}, "benchmarks":
-        [{…}], "models": [{…}]}. No file is read or written; relative paths start in the folder of `path`. Raises
-        InputError."""
+        """A study from the tables that its file would have.
+
+        {"study": {"name": …}, "personas": {…}, "benchmarks": [{…}], "models": [{…}]}. No file is read or written;
+        relative paths start in the folder of `path`. Raises InputError.
+        """
         path = Path(path)
         try:
             text = toml_text(tables)
@@ -200,8 +202,10 @@ class Study(Section):
         return [path for path in (whole, *sorted(shards)) if path != self.database and path.exists()]
 
     def part(self, which: str) -> "Study":
-        """A shard of the study, such as "2/8": a file of its own, and its share of every budget, so that all shards
-        together keep the cap. Raises InputError."""
+        """A shard of the study, such as "2/8": a file of its own, and its share of every budget.
+
+        So all shards together keep the cap. Raises InputError.
+        """
         shard = Shard.parse(which)
         if shard.whole:
             return self
@@ -230,8 +234,11 @@ MEMBERS = {"str": "a text", "tuple[str, ...]": "a list of texts"}  # what pydant
 
 
 def _distinct_faults(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
-    """Every fault once: a misspelt key is also a missing one, a value that may be of two kinds is wrong for both, and a
-    list of tables none of which is right is not an empty one."""
+    """Every fault once.
+
+    A misspelt key is also a missing one, a value that may be of two kinds is wrong for both, and a list of tables none
+    of which is right is not an empty one.
+    """
     misspelt = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
     found: dict[tuple[int | str, ...], ErrorDetails] = {}
     for detail in details:

@@ -26,8 +26,10 @@ class AssetFile(BaseModel):
 
 
 class Asset(BaseModel):
-    """What is fetched together; `url` and `member` are prefixes of each file's name. `changed` are the
-    kinds of a model's answers that `runner.serve.method` finds computed otherwise than before."""
+    """What is fetched together; `url` and `member` are prefixes of each file's name.
+
+    `changed` are the kinds of a model's answers that `runner.serve.method` finds computed otherwise than before.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     title: str

@@ -24,7 +24,7 @@ class Section(BaseModel):
 
 
 class StudySection(Section):
-    """[study]"""
+    """[study]."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The study's name: letters, digits, `.`, `_` and `-`; the results file is called after it."""
@@ -65,8 +65,11 @@ class PersonaSection(Section):
 
 
 class BenchmarkSection(Section):
-    """[[benchmarks]]: what is asked; `groups` whole item groups, all of them if absent. `per_person` of these are asked
-    of each person, all of them if absent; the baseline and the neutral control are asked all."""
+    """[[benchmarks]]: what is asked; `groups` whole item groups, all of them if absent.
+
+    `per_person` of these are asked of each person, all of them if absent; the baseline and the neutral control are
+    asked all.
+    """
 
     name: str
     """A benchmark of `mtpa-run benchmarks list`, or a .toml or lm-eval .yaml file beside the study."""
@@ -94,8 +97,10 @@ class BenchmarkSection(Section):
 
 
 class Rates(Section):
-    """US dollars per million tokens; input read from the provider's cache, and input written to it, costs as much as
-    other input if absent."""
+    """Prices in US dollars per million tokens.
+
+    Input read from the provider's cache, and input written to it, costs as much as other input if absent.
+    """
 
     input: float = Field(ge=0)
     """US dollars per million input tokens."""

@@ -30,8 +30,10 @@ FILES = (".parquet", ".jsonl", ".jsonl.gz", ".json")
 
 @dataclass(frozen=True)
 class Selection:
-    """The items of one [[benchmarks]] table, or of [fidelity]; `people` are those whom they are put to, if not to
-    everybody."""
+    """The items of one [[benchmarks]] table, or of [fidelity].
+
+    `people` are those who are asked them, if not everybody.
+    """
 
     benchmark: Benchmark
     section: BenchmarkSection

@@ -14,8 +14,10 @@ from scoring.benchmarks.trait_inference import TraitInference, shares_item, surv
 
 
 def asked_traits(section: FidelitySection, traits: Mapping[str, Trait]) -> list[Trait]:
-    """The traits that are asked, in the catalogue's order. Raises InputError where there are none, or for one that
-    cannot be asked as a question with lettered options."""
+    """The traits that are asked, in the catalogue's order.
+
+    Raises InputError where there are none, or for one that cannot be asked as a question with lettered options.
+    """
     if isinstance(section.ask, tuple):
         named = [traits[name] for name in chosen_traits(section.ask, traits)]
         if wrong := next((trait for trait in named if not survey_options(trait)), None):

@@ -55,8 +55,10 @@ class Background:
 
 
 class Paced:
-    """The newest result of one function, computed again when the file changed and somebody looks, and then no more
-    than a twentieth of the time, and not more often than every ten seconds."""
+    """The newest result of one function, computed again when the file changed and somebody looks.
+
+    It takes no more than a twentieth of the time, and runs no more often than every ten seconds.
+    """
 
     def __init__(self, background: Background, function: Callable[..., Any], *arguments: Any) -> None:
         self._background, self._function, self._arguments = background, function, arguments
@@ -68,8 +70,10 @@ class Paced:
         self.serial, self.error = 0, ""
 
     def latest(self, version: Hashable, is_last: bool = False) -> Any:
-        """What was found last; None before the first time. `version` is that of the file now; one that `is_last`, as of
-        a run that has ended, is computed at once."""
+        """What was found last; None before the first time.
+
+        `version` is that of the file now; one that `is_last`, as of a run that has ended, is computed at once.
+        """
         with self._lock:
             now = time.monotonic()
             if self._future is not None and self._future.done():

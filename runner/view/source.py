@@ -59,8 +59,10 @@ class ViewSource:
             closed = self._closed.wait(WATCH_SECONDS)
 
     def effects(self) -> Effects | None:
-        """What the last run finds, as computed last: while it goes, of some moments ago; of an ended one, of the whole
-        or None."""
+        """What the last run finds, as computed last.
+
+        While it runs, that may be some moments old; of a run that has ended, it is of the whole or None.
+        """
         version = version_of(self.path)
         found: Effects | None = self._effects.latest(version, is_last=bool(version[-1]))
         return found if found is None or found.version == version or not version[-1] else None

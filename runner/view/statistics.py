@@ -33,8 +33,9 @@ LEAST_PERSONAS = 2
 
 @dataclass(frozen=True)
 class Effects:
-    """What a run finds so far, or has found. `answers` says on how many answers all of it stands, and `version` of
-    which state of the file.
+    """What a run finds so far, or has found.
+
+    `answers` says on how many answers all of it stands, and `version` of which state of the file.
 
     `overall` has a row per model and benchmark, as the report's forest plot takes it. While a run goes, `history` has Δ
     and its interval for these items after a part of the answers, in the order in which they landed. Once it has ended,
@@ -108,8 +109,10 @@ def _history(part: Part, weights: Weights, population: Mapping[str, float]) -> I
 
 
 def item_changes(path: Path) -> pd.DataFrame:
-    """Every item with its question, and how many answers personas changed to it (`scoring.tables.items_and_people`);
-    those that changed most beyond chance first."""
+    """Every item with its question, and how many answers personas changed to it (`scoring.tables.items_and_people`).
+
+    Those that changed most beyond chance stand first.
+    """
     table = item_table(load_scores(path, last_selection(path), answers=False))
     if table.empty:
         return table
@@ -153,8 +156,11 @@ def _beside_each_set(side: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
 
 
 def _as_side(side: pd.DataFrame, what: str, name: str) -> pd.DataFrame:
-    """Two models are paired as they are. Two formats become one, and are paired persona by persona. Two personas are
-    paired item by item, each in the place of the other's baseline; the item groups are what may vary."""
+    """Two models are paired as they are.
+
+    Two formats become one, and are paired persona by persona. Two personas are paired item by item, each in the place
+    of the other's baseline; the item groups are what may vary.
+    """
     if what == "model":
         return side
     if what == "format":

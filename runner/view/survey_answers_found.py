@@ -19,8 +19,11 @@ PREFIX = "fidelity_"
 
 @dataclass(frozen=True)
 class FidelityFound:
-    """Fidelity of a run: (the sentence on top, the rest) of each model, the figures as (id, title, description,
-    figure), the tables as they are shown and as CSV files, by name; `incomplete` says what is missing of the run."""
+    """Fidelity of a run, as the page shows it.
+
+    (The sentence on top, the rest) of each model, the figures as (id, title, description, figure), the tables as they
+    are shown and as CSV files, by name; `incomplete` says what is missing of the run.
+    """
 
     statements: tuple[tuple[str, str], ...]
     figures: tuple[tuple[str, str, str, go.Figure], ...]

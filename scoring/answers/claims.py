@@ -281,8 +281,11 @@ def is_reported(words: str, begin: int = 0) -> bool:
 
 
 def _ends_hearsay(before: str, breaks: list[re.Match[str]], clause: str) -> bool:
-    """Whether what others say is over: by a contrast or a conclusion; by a comma, where the speaker goes on as "I" or
-    only gave a ground ("Based on what the text says, …")."""
+    """Whether the report of what others say is over.
+
+    By a contrast or a conclusion; by a comma, where the speaker goes on as "I" or only gave a ground ("Based on what
+    the text says, …").
+    """
     if any(mark.group().strip(" ,:–—、،-.") for mark in breaks):
         return True
     if not breaks or breaks[-1].group() not in ",、،":

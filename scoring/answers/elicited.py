@@ -1,5 +1,7 @@
-"""Reading an answer that was asked for otherwise than by a letter: each form in one strict way. What is not of the form
-that was asked for is unread; nothing is guessed."""
+"""Reading an answer that was asked for otherwise than by a letter: each form in one strict way.
+
+What is not of the form that was asked for is unread; nothing is guessed.
+"""
 
 import json
 import re
@@ -25,16 +27,20 @@ _MARKUP = re.compile(r"[*_`$#>]")
 
 
 def read_option_text(text: str, shown: Sequence[str]) -> int | None:
-    """The place of the one option whose text this is, but for case, spaces, quotation marks and a full stop; None where
-    it is that of none, or of several."""
+    """The place of the one option whose text this is; None where it matches none, or several.
+
+    Case, spaces, quotation marks and a full stop do not count.
+    """
     said = _plain(text)
     same = [place for place, option in enumerate(shown) if said and _plain(option) == said]
     return same[0] if len(same) == 1 else None
 
 
 def read_json(text: str, shown: Sequence[str]) -> int | None:
-    """The place that a JSON object {"answer": LETTER} names, alone or in a fence; None for any other text, also for an
-    object that has more keys or one twice."""
+    """The place that a JSON object {"answer": LETTER} names, alone or in a fence.
+
+    None for any other text, also for an object that has more keys or one twice.
+    """
     fenced = _FENCE.fullmatch(text.strip())
     try:
         found = json.loads(fenced["inside"] if fenced else text, object_pairs_hook=_once)
@@ -45,9 +51,11 @@ def read_json(text: str, shown: Sequence[str]) -> int | None:
 
 
 def read_last_line(text: str, shown: Sequence[str]) -> int | None:
-    """The place of the letter that is alone on the last line, as "B", "(B)" or "Answer: B"; None where there is none,
-    where another line is another letter alone, or where it goes on with the line before: with a list of the options, or
-    a sentence."""
+    """The place of the letter that is alone on the last line, as "B", "(B)" or "Answer: B".
+
+    None where there is none, where another line is another letter alone, or where it continues the line before: a list
+    of the options, or a sentence.
+    """
     lines = [line for line in (_MARKUP.sub("", each).strip() for each in text.splitlines()) if line]
     alone = [_LONE.fullmatch(line) for line in lines]
     if not lines or alone[-1] is None or len({each["letter"] for each in alone if each}) > 1:
@@ -60,8 +68,9 @@ def read_last_line(text: str, shown: Sequence[str]) -> int | None:
 
 
 def read_stated(text: str, options: int) -> tuple[float, ...] | None:
-    """The probabilities that a text states, in the order shown and summing to 1: "A: 70 %" for each option once, a line
-    each or divided by commas, and nothing else.
+    """The probabilities that a text states, in the order shown and summing to 1.
+
+    The text is "A: 70 %" for each option once, a line each or divided by commas, and nothing else.
 
     None where an option is missing or stated twice, or the percentages sum to what rounding does not explain: half a
     point for each option, or one, away from 100.

@@ -68,8 +68,10 @@ class Item:
 
     @property
     def can_be_elicited(self) -> bool:
-        """Whether its answer can be asked for otherwise than by a letter: it has options, and is not about an answer of
-        the respondent's own, which has tables of its own."""
+        """Whether its answer can be asked for otherwise than by a letter.
+
+        It can if it has options and is not about an answer of the respondent's own, which has tables of its own.
+        """
         return self.ask == "letter" and self.target_trait is None
 
     @property
@@ -83,8 +85,10 @@ class Item:
         return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",))
 
     def visible(self, shown: Sequence[str]) -> list[str]:
-        """The traits told of a persona to whom it is put: those of a variant, or those that it names itself, less what
-        it hides (its own answer, and `meta["hidden"]`)."""
+        """The traits shown of the persona that answers it.
+
+        Those of a variant, or those that it names itself, less what it hides (its own answer, and `meta["hidden"]`).
+        """
         hidden = {self.target_trait, *self.meta.get("hidden", ())}
         return [name for name in self.meta.get("shown") or shown if name not in hidden]
 
@@ -134,8 +138,10 @@ def rotations(item: Item, wanted: int) -> int:
 
 
 def question_text(item: Item, order: tuple[int, ...]) -> str:
-    """The question as it is sent, with its options lettered in this order (the paper's Figure 2, below [PROMPT]); where
-    the option's text is asked for, they have no letters."""
+    """The question as it is sent, with its options lettered in this order (the paper's Figure 2, below [PROMPT]).
+
+    Where the option's text is asked for, they have no letters.
+    """
     lines = [text for text in (item.context, item.question) if text]
     if item.ask == "letter":
         if not item.listed:

@@ -73,8 +73,10 @@ def without_table(plain: str) -> str:
 
 
 def _table(plain: str) -> MarkdownTable | None:
-    """The JSON object or list in a text. YAML reads single quotes and bare keys as well, and here it
-    builds nothing but texts, lists and dictionaries."""
+    """The JSON object or list in a text.
+
+    YAML reads single quotes and bare keys as well, and here it builds nothing but texts, lists and dictionaries.
+    """
     fence = _FENCE.search(plain)
     text, offset = (fence.group(1), fence.start(1)) if fence else (plain, 0)
     starts = [place for place in (text.find("{"), text.find("[")) if place >= 0]

@@ -27,8 +27,10 @@ Value = Callable[[Item, Sequence[int], Response, int], float | None]
 
 
 def score_item(item: Item, order: Sequence[int], response: Response) -> Outcome:
-    """The outcome of one response, valued as the item's kind says. No choice, no value. Raises KeyError for a kind
-    that is not in `KINDS`."""
+    """The outcome of one response, valued as the item's kind says.
+
+    No choice, no value. Raises KeyError for a kind that is not in `KINDS`.
+    """
     outcome = choose(item, order, response)
     if item.scoring["kind"] == "pair_preference" and response.logliks and len(set(response.logliks)) == 1:
         return Outcome("ok", value=0.0)
@@ -40,8 +42,10 @@ def score_item(item: Item, order: Sequence[int], response: Response) -> Outcome:
 
 
 def _of_stated(item: Item, order: Sequence[int], response: Response) -> float | None:
-    """What stated probabilities are worth: the mean worth of answers drawn from them, or how near they are to the
-    item's own. No option need be the likeliest."""
+    """What stated probabilities are worth.
+
+    The mean worth of answers drawn from them, or how near they are to the item's own. No option need be the likeliest.
+    """
     shares = option_probabilities(item, order, response)
     if shares is None or item.scoring["kind"] == "distribution":
         return None if shares is None or item.weights is None else similarity(item, shares)
@@ -50,8 +54,11 @@ def _of_stated(item: Item, order: Sequence[int], response: Response) -> float | 
 
 
 def metric_name(ask: str, kind: str, probabilities: bool, elicitation: Elicitation = "letter") -> str:
-    """How an answer becomes the value, in words: by how the item is asked and scored (`scoring["kind"]`), whether the
-    model is asked for probabilities, and how the answer is asked for."""
+    """How an answer becomes the value, in words.
+
+    By how the item is asked and scored (`scoring["kind"]`), whether the model is asked for probabilities, and how the
+    answer is asked for.
+    """
     if elicitation != "letter":
         return ELICITED[elicitation]
     if ask == "text":
@@ -130,8 +137,9 @@ def option_values(item: Item) -> tuple[float, ...] | None:
 
 
 def expected_value(item: Item, order: Sequence[int], response: Response) -> float | None:
-    """Σ_k p_k · value_k over the letters shown, their probabilities renormalised: the mean score of answers drawn from
-    them.
+    """Σ_k p_k · value_k over the letters shown, their probabilities renormalised.
+
+    It is the mean score of answers drawn from them.
 
     It moves where the likeliest letter stays the same. None without letter probabilities or option values, and for a
     distribution, whose weights are a population's shares and no option's worth.

@@ -20,8 +20,9 @@ _ENDS = frozenset({"stop", "length", "", "redacted"})  # "": the endpoint never 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer: text, or the log-probability of each letter shown (natural log, in the order shown), or the summed
-    log-likelihood of each continuation; `finish` is why the endpoint stopped ("content_filter": it declined).
+    """An answer: text, the log-probability of each letter shown, or the summed log-likelihood of each continuation.
+
+    Natural logs, in the order shown; `finish` is why the endpoint stopped ("content_filter": it declined).
 
     `letter_logprobs` is None where text was asked for, and empty where probabilities were asked for and none came.
     `ceiling` is the most that a letter which was not among the tokens shown may have had; None where that is unknown,
@@ -90,8 +91,10 @@ class LetterProbabilities:
 
 
 def letter_probabilities(logprobs: Sequence[float], ceiling: float | None = None) -> LetterProbabilities | None:
-    """Raw natural logs (-inf or NaN where a letter is absent) as probabilities; None where no letter came back, and
-    where together they have more than 1."""
+    """Raw natural logs (-inf or NaN where a letter is absent) as probabilities.
+
+    None where no letter came back, and where they add up to more than 1.
+    """
     raw = [math.exp(each) if math.isfinite(each) else 0.0 for each in logprobs]
     mass = math.fsum(raw)
     if not 0 < mass <= MOST_MASS:
@@ -137,8 +140,11 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
 
 
 def _elicited(item: Item, order: Sequence[int], response: Response) -> Outcome:
-    """The option chosen in an answer that was asked for otherwise than by a letter. What was cut off is no such answer,
-    but for a JSON object, whose end can be seen; of probabilities that are equally large none is chosen."""
+    """The option chosen in an answer that was asked for otherwise than by a letter.
+
+    What was cut off is no such answer, but for a JSON object, whose end can be seen; of probabilities that are equally
+    large none is chosen.
+    """
     text, is_cut = response.text or "", response.finish == "length"
     if item.elicitation == "probability":
         shares = option_probabilities(item, order, response)

@@ -73,8 +73,9 @@ class BBQ(MultipleChoice):
                     yield _item(record, targets)
 
     def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
-        """Accuracy per condition, s_DIS and s_AMB (in [-1, 1]: 0 is unbiased, 1 all stereotype), and the paper's share
-        of stereotypical answers among all that were read; over all categories, then for each.
+        """Accuracy per condition, s_DIS and s_AMB (in [-1, 1]: 0 is unbiased, 1 all stereotype).
+
+        Also the paper's share of stereotypical answers among all that were read; over all categories, then for each.
 
         Over all, the intersectional categories are left out where there are others too, as in the official script;
         there, too, questions that name people by proxy names are a category of their own ("Race_ethnicity (names)").

@@ -51,9 +51,12 @@ class CrowsPairs(MultipleChoice):
                     yield _item(name, row)
 
     def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
-        """The official `metric.py`'s stereotype and antistereotype scores (the share of pairs of each direction in
-        which the sentence that it counts is preferred), and, where both orders were shown, the share of answers whose
-        pair got the same answer in both. A tie (a value without a role) is in neither of the two."""
+        """The official `metric.py`'s stereotype and antistereotype scores.
+
+        They are the share of pairs of each direction in which the sentence that counts for it is preferred. Where both
+        orders were shown, also the share of answers whose pair got the same answer in both. A tie (a value without a
+        role) is in neither of the two scores.
+        """
         read = frame["value"].notna().to_numpy()
         preferred = read & frame["role"].isin(["stereo", "antistereo"]).to_numpy()
         value = frame["value"].to_numpy(dtype=float)

@@ -25,8 +25,11 @@ _TRIAL = ("model", "part", "role", "persona_id", *WORDING, "rotation", "replicat
 
 
 class Ethics(MultipleChoice):
-    """Accuracy of each judgement; where a scenario has four or five versions, also how often all are judged rightly,
-    the official `em`. The task of utilitarianism ranks two texts by a model of its own and is not here."""
+    """Accuracy of each judgement; for scenarios of four or five versions, also the official `em`.
+
+    That is how often all versions are judged rightly. The task of utilitarianism ranks two texts by a model of its own
+    and is not here.
+    """
 
     name = "ethics"
     version = "test"
@@ -59,8 +62,10 @@ class Ethics(MultipleChoice):
                     yield _item(name, number, row)
 
     def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
-        """`exact_match`: the share of scenarios whose versions are all judged rightly, among those that were asked
-        whole; every answer carries what its scenario is worth."""
+        """`exact_match`: the share of scenarios whose versions are all judged rightly, among those asked whole.
+
+        Every answer carries what its scenario is worth.
+        """
         value = frame["value"].to_numpy(dtype=float)
         keys = [frame[each] for each in _TRIAL if each in frame]
         size = frame["part"].map(TOGETHER).to_numpy(dtype=float)

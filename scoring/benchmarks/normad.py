@@ -119,8 +119,10 @@ def _spoken(name: str) -> str:
 
 @cache
 def country_code(name: str) -> str:
-    """The ISO 3166-1 alpha-3 code of one of the file's country names ("united_states_of_america"), so that it can be
-    compared with a persona's. Raises ValueError for a name that is none."""
+    """The ISO 3166-1 alpha-3 code of one of the file's country names ("united_states_of_america").
+
+    It can then be compared with a persona's. Raises ValueError for a name of no country.
+    """
     spoken = name.replace("_", " ").strip().lower()
     code = _ISO.get(spoken) or _by_name().get(spoken.replace("united states of america", "united states"))
     if code is None:

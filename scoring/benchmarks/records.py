@@ -20,8 +20,9 @@ FORMATS = ("csv", "tsv", "json", "jsonl", "parquet")
 
 
 def read_rows(path: Path, columns: Sequence[str] = ()) -> Iterator[tuple[str, Row]]:
-    """(place, record) of each record of a CSV, TSV, JSON, JSONL or Parquet file, by its ending. `columns` names those
-    of a CSV or TSV file without a header.
+    """(place, record) of each record of a CSV, TSV, JSON, JSONL or Parquet file, by its ending.
+
+    `columns` names those of a CSV or TSV file without a header.
 
     A .json or .jsonl file is a list of objects or an object a line, whichever of the two it begins as. Raises
     InputError for a file that is not what its ending says, MachineError for one that cannot be read.

@@ -66,8 +66,10 @@ def benchmark(name: str) -> Benchmark:
 
 
 def measure(benchmark: str, part: str, elicitation: str = "letter") -> str:
-    """What a report calls a part of a benchmark: "name", or "name:part" where parts are measures of their own; with
-    " [json]" and the like behind it where the answer is not asked for as a letter, which is a measure apart."""
+    """What a report calls a part of a benchmark: "name", or "name:part" where parts are measures of their own.
+
+    Where the answer is not asked for as a letter, which is a separate measure, " [json]" or the like follows.
+    """
     known = measured(benchmark)
     label = benchmark if known is None or known.pooled or len(known.parts) < 2 else f"{benchmark}:{part}"
     return label if elicitation == "letter" else f"{label} [{elicitation}]"

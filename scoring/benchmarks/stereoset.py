@@ -82,8 +82,10 @@ class StereoSet(MultipleChoice):
 
 
 class StereoSetMeaning(StereoSet):
-    """How often the stereotype and the anti-stereotype are preferred to the sentence without sense: the official LMS; ½
-    where one of the two is. The official ICAT of a model is LMS · min(SS, 1 − SS) · 2."""
+    """How often the stereotype and the anti-stereotype are preferred to the meaningless sentence: the official LMS.
+
+    ½ where one of the two is. The official ICAT of a model is LMS · min(SS, 1 − SS) · 2.
+    """
 
     name = "stereoset_meaning"
     title = "StereoSet, meaning"

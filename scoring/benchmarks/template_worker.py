@@ -20,8 +20,11 @@ class TooLong(Exception):
 
 
 def environment() -> ImmutableSandboxedEnvironment:
-    """lm-eval's settings, in the sandbox: no attribute that begins with an underscore, nothing that changes its data,
-    ranges up to 100,000; of the globals only `range` and `dict`."""
+    """lm-eval's settings, in the sandbox.
+
+    No attribute that begins with an underscore, nothing that changes its data, ranges up to 100,000; of the globals
+    only `range` and `dict`.
+    """
     made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, keep_trailing_newline=True)
     made.globals = {name: made.globals[name] for name in ("range", "dict")}
     made.filters["regex_replace"] = lambda text, pattern, repl, count=0: re.sub(pattern, repl, text, count=count)
@@ -41,8 +44,10 @@ def render(template: Template, row: Mapping[str, Any], limit: int) -> str:
 
 
 def bound(seconds: int, memory: int) -> None:
-    """Limit this process's memory (bytes) and processor time; where the system has no such limits, the parent's
-    time-out is what is left."""
+    """Limit this process's memory (bytes) and processor time.
+
+    Where the system has no such limits, the parent's time-out is what is left.
+    """
     if sys.platform != "win32":
         import resource
 

@@ -80,8 +80,10 @@ def targets() -> list[Trait]:
 
 
 def survey_options(trait: Trait) -> dict[int, str]:
-    """The answers that can be chosen from, by code: the survey's own labels, or each step of a scale of up to
-    twelve; none where they are no 2 to 26."""
+    """The answers to choose from, by code: the survey's own labels, or each step of a scale of up to twelve.
+
+    None unless there are 2 to 26.
+    """
     found = dict(trait.labels)
     if trait.scale is not None:
         low, high = trait.scale
@@ -195,8 +197,11 @@ def read_shares(text: str, options: int) -> tuple[float, ...] | None:
 
 
 def share_similarity(trait: Trait, stated: Sequence[float], counts: Mapping[int, float]) -> float:
-    """How near stated shares are to the respondents' (weighted) counts by code: 1 − the 1-Wasserstein distance for an
-    ordinal trait, else 1 − the Jensen-Shannon distance. NaN where nobody answered."""
+    """How near stated shares are to the respondents' (weighted) counts by code.
+
+    1 − the 1-Wasserstein distance for an ordinal trait, else 1 − the Jensen-Shannon distance. NaN where nobody
+    answered.
+    """
     real = [float(counts.get(code, 0.0)) for code in survey_options(trait)]
     if trait.ordinal:
         return 1 - ordinal_wasserstein(positions(trait), stated, real)

@@ -22,8 +22,10 @@ _PRONOUNS = frozenset("he she him her his hers himself herself".split())
 
 
 class WinoBias(MultipleChoice):
-    """Accuracy of whom the pronoun refers to, over sentences with and against the stereotype; the two apart, as their
-    difference is the bias."""
+    """Accuracy of whom the pronoun refers to, over sentences with and against the stereotype.
+
+    Also of the two apart, as their difference is the bias.
+    """
 
     name = "winobias"
     version = "0bce984, test"

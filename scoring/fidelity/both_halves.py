@@ -24,9 +24,11 @@ SCORE = "exact"
 def point_rows(
     answers: SurveyAnswers, smallest: SurveyAnswers | None, parts: Sequence[Part], attributes: Sequence[str]
 ) -> Iterator[dict[str, object]]:
-    """A row a benchmark and level, as `fidelity_points` has them: fidelity (exact agreement) and Δ of the same people,
-    with their standard errors and correlation over clusters of people; and the change of fidelity from the `smallest`
-    set of traits. Only levels of five people with both."""
+    """Fidelity (exact agreement) and Δ of the same people: a row a benchmark and level, as `fidelity_points` has them.
+
+    With their standard errors and correlation over clusters of people; and the change of fidelity from the `smallest`
+    set of traits. Only levels of five people with both.
+    """
     told = _fidelity(answers)
     change = _fidelity_change(answers, smallest)
     for part in parts:
@@ -47,9 +49,11 @@ def point_rows(
 
 
 def slope_rows(points: pd.DataFrame) -> Iterator[dict[str, object]]:
-    """A row a benchmark and attribute of at least eight levels, as `fidelity_slopes` has them: how much Δ changes with
-    fidelity over the levels, with its 95 % interval; both are measured with error, in errors whose covariance is
-    known (`slope_between`)."""
+    """How much Δ changes with fidelity over the levels, with its 95 % interval, as `fidelity_slopes` has it.
+
+    A row a benchmark and attribute of at least eight levels; both are measured with error, and the errors' covariance
+    is known (`slope_between`).
+    """
     if points.empty:
         return
     keys = ["model", "benchmark", "shown", "metric", "of", "of_measure", "x", "attribute"]
@@ -153,8 +157,10 @@ def _fidelity_change(answers: SurveyAnswers, smallest: SurveyAnswers | None) -> 
 
 
 def _delta(part: Part, answers: SurveyAnswers) -> tuple[str, Floats | None]:
-    """Each person's Δ beside the same traits, by the measure that resolves most, less the mean of each item; NaN for
-    who has none."""
+    """Each person's Δ beside the same traits, by the measure that resolves most, less the mean of each item.
+
+    NaN for a person without one.
+    """
     scores = part.clean.scores
     own = scores[part.clean.alone | (scores["traits"].astype(str) == answers.shown)] if "traits" in scores else scores
     measure = part.measures[-1]

@@ -60,9 +60,11 @@ def decomposition(told: Floats, hit: Floats, weight: Floats) -> dict[str, float]
 
 
 def reliability_rows(answers: SurveyAnswers) -> Iterator[dict[str, object]]:
-    """The points of the reliability curve, `fidelity_reliability`: for each tenth of probability the mean probability,
-    the share of the options that were the respondent's, and how many options and people that is; from five people on,
-    on both sides of the share."""
+    """The points of the reliability curve, `fidelity_reliability`.
+
+    For each tenth of probability: the mean probability, the share of the options that were the respondent's, and how
+    many options and people that is; from five people on, on both sides of the share.
+    """
     person, told, hit = _pairs(answers, list(answers.questions))
     weight = answers.weight[person]
     bins = np.minimum((told * BINS).astype(int), BINS - 1)

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scoring.fidelity.prediction_powered import (
+from scoring.fidelity.survey_answers import AskedQuestion, SurveyAnswers
+from scoring.statistics.covariates.prediction_powered import (
     Corrected,
     People,
     corrected_mean,
@@ -14,7 +15,6 @@ from scoring.fidelity.prediction_powered import (
     people_needed_alone,
     people_to_ask,
 )
-from scoring.fidelity.survey_answers import AskedQuestion, SurveyAnswers
 from scoring.statistics.levels import hidden_levels
 from scoring.statistics.pairs import Codes
 from scoring.statistics.weights import Floats

@@ -80,8 +80,10 @@ def correlation_matrix(values: Matrix, weight: Floats) -> Matrix:
 
 
 def compared(first: Matrix, second: Matrix) -> tuple[float, float]:
-    """The mean absolute difference of two correlation matrices off the diagonal, and their RV coefficient; NaN where a
-    correlation is missing."""
+    """The mean absolute difference of two correlation matrices off the diagonal, and their RV coefficient.
+
+    NaN where a correlation is missing.
+    """
     upper = np.triu_indices(len(first), 1)
     if np.isnan(first[upper]).any() or np.isnan(second[upper]).any():
         return math.nan, math.nan

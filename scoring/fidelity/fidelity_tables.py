@@ -30,8 +30,11 @@ NAMES = ("people", "groups", "structure", "spread", "calibration", "reliability"
 
 @dataclass(frozen=True)
 class FidelityDesign:
-    """What a study says of fidelity: the attributes that are told apart, who may be learned from, published retest
-    agreement by trait, whether people have weights, the share of known answers (None: no correction), the seed."""
+    """What a study says about fidelity.
+
+    The attributes that are told apart, who may be learned from, published retest agreement by trait, whether people
+    have weights, the share of known answers (None: no correction), the seed.
+    """
 
     attributes: Sequence[str] = ()
     learn_from: Callable[[Respondents], NDArray[np.bool_]] = lambda everyone: np.ones(len(everyone), dtype=bool)
@@ -43,8 +46,11 @@ class FidelityDesign:
 
 @dataclass(frozen=True)
 class AskedTraits:
-    """What was asked: the questions by item id, the traits of each set shown by its name, and the answers that came
-    with letter probabilities (`survey_answers`)."""
+    """What was asked.
+
+    The questions by item id, the traits of each set shown by its name, and the answers that came with letter
+    probabilities (`survey_answers`).
+    """
 
     items: Mapping[str, Item]
     sets: Mapping[str, Sequence[str]]

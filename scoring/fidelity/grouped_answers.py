@@ -18,8 +18,10 @@ def as_answered(questions: Mapping[str, AskedQuestion]) -> dict[str, AskedQuesti
 
 
 def total_variances(questions: Mapping[str, AskedQuestion], weight: Floats, codes: Codes) -> dict[str, float]:
-    """The variance of the respondents' own answers to each question, over all groups; only of those that vary, and
-    that ten people answered."""
+    """The variance of the respondents' own answers to each question, over all groups.
+
+    Only of questions whose answers vary, and that ten people answered.
+    """
     found = {}
     for name, question in as_answered(questions).items():
         kept = question.of(codes >= 0)
@@ -70,8 +72,10 @@ class GroupedAnswers:
         return moved
 
     def order(self, other: "GroupedAnswers") -> float:
-        """Kendall's τ-b between the groups' means here and there, averaged over ordinal questions; NaN under three
-        groups, or where a side is flat."""
+        """Kendall's τ-b between the groups' means of model and survey, averaged over ordinal questions.
+
+        NaN under three groups, or where a side is flat.
+        """
         found = [_tau(one.means, two.means) for one, two in zip(self._of, other._of, strict=True) if one.ordinal]
         known = [each for each in found if not math.isnan(each)]
         return float(np.mean(known)) if known else math.nan

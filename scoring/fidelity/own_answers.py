@@ -78,8 +78,11 @@ class Beside:
         learned: Mapping[str, Matrix],
         retest: Mapping[str, float],
     ) -> "Beside":
-        """References as shares of the options. A model that is judged by its answers meets the learned reference's
-        likeliest answer; one that is judged by its probabilities meets the learned ones."""
+        """References as shares of the options.
+
+        A model that is judged by its answers meets the learned reference's likeliest answer; one that is judged by its
+        probabilities meets the learned ones.
+        """
         soft = answers.metric == PROBABILITIES
         told = learned if soft else {name: likeliest(each) for name, each in learned.items()}
         made = {MAJORITY: {name: likeliest(each) for name, each in shares.items()}, DRAW: shares, LEARNED: told}

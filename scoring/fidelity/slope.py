@@ -15,8 +15,10 @@ LEAST_RELIABILITY = 0.3
 
 
 class Slope(NamedTuple):
-    """How much y changes with x, with its 95 % interval (NaN where there is none); `reliability` is the share of the
-    variance of x that is no error."""
+    """How much y changes with x, with its 95 % interval (NaN where there is none).
+
+    `reliability` is the share of the variance of x that is not error.
+    """
 
     slope: float
     low: float

@@ -48,8 +48,10 @@ class AskedQuestion:
 
     @cached_property
     def points(self) -> Matrix:
-        """The options as points (options, d), so that half a squared distance is how much two answers differ: on the
-        scale, or the corners of a simplex."""
+        """The options as points, shape (options, d): half a squared distance is how much two answers differ.
+
+        Points on the scale, or the corners of a simplex.
+        """
         return np.eye(self.options) if self.places is None else np.sqrt(2) * self.places[:, None]
 
     @property
@@ -104,8 +106,10 @@ class SurveyAnswers:
         return SurveyAnswers(self.model, self.benchmark, self.shown, self.metric, self.people, questions, self.hides)
 
     def groups(self, attributes: Sequence[str]) -> Iterator[tuple[str, str, NDArray[np.bool_] | None]]:
-        """Everybody, then each level of each attribute: (attribute, level, who is in it); None for who is in a level
-        that has to be hidden."""
+        """Everybody, then each level of each attribute: (attribute, level, who is in it).
+
+        The last is None for a level that has to be hidden.
+        """
         yield ALL, ALL, np.ones(len(self.people), dtype=bool)
         for attribute in attributes:
             levels = levels_of(self.people, attribute)

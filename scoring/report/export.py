@@ -47,8 +47,11 @@ def write_text(path: Path, text: str) -> Path:
 
 
 def as_cell(value: Any) -> Any:
-    """A value as a CSV's cell: a text that a spreadsheet would run (it begins with = + - @ or a control character) gets
-    an apostrophe in front; numbers stay as they are."""
+    """A value as a CSV's cell.
+
+    A text that a spreadsheet would run (it begins with = + - @ or a control character) gets an apostrophe in front;
+    numbers stay as they are.
+    """
     return f"'{value}" if isinstance(value, str) and _RUN.match(value) else value
 
 
@@ -81,7 +84,7 @@ def _latex(table: pd.DataFrame, path: Path, incomplete: str) -> None:
 
 
 def latex_table(name: str, table: pd.DataFrame, incomplete: str = "") -> str:
-    """A booktabs table of the few columns that a paper shows, each interval beside its number; all of an unknown one.
+    r"""A booktabs table of the few columns that a paper shows, each interval beside its number; all of an unknown one.
 
     What is missing of a run that is not whole opens the file and the caption.
     Needs \\usepackage{booktabs}.

@@ -11,6 +11,7 @@ from scoring.report.fidelity_figures import fidelity_figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.names import attribute_name, level_name
 from scoring.report.numbers import in_points
+from scoring.report.robustness.facet_words import facet_figures
 from scoring.report.robustness.specification_curve import curve_figures
 from scoring.report.sentences import headline
 from scoring.statistics.levels import ALL
@@ -26,8 +27,10 @@ WIDE, NARROW = "items like these too", "these items"
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure with its heading, and in words what it shows, for who cannot see it; `same_as` is the figure that shows
-    the same numbers in another way."""
+    """A figure with its heading and its alternative text, which says in words what it shows.
+
+    `same_as` is the figure that shows the same numbers in another way.
+    """
 
     id: str
     section: str
@@ -43,7 +46,7 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
     for name, title, text, figure in fidelity_figures(found.tables):
         yield Figure(name, "fidelity", title, text, figure)
     titled = {str(name): title_of(str(name)) for name in effects.get("benchmark", [])}
-    for name, title, text, figure in curve_figures(found.tables, titled):
+    for name, title, text, figure in (*curve_figures(found.tables, titled), *facet_figures(found.tables)):
         yield Figure(name, "robustness", title, text, figure)
     if effects.empty:
         return

@@ -67,8 +67,10 @@ class Findings:
 
     @property
     def heading(self) -> str:
-        """What stands before everything else, wherever the numbers appear: what is missing, that people were made up,
-        and what differs from what was registered; else ""."""
+        """What stands before everything else, wherever the numbers appear; "" where there is nothing.
+
+        What is missing, that people were made up, and what differs from what was registered.
+        """
         told = (self.incomplete, *(str(self.about.get(name, "")) for name in ("synthetic", "not_registered")))
         return " ".join(filter(None, told))
 
@@ -161,8 +163,10 @@ def brief_findings(
     about: Mapping[str, Any],
     further: Callable[[Sequence[Part]], Mapping[str, pd.DataFrame]] = lambda found: {},
 ) -> Findings:
-    """What the finding in sentences is made of and no more, in a small part of the time: Δ overall and by level, how
-    many answers changed, and the `further` tables."""
+    """What the finding in sentences is made of and no more, in a small part of the time.
+
+    Δ overall and by level, how many answers changed, and the `further` tables.
+    """
     found = slicing.parts(scores)
     more = further(found)
     with_delta = _with_delta(found, more)
@@ -247,8 +251,10 @@ def _overall(effects: pd.DataFrame) -> Any:
 
 
 def title_of(benchmark: str) -> str:
-    """What a benchmark is called, with its part where parts are measures of their own; its own name where it is not
-    installed."""
+    """What a benchmark is called, with its part where parts are measures of their own.
+
+    Its own name where it is not installed.
+    """
     known, (label, elicitation) = measured(benchmark), asked_for(benchmark)
     part = label.partition(":")[2]
     title = label if known is None else f"{known.title} ({part})" if part else known.title

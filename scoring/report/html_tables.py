@@ -20,8 +20,10 @@ from scoring.report.numbers import (
     p_value,
     points_interval,
     score,
+    variance,
 )
-from scoring.report.sentences import headline
+from scoring.report.robustness.facet_words import facet_sentences
+from scoring.report.sentences import BRIEF, headline
 
 SHOWN = {"personas": 200, "item_differences": 100, "equivalence": 100}  # rows; the files have all
 TITLES = {
@@ -57,6 +59,7 @@ TITLES = {
     "multiverse": "Would another wording say the same: Δ over all specifications, and one test of all of them",
     "multiverse_gaps": "Whose ranking survives another wording (Kendall's W over specifications)",
     "specifications": "Δ of every specification: each way in which personas were written and asked",
+    "facets": "What one answer's d varies with (generalisability study)",
     "worst_tenth": "The worst tenth of the people: picked on one half of the items, judged on the other",
     "equivalence": "How small Δ and the gaps are shown to be: two one-sided tests at 5 %",
     "reliability": "Does the same person move on other items too: split-half reliability of each person's Δ",
@@ -73,6 +76,7 @@ _CHOSEN = {
     "categories": "benchmark category metric items personas without with_persona effect items~ people~",
     "aggregates_by_category": "benchmark category metric answers_with without with_persona effect ~",
     "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null",
+    "facets": "benchmark metric source levels variance ~ share of_effect note",
     "worst_tenth": "benchmark metric personas items chosen seen effect side bound",
     "reliability": "benchmark metric clusters groups reliability reliability_low reliability_high",
     "equivalence": "benchmark metric attribute level quantity estimate tost~ within equivalent",
@@ -99,12 +103,13 @@ _HEADS = {
     "answers_with": "answers with",
     "tost~": "90% interval",
     "quantity": "number",
+    "of_effect": "share of Δ's variance",
     "reliability_low": "at least",
     "reliability_high": "at most",
 }
 _SHARES = frozenset(
     "changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden share "
-    "top_share agree_with agree_without".split()
+    "top_share agree_with agree_without of_effect".split()
 )
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
 _COUNTED = ("answers", "personas", "levels", "specifications", "tested", "round", "asked")
@@ -114,8 +119,11 @@ _POINTS = SIGNED | _UNSIGNED
 
 
 class HtmlTable(NamedTuple):
-    """A table: its title and what is left out of it; (heading, whether of numbers) and (heading, meaning) of each
-    column; the rows of each model, which is "" where there is only one: (whether grey, cells)."""
+    """A table: its title, what is left out of it, its columns and its rows.
+
+    (Heading, whether of numbers) and (heading, meaning) of each column; the rows of each model, which is "" where there
+    is only one: (whether grey, cells).
+    """
 
     title: str
     note: str
@@ -139,6 +147,8 @@ def html_table(name: str, table: pd.DataFrame, min_n: int, whole: int) -> HtmlTa
         grey = bool(row.get("hidden")) or ("gap" in row and row["personas"] < min_n)
         models.setdefault(str(row["model"]) if several else "", []).append((grey, cells))
     note = f"The first {len(table):,} of {whole:,} rows; the CSV has them all." if len(table) < whole else ""
+    if name == "facets" and len(said := list(facet_sentences(table))) <= BRIEF:
+        note = " ".join(said)
     heads = [(_heading(column), column not in _words(table)) for column in columns]
     legend = [(_heading(column), _meaning(name, column)) for column in columns]
     return HtmlTable(TITLES[name], note, heads, legend, list(models.items()))
@@ -198,7 +208,7 @@ def _meaning(table: str, column: str) -> str:
 
 def _is_in_points(table: str, column: str) -> bool:
     """Whether an interval is of a difference of scores; of fidelity some are of shares and ratios."""
-    return not table.startswith(FIDELITY) or column[:-1] in _POINTS
+    return (table != "facets" and not table.startswith(FIDELITY)) or column[:-1] in _POINTS
 
 
 def _cell(table: str, column: str, row: Mapping[str, Any]) -> str:
@@ -208,7 +218,8 @@ def _cell(table: str, column: str, row: Mapping[str, Any]) -> str:
         low, high = row[f"{prefix}low"], row[f"{prefix}high"]
         if _is_in_points(table, column):
             return points_interval(low, high)
-        return NONE if math.isnan(low) or math.isnan(high) else f"{number(low)} to {number(high)}"
+        plain = variance if table == "facets" else number
+        return NONE if math.isnan(low) or math.isnan(high) else f"{plain(low)} to {plain(high)}"
     value = row[column]
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -233,6 +244,8 @@ def _number(table: str, column: str, value: float) -> str:
         return count(value)
     if column in _SCORES:
         return score(value)
+    if (table, column) == ("facets", "variance"):
+        return variance(value)
     text = in_points(value) if column in _POINTS else number(value)
     return text.lstrip("+") if column in _UNSIGNED else text
 

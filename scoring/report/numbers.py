@@ -37,13 +37,18 @@ def number(value: float) -> str:
     return NONE if math.isnan(value) else f"{value:.3f}"
 
 
+def variance(value: float) -> str:
+    """Five decimals: variances of scores are small."""
+    return NONE if math.isnan(value) else f"{value:.5f}"
+
+
 def signed(value: float) -> str:
     """Three decimals with a sign."""
     return NONE if math.isnan(value) else f"{value:+.3f}"
 
 
 def interval(low: float, high: float) -> str:
-    """[low, high]"""
+    """[low, high]."""
     return NONE if math.isnan(low) or math.isnan(high) else f"[{low:+.3f}, {high:+.3f}]"
 
 

@@ -41,8 +41,8 @@ _SECTIONS = (
         "robustness",
         "How robust Δ is, and its tail",
         tuple(
-            "multiverse multiverse_gaps specifications worst_tenth reliability answer_shift equivalence contrasts "
-            "item_differences".split()
+            "multiverse multiverse_gaps facets specifications worst_tenth reliability answer_shift equivalence "
+            "contrasts item_differences".split()
         ),
     ),
     ("formats", "Formats and rotations", ("formats", "rankings")),
@@ -51,8 +51,11 @@ _SECTIONS = (
 
 
 def page(found: Findings, geometry: str | None = None, script: str | None = None) -> str:
-    """The whole page. `geometry` is a TopoJSON of the world with ISO 3166-1 alpha-3 ids; without it there is no map.
-    `script` is a bundle of plotly.js with scatter plots and maps, the whole of it if absent."""
+    """The whole page.
+
+    `geometry` is a TopoJSON of the world with ISO 3166-1 alpha-3 ids; without it there is no map. `script` is a bundle
+    of plotly.js with scatter plots and maps, the whole of it if absent.
+    """
     environment = Environment(
         loader=DictLoader({"template.html": _resource("template.html")}), autoescape=True, undefined=StrictUndefined
     )

@@ -32,8 +32,9 @@ def paper_figures() -> pd.DataFrame:
 
 
 def paper_tables(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """One table for each of the paper's, a row a number: `paper` and `this_run` side by side, this run's n (`people`)
-    and 95 % interval for items like these too. `scores` is this run's `score_table`.
+    """One table for each of the paper's, a row a number: `paper` and `this_run` side by side.
+
+    With this run's n (`people`) and 95 % interval for items like these too. `scores` is this run's `score_table`.
 
     `measured_by` is the benchmark and part of this run, so that two parts of one benchmark are two rows.
     """
@@ -78,7 +79,7 @@ def _cell(row: pd.Series) -> str:
 
 
 def _ours(scores: pd.DataFrame) -> pd.DataFrame:
-    """This run's numbers under the paper's names; none of a benchmark that the paper has not."""
+    """The numbers of this run under the paper's names; none of a benchmark that the paper has not."""
     columns = [*_HEAD, "attribute", "level", "column", "this_run", "people", "low", "high"]
     rows = []
     for _, row in scores.iterrows():

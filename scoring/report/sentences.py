@@ -44,8 +44,11 @@ class Finding:
 
 
 def finding(found: Findings) -> list[str]:
-    """The finding of a study as paragraphs, the same for every output: what is missing first, then a paragraph for each
-    model and benchmark, then one for how well each model plays the respondents."""
+    """The finding of a study as paragraphs, the same for every output.
+
+    What is missing first, then a paragraph for each model and benchmark, then one for how well each model plays the
+    respondents.
+    """
     missing = [found.heading] if found.heading else []
     told = [*(each.text for each in statements(found)), *fidelity_sentences(found.tables)]
     return [*missing, *(told or [NOTHING])]
@@ -57,8 +60,11 @@ def statements(found: Findings) -> list[Finding]:
 
 
 def headline(effects: pd.DataFrame) -> pd.DataFrame:
-    """The one row of each model and benchmark that the finding is about: by letter probabilities where they were asked
-    for, as they show more than the likeliest letter. Of each model the benchmark of most items stands first."""
+    """The one row of each model and benchmark that the finding is about.
+
+    By letter probabilities where they were asked for, as they show more than the likeliest letter. Of each model the
+    benchmark of most items stands first.
+    """
     if effects.empty:
         return effects
     overall = effects[effects["attribute"] == ALL]

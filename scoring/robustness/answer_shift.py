@@ -78,8 +78,10 @@ def _places(rows: pd.DataFrame) -> Codes:
 
 @dataclass(frozen=True)
 class _Moves:
-    """Of each unit, at each place and option: how many more answers with personas than without, by the place's
-    answers; and how many places there are."""
+    """Of each unit, at each place and option: how many more answers with personas than without.
+
+    By the place's answers; and how many places there are.
+    """
 
     matrix: csr_array
     places: int

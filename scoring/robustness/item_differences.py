@@ -75,7 +75,7 @@ def _by_unit(pairs: Cells, levels: pd.Series) -> tuple[NDArray[np.object_], Matr
 
 
 def _residuals(moved: Matrix) -> Matrix:
-    """d less the item's mean and less how the unit moves over all its items: what is left is unit × item."""
+    """D less the item's mean and less how the unit moves over all its items: what is left is unit × item."""
     there = ~np.isnan(moved)
     zero = np.where(there, moved, 0.0)
     rest = zero - zero.sum(axis=0) / np.maximum(there.sum(axis=0), 1)

@@ -10,8 +10,10 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def junit_xml(study: str, verdicts: Sequence[GateVerdict], incomplete: str = "") -> str:
-    """A test suite named after the study; a gate that is not passed is a failure with its reason, and so is a run of
-    which something is missing."""
+    """A test suite named after the study.
+
+    A gate that is not passed is a failure with its reason, and so is a run of which something is missing.
+    """
     failed, whole = sum(not each.passed for each in verdicts), [incomplete] if incomplete else []
     counts = {"tests": str(len(verdicts) + len(whole)), "failures": str(failed + len(whole)), "errors": "0"}
     suite = ElementTree.Element("testsuite", {"name": _clean(f"mtpa gate: {study}"), **counts})

@@ -51,8 +51,10 @@ def specifications_of(part: Part) -> Iterator[Specification]:
 
 
 def specification_table(scores: Scores) -> pd.DataFrame:
-    """A row per model, benchmark, measure and specification: its levels, people, items, Δ and the interval for items
-    like these too."""
+    """A row per model, benchmark, measure and specification.
+
+    Its levels, people, items, Δ and the interval for items like these too.
+    """
     rows = []
     for part in parts(scores):
         for each in specifications_of(part):
@@ -70,9 +72,11 @@ def specification_table(scores: Scores) -> pd.DataFrame:
 
 
 def multiverse_table(scores: Scores, specifications: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """A row per model, benchmark and measure: how many `specifications` there are, over which `axes`, the lowest,
-    median and highest Δ, the share with the median's sign (`same_sign`) and with an interval off zero on that side
-    (`off_zero`), and `p` of no effect under any specification.
+    """A row per model, benchmark and measure: the range and the agreement of its specifications' Δ.
+
+    How many `specifications` there are, over which `axes`, the lowest, median and highest Δ, the share with the
+    median's sign (`same_sign`) and with an interval off zero on that side (`off_zero`), and `p` of no effect under any
+    specification.
 
     The test is of these people on items like these: the statistic is the median Δ over specifications; under the null
     the signs of whole item groups are exchangeable, and are flipped jointly for all specifications, which keeps their
@@ -120,7 +124,7 @@ def group_moves(part: Part, measure: str) -> Matrix:
 
 
 def flipped_p(moves: Matrix, seed: int) -> float:
-    """p of "no specification has an effect", two-sided, from specification × item group contributions."""
+    """P of "no specification has an effect", two-sided, from specification × item group contributions."""
     there = (moves != 0).any(axis=0)
     if there.sum() < LEAST_GROUPS or len(moves) < 2:
         return math.nan

@@ -17,8 +17,10 @@ LEAST_CLUSTERS, LEAST_GROUPS = 20, 10
 
 
 class Reliability(NamedTuple):
-    """The correlation that people's Δ on these items would have with their Δ on as many other items, with its 95 %
-    interval; NaN where nobody differs, or under 20 persona clusters or 10 item groups."""
+    """The correlation of people's Δ on these items with their Δ on as many other items, with its 95 % interval.
+
+    NaN where nobody differs, or under 20 persona clusters or 10 item groups.
+    """
 
     reliability: float
     reliability_low: float
@@ -41,7 +43,8 @@ def reliability_table(scores: Scores, seed: int = 0) -> pd.DataFrame:
 
 
 def split_half(means: TextMeans, seed: int = 0) -> Reliability:
-    """The mean correlation of half-test Δ over 100 random halves of the item groups, stepped up to the whole test by
+    """The mean correlation of half-test Δ over 100 random halves of the item groups, stepped up to the whole test.
+
     Spearman & Brown (1910): 2r / (1 + r). The interval is the jackknife's over persona clusters, of Fisher's z.
     """
     random = np.random.default_rng(seed)

@@ -6,6 +6,7 @@ import pandas as pd
 
 from scoring.robustness.answer_shift import shift_table
 from scoring.robustness.equivalence import equivalence_table
+from scoring.robustness.facets import facet_table
 from scoring.robustness.item_differences import item_difference_table
 from scoring.robustness.level_contrasts import contrast_table
 from scoring.robustness.multiverse import multiverse_table, specification_table
@@ -20,6 +21,7 @@ def robustness_tables(found: Sequence[Part], effects: pd.DataFrame, slicing: Sli
     """Every table, from the pairs of all models and benchmarks and their effects."""
     return {
         **brief_robustness_tables(found, effects, slicing),
+        "facets": facet_table(found),
         "reliability": reliability_table(found, slicing.seed),
         "answer_shift": shift_table(found, slicing.seed),
         "item_differences": item_difference_table(found, slicing.attributes, slicing.min_n),

@@ -28,10 +28,11 @@ LEVEL = 0.975  # of one side: tails are skewed, and a bound at 95 % held in 92 t
 
 @dataclass(frozen=True, slots=True)
 class WorstTenth:
-    """Δ of the worst tenth in score units: `seen` by all items, selection included; `effect` by the half that did not
-    pick them, with its standard error, degrees of freedom, and the one-sided `bound` on what it is for people and items
-    like these, which holds in at least 95 % of simulated studies. NaN where the tenth has under five persona clusters,
-    or a half under five item groups.
+    """Δ of the worst tenth in score units.
+
+    `seen` by all items, selection included; `effect` by the half that did not pick them, with its standard error,
+    degrees of freedom, and the one-sided `bound` on what it is for people and items like these, which holds in at least
+    95 % of simulated studies. NaN where the tenth has under five persona clusters, or a half under five item groups.
     """
 
     clusters: int
@@ -45,8 +46,9 @@ class WorstTenth:
 
 
 def worst_tenth_table(scores: Scores, seed: int = 0) -> pd.DataFrame:
-    """A row per model, benchmark and measure: `WorstTenth`, and which `side` of Δ the bound is on: "at least" where
-    higher is better, "at most" where lower is.
+    """A row per model, benchmark and measure: `WorstTenth`, and which `side` of Δ the bound is on.
+
+    "at least" where higher is better, "at most" where lower is.
 
     Nothing of benchmarks that are unbiased at one half: there no direction is worse.
     """
@@ -94,8 +96,10 @@ def worst_tenth(means: TextMeans, higher_is_better: bool = True, seed: int = 0, 
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """The people whom one half picked, on the other: how many, Δ, its variance over people, over item groups, and what
-    the cells alone explain."""
+    """The people whom one half picked, measured on the other.
+
+    How many, Δ, its variance over people, over item groups, and what the cells alone explain.
+    """
 
     people: int
     effect: float
@@ -122,16 +126,20 @@ def _sides(
 
 
 def _of_threshold(distance: float, weight: Vector, share: float) -> float:
-    """What the place of the threshold, which other people would move, adds to the variance of a tail's mean: by the
-    distance between the tail and its margin (the influence function of expected shortfall)."""
+    """What the place of the threshold, which other people would move, adds to the variance of a tail's mean.
+
+    By the distance between the tail and its margin (the influence function of expected shortfall).
+    """
     return (1 - share) * distance**2 / effective_n(weight)
 
 
 def _lowest(
     score: Vector, weight: Vector, share: float, random: np.random.Generator
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Those of the lowest score who hold this share of the weight, and as many at the margin; ties are broken at
-    random."""
+    """Those of the lowest score who hold this share of the weight, and as many at the margin.
+
+    Ties are broken at random.
+    """
     known = np.flatnonzero(~np.isnan(score))
     order = random.permutation(known)
     order = order[np.argsort(score[order], kind="stable")]
@@ -144,8 +152,11 @@ def _lowest(
 
 
 def _crossed(sides: list[_Side]) -> Variance:
-    """The variance of the mean of both sides. Mostly the same people are picked twice, so that what people add is taken
-    to be wholly shared; the item groups of the halves are different ones, and add independently."""
+    """The variance of the mean of both sides.
+
+    Mostly the same people are picked twice, so that what people add is taken to be wholly shared; the item groups of
+    the halves are different ones, and add independently.
+    """
     error = float(np.mean([math.sqrt(side.of_people.value) for side in sides]))
     people = Variance(error**2, min(side.of_people.freedom for side in sides))
     groups = [Variance(side.of_groups.value / 4, side.of_groups.freedom) for side in sides]

@@ -35,8 +35,10 @@ UNKNOWN = Variance(np.nan, np.nan)
 
 
 def satterthwaite(value: float, *parts: Variance) -> float:
-    """Degrees of freedom of a variance made of independent parts: value² / Σ part² / freedom; at least 1. Where no part
-    varies, the fewest of any."""
+    """Degrees of freedom of a variance made of independent parts: value² / Σ part² / freedom; at least 1.
+
+    Where no part varies, the fewest of any.
+    """
     doubt = sum(part.value**2 / part.freedom for part in parts if part.value > 0)
     if np.isnan(value) or np.isnan(doubt):
         return np.nan
@@ -137,8 +139,9 @@ def two_sided_p(t: float, freedom: float) -> float:
 
 
 def detectable(error: float, freedom: float, tests: int = 1) -> float:
-    """The smallest effect that a two-sided test at 5 % finds with 80 % power, by the noncentral t distribution: some
-    (t_.975 + t_.80) standard errors.
+    """The smallest effect that a two-sided test at 5 % finds with 80 % power, by the noncentral t distribution.
+
+    About (t_.975 + t_.80) standard errors.
 
     `error` is the true standard error; of an estimated one take `unbiased_error`. `tests` is the number of tests that
     share the 5 %: the first of Holm's steps needs 5 % / tests.
@@ -159,7 +162,7 @@ def unbiased_error(error: float, freedom: float) -> float:
 
 
 def t_interval(effect: float, variance: Variance, level: float = LEVEL) -> Interval:
-    """effect ± t · √variance; none where nothing varies, or where that or its degrees of freedom are unknown."""
+    """Effect ± t · √variance; none where nothing varies, or where that or its degrees of freedom are unknown."""
     if not (variance.value > 0 and variance.freedom > 0):
         return NO_INTERVAL
     error = float(np.sqrt(variance.value))

@@ -18,8 +18,10 @@ def figures() -> tuple[Mapping[str, str], ...]:
 
 
 def covered(conservative: str, gaps: bool = False) -> str:
-    """The least and the most share of intervals, or of gaps' intervals, that covered, in words, over the simulated
-    studies that are called conservative for one of these reasons; "" where there are none."""
+    """The least and the most share of intervals, or of gaps' intervals, that covered, in words.
+
+    Over the simulated studies that are called conservative for one of these reasons; "" where there are none.
+    """
     wanted = set(conservative.split(REASONS)) - {""}
     rows = [row for row in figures() if wanted & set(row["conservative"].split(REASONS))]
     columns = ("gaps",) if gaps else ("people", "items")

@@ -78,8 +78,10 @@ class Estimate:
 
     @property
     def resolvable(self) -> float:
-        """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these; NaN where
-        nothing varies."""
+        """The smallest effect that this design finds with 80 % power at the 5 % level, for items like these.
+
+        NaN where nothing varies.
+        """
         if self.items_method == BOUND:
             return math.nan
         return detectable(unbiased_error(self.items_error, self.items_freedom), self.items_freedom)
@@ -167,7 +169,7 @@ def estimate(
     means = found.by_persona(found.y)[people], found.by_persona(found.b)[people]
     with_persona, without = (float(np.average(mean, weights=weight)) for mean in means)
     wording = mean_variance(wording_means(found.wording[people], weight))
-    units = Units(total.shape[0], int((share > 0).any(axis=0).sum()), *_baseline_draws(of, people))
+    units = Units(total.shape[0], int((share > 0).any(axis=0).sum()), *baseline_draws(of, people))
     narrow, wide = intervals(total, share, (with_persona, without), wording, units, found.possible, level)
     of_people = people[found.person]
     return Estimate(
@@ -262,7 +264,7 @@ def mean_variance(means: Floats) -> Variance:
     return Variance(float(known.var(ddof=1)) / len(known), len(known) - 1.0) if len(known) > 1 else EXACT
 
 
-def _baseline_draws(of: Contributions, people: NDArray[np.bool_]) -> tuple[Variance, float]:
+def baseline_draws(of: Contributions, people: NDArray[np.bool_]) -> tuple[Variance, float]:
     """The noise of the baseline's mean, Σ_i (share of item i)² · Var(b_i), and the independent draws that it is worth.
 
     An item whose noise is unknown is taken to be as noisy as the others. Its degrees of freedom follow from how the

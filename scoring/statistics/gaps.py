@@ -116,8 +116,11 @@ def least_variance(of: Contributions, people: NDArray[np.bool_]) -> float:
 
 
 def _people_variance(of: Contributions, inside: NDArray[np.bool_]) -> tuple[Variance, Matrix, list[float]]:
-    """The variance over persona clusters, what each cluster and item group adds to the gap's error, and the degrees of
-    freedom of each side."""
+    """The variance of the gap and what it is made of.
+
+    The variance over persona clusters, what each cluster and item group adds to the gap's error, and the degrees of
+    freedom of each side.
+    """
     scores = np.zeros_like(of.total)
     sides, cluster_shares = [], []
     for side, sign in ((inside, 1.0), (~inside, -1.0)):

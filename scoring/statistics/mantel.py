@@ -92,8 +92,10 @@ def coherence_table(
 def group_coherence(
     embeddings: Matrix, codes: Matrix, levels: Sequence[str], seed: int = 0
 ) -> tuple[int, int, Coherence]:
-    """Whether groups that answer alike are embedded alike: how many groups and people that is of, and `coherence` of
-    the groups' mean embeddings with the similarity of their answers.
+    """Whether groups that answer alike are embedded alike.
+
+    How many groups and people that is of, and `coherence` of the groups' mean embeddings with the similarity of their
+    answers.
 
     That is 1 − the mean Jensen-Shannon distance of their answers over the traits, `codes` persona × trait (NaN: not
     answered). Levels under five people, and those whose answer is missing, are left out; NaN under five levels.

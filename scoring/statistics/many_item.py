@@ -20,8 +20,10 @@ from scoring.statistics.weights import Floats
 
 @dataclass(frozen=True)
 class ManyItemScore:
-    """One such number of some scores: `counts` are its columns, a value a row, and `formula` takes their sums over the
-    rows that count; several numbers may share their columns.
+    """One such number of some scores.
+
+    `counts` are its columns, a value a row, and `formula` takes their sums over the rows that count; several numbers
+    may share their columns.
 
     `read` says which rows count at all (the baseline's do wherever they were read, for any persona); `of` names the
     column whose rows are the denominator, all that are read where absent. `left_out` tells a reader what the number is
@@ -77,8 +79,11 @@ class PairedScores:
         self._draws = pigeonhole_weights(int(cluster.max(initial=-1)) + 1, int(group.max(initial=-1)) + 1, seed)
 
     def row(self, score: ManyItemScore) -> dict[str, float]:
-        """`answers_without` and `answers_with` (those that count), `unpaired` (read answers of personas without one of
-        the baseline beside them), clusters, both sides, the effect and its interval."""
+        """A row a number: the answers it counts, both sides, the effect and its interval.
+
+        `answers_without` and `answers_with` (those that count), `unpaired` (read answers of personas without one of the
+        baseline beside them), clusters.
+        """
         of, base = self._trials, self._alone[score.read[self._alone]]
         replicates = np.bincount(of.of_baseline[base], minlength=self._size)
         wanted = np.flatnonzero(score.read[of.rows])

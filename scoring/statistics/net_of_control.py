@@ -58,8 +58,11 @@ class Neutral:
         return self._part.of(pd.concat([self._alone, kept.assign(format="control")]))
 
     def of(self, attribute: str, level: str, seed: int = 0) -> dict[str, float]:
-        """`NET` of the people at a level. The interval for these items alone is left out where answers are draws: the
-        noise of a control's text is shared by all who have it."""
+        """`NET` of the people at a level.
+
+        The interval for these items alone is left out where answers are draws: the noise of a control's text is shared
+        by all who have it.
+        """
         if not self.is_there:
             return NO_NET
         if self._of is None:

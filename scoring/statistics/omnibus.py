@@ -131,8 +131,11 @@ def _statistics(levels: Codes, total: Floats, weight: Floats, least: float) -> t
 
 
 class _Levels(NamedTuple):
-    """Each level's mean, its variance over persona clusters, what its cells alone explain, and what each item group
-    adds to its error (levels × groups)."""
+    """Each level's mean and what its error is made of.
+
+    Its variance over persona clusters, what its cells alone explain, and what each item group adds to its error (levels
+    × groups).
+    """
 
     means: Floats
     people: list[Variance]
@@ -163,8 +166,10 @@ class _Levels(NamedTuple):
 
 
 def wald_test(of: Contributions, level: Codes, items: bool = True) -> float:
-    """p of "no level differs", for these items or where `items` are random too; NaN where item groups are too few for
-    so many levels, where a level's people all read the same, or where nothing varies.
+    """The p-value of "no level differs", for these items or where `items` are random too.
+
+    NaN where item groups are too few for so many levels, where a level's people all read the same, or where nothing
+    varies.
 
     A cluster-robust Wald test of the level means, F by Hotelling's T² with the degrees of freedom that match the
     variance estimate's spread (Pustejovsky & Tipton 2018, HTZ). Each level has its own variance over its persona

@@ -166,8 +166,10 @@ class Cells:
 
     @cached_property
     def possible(self) -> tuple[float, float] | None:
-        """Between what a mean difference lies where every score lies between 0 and 1: −1 and 1, or nearer where no
-        item's exact baseline is at 1, or at 0. None where scores lie elsewhere."""
+        """The range of a possible mean difference where every score lies in [0, 1]; None where scores lie elsewhere.
+
+        −1 and 1, or narrower where no item's exact baseline is at 1, or at 0.
+        """
         if not all(bool(((each >= 0) & (each <= 1)).all()) for each in (self.y, self.b)):
             return None
         return (-1.0, 1.0) if self.sampled or not len(self.b) else (-float(self.b.max()), 1 - float(self.b.min()))
@@ -258,7 +260,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     asked = item_code * turns + scores["rotation"].to_numpy()
     values = scores[value].to_numpy(dtype=float)
     size = (int(item_code.max(initial=-1)) + 1) * turns
-    base, noise, draws = _baseline(asked[valid & alone], values[valid & alone], size)
+    base, noise, draws = baseline_means(asked[valid & alone], values[valid & alone], size)
     chosen = np.flatnonzero(valid & ~alone)
     chosen = chosen[~np.isnan(base[asked[chosen]])]
     person, person_first = _codes(scores["persona_id"].iloc[chosen])
@@ -266,7 +268,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     kept = [*dict.fromkeys([*(name for name in PERSONA if name in scores), *extra])]
     y, b = values[chosen], base[asked[chosen]]
     flat = person * (int(item_code.max(initial=-1)) + 1) + item_code[chosen]
-    places, code = _compact(flat)
+    places, code = compacted(flat)
     count = np.bincount(code)
     items = int(item_code.max(initial=-1)) + 1
     wording, names = _wordings(
@@ -287,7 +289,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     )
 
 
-def _compact(codes: Codes) -> tuple[Codes, Codes]:
+def compacted(codes: Codes) -> tuple[Codes, Codes]:
     """The distinct codes in order and each one's place among them; without a sort where they are dense."""
     size = int(codes.max(initial=-1)) + 1
     if size > 8 * len(codes):
@@ -316,9 +318,11 @@ def _is_sampled(scores: pd.DataFrame) -> bool:
     return bool(scores["sampled"].any()) if "sampled" in scores else False
 
 
-def _baseline(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats, Floats]:
-    """Of each item and rotation: the mean (NaN where there is none), its variance (NaN of fewer than two replicates),
-    and the number of replicates."""
+def baseline_means(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats, Floats]:
+    """Of each item and rotation: the mean, its variance, and the number of replicates.
+
+    The mean is NaN where there is none, the variance NaN of fewer than two replicates.
+    """
     count = np.bincount(asked, minlength=size).astype(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.bincount(asked, weights=values, minlength=size) / count
@@ -328,8 +332,7 @@ def _baseline(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats, 
 
 
 def _item_noise(noise: Matrix, draws: Matrix) -> Floats:
-    """Variance of the mean over an item's own rotations: their mean variance by their number; NaN where none is
-    known."""
+    """Variance of the mean over an item's own rotations: their mean variance by their number; NaN if unknown."""
     known = ~np.isnan(noise)
     with np.errstate(divide="ignore", invalid="ignore"):
         of_rotation = np.where(known, noise, 0.0).sum(axis=1) / known.sum(axis=1)

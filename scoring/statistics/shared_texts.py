@@ -11,8 +11,9 @@ from scoring.statistics.pairs import CONTROL, TEXT
 
 
 def same_text_columns(cluster: pd.Categorical, frame: pd.DataFrame, read: pd.DataFrame) -> dict[str, Any]:
-    """The column `cluster` of the rows of `frame` (persona, variant); where there are cues, also `same_text`: who reads
-    the same in the row's variant.
+    """The column `cluster` of the rows of `frame` (persona, variant).
+
+    Where there are cues, also `same_text`: who reads the same in the row's variant.
 
     `read` has persona, variant, format and the text that was read, of the neutral control and of cues. The control's
     clusters are its own. All other variants are pooled in a report, so that those who read the same in any of them are

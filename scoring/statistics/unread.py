@@ -42,8 +42,10 @@ class Unread:
         return dict(zip(AS_WRONG, (found.effect, found.items_low, found.items_high), strict=True))
 
     def bounds(self, attribute: str, level: str, gap: float) -> dict[str, float]:
-        """The least and the most that a level's gap could be had all answers been read (Manski 1989): its own people's
-        unread answers as 0 and the others' as 1, and the reverse. It is the gap itself where all was read.
+        """The least and the most that a level's gap could be had all answers been read (Manski 1989).
+
+        Its own people's unread answers as 0 and the others' as 1, and the reverse. It is the gap itself where all were
+        read.
 
         The gap of what was read may lie outside: it leaves out the items too.
         """

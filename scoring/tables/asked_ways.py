@@ -22,8 +22,9 @@ _DIFFERENCE = ("difference", "difference_low", "difference_high", "difference_it
 
 
 def way_table(scores: Scores, cues: Sequence[str] = CUES) -> pd.DataFrame:
-    """A row a model, benchmark and way of asking, where there are several: Δ of the chosen options'
-    worth, with both intervals.
+    """A row a model, benchmark and way of asking, where there are several.
+
+    Δ of the chosen options' worth, with both intervals.
 
     `axis` is "elicitation" or "cue", `way` its level. `difference` is Δ minus that of the first way, on the personas,
     items and orders that both have, with its intervals for these items and for items like these too; NaN in the first

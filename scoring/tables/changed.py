@@ -80,8 +80,10 @@ def chosen_option(rows: pd.DataFrame) -> pd.Series:
 
 
 def row_changes(part: Part) -> pd.Series:
-    """For each score of a persona the share of baseline answers to the same question, in the same order, that it
-    differs from; NaN where either was not read."""
+    """For each score of a persona, the share of baseline answers to the same question that it differs from.
+
+    The baseline's are in the same order; NaN where either was not read.
+    """
     asked = _Asked.of(part)
     rows = ~part.alone.to_numpy() & (asked.chosen >= 0) & (asked.counts.sum(axis=1)[asked.place] > 0)
     found = pd.Series(np.nan, index=part.scores.index)
@@ -91,8 +93,11 @@ def row_changes(part: Part) -> pd.Series:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What every score was asked: the item and its place, which is that of a question in an order (`turns` a question),
-    and the option chosen; `counts` has how often the baseline chose each option, by place; `names` the items."""
+    """What every score was asked: the item and its place (a question in an order), and the option chosen.
+
+    `turns` is the number of orders of a question; `counts` has how often the baseline chose each option, by place;
+    `names` the items.
+    """
 
     names: list[str]
     turns: int

@@ -55,9 +55,10 @@ def difference_by_level(
     weights: Weights = "none",
     population: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
-    """How Δ differs, second − first, for the people of each level of at least `min_n` personas: the rows of
-    `difference_table` on Δ with `attribute` and `level` in front. Intervals are of each level by itself, not adjusted
-    for how many there are; an attribute that either run does not tell apart is left out.
+    """How Δ differs, second − first, for the people of each level of at least `min_n` personas.
+
+    The rows of `difference_table` on Δ with `attribute` and `level` in front. Intervals are of each level by itself,
+    not adjusted for how many there are; an attribute that either run does not tell apart is left out.
     """
     rows = []
     for attribute in attributes:

@@ -12,8 +12,9 @@ from scoring.statistics.weights import Floats, weighted_mean
 
 
 def validity_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
-    """Rates of unparsed, refused and failed answers, and of those without probabilities, by model, benchmark, format
-    and subgroup, without and with.
+    """Rates of unparsed, refused and failed answers, and of those without probabilities, without and with personas.
+
+    By model, benchmark, format and subgroup.
 
     `effect` is the Δ of the rate of answers that are one of the four, with its interval for these items (`low`,
     `high`). `value_left_out` is the mean score with personas of the answers that were read, `value_as_wrong` with the
@@ -95,8 +96,9 @@ def agreement_table(scores: Scores) -> pd.DataFrame:
 
 
 def recall_table(scores: Scores, gold: pd.DataFrame) -> pd.DataFrame:
-    """Recall per option slot: how often the right option is chosen where it stands behind each letter, by persona
-    weight.
+    """Recall per option slot, by persona weight.
+
+    How often the right option is chosen where it stands behind each letter.
 
     `gold` has item_id, rotation and letter, the slot of the one right option; items without one are left out, and so
     are the neutral control and counterfactual twins. `answers_*` count the answers.

@@ -29,10 +29,10 @@ from scoring.fidelity.correlations import structure_row
 from scoring.fidelity.group_distances import group_rows
 from scoring.fidelity.grouped_answers import GroupedAnswers, as_answered, total_variances
 from scoring.fidelity.people_intervals import mean_interval, share_interval
-from scoring.fidelity.prediction_powered import People, corrected_mean
 from scoring.fidelity.second_sample import Pool
 from scoring.fidelity.slope import slope_between
 from scoring.fidelity.survey_answers import SurveyAnswers
+from scoring.statistics.covariates.prediction_powered import People, corrected_mean
 from scoring.statistics.levels import ALL
 
 Random = np.random.Generator

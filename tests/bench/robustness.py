@@ -214,10 +214,70 @@ def flipped(people: int, groups: int, kinds: int, random: Random, skewed: bool =
     return Found() if math.isnan(p) else Found(false=float(p <= 0.05))
 
 
-def permuted(people: int, groups: int, kinds: int, random: Random) -> Found:
+class Ranked(NamedTuple):
+    """Levels that do not differ: their sizes, what people of each differ by, and by format; `texts` that people share
+    within a level, `surveys` whose people move otherwise and have other shares of the levels, `unread` a share of the
+    answers, `edge` the score near which all lie, and the standard deviation of log weights."""
+
+    sizes: tuple[int, ...] = (20, 20, 20)
+    groups: int = 20
+    kinds: int = 4
+    spreads: tuple[float, ...] = (0.1, 0.1, 0.1)
+    of_format: float = 0.0
+    texts: int = 0
+    surveys: int = 1
+    unread: float = 0.0
+    edge: float = 0.5
+    weights: float = 0.0
+
+
+def ranked(of: Ranked, random: Random) -> Found:
     """Whether any specification is found to tell levels apart, where none does."""
-    table = multiverse_gap_table(wordings(people, groups, kinds, random), ["level"], 10, int(random.integers(1 << 30)))
-    return Found(false=float(table["p"].iloc[0] <= 0.05))
+    level, people = np.repeat(np.arange(len(of.sizes)), of.sizes), sum(of.sizes)
+    survey = (random.random(people) * of.surveys + 0.4 * level).astype(int) % of.surveys
+    text = level * of.texts + random.integers(of.texts, size=people) if of.texts else np.arange(people)
+    count, spread = int(text.max()) + 1, np.array(of.spreads)[level]
+    shape = (of.kinds, people, of.groups)
+    room = min(of.edge, 1 - of.edge) / 0.5  # effects are as much smaller as there is less room
+    own = spread * random.normal(size=count)[text] + 0.15 * survey
+    by_format = of.of_format * random.normal(size=(of.kinds, count))[:, text, None]
+    item, other = 0.08 * random.normal(size=of.groups), 0.06 * random.normal(size=(of.kinds, 1, of.groups))
+    chance = np.clip(of.edge + room * (item + other + own[:, None] + by_format), 0, 1)
+    drawn = random.random((of.kinds, count, of.groups))[:, text]
+    answers = np.where(random.random(shape) < of.unread, np.nan, (drawn < chance).astype(float))
+    columns = {
+        "level": [f"level {each}" for each in level],
+        "survey": [f"survey {each}" for each in survey],
+        "cluster": [f"text {each} {side}" for each, side in zip(text, survey, strict=True)],
+    }
+    weight = np.exp(of.weights * random.normal(size=people)).tolist()
+    frames = []
+    for kind in range(of.kinds):
+        found = as_scores(answers[kind], np.full((1, of.groups), of.edge), None, columns, weight)
+        frames.append(found[(found["persona_id"] != "") | (kind == 0)].assign(format=f"format {kind}"))
+    scores = pd.concat(frames, ignore_index=True).assign(sampled=False)
+    table = multiverse_gap_table(
+        parts(scores, ("level",), "survey" if of.weights else "none"), ["level"], 10, int(random.integers(1 << 30))
+    )
+    return Found(false=float(table["p"].iloc[0] <= 0.05)) if len(table) else Found()
+
+
+RANKED = {
+    "3 levels of 20": Ranked(),
+    "2 levels, 12 and 88": Ranked((12, 88), spreads=(0.1, 0.1)),
+    "2 levels of 50, unequal spread": Ranked((50, 50), spreads=(0.2, 0.02)),
+    "12 and 88, the few of wide spread": Ranked((12, 88), spreads=(0.2, 0.02)),
+    "12 and 88, the many of wide spread": Ranked((12, 88), spreads=(0.02, 0.2)),
+    "4 levels of 10, 10, 10 and 70, one of wide spread": Ranked((10, 10, 10, 70), spreads=(0.2, 0.03, 0.03, 0.03)),
+    "3 levels who share 8 texts each": Ranked((40, 40, 40), texts=8),
+    "2 levels who share 4 texts each": Ranked((40, 40), spreads=(0.1, 0.1), texts=4),
+    "3 surveys that differ": Ranked((30, 30, 30), surveys=3),
+    "a quarter unread": Ranked(unread=0.25),
+    "near 1 (97 %)": Ranked(edge=0.97),
+    "survey weights, sd 1": Ranked((30, 30, 30), weights=1.0),
+    "people differ by format": Ranked(of_format=0.1),
+    "10 items, 8 formats": Ranked(groups=10, kinds=8),
+}
 
 
 TAILS = {
@@ -254,7 +314,7 @@ CONDITIONS: dict[str, Callable[[Random], Found]] = {
     "test: multiverse, 60 people, 10 items, 4 formats": lambda random: flipped(60, 10, 4, random),
     "test: multiverse, 60 people, 40 items, 8 formats, skewed": lambda random: flipped(60, 40, 8, random, True),
     "test: multiverse, 60 people, 10 items, 3 formats, skewed": lambda random: flipped(60, 10, 3, random, True),
-    "test: multiverse gaps, 60 people, 20 items, 4 formats": lambda random: permuted(60, 20, 4, random),
+    **{f"test: multiverse gaps, {name}": (lambda random, of=of: ranked(of, random)) for name, of in RANKED.items()},
     "test: distribution, 20 people and the neutral text": lambda random: against_neutral(20, 20, random),
 }
 

@@ -169,7 +169,8 @@ def changed_json(text: str, chance: random.Random) -> str:
     at = chance.randrange(len(lines))
     value = json.loads(lines[at])
     for _ in range(chance.choice((1, 1, 2))):
-        places = list(_places(value))
+        if not (places := list(_places(value))):
+            break
         where, key = chance.choice(places)
         if chance.random() < 0.2 and isinstance(where, dict):
             del where[key]

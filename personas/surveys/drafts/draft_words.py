@@ -1,5 +1,7 @@
-"""The words by which a file's own questions and labels are known for what they ask and mean; in English, and some in
-the languages that surveys are published in."""
+"""The words by which a file's questions and labels are recognised.
+
+They are English, and some are in the other languages in which surveys are published.
+"""
 
 import re
 

@@ -18,9 +18,19 @@ from anthropic.types.messages import MessageBatch
 
 from runner.backends.anthropic import PATH, AnthropicBackend, as_backend_error, body, read, version
 from runner.backends.base import Answer
-from runner.backends.batches.base import CANCELLED, EXPIRED, KEY_BYTES, UNANSWERED, JobView, Limits, Result, lines
+from runner.backends.batches.base import (
+    CANCELLED,
+    EXPIRED,
+    KEY_BYTES,
+    UNANSWERED,
+    JobView,
+    Limits,
+    Result,
+    lines,
+    named,
+    refused,
+)
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import failure
 from runner.backends.request import Request, canonical
 from runner.study.sections import ModelSection
 
@@ -74,8 +84,9 @@ class AnthropicBatches:
             job = await self._live.client().post(
                 BATCHES, cast_to=MessageBatch, body={"requests": asked}, options={"headers": headers}
             )
+            name = named(job.id)
         self._contents.pop(marker, None)
-        return _named(job)
+        return name
 
     async def find_job(self, marker: str, file_id: str) -> str | None:
         """By the note, the newest batches first, and then by its ids. Raises Transient while one may be ours."""
@@ -92,7 +103,7 @@ class AnthropicBatches:
                     unsure = unsure or job.id
                 elif await self._is_of(job, marker):
                     self._contents.pop(marker, None)
-                    return job.id
+                    return named(job.id)
         if unsure:
             raise Transient("unsure", f"batch {unsure} may be this one: its ids are known when it has ended")
         return None
@@ -105,8 +116,8 @@ class AnthropicBatches:
         with _sdk_errors():
             job = await self._live.client().messages.batches.retrieve(job_id)
             succeeded, *others = _ends(job)
-        ended = job.processing_status == "ended"
-        return JobView(str(job.processing_status), succeeded, sum(others), ended, (job_id,) if ended else ())
+            ended = job.processing_status == "ended"
+            return JobView(job.processing_status, succeeded, sum(others), ended, (job_id,) if ended else ())
 
     async def results(self, view: JobView) -> AsyncIterator[Result]:
         """The lines of the results; keys are the beginnings of those that were asked for."""
@@ -163,15 +174,7 @@ def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
         return reply if isinstance(reply, dict) else UNANSWERED
     told = error.get("error", error) if isinstance(error, Mapping) else {}
     status = _STATUS.get(str(told.get("type")), 500) if isinstance(told, Mapping) else 500
-    found = failure(status, {}, canonical({"error": told}))
-    found.charged = False  # of a job, what was answered is paid for
-    return found
-
-
-def _named(job: MessageBatch) -> str:
-    if not isinstance(job.id, str) or not job.id:
-        raise Transient("no answer", "200, but the batch has no id")
-    return job.id
+    return refused(status, {"error": told})
 
 
 @contextmanager

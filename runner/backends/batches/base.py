@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from runner.backends.base import Answer
 from runner.backends.errors import BackendError, BadRequest, Transient
-from runner.backends.http import MAX_BODY
+from runner.backends.http import MAX_BODY, failure
 from runner.backends.providers import with_sdk
 from runner.backends.request import Request
 from runner.study.sections import ModelSection
@@ -16,6 +16,8 @@ from runner.study.sections import ModelSection
 UNANSWERED = Transient("no answer", "the job ended without an answer to this request")
 EXPIRED = Transient("expired", "the job expired before this request was answered")
 CANCELLED = BadRequest("cancelled", "the job was cancelled at the provider; run again to ask it again")
+LONGEST_NAME = 1000  # characters
+MOST_COUNTED = 10**9
 KEY_BYTES = 26  # of a key that every provider's ids have room for: they tell the requests of a job apart
 QUEUE_FULL = "queue full"  # the kind of a job that was refused because too many tokens wait already
 
@@ -30,8 +32,11 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as the provider tells of it. Once `ended`, `files` hold the results, and `missing` is what is to be said of
-    the requests that they do not tell of."""
+    """A job as the provider tells of it.
+
+    Once `ended`, `files` hold the results, and `missing` is what is to be said of the requests that they do not tell
+    of.
+    """
 
     state: str
     answered: int = 0
@@ -39,6 +44,13 @@ class JobView:
     ended: bool = False
     files: tuple[str, ...] = ()
     missing: BackendError = UNANSWERED
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no provider tells: it goes into the file, and decides what is asked again."""
+        for name in (self.state, *self.files):
+            named(name)
+        if not all(type(each) is int and 0 <= each < MOST_COUNTED for each in (self.answered, self.failed)):
+            raise ValueError("a count that is none")
 
 
 class Result(NamedTuple):
@@ -95,6 +107,20 @@ class Batches(Protocol):
     async def close(self) -> None:
         """Let go of connections."""
         ...
+
+
+def named(value: Any) -> str:
+    """An id, or a word for a state, as a provider gives it. Raises ValueError for anything else."""
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME or not value.isprintable():
+        raise ValueError("an id that is none")
+    return value
+
+
+def refused(status: Any, told: Any) -> BackendError:
+    """What became of a request of a job, by its HTTP status and what is said of it: what was answered is paid for."""
+    found = failure(status if type(status) is int else 500, {}, json.dumps(told).encode())
+    found.charged = False
+    return found
 
 
 def make_batches(section: ModelSection) -> Batches:

@@ -8,10 +8,9 @@ from typing import Any
 from google.genai import types
 
 from runner.backends.base import Answer
-from runner.backends.batches.base import CANCELLED, EXPIRED, UNANSWERED, JobView, Limits, Result, lines
+from runner.backends.batches.base import CANCELLED, EXPIRED, UNANSWERED, JobView, Limits, Result, lines, named, refused
 from runner.backends.errors import BackendError, BadRequest
 from runner.backends.gemini import SDK_ERRORS, GeminiBackend, as_backend_error, contents_of, read
-from runner.backends.http import failure
 from runner.backends.request import Request, canonical
 from runner.study.sections import ModelSection
 
@@ -59,14 +58,14 @@ class GeminiBatches:
         with _sdk_errors():
             config = types.UploadFileConfig(display_name=marker, mime_type="jsonl")
             file = await self._live.client().aio.files.upload(file=io.BytesIO(content), config=config)
-            return _named(file.name)
+            return named(file.name)
 
     async def find_file(self, marker: str) -> str | None:
         """By its display name."""
         with _sdk_errors():
             async for file in await self._live.client().aio.files.list(config={"page_size": 100}):
                 if file.display_name == marker:
-                    return _named(file.name)
+                    return named(file.name)
         return None
 
     async def create(self, marker: str, file_id: str) -> str:
@@ -74,24 +73,24 @@ class GeminiBatches:
         with _sdk_errors():
             config = types.CreateBatchJobConfig(display_name=marker)
             job = await self._live.client().aio.batches.create(model=self._model, src=file_id, config=config)
-            return _named(job.name)
+            return named(job.name)
 
     async def find_job(self, marker: str, file_id: str) -> str | None:
         """By its display name."""
         with _sdk_errors():
             async for job in await self._live.client().aio.batches.list(config={"page_size": 100}):
                 if job.display_name == marker:
-                    return _named(job.name)
+                    return named(job.name)
         return None
 
     async def view(self, job_id: str) -> JobView:
         """batches.get."""
         with _sdk_errors():
             job = await self._live.client().aio.batches.get(name=job_id)
-        state = job.state.name if job.state else "JOB_STATE_UNSPECIFIED"
-        missing = _ENDED.get(state)
-        files = (job.dest.file_name,) if job.dest and job.dest.file_name else ()
-        return JobView(state, ended=missing is not None, files=files, missing=missing or UNANSWERED)
+            state = job.state.name if job.state else "JOB_STATE_UNSPECIFIED"
+            missing = _ENDED.get(state)
+            files = (job.dest.file_name,) if job.dest and job.dest.file_name else ()
+            return JobView(state, ended=missing is not None, files=files, missing=missing or UNANSWERED)
 
     async def results(self, view: JobView) -> AsyncIterator[Result]:
         """The lines of the file of results."""
@@ -124,15 +123,7 @@ def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
         return UNANSWERED
     code = error.get("code")
     status = _HTTP.get(code, code) if isinstance(code, int) else 500
-    found = failure(status, {}, canonical({"error": {**error, "code": status}}))
-    found.charged = False  # of a job, what was answered is paid for
-    return found
-
-
-def _named(name: str | None) -> str:
-    if not name:
-        raise ValueError("no name")
-    return name
+    return refused(status, {"error": {**error, "code": status}})
 
 
 @contextmanager

@@ -8,10 +8,20 @@ import openai
 from openai.types import Batch
 
 from runner.backends.base import Answer
-from runner.backends.batches.base import CANCELLED, EXPIRED, QUEUE_FULL, UNANSWERED, JobView, Limits, Result, lines
+from runner.backends.batches.base import (
+    CANCELLED,
+    EXPIRED,
+    QUEUE_FULL,
+    UNANSWERED,
+    JobView,
+    Limits,
+    Result,
+    lines,
+    named,
+    refused,
+)
 from runner.backends.chat_completions import body, read
 from runner.backends.errors import BackendError, Transient
-from runner.backends.http import failure
 from runner.backends.openai import OpenAIBackend, as_backend_error
 from runner.backends.request import Request, canonical
 from runner.study.sections import ModelSection
@@ -44,14 +54,14 @@ class OpenAIBatches:
             file = await self._live.client().files.create(
                 file=(f"{marker}.jsonl", content), purpose="batch", timeout=TRANSFER_SECONDS
             )
-            return file.id
+            return named(file.id)
 
     async def find_file(self, marker: str) -> str | None:
         """By its name, the newest files first."""
         with _sdk_errors():
             async for file in self._live.client().files.list(purpose="batch", order="desc"):
                 if file.filename == f"{marker}.jsonl":
-                    return file.id
+                    return named(file.id)
         return None
 
     async def create(self, marker: str, file_id: str) -> str:
@@ -60,14 +70,14 @@ class OpenAIBatches:
             job = await self._live.client().batches.create(
                 input_file_id=file_id, endpoint=ENDPOINT, completion_window="24h", metadata={"mtpa": marker}
             )
-            return job.id
+            return named(job.id)
 
     async def find_job(self, marker: str, file_id: str) -> str | None:
         """By its metadata, the newest jobs first."""
         with _sdk_errors():
             async for job in self._live.client().batches.list(limit=100):
                 if (job.metadata or {}).get("mtpa") == marker:
-                    return job.id
+                    return named(job.id)
         return None
 
     async def view(self, job_id: str) -> JobView:
@@ -114,7 +124,7 @@ def _refusal(job: Batch) -> BackendError:
     if any(each.code == "token_limit_exceeded" for each in told):
         return Transient(QUEUE_FULL, message)
     codes = " ".join(str(each.code) for each in told)
-    return failure(400, {}, canonical({"error": {"code": codes, "message": message}}))
+    return refused(400, {"error": {"code": codes, "message": message}})
 
 
 def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
@@ -124,15 +134,13 @@ def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
         code = str(error.get("code") or "error")
         if code in ("batch_expired", "batch_cancelled"):
             return EXPIRED if code == "batch_expired" else CANCELLED
-        return failure(400, {}, canonical({"error": dict(error)}))
+        return refused(400, {"error": error})
     if not isinstance(response, Mapping) or not isinstance(response.get("body"), Mapping):
         return UNANSWERED
     status, reply = response.get("status_code"), response["body"]
     if status == 200:
         return reply if isinstance(reply, dict) else UNANSWERED
-    found = failure(status if isinstance(status, int) else 500, {}, canonical(reply))
-    found.charged = False  # of a job, what was answered is paid for
-    return found
+    return refused(status, reply)
 
 
 @contextmanager

@@ -1,5 +1,7 @@
-"""What is sent beside a question whose answer is asked for otherwise than by a letter: room for it, and a JSON schema
-where the endpoint can keep a model to one."""
+"""What a request needs where its answer is not a letter: room, and a JSON schema.
+
+The schema is sent where the endpoint can hold a model to one.
+"""
 
 import re
 from collections.abc import Mapping
@@ -33,8 +35,11 @@ def parameters_for(backend: str, parameters: Mapping[str, Any], item: Item) -> M
 
 
 def answer_room(item: Item) -> int:
-    """How many tokens an answer of the form may take, generously: a token for two bytes of the longest option, sixteen
-    for each option's probability; for reasoning, what the study allows."""
+    """How many tokens an answer of the form may take, generously.
+
+    A token for two bytes of the longest option, sixteen for each option's probability; for reasoning, what the study
+    allows.
+    """
     if item.elicitation == "text":
         return 32 + max(len(choice.encode()) for choice in item.choices) // 2
     if item.elicitation == "probability":

@@ -13,9 +13,13 @@ LENGTHS = ("max_tokens", "max_completion_tokens", "max_output_tokens")  # what t
 
 @dataclass(frozen=True)
 class ModelFamily:
-    """`drops` are refused by the endpoint, `renames` are called otherwise, `thinks` needs room for reasoning tokens,
-    `logprobs` says whether letter probabilities can be had. `still` is the family that a model belongs to while its
-    thinking is turned off, where it can be; `when_asked` says that it is off where the study says nothing of it."""
+    """What a family of models takes.
+
+    `drops` are refused by the endpoint, `renames` have another name, `thinks` needs room for reasoning tokens,
+    `logprobs` says whether letter probabilities are available. `still` is the family that a model belongs to while its
+    thinking is turned off, where that is possible; `when_asked` says that thinking is off where the study does not
+    mention it.
+    """
 
     drops: tuple[str, ...] = ()
     renames: Mapping[str, str] | None = None
@@ -69,8 +73,10 @@ FAMILIES: tuple[tuple[str, str, ModelFamily], ...] = (
 
 
 def family(section: ModelSection) -> ModelFamily:
-    """The first family of the table whose pattern the model's name begins with, as it is while it thinks, or not, as
-    the study has it."""
+    """The first family of the table whose pattern the model's name begins with.
+
+    It is as the family is while the model thinks, or does not, as the study has it.
+    """
     found = _by_name(section)
     found = found.still if found.still and _is_stilled(section, found) else found
     return replace(found, logprobs=True) if section.endpoint.is_vertex else found
@@ -127,8 +133,10 @@ def without_loglikelihoods(section: ModelSection) -> str:
 
 
 def dropped(section: ModelSection) -> list[str]:
-    """The sampling parameters that the study names, that are not sent all the same, and that it does not allow to be
-    left out: without them the answers are drawn otherwise than the study says."""
+    """The sampling parameters that the study names, that are not sent, and that it does not allow to be left out.
+
+    Without them the answers are not drawn as the study says.
+    """
     named = (name for name in family(section).drops if name in SAMPLING)
     return [name for name in named if name in section.decoding and name not in section.allow_dropped]
 

@@ -36,8 +36,11 @@ _DATED = re.compile(r"\d{4}-?\d{2}-?\d{2}|-\d{3,4}$|-\d{2}-\d{4}$|\\d\{[48]\}") 
 
 @dataclass(frozen=True)
 class Listed:
-    """A model of the list. `batch` is None where its provider names no price for batches; from `changes` on it costs
-    `later`. `alias` says that its provider has dated versions of it besides."""
+    """A model of the list.
+
+    `batch` is None where its provider names no price for batches; from `changes` on it costs `later`. `alias` says that
+    its provider has dated versions of it besides.
+    """
 
     id: str
     price: Price
@@ -145,8 +148,10 @@ def is_another(section: ModelSection, served: str) -> bool:
 
 
 def batch_factor(section: ModelSection) -> float:
-    """What a token of a batch costs of a live one: as listed for the model, else what is usual with its provider; 1
-    where no discount is listed."""
+    """What a token in a batch costs as a share of its live price.
+
+    As listed for the model, else what is usual for its provider; 1 where no discount is listed.
+    """
     if known := listed(section):
         return known.batch.output / known.price.output if known.batch and known.price.output else 1.0
     provider = _provider(section.backend, tuple(endpoints(section)))
@@ -193,8 +198,10 @@ def _provider_by(url: str | None, name: str | None) -> "Provider | None":
 
 
 def _provider(backend: str, urls: Sequence[str]) -> "Provider | None":
-    """Whose prices hold: those of the endpoint's own provider; a gateway that the list does not know passes on what its
-    backend's provider takes."""
+    """Whose prices apply: those of the endpoint's own provider.
+
+    A gateway that the list does not know passes on what its backend's provider charges.
+    """
     found = _provider_by(urls[0], None) if urls else None
     prices = backend_kind(backend).prices
     return found or (_provider_by(None, prices) if prices else None)

@@ -31,9 +31,11 @@ def price_of(section: ModelSection) -> Price:
 
 
 def batch_price_of(section: ModelSection) -> Price:
-    """The price in a batch: as listed, else the study's with the provider's discount. There, a cached token never costs
-    more than another, and the two discounts are not multiplied, since not every provider does that. Raises InputError
-    as `price_of` does."""
+    """The price in a batch: as listed, else the study's with the provider's discount.
+
+    There, a cached token never costs more than another, and the two discounts are not multiplied, since not every
+    provider does that. Raises InputError as `price_of` does.
+    """
     price = price_of(section)
     if price == FREE:
         return FREE
@@ -86,9 +88,11 @@ def warnings(section: ModelSection) -> list[str]:
 
 
 def cost(price: Price, usage: Usage) -> int:
-    """What an answer cost, in millionths of a dollar, rounded up; reasoning tokens are output tokens. The length of the
-    prompt decides about the rates of all of its tokens. A count that is not known adds nothing: whether all are known
-    is the caller's to ask."""
+    """What an answer cost, in millionths of a dollar, rounded up; reasoning tokens are output tokens.
+
+    The length of the prompt decides about the rates of all of its tokens. A count that is not known adds nothing:
+    whether all are known is the caller's to ask.
+    """
     if price is FREE:
         return 0
     return cost_at(price.at(usage.prompt_tokens or 0), usage)
@@ -116,8 +120,10 @@ def saved_by_caching(price: Price, usage: Usage) -> int:
 
 
 def worst_prompt_tokens(request: Request) -> int:
-    """The most tokens that a request's prompt can be: one a byte, and the template's. For log-likelihoods, an endpoint
-    gets the prompt once for each continuation."""
+    """The most tokens that a request's prompt can be: one a byte, and the template's.
+
+    For log-likelihoods, an endpoint gets the prompt once for each continuation.
+    """
     prompt = sum(len(message["content"].encode()) + MESSAGE_TOKENS for message in request.messages)
     if request.kind != "loglik":
         return prompt

@@ -1,5 +1,7 @@
-"""What an endpoint's refusal says of a parameter, and what is asked instead: it is left out, called otherwise, given
-another bound, or needed, which is said in a sentence."""
+"""What an endpoint's refusal says about a parameter, and what to send instead.
+
+The parameter is left out, renamed, given another bound, or reported as needed.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -32,8 +34,10 @@ _QUOTE = r"[\"'`]"
 
 
 class Change(NamedTuple):
-    """The parameters that are sent from now on, a remark on what was changed, and what of it the study must agree to:
-    sampling parameters that it names and that are left out."""
+    """The parameters that are sent from now on, and a remark on what was changed.
+
+    Also what the study must agree to: sampling parameters that it names and that are left out.
+    """
 
     parameters: dict[str, Any]
     remark: str
@@ -103,8 +107,11 @@ def _names(parameters: Mapping[str, Any]) -> list[str]:
 
 
 def _refused(refusal: BackendError, names: Sequence[str]) -> list[str]:
-    """Which of these names a refusal is about: what it says so itself, else those in quotation marks, else those that
-    it mentions. Of two that are not taken together, the second."""
+    """Which of these names a refusal is about.
+
+    Those that it says it is about, else those in quotation marks, else those that it mentions. Of two that are not
+    accepted together, the second.
+    """
     if about := refusal.about.replace("[", ".").rpartition(".")[2].strip("]"):
         return [name for name in names if _plain(name) == _plain(about)][:1]
     text = refusal.message
@@ -120,8 +127,10 @@ def _refused(refusal: BackendError, names: Sequence[str]) -> list[str]:
 
 
 def _spelling(name: str, quoted: bool = False) -> str:
-    """A pattern for a name in a sentence, in snake or camel case or as words. A name that is a common word too must be
-    called a parameter."""
+    """A pattern for a name in a sentence, in snake or camel case or as words.
+
+    A name that is a common word too must be called a parameter.
+    """
     words = re.escape(name).replace("_", "[_ -]?")
     if quoted:
         return rf"{_QUOTE}(?:[\w.]+\.)?{words}{_QUOTE}"

@@ -20,8 +20,11 @@ LONGEST = 1 << 30  # tokens: what is too long is the endpoint's to say
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """A prompt with its continuation: a text, or token ids. `begins` counts what stands before the continuation, in
-    bytes of the text or in tokens; `spelt` has the spellings that each token of the continuation may come back in."""
+    """A prompt with its continuation: a text, or token ids.
+
+    `begins` counts what stands before the continuation, in bytes of the text or in tokens; `spelt` has the spellings
+    that each token of the continuation may come back in.
+    """
 
     prompt: str | list[int]
     begins: int
@@ -91,6 +94,8 @@ def _plain(before: str, option: str) -> Continuation:
 
 
 def method(endpoint: EndpointSection) -> str:
-    """How log-likelihoods are asked for, as the key has it: what tokens they are of. Which service of an endpoint tells
-    them is not in it: one model has one log-likelihood of the same tokens."""
+    """How log-likelihoods are asked for, as the key has it: what tokens they are of.
+
+    Which service of an endpoint tells them is not in it: one model has one log-likelihood of the same tokens.
+    """
     return f"tokens of {endpoint.tokenizer}" if endpoint.tokenizer else "text"

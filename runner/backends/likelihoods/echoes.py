@@ -1,6 +1,7 @@
-"""The log-probabilities of a prompt's own tokens, read from a completion: a number only where every token of the
-continuation has one, the tokens spell what was sent, the continuation begins where a token does, and what is told of
-each token is what the model said before it.
+"""The log-probabilities of a prompt's own tokens, read from a completion.
+
+There is a number only where every token of the continuation has one, the tokens spell what was sent, the continuation
+begins where a token does, and each token's number is what the model said before it.
 
 The last is not a matter of course: llama-cpp-python 0.3.36 tells of each token what the model says behind it, where a
 prompt does not begin with a beginning-of-text token. There, nothing is told of the token that is written behind the
@@ -28,9 +29,11 @@ _BYTES = "bytes:"
 
 
 class Echo(NamedTuple):
-    """A prompt's tokens as they came back, each with its log-probability, and where they begin in the text, as far as
-    the endpoint tells. What was written behind the prompt may follow. `tops` are the likeliest tokens in each place;
-    `by_place` says that the endpoint counts places itself."""
+    """A prompt's tokens as they came back, each with its log-probability.
+
+    `offsets` is where they begin in the text, as far as the endpoint says; what was written after the prompt may
+    follow. `tops` are the likeliest tokens in each place; `by_place` says that the endpoint counts places itself.
+    """
 
     tokens: Sequence[str]
     logprobs: Sequence[Any]
@@ -154,7 +157,7 @@ def _starts(tokens: Sequence[str], text: bytes, form: Callable[[str], str]) -> l
 
 
 def _as_bytes(token: str, form: Callable[[str], str]) -> bytes:
-    """A token's bytes; OpenAI writes part of a character as "bytes:\\xe2\\x80"."""
+    r"""A token's bytes; OpenAI writes part of a character as "bytes:\\xe2\\x80"."""
     if token.startswith(_BYTES):
         return bytes.fromhex(token.removeprefix(_BYTES).replace("\\x", ""))
     return form(token).encode("utf-8", "surrogatepass")
@@ -174,9 +177,11 @@ def _check_offsets(echo: Echo, text: bytes, skip: int, starts: Sequence[int]) ->
 
 
 def _check_places(echo: Echo, end: int, usage: Usage) -> None:
-    """Raises BadRequest unless the numbers are shown to be what the model said before each token: the token that is
-    written behind the prompt is told of, as the likeliest there; or, where none is written, one more token was read
-    than is told of, which is the beginning-of-text token."""
+    """Raises BadRequest unless the numbers are shown to be what the model said before each token.
+
+    Either the token written after the prompt is the likeliest there; or, where none is written, one more token was read
+    than has a number, which is the beginning-of-text token.
+    """
     if len(echo.tokens) > end:
         top = echo.tops[end] if len(echo.tops) > end else None
         numbers = [each for each in (top.values() if isinstance(top, Mapping) else ()) if isinstance(each, int | float)]

@@ -151,8 +151,7 @@ def _distinct(entries: Sequence[tuple[str, float]]) -> Iterator[tuple[str, float
 
 
 def _entries(logprobs: Any) -> Iterator[tuple[str, float]]:
-    """The alternatives of the first token; those without a number are left out: they
-    belong to the unknown tail."""
+    """The alternatives of the first token; those without a number are left out: they belong to the unknown tail."""
     first = _first(logprobs)
     if first is None:
         return
@@ -193,8 +192,10 @@ def _first(logprobs: Any) -> Mapping[str, Any] | None:
 
 
 def spelling(entry: Any) -> str:
-    """A token as it is spelt in a text, from its name or its entry: bytes first, then the vocabulary's own writing
-    ("▁A", "ĠA", "<0x41>", "A</w>") undone."""
+    """A token as it is written in a text, from its name or its entry.
+
+    Bytes first, then with the vocabulary's own spelling ("▁A", "ĠA", "<0x41>", "A</w>") undone.
+    """
     token = entry["token"] if isinstance(entry, Mapping) else entry
     if isinstance(token, str) and token.isascii() and "<" not in token and ":" not in token:
         return token  # as most are

@@ -55,8 +55,10 @@ _ANSWERS = ("choices", "candidates", "promptFeedback")
 
 
 def refusal(status: int, body: bytes, hint: str = "") -> BackendError:
-    """The error that an HTTP status with this body means; from 500 on it may have cost what an answer costs. `hint` is
-    said behind the provider's sentence."""
+    """The error that an HTTP status with this body means; from 500 on it may have cost what an answer costs.
+
+    `hint` is said behind the provider's sentence.
+    """
     value, text = _parsed(body), body.decode("utf-8", "replace")
     told = _told(value)
     found = _sorted(status, told, text, f"HTTP {status}: {_sentence(told) or _cut(text)}{hint}")
@@ -154,8 +156,10 @@ def _codes(told: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parameter(told: Mapping[str, Any]) -> str:
-    """The parameter that an error names as such: OpenAI's `param`, a field violation of google.rpc.BadRequest, the
-    `loc` of a validation error; "" where it names none."""
+    """The parameter that an error names as such; "" where it names none.
+
+    OpenAI's `param`, a field violation of google.rpc.BadRequest, or the `loc` of a validation error.
+    """
     if isinstance(param := told.get("param"), str):
         return param
     details = told.get("details") or told.get("detail")
@@ -181,7 +185,7 @@ def _sentence(told: Mapping[str, Any]) -> str:
             value = " ".join(str(each) for each in (value.get("msg") or value.get("message"), value.get("loc")) if each)
         if isinstance(value, str) and value.strip():
             codes = [each for each in _codes(told) if each.lower() not in value.lower()]
-            return f"{_cut(value)}{f' ({codes[0]})' if codes else ''}"
+            return f"{_cut(value)}{f' ({_cut(codes[0])})' if codes else ''}"
     return ""
 
 
@@ -189,7 +193,7 @@ def _status_of(told: Mapping[str, Any]) -> int:
     """The HTTP status that an error without one stands for: its own number, else what its words say, else 500."""
     for name in ("code", "status", "status_code"):
         value = str(told.get(name) or "")
-        if value.isdecimal() and 400 <= int(value) < 600:
+        if len(value) == 3 and value.isdecimal() and 400 <= int(value) < 600:
             return int(value)
     words, said = " ".join(_codes(told)).lower(), _sentence(told).lower().replace(" ", "_")
     found = next((status for pattern, status in _STATUS if pattern.search(words)), None)

@@ -48,13 +48,16 @@ def counted_usage(
     said: bool,
     latency_ms: int,
 ) -> Usage:
-    """The counts of a reply made consistent; `cache` are tokens read from and written to it, `said` whether there is
-    any text.
+    """The counts of a reply made consistent.
+
+    `cache` holds the tokens read from and written to the cache, `said` is whether there is any text.
 
     A prompt has tokens, and so has a text: a 0 there is no count. What `total` holds beyond the prompt and the output
     is output that was not counted among it, unless the cache's tokens explain it; more reasoning than output was
-    counted beside it.
+    counted beside it. Raises ValueError for counts that no answer has.
     """
+    if any(not 0 <= each < MOST_TOKENS for each in (prompt, output, total, reasoning, *cache) if each is not None):
+        raise ValueError("a count of tokens that no answer has")
     prompt, total = prompt or None, total or None
     if output is not None and reasoning > output:
         output += reasoning
@@ -68,19 +71,15 @@ def counted_usage(
 
 
 def _first(counts: Mapping[str, Any], *names: str) -> int | None:
-    """The first of these counts that is there. Raises ValueError for one that no answer has."""
-    for name in names:
-        if (value := counts.get(name)) is not None:
-            count = int(value)
-            if not 0 <= count < MOST_TOKENS:
-                raise ValueError(f"{count} tokens")
-            return count
-    return None
+    """The first of these counts that is there. Raises ValueError for what is no number."""
+    return next((int(value) for name in names if (value := counts.get(name)) is not None), None)
 
 
 def message_usage(usage: Mapping[str, Any] | None, said: bool, latency_ms: int) -> Usage:
-    """The usage of a message of Anthropic's, whose cache's tokens are counted beside the prompt's; `said` is whether it
-    has a text. Raises ValueError for counts that no answer has."""
+    """The usage of an Anthropic message, which counts cached tokens beside the prompt's.
+
+    `said` is whether the message has a text. Raises ValueError for counts that no answer has.
+    """
     if not usage:
         return Usage(latency_ms=latency_ms)
     cached, written = _first(usage, "cache_read_input_tokens") or 0, _first(usage, "cache_creation_input_tokens") or 0

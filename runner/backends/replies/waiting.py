@@ -19,14 +19,20 @@ _ASKED = re.compile(
     re.IGNORECASE,
 )
 _RESET = re.compile(r"^(?:x-|anthropic-)?ratelimit-(?:reset(?:-[\w-]+)?|[\w-]+-reset)$")
+YEAR = 366 * 86_400.0
 MOST_READ = 20_000  # characters of a body that are searched
 
 
 def delay(headers: Mapping[str, str], body: str) -> float | None:
-    """The seconds to wait: Retry-After first, then the body's own words, then the reset of a limit that is used up.
+    """The seconds to wait, at most a year; None where nothing is said.
 
-    None where nothing is said.
+    Retry-After first, then the body's own words, then the reset of a limit that is used up.
     """
+    found = _delay(headers, body)
+    return None if found is None else min(found, YEAR)
+
+
+def _delay(headers: Mapping[str, str], body: str) -> float | None:
     named = {name.lower(): value for name, value in headers.items()}
     for name in ("retry-after-ms", "x-ms-retry-after-ms"):
         if (milliseconds := retry_after(named.get(name))) is not None:

@@ -55,8 +55,10 @@ def printable(text: str) -> str:
 
 
 def replace_what_cannot_be_encoded() -> None:
-    """Let a terminal or a log that is not in UTF-8 get `?` for a character that it lacks, instead of an error after
-    everything was paid for."""
+    """Let a terminal or a log that is not in UTF-8 get `?` for a character that it lacks.
+
+    Otherwise the run would end in an error after everything was paid for.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper | Stream) and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")

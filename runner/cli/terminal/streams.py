@@ -50,8 +50,11 @@ class Stream:
 
 
 def guard() -> None:
-    """Have both streams go quiet where they cannot be written. A closed one is opened onto nothing, so that no other
-    file gets its number; where that is standard output, nobody would see the result, which ends the process."""
+    """Have both streams go quiet where they cannot be written.
+
+    A closed one is opened onto nothing, so that no other file gets its number; where that is standard output, nobody
+    would see the result, which ends the process.
+    """
     for number in range(3):
         try:
             os.fstat(number)

@@ -62,8 +62,10 @@ class Feeder:
             self._context.state.reach_cap(self._model.section.name)
 
     async def _keep_step(self, block: Sequence[Asked]) -> None:
-        """Where a cap may end the run, no model's jobs are far ahead of another's: what has gathered goes up in rounds
-        of a part of the people each."""
+        """Where a cap may end the run, no model's jobs get far ahead of another's.
+
+        What has gathered goes up in rounds, each for a share of the people.
+        """
         pace, crossing = self._context.pace, self._context.crossing
         person = crossing.place_of(block[-1].trial.persona)
         lead = max(1, round(ROUND * len(crossing.in_order)))

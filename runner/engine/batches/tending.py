@@ -19,7 +19,7 @@ from runner.backends.retry import ATTEMPTS
 from runner.crossing.trials import Asked, AskedModel
 from runner.engine.budget import charge
 from runner.engine.context import Context
-from runner.engine.limits import REFUSALS
+from runner.engine.limits import REFUSALS, UNREADABLE
 from runner.engine.live import POLL_SECONDS
 from runner.engine.recorder import Recorder, declined
 from runner.engine.stopping import Stopping
@@ -35,8 +35,10 @@ UNKNOWN = "unknown"  # the kind of a refusal to say what is at the provider
 
 @dataclass
 class Content:
-    """The file of a job that is not at the provider yet; `tries` counts attempts to get it there, and `lost` is what
-    became of the last one."""
+    """The file of a job that is not at the provider yet.
+
+    `tries` counts attempts to get it there, and `lost` is what became of the last one.
+    """
 
     lines: bytes = field(repr=False)
     tries: int = 0
@@ -63,6 +65,7 @@ class Tender:
         self.most_requests = min(self._settings.requests, batches.limits.requests)  # in a job
         self._contents: dict[int, Content] = {}
         self._incomplete: Counter[int] = Counter()  # downloads of a job that told of less than it answered
+        self._for_nothing = 0  # whole jobs that were paid for, and held no answer
         self._work = asyncio.Event()  # there is a job to send up
         self._moved = asyncio.Event()  # a job went up, or was closed
 
@@ -79,8 +82,10 @@ class Tender:
                 await asyncio.wait_for(self._work.wait(), pause)
 
     async def bring(self, job: Job, lines: bytes) -> None:
-        """Hand a new job over, and wait until it is at the provider, or will never be; also where the run is to stop
-        meanwhile."""
+        """Hand a new job over, and wait until it is at the provider or will never be.
+
+        It waits also where the run is to stop meanwhile.
+        """
         self._contents[job.id] = Content(lines)
         self._work.set()
         while job.id in self._contents and not self._stopping.halted:
@@ -270,10 +275,19 @@ class Tender:
         self._let_go(job)
 
     def _halt_if_alike(self, errors: Sequence[BackendError]) -> None:
-        """Stop where a whole job is refused for one reason: so would the next be."""
-        refused = isinstance(errors[0], BadRequest) and errors[0].kind.isdecimal() if errors else False
-        if refused and len(errors) >= REFUSALS and len({error.kind for error in errors}) == 1:
-            self._stopping.halt(f"it refuses every request alike: {errors[0]}")
+        """Stop where a whole job is refused for one reason, or a second one is paid for without an answer.
+
+        So would the next be.
+        """
+        if len(errors) < REFUSALS or len({error.kind for error in errors}) > 1:
+            return
+        first = errors[0]
+        if isinstance(first, BadRequest) and first.kind.isdecimal():
+            self._stopping.halt(f"it refuses every request alike: {first}")
+        elif first.charged and first.kind in UNREADABLE:
+            self._for_nothing += 1
+            if self._for_nothing > 1:
+                self._stopping.halt(f"every answer of it is none: {first}")
 
     def _met(self, waiting: Sequence[Waiting]) -> list[Asked]:
         """Those of the trials that this run has come to; it will come to the others, or a later run will."""

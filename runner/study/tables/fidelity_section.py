@@ -11,8 +11,10 @@ Show = Literal["rest", "others", "demographic"]
 
 
 class FidelitySection(Section):
-    """[fidelity]: which of the survey's own questions are put to the personas, to be compared with what the respondents
-    answered."""
+    """[fidelity]: which of the survey's own questions are put to the personas.
+
+    Their answers are compared with what the respondents answered.
+    """
 
     ask: Literal["core", "all"] | tuple[str, ...] = "core"
     """What is asked: the catalogue's value traits (`core`), all but demographics (`all`), or a list of traits."""

@@ -16,8 +16,10 @@ PersonaFormat = Literal["prose", "prose-paper", "bullets", "json", "oneliner"]
 
 
 class VariantSection(Section):
-    """[variants]: how a persona is written, and how an answer is asked for; the lists are crossed. `traits` are sets to
-    compare, each a superset of the smallest; without it, [personas] traits is the only one."""
+    """[variants]: how a persona is written, and how an answer is asked for; the lists are crossed.
+
+    `traits` are sets to compare, each a superset of the smallest; without it, [personas] traits is the only one.
+    """
 
     formats: tuple[PersonaFormat, ...] = Field(("prose",), min_length=1)
     """How a persona is laid out. `prose-paper` is the text of the paper's Figure 2."""

@@ -13,8 +13,11 @@ _HEAD = """# Written by `mtpa-run try`, to be kept: change it, and run it with `
 def quick_study(
     name: str, model: dict[str, Any], benchmark: str, part: str | None, people: int, groups: int, usd: float
 ) -> str:
-    """The study's text; its file and its results are called `name`. `model` is its [[models]] table but for `name`; a
-    model behind an endpoint writes a letter, a local one shows the letters' probabilities."""
+    """The study's text; its file and its results are called `name`.
+
+    `model` is its [[models]] table but for `name`; a model behind an endpoint writes a letter, a local one shows the
+    letters' probabilities.
+    """
     if not backend_kind(model["backend"]).is_local:
         short = {"temperature": 0.0, "max_tokens": 16}
         model = {"answer": "text", "decoding": short, "allow_dropped": ["temperature"], "concurrency": 16, **model}

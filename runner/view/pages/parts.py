@@ -22,8 +22,10 @@ def named(component: Any, name: str) -> Any:
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], numbers: Sequence[str] = ()) -> Any:
-    """A table that scrolls sideways by itself; on a narrow screen its rows are blocks. `numbers` names the columns that
-    are right-aligned."""
+    """A table that scrolls sideways by itself; on a narrow screen its rows are blocks.
+
+    `numbers` names the columns that are right-aligned.
+    """
     head = [html.Th(name, scope="col", className=_aligned(name, numbers)) for name in columns]
     body = [html.Tr([_cell(cell, name, numbers) for cell, name in zip(row, columns, strict=True)]) for row in rows]
     shown = html.Table([html.Caption(caption), html.Thead(html.Tr(head)), html.Tbody(body)])

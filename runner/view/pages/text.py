@@ -11,8 +11,10 @@ _INVISIBLE = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 
 
 def visible(text: str) -> str:
-    """The text with control characters as their pictures, and invisible ones, such as those that turn the direction of
-    writing, as ⟨U+202E⟩."""
+    """The text with control characters as their pictures, and invisible ones as ⟨U+202E⟩.
+
+    Invisible ones are, for instance, those that change the direction of writing.
+    """
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_visible, text))
@@ -33,8 +35,10 @@ def line(text: str, most: int = 160) -> str:
 
 
 def plain(text: str, whole: str | None = None) -> html.Div:
-    """A text with its line breaks, in a direction of its own; of a long one the beginning, with its length, and where
-    the whole of it can be downloaded."""
+    """A text with its line breaks, in a direction of its own.
+
+    Of a long one the beginning, with its length, and where the whole of it can be downloaded.
+    """
     shown = html.Pre(visible(text[:SHOWN]), dir="auto", className="plain", tabIndex=0)
     if len(text) <= SHOWN:
         return html.Div(shown)

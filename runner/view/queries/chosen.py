@@ -23,8 +23,10 @@ BASELINE_OF = (
 
 
 class Choice(NamedTuple):
-    """What one side answered: the option's text, or the beginning of an answer that no option could be read from, ""
-    where there is neither; its number and its probability, where there are any."""
+    """What one side answered: the option's text, its number and its probability, where there are any.
+
+    Where no option could be read, the text is the beginning of the answer; "" where there is neither.
+    """
 
     text: str
     number: int | None = None

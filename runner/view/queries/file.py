@@ -62,8 +62,10 @@ def is_blank(path: Path) -> bool:
 
 
 def has_run(path: Path) -> bool:
-    """Whether a run has been entered into the file, which whoever makes it does last. Raises InputError or
-    MachineError."""
+    """Whether a run has been entered into the file, which whoever makes it does last.
+
+    Raises InputError or MachineError.
+    """
     if is_blank(path):
         return False
     with reading(path) as connection:
@@ -80,8 +82,9 @@ def has_survey_questions(connection: sqlite3.Connection) -> bool:
 
 @contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection that cannot write, with the function `folded`. Text that is not UTF-8 is read with replacement
-    characters.
+    """A connection that cannot write, with the function `folded`.
+
+    Text that is not UTF-8 is read with replacement characters.
 
     Raises InputError or MachineError.
     """

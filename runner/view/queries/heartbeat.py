@@ -39,9 +39,12 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Live:
-    """A run as the page shows it. `caps` are the budgets in US$ by model, "" being the study's own; `spent` in
-    millionths by model; `silent` says for how many seconds nothing was heard of a run that has not ended; `incomplete`
-    what is missing of it, None where it keeps no account."""
+    """A run as the page shows it.
+
+    `caps` are the budgets in US$ by model, "" being the study's own; `spent` in millionths by model; `silent` says for
+    how many seconds nothing was heard of a run that has not ended; `incomplete` what is missing of it, None where it
+    keeps no account.
+    """
 
     status: Status
     rate: float
@@ -133,7 +136,7 @@ def _spent(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 def _failures(connection: sqlite3.Connection, beat: Mapping[str, Any]) -> list[Failed]:
-    """This run's failures by model and kind, each with its last message."""
+    """The run's failures by model and kind, each with its last message."""
     newest = f"(SELECT * FROM failure ORDER BY id DESC LIMIT {MESSAGES}) AS f JOIN model AS m ON m.id = f.model"
     sql = f"SELECT m.name, f.kind, substr(f.message, 1, 500), f.at, max(f.id) FROM {newest} GROUP BY 1, 2"
     last = {(name, kind): (message, at) for name, kind, message, at, _ in connection.execute(sql)}

@@ -21,8 +21,10 @@ FROM score AS t LEFT JOIN variant AS v ON v.id = t.variant WHERE {{condition}} G
 
 
 class OptionShares(NamedTuple):
-    """An option with the share of each side's answers that chose it, by the names of `SIDES`; of those that nothing
-    could be read from, the text is ""."""
+    """An option with the share of each side's answers that chose it, by the names of `SIDES`.
+
+    For answers that nothing could be read from, the text is "".
+    """
 
     text: str
     role: str

@@ -18,8 +18,10 @@ _TABLES = (f"SELECT {_COLUMNS} FROM score", f"SELECT {_COLUMNS} FROM failure")
 def places(
     connection: sqlite3.Connection, named: str, model: str | None, rotation: int | None, replicate: int | None
 ) -> list[Place]:
-    """The trials of ITEM@PERSONA, of the baseline for ITEM alone: answered ones, else failed ones, in the order of
-    asking. Raises InputError where the file has none."""
+    """The trials of ITEM@PERSONA, or of the baseline where only ITEM is named.
+
+    Answered ones, else failed ones, in the order of asking. Raises InputError where the file has none.
+    """
     item, _, persona = named.partition("@")
     number = _persona(connection, persona)
     values = {"item": item, "persona": number, "model": model, "rotation": rotation, "replicate": replicate}

@@ -81,8 +81,10 @@ class Answered(NamedTuple):
 
 
 class Pair(NamedTuple):
-    """The same question, answered on both sides; `who` and `model` are the first side's, `change` is the second's score
-    less the first's."""
+    """The same question, answered on both sides.
+
+    `who` and `model` are the first side's, `change` is the second's score less the first's.
+    """
 
     item_id: str
     question: str
@@ -114,8 +116,11 @@ def pairs(connection: sqlite3.Connection, sides: Sides, upto: int, start: int, c
 
 
 def _side(what: str, name: str, table: str) -> tuple[str, list[Any]]:
-    """A condition on one side. The first is scanned in order, or found by the trials' one index, which begins with
-    model and persona; the second is looked up in that index trial by trial."""
+    """A condition on one side.
+
+    The first is scanned in order, or found by the trials' one index, which begins with model and persona; the second is
+    looked up in that index trial by trial.
+    """
     scanned = "+" if table == "a" else ""
     if what == "model":
         return f"{scanned}{table}.model IN ({_IDS[what]})", [name]

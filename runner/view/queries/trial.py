@@ -31,8 +31,10 @@ NEAR = 400
 
 
 class Option(NamedTuple):
-    """An option in the order shown; `worth` is its weight or role, "" where it has neither; `before` and
-    `chosen_before` are of the baseline."""
+    """An option in the order shown.
+
+    `worth` is its weight or role, "" where it has neither; `before` and `chosen_before` are of the baseline.
+    """
 
     letter: str
     text: str
@@ -57,8 +59,11 @@ class BesideTrial(NamedTuple):
 
 @dataclass(frozen=True)
 class Opened:
-    """Everything there is to say of a trial. `without` is the same question without a persona; `matches` says whether
-    the messages hash to the key; `facts` are pairs of a name and a value."""
+    """Everything there is to say of a trial.
+
+    `without` is the same question without a persona; `matches` says whether the messages hash to the key; `facts` are
+    pairs of a name and a value.
+    """
 
     place: Place
     model: str

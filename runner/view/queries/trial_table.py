@@ -48,10 +48,12 @@ class Place(Trial):
 
 @dataclass(frozen=True)
 class TrialFilter(Query):
-    """What is looked for; "" is anything. `text` is in the question, the answer or the option chosen; `only` is "" or
-    "changed": by the persona, beside the baseline; `benchmark` may be "name" or "name:part"; `level` is one of `trait`;
-    `order` is "" (the newest first), "oldest" or "change": another option than without a persona first, then by how
-    much the score changed."""
+    """What is looked for; "" is anything.
+
+    `text` is in the question, the answer or the option chosen; `only` is "" or "changed": by the persona, beside the
+    baseline; `benchmark` may be "name" or "name:part"; `level` is one of `trait`; `order` is "" (the newest first),
+    "oldest" or "change": another option than without a persona first, then by how much the score changed.
+    """
 
     text: str = ""
     only: str = ""
@@ -67,8 +69,11 @@ class TrialFilter(Query):
     persona: str = ""
 
     def condition(self) -> tuple[str, list[Any]]:
-        """An SQL condition on the columns of a trial, and its values. Sub-queries are over the small tables: each is
-        evaluated once, and a scan of the trials looks its rows up in the result."""
+        """An SQL condition on the columns of a trial, and its values.
+
+        Sub-queries are over the small tables: each is evaluated once, and a scan of the trials looks its rows up in the
+        result.
+        """
         label, elicitation = asked_for(self.benchmark)
         benchmark, _, part = label.partition(":")
         found: list[tuple[str, list[Any]]] = []
@@ -167,8 +172,11 @@ ORDER BY {{ordering}}
 
 
 class Row(NamedTuple):
-    """A trial in the table: `place` opens it, `answer` is what was chosen, or why nothing was, `baseline` what was
-    chosen without a persona, `change` by how much the score differs from the baseline's."""
+    """A trial in the table.
+
+    `place` opens it, `answer` is what was chosen, or why nothing was, `baseline` what was chosen without a persona,
+    `change` by how much the score differs from the baseline's.
+    """
 
     place: Place
     model: str

@@ -116,8 +116,10 @@ class DeclaredBenchmark(MultipleChoice):
 
 
 class LmEvalBenchmark(MultipleChoice):
-    """A bare task file (arc_easy.yaml): its data lie in the folder of its name beside it, as `arc_easy/test.jsonl`,
-    `.parquet`, `.json`, `.csv` or `.tsv`."""
+    """A bare task file (arc_easy.yaml), whose data lie in the folder of its name beside it.
+
+    As `arc_easy/test.jsonl`, `.parquet`, `.json`, `.csv` or `.tsv`.
+    """
 
     parts: tuple[str, ...] = lm_eval.PARTS
 

@@ -12,8 +12,10 @@ _TRUTH = {"true": True, "false": False}
 
 
 def typed(records: Sequence[tuple[str, Row]]) -> list[tuple[str, Row]]:
-    """The records with every column that holds nothing but integers, numbers or true and false as such; an empty cell
-    of such a column is None. A column of texts stays as it is."""
+    """The records, with every column that holds nothing but integers, numbers or booleans converted to that.
+
+    An empty cell of such a column is None. A column of texts stays as it is.
+    """
     names = list(records[0][1]) if records else []
     makers = {name: make for name in names if (make := _maker([str(row[name]) for _, row in records]))}
     return [(place, {**row, **_made(row, makers)}) for place, row in records]

@@ -14,8 +14,9 @@ _REMEDY = 'ask it by part = "loglik"'
 
 
 def listed_order(question: str, choices: Sequence[str]) -> tuple[int, ...] | None:
-    """The numbers of the options in the order in which the question lists them as A, B, …; None where it does not
-    letter them, so that the one who asks has to.
+    """The numbers of the options in the order in which the question lists them as A, B, ….
+
+    None where it does not letter them, so that the prompt has to.
 
     Options that are labels themselves ("(A)", "b.") are listed by the question or nowhere. Raises ValueError, in a
     clause, where letters of our own would contradict those that are there: labels that the question does not name or

@@ -246,8 +246,10 @@ def _gold(task: Task, row: Row, texts: Mapping[str, str], choices: Sequence[str]
 
 
 def _place(target: Any, choices: Sequence[str]) -> int:
-    """The number of the option that a target names: by its text, else by its number, also where that is written as
-    text or, after a missing value in its column, as 1.0."""
+    """The number of the option that a target names: by its text, else by its number.
+
+    The number may be written as text or, after a missing value in its column, as 1.0.
+    """
     if isinstance(target, str) and target in choices:
         return choices.index(target)
     number: Any = target

@@ -1,5 +1,6 @@
-"""What lm-evaluation-harness logged of a task (`lm_eval --log_samples`), as questions: the way to a task whose items
-take Python, which is run there and not here.
+"""What lm-evaluation-harness logged of a task (`lm_eval --log_samples`), as questions.
+
+This is the way to a task whose items take Python, which is run there and not here.
 
 A line of `samples_TASK_DATE.jsonl` has the texts that were sent, one an option (`arguments`: context and
 continuation), and the right one (`target`), as evaluator.py and evaluation_tracker.py of version 0.4 write them.

@@ -59,8 +59,10 @@ class HubFile(Strict):
 
 
 class Column(Strict):
-    """Where a field comes from: a column, several (a list, its empty end left off), a constant, or a sandboxed Jinja
-    template; then transforms."""
+    """Where a field comes from: a column, several, a constant, or a sandboxed Jinja template; then transforms.
+
+    Several columns make a list, its empty end left off.
+    """
 
     column: str | None = None
     columns: tuple[str, ...] | None = Field(default=None, min_length=1)

@@ -8,7 +8,8 @@ from rich.markup import escape
 from scoring.report.findings import title_of
 from scoring.report.fitted import FittedTable
 from scoring.report.names import attribute_name, level_name
-from scoring.report.numbers import count, in_points, interval, number, p_value, percent, points_interval
+from scoring.report.numbers import count, in_points, interval, number, p_value, percent, points_interval, variance
+from scoring.report.robustness.facet_words import facet_sentences
 from scoring.statistics.levels import ALL
 
 MOST_ITEMS = 10  # rows; the files have all
@@ -50,6 +51,23 @@ def _rankings(table: pd.DataFrame) -> FittedTable:
         )
         names = (escape(attribute_name(attribute)), escape(title_of(str(row["benchmark"]))))
         shown.add_row(*names, count(row["levels"]), number(row["concordance"]), *map(escape, ends), p_value(row["p"]))
+    return shown
+
+
+def _facets(table: pd.DataFrame) -> FittedTable:
+    caption = (
+        "Variance of one answer's d by what it is of, symmetric sums; no interval where a facet has fewer than five "
+        "levels; of Δ: the source's share of the variance of Δ for more of the same kind. "
+        + " ".join(facet_sentences(table))
+    )
+    numbers = ["levels", "variance", "95 % interval", "share", "of Δ"]
+    shown = FittedTable("What one answer's d varies with", caption, ["benchmark", "measure", "source"], numbers)
+    for _, row in table.iterrows():
+        note = f" ({row['note']})" if row["note"] else ""
+        names = (escape(title_of(str(row["benchmark"]))), str(row["metric"]), f"{row['source']}{note}")
+        bounds = "–" if pd.isna(row["low"]) else f"[{variance(row['low'])}, {variance(row['high'])}]"
+        values = (variance(row["variance"]), bounds, percent(row["share"]))
+        shown.add_row(*names, count(row["levels"]), *values, percent(row["of_effect"]))
     return shown
 
 
@@ -134,6 +152,7 @@ def _items(table: pd.DataFrame) -> FittedTable | None:
 _SHOWN = {
     "multiverse": _multiverse,
     "multiverse_gaps": _rankings,
+    "facets": _facets,
     "worst_tenth": _worst,
     "reliability": _reliability,
     "answer_shift": _shift,

@@ -12,8 +12,10 @@ Drawn = tuple[str, str, str, go.Figure]  # id, title, description, figure
 
 
 def curve_figures(tables: Mapping[str, pd.DataFrame], titled: Mapping[str, str]) -> Iterator[Drawn]:
-    """A figure for each model and benchmark of two specifications or more, by the measure that resolves most; `titled`
-    are the benchmarks' titles."""
+    """A figure for each model and benchmark of two specifications or more, by the measure that resolves most.
+
+    `titled` are the benchmarks' titles.
+    """
     table = tables.get("specifications", pd.DataFrame())
     for number, ((model, benchmark), rows) in enumerate(
         table.groupby(["model", "benchmark"], sort=False, observed=True) if len(table) else ()

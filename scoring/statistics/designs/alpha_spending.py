@@ -36,7 +36,8 @@ def confidence(errors: tuple[float, ...], looks: int) -> float:
     these levels hold the truth at all looks at once in 95 % of studies. An error that grew by chance counts as equal to
     the one before it.
 
-    Raises:
+    Raises
+    ------
         ValueError: no look, more looks than there may be, or an error that is not positive.
     """
     if not 0 < len(errors) <= looks or min(errors) <= 0:

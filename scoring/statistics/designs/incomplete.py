@@ -75,8 +75,10 @@ def deal(
 
 
 def ranks(count: int) -> np.ndarray:
-    """When the group at each distance is asked, shape (count,): step by step the golden section of the circle further,
-    to the next group that was not asked yet."""
+    """When the group at each distance is asked, shape (count,).
+
+    Step by step the golden section of the circle further, to the next group that was not asked yet.
+    """
     found, free = np.empty(count, dtype=np.int64), list(range(count))
     for number in range(count):
         step = bisect_left(free, int(number * GOLDEN % 1 * count)) % len(free)

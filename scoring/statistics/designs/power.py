@@ -126,8 +126,10 @@ def resolvable_gap(of: Components, per_level: int, levels: int, groups: int, rot
 
 
 def hardest_gap(levels: pd.DataFrame) -> float:
-    """The gap that was found with 80 % power where that is hardest, of the `gap_resolvable` of one family's levels: the
-    median over the levels of the fewest people, since the largest of many estimates is too large. NaN of none."""
+    """The gap that was found with 80 % power where that is hardest, of the `gap_resolvable` of one family's levels.
+
+    The median over the levels of the fewest people, since the largest of many estimates is too large. NaN of none.
+    """
     tested = levels[levels["gap_resolvable"] > 0]
     return float(tested.loc[tested["personas"] == tested["personas"].min(), "gap_resolvable"].median())
 
@@ -145,8 +147,10 @@ def baseline_replicates(of: Components, people: int, items: int, rotations: int 
 
 @dataclass(frozen=True, slots=True)
 class DesignLimits:
-    """What a design may use: personas of the smallest level, item groups, items a group, rotations; price of one
-    request in USD."""
+    """What a design may use.
+
+    Personas of the smallest level, item groups, items a group, rotations; price of one request in USD.
+    """
 
     per_level: int
     groups: int

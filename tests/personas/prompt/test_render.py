@@ -14,7 +14,7 @@ from personas.errors import InputError
 from personas.prompt.cue_texts import CUES
 from personas.prompt.messages import compose
 from personas.prompt.render import Format, Frame, Variant, permuted, render
-from personas.prompt.trait_sets import chosen_traits, cluster, set_name, trait_sets
+from personas.prompt.trait_sets import cluster
 from personas.surveys.survey import load_survey
 from personas.traits import Persona, Trait, catalogue
 
@@ -176,21 +176,3 @@ def test_trait_orders_are_permutations_that_do_not_depend_on_the_persona() -> No
     one, two = (render(INDIAN, TRAITS, ALL, Variant("prose", "role", "prompt", order)) for order in (1, 2))
     assert one != two and sorted(one.replace(".", ";")) == sorted(two.replace(".", ";"))
     assert cluster(INDIAN, ALL) == cluster(INDIAN, permuted(ALL, 1)) != cluster(young(), ALL)
-
-
-def test_selections_of_traits() -> None:
-    assert len(chosen_traits("core", TRAITS)) == 33
-    assert len(chosen_traits("demographic", TRAITS)) == 10
-    assert set(ALL) - set(chosen_traits("all-but:gender", TRAITS)) == {"gender"}
-    assert chosen_traits(["imp_work", "age"], TRAITS) == ["imp_work", "age"]
-    for wrong in ("all-but:gendr", "cor", ["agee"]):
-        with pytest.raises(InputError, match="did you mean"):
-            chosen_traits(wrong, TRAITS)
-
-
-def test_sets_of_traits_share_the_smallest() -> None:
-    known = catalogue().traits
-    few, many = trait_sets(["core", "demographic"], known)
-    assert (set_name(few), set_name(many)) == ("demographic (10)", "demographic, value (33)")
-    with pytest.raises(InputError, match="the smallest set has 'gender', a larger one does not"):
-        trait_sets([["gender"], ["education", "imp_family"]], known)

@@ -18,6 +18,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("ray")
 
 from ray.cluster_utils import Cluster  # noqa: E402
+from studies import load, rows, start, write_study  # noqa: E402
 from waiting import HUNG, until, wait_until  # noqa: E402
 
 from personas.errors import InputError, MachineError  # noqa: E402
@@ -29,7 +30,6 @@ from runner.engine.run import run  # noqa: E402
 from runner.engine.state import State  # noqa: E402
 from runner.study.config import Study  # noqa: E402
 from runner.study.sections import ModelSection, RaySection  # noqa: E402
-from tests.support.studies import load, rows, start, write_study  # noqa: E402
 
 pytestmark = pytest.mark.slow
 

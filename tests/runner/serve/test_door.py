@@ -93,3 +93,16 @@ async def test_a_head_that_comes_slowly_is_not_waited_for(tmp_path: Path, monkey
             await asyncio.sleep(0.05)
         assert await asyncio.wait_for(reading, 5) == b""
         writer.close()
+
+
+async def test_many_connect_to_a_unix_socket_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "s"
+    async with served(path, 4096, monkeypatch):
+        connector = aiohttp.UnixConnector(str(path), limit=0)
+        async with aiohttp.ClientSession(connector=connector) as session:
+
+            async def one() -> int:
+                async with session.get("http://here/quick", data=b"x" * 4000) as reply:
+                    return reply.status
+
+            assert set(await asyncio.gather(*(one() for _ in range(300)))) == {200}

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from replies import REPLIES
 
 from scoring.answers.elicited import read_elicited, read_json, read_last_line, read_stated
 from scoring.answers.items import LETTERS, Elicitation, Item, elicitation_of, item_record, question_text
 from scoring.answers.metrics import score_item
 from scoring.answers.responses import Response, option_probabilities
-from tests.support.replies import REPLIES
 
 CITIES = ("London", "Paris", "Rome")
 ITEM = Item("t/1", "t", "1", "Which is the capital of France?", CITIES, "g", context="A quiz.", weights=(0.0, 1.0, 0.0))

@@ -1,11 +1,11 @@
 """Reading answers: strings written from how models answer, each with the one letter it chooses, or "" for none."""
 
 import pytest
+from replies import REPLIES
 
 from scoring.answers.items import LETTERS
 from scoring.answers.letters import read_letter
 from scoring.answers.refusals import is_refusal
-from tests.support.replies import REPLIES
 
 CITIES = ["London", "Paris", "Rome", "Berlin"]
 SCALE = ["A great deal", "Quite a lot", "Not very much", "None at all"]

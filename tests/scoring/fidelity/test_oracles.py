@@ -114,14 +114,6 @@ def test_a_structure_that_was_shown_is_no_structure() -> None:
     assert list(spread_rows(told, pool, {"country": list(everyone.frame["country"])}, ["country"], 0)) == []
 
 
-def test_answers_by_chance_have_no_structure() -> None:
-    everyone = people(600, QUESTIONS, within=2.0)
-    answers = played(everyone, range(200), QUESTIONS, as_country(everyone, 1))
-    found = structure_row(answers, Pool.of(answers, everyone, weighted=False), 0)
-    assert found is not None and found["p"] < 0.01
-    assert float(str(found["difference"])) > 2 * float(str(found["difference_reference"]))
-
-
 def test_the_references_leave_the_respondent_out() -> None:
     everyone = people(40, QUESTIONS[:1], countries=("NOR",))
     answers = played(everyone, range(40), QUESTIONS[:1], as_respondent)

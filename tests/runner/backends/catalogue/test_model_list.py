@@ -68,3 +68,16 @@ async def test_anthropics_list_has_dated_names_and_the_day_of_the_end(monkeypatc
         assert "does not list 'claude-haiku-4'" in gone
         server.more = True
         assert await catalogue_remarks(asked) == []
+
+
+async def test_the_endpoints_own_list_warns_of_models_that_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    def section(url: str, name: str) -> ModelSection:
+        return ModelSection(name=name, backend="openai-compatible", id=name, base_urls=(url,))
+
+    with FakeLLM() as server:
+        server.listed = [{"id": "lives"}, {"id": "ends", "shutdown_date": "2030-01-01"}]
+        found = await catalogue_remarks([section(server.url, name) for name in ("lives", "ends", "gone")])
+    assert len(found) == 2
+    assert "shutdown_date 2030-01-01" in found[0]
+    assert "does not list 'gone'" in found[1]
+    assert await catalogue_remarks([section("http://127.0.0.1:9/v1", "x")]) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.backends.replies.waiting import delay, in_words, retry_after
+from runner.backends.replies.waiting import YEAR, delay, in_words, retry_after
 
 
 def test_retry_after_is_seconds_or_a_date() -> None:
@@ -42,6 +42,8 @@ def test_retry_after_is_seconds_or_a_date() -> None:
             12,
         ),
         ({"RateLimit-Reset": "20", "RateLimit-Remaining": "0"}, "", 20),
+        ({}, f"try again in {'9' * 400}s", YEAR),
+        ({"Retry-After": "1e308"}, "", YEAR),
         ({}, "version 12 of the model is gone", None),
     ],
 )

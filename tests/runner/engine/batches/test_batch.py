@@ -201,6 +201,14 @@ async def test_answers_that_never_come_are_given_up_and_count_as_paid(tmp_path: 
     assert lost > kept == 20 * COST
 
 
+async def test_answers_that_are_none_are_not_paid_for_a_third_time(tmp_path: Path) -> None:
+    with FakeBatches() as server:
+        server.download = lambda content: b""
+        state = await run(load(tmp_path, [batched(server)], n=1, budget={"usd": 1.0}))
+    assert (state.exit_code, len(server.jobs)) == (3, 2)
+    assert "every answer of it is none" in state.stopped["fake"]
+
+
 async def test_a_job_that_another_version_answered_is_closed_and_counts(tmp_path: Path) -> None:
     with FakeBatches() as server:
         await run(load(tmp_path, [batched(server)], n=1, budget={"usd": 1.0}))

@@ -7,42 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from rich.console import Console
+from simulated_findings import found_in
 
-from personas.errors import MachineError
-from scoring.report.export import latex_table, write_tables
-from scoring.report.findings import Findings, findings
+from scoring.report.export import write_tables
+from scoring.report.findings import Findings
 from scoring.report.methods import methods_text
 from scoring.report.numbers import in_points, points, signed
 from scoring.report.page import page
-from scoring.report.paper import paper_figures, paper_grid, paper_tables
-from scoring.report.terminal import print_paper, print_report
+from scoring.report.terminal import print_report
 from scoring.statistics.designs.simulation import Design, as_scores, simulate
-from scoring.statistics.effect import persona_effect
-from scoring.statistics.subgroups import Slicing
-from scoring.tables.items_and_people import item_table
-from scoring.tables.score_levels import score_table
-
-ABOUT = {
-    "name": "test",
-    "study": "",
-    "code": "0",
-    "seed": 1,
-    "started": "",
-    "ended": "",
-    "trials": 1,
-    "packages": {},
-    "models": [],
-    "data": [],
-    "declared": [("by", "['level']", "['level', 'other']")],
-}
-
-
-def no_items(ids):
-    return pd.DataFrame(columns=["item_id", "benchmark", "part", "question", "choices"])
-
-
-def found_in(scores: pd.DataFrame, *by: str) -> Findings:
-    return findings(scores, Slicing(by, min_n=20), pd.DataFrame(), no_items, ABOUT)
 
 
 def printed(found: Findings) -> str:
@@ -115,63 +88,10 @@ def test_a_level_of_one_person_is_hidden():
     assert "alone" not in set(found.tables["answers"].get("level", []))
 
 
-def test_the_papers_tables_have_its_figures_beside_this_runs_part_by_part():
-    scores = simulate(Design(60, 20), seed=2).scores.assign(model="GPT-5")
-    scores["country"] = scores["level"].astype(str).map({"level 0": "BRA", "level 1": "CAN"}).fillna("USA")
-    both = pd.concat(
-        [scores.assign(benchmark="truthfulqa_v0:any_true"), scores.assign(benchmark="truthfulqa_v0:mc1_letter")]
-    )
-    tables = paper_tables(score_table(both, ("country",)))
-    assert len(paper_figures()) == 80
-    delta = tables["paper_table_2"].query("model == 'GPT-5' and column == 'delta'")
-    assert delta["measured_by"].tolist() == ["truthfulqa_v0:any_true", "truthfulqa_v0:mc1_letter"]
-    effect = persona_effect(scores)
-    assert delta["paper"].tolist() == [0.065] * 2
-    assert delta["this_run"].tolist() == pytest.approx([effect.effect] * 2)
-    assert delta["low"].tolist() == pytest.approx([effect.items_low] * 2)
-    grid = paper_grid(tables["paper_table_3"])
-    assert {"Brazil", "Canada", "United States"} <= set(grid.columns)
-    mine = grid[grid["this run's"] == "truthfulqa_v0:any_true"].iloc[0]
-    brazil = tables["paper_table_3"].query("measured_by == 'truthfulqa_v0:any_true' and level == 'Brazil'").iloc[0]
-    score = f"{brazil['this_run']:.3f} [{brazil['low']:.3f}, {brazil['high']:.3f}], n = 12"
-    assert mine["Brazil"] == f"{score}; paper 0.878"
-    print_paper(Console(width=200), tables, found_in(both, "country"))
-
-
 def test_methods_tell_what_was_changed_after(found):
     text = methods_text(found)
     assert "| by | `['level']` | `['level', 'other']` | changed" in text
     assert "@article{cameron2011" in text and "100 personas in 100 clusters" in text
-
-
-def test_latex_has_the_columns_of_a_paper_escaped_and_ruled(found):
-    table = latex_table("effects", found.effects)
-    assert r"\toprule" in table and r"\usepackage{booktabs}" in table
-    head = table.split(r"\toprule")[1].split(r"\midrule")[0]
-    assert head.count("&") == 12 and "items too" in head and r"$\Delta$" in head
-    row = found.effects.iloc[0]
-    assert (
-        f"[{row['items_low']:+.3f}, {row['items_high']:+.3f}]".replace("-", "$-$") in table
-        and "nan" not in table.lower()
-    )
-    other = latex_table("unknown", pd.DataFrame({"who_said": ["50 % & more_\\"], "value": [math.nan], "items": [3.0]}))
-    assert r"50 \% \& more\_\textbackslash" in other and "& -- & 3 \\\\" in other
-
-
-def test_an_unwritable_folder_is_a_sentence(found, tmp_path):
-    with pytest.raises(MachineError, match="cannot be written"):
-        write_tables(tmp_path / "no" / "s.sqlite", found.tables, "csv")
-
-
-def test_moved_is_measured_against_the_same_order_of_options():
-    scores = as_scores([[1, 0], [1, 0], [0, 0]], [1, 0])
-    turned = scores.assign(rotation=1, value=1 - scores["value"])  # a letter prior: the other option, whoever asks
-    both = pd.concat([scores, turned], ignore_index=True)
-    both["chosen_by_text"] = both["value"]
-    both["chosen_by_probability"] = math.nan
-    moved = item_table(both).set_index("item_id")["moved"]
-    assert moved["item 0"] == pytest.approx(1 / 3)
-    assert moved["item 1"] == 0
 
 
 def test_synthetic_people_are_named_before_everything_else_in_every_output(tmp_path):

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from fake_llm import FakeLLM
+from plotly.utils import PlotlyJSONEncoder
 from studies import load, model
 
 from personas.errors import InputError, NewerFile
@@ -17,6 +18,8 @@ from runner.engine.run import run
 from runner.results.study_report import finding
 from runner.study.config import Study
 from runner.view.app import application
+from runner.view.pages import compare as compare_page
+from runner.view.pages import explore, items, overview, trial
 from runner.view.pages.text import visible
 from runner.view.queries import side_by_side as compare
 from runner.view.queries import trial_table as trials
@@ -52,10 +55,15 @@ def file(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def client(file):
-    source = ViewSource(file)
-    yield application(source, TOKEN, NAME, 8000).server.test_client()
-    source.close()
+def source(file):
+    opened = ViewSource(file)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
+def client(source):
+    return application(source, TOKEN, NAME, 8000).server.test_client()
 
 
 def test_only_the_token_opens_the_page(client):
@@ -369,3 +377,28 @@ def test_a_finished_file_can_be_read_where_nothing_can_be_written(file, tmp_path
     assert checked(copy) == copy
     assert len(effects(copy).overall) == 2
     assert [each.name for each in tmp_path.iterdir()] == ["copy.sqlite"]
+
+
+@pytest.mark.parametrize(
+    ("page", "search", "shown"),
+    [
+        (overview, "", ["good", "bad"]),
+        (explore, "?status=failed", ["Trials", "failed (no answer)"]),
+        (items, "", ["changed most answers", "items-beat"]),
+        (compare_page, "", ["Choose two different ones"]),
+        (compare_page, "?what=model&first=good&second=bad", ["two models", "good", "bad"]),
+    ],
+)
+def test_a_page_shows_what_its_address_asks_for(source, page, search, shown):
+    text = json.dumps(page.render(source, search), cls=PlotlyJSONEncoder)
+    assert [each for each in shown if each not in text] == []
+
+
+def test_the_page_of_a_trial_has_its_prompt_its_answer_and_its_key(file, source):
+    with reading(file) as connection:
+        (row, *_) = trials.page(connection, TrialFilter(), 10**9, 0, 1)
+        found = opened(connection, row.place)
+    text = json.dumps(trial.render(source, f"?place={row.place}"), cls=PlotlyJSONEncoder)
+    assert "Be brief." in text and found.key in text and found.options[0].text in text
+    with pytest.raises(InputError, match="names no trial"):
+        trial.render(source, "?place=1-2")

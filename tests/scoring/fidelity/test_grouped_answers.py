@@ -10,8 +10,6 @@ from scipy.stats import kendalltau
 
 from scoring.answers.distances import jensen_shannon, ordinal_wasserstein, total_variation_rows, wasserstein_rows
 from scoring.answers.distances import jensen_shannon_rows as js_rows
-from scoring.fidelity.calibration import brier_rows, decomposition
-from scoring.fidelity.correlations import compared, correlation_matrix
 from scoring.fidelity.grouped_answers import GroupedAnswers, as_answered, total_variances
 from scoring.fidelity.survey_answers import AskedQuestion
 
@@ -137,38 +135,3 @@ def test_the_difference_of_epsilon_squared_moves_as_its_influence_says() -> None
         slope = (epsilon(answers.weight + step) - epsilon(answers.weight - step)) / 2e-4
         assert moved[person] == pytest.approx(slope, abs=3e-4)  # but for the corrections by Kish's n
     assert abs(moved).max() > 3e-3
-
-
-def test_correlations_are_numpys_and_pairwise_where_answers_are_missing() -> None:
-    random = np.random.default_rng(0)
-    values = random.normal(size=(80, 3)) @ random.normal(size=(3, 3))
-    ones = np.ones(80)
-    assert correlation_matrix(values, ones) == pytest.approx(np.corrcoef(values.T))
-    values[:20, 0] = np.nan
-    values[70:, 1] = np.nan
-    assert correlation_matrix(values, ones) == pytest.approx(pd.DataFrame(values).corr().to_numpy())
-    first, second = np.eye(3), np.ones((3, 3))
-    assert compared(first, second) == pytest.approx((1.0, 3 / np.sqrt(27)))
-
-
-def test_the_brier_score_is_the_sum_of_its_parts_and_calibrated_probabilities_have_no_reliability() -> None:
-    questions = [question(f"q{number}") for number in range(3)]
-    everyone = people(3_000, questions)
-    random = np.random.default_rng(2)
-    told = random.dirichlet(np.ones(4), size=3_000)
-
-    def calibrated(trait, own, table):  # type: ignore[no-untyped-def]
-        return told[table.index]
-
-    answers = played(everyone, range(3_000), questions[:1], calibrated, metric="letter probabilities")
-    asked = answers.questions["q0"]
-    drawn = np.array([random.choice(4, p=row) for row in told])
-    asked.own[:] = drawn[asked.person]
-    (whole, one) = brier_rows(answers, None)
-    by_hand = ((told[asked.person] - np.eye(4)[asked.own]) ** 2).sum(axis=1).mean()
-    assert whole["brier"] == pytest.approx(by_hand) == one["brier"]
-    parts = {name: float(str(whole[name])) for name in ("reliability", "resolution", "uncertainty", "within")}
-    made = parts["reliability"] - parts["resolution"] + parts["uncertainty"] + parts["within"]
-    assert made == pytest.approx(by_hand) and parts["reliability"] < 0.005 < parts["resolution"]
-    sure = decomposition(np.array([1.0, 0.0, 1.0, 0.0]), np.array([1.0, 0.0, 0.0, 1.0]), np.ones(4))
-    assert sure["reliability"] == pytest.approx(0.5) and sure["uncertainty"] == pytest.approx(0.5)

@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from runner.backends.errors import BackendError
-from runner.backends.http import MAX_BODY
+from runner.backends.errors import BackendError, Transient
+from runner.backends.http import MAX_BODY, json_object
 from runner.backends.providers import make_backend
 from runner.backends.request import ModelIdentity, Request
 from runner.study.sections import ModelSection
@@ -77,3 +77,10 @@ async def test_a_body_is_not_read_past_the_bound(
     finally:
         await asked.close()
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 30 * MAX_BODY
+
+
+def test_marks_of_a_stream_around_an_answer_are_no_part_of_it() -> None:
+    body = b': keep-alive\n\ndata: {"choices": []}\n\ndata: [DONE]\n\n'
+    assert json_object("u", body) == {"choices": []}
+    with pytest.raises(Transient, match="not JSON"):
+        json_object("u", b'data: {"choices": []}\n\ndata: {"choices": []}\n\n')

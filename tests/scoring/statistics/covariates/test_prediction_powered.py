@@ -8,7 +8,13 @@ import pytest
 from made_up_surveys import people, played, question
 
 from scoring.fidelity.corrected_shares import corrected_rows
-from scoring.fidelity.prediction_powered import People, corrected_mean, people_needed, people_to_ask, power_tuning
+from scoring.statistics.covariates.prediction_powered import (
+    People,
+    corrected_mean,
+    people_needed,
+    people_to_ask,
+    power_tuning,
+)
 
 # ppi_mean_pointestimate and ppi_mean_ci of ppi-python 0.2.3 with lam=0.5, alpha=0.05 on `drawn()`
 PPI_VALUE, PPI_LOW, PPI_HIGH = 0.37083333333333335, 0.29471558645888773, 0.44695108020777896

@@ -15,8 +15,11 @@ from studies import load, rows
 
 from personas.errors import InputError
 from runner.backends.catalogue.parameters import without_probabilities
+from runner.backends.errors import BrokenOff, Transient
 from runner.backends.gemini import GeminiBackend
+from runner.backends.gemini import read as read_gemini
 from runner.backends.keys import endpoints, unfamiliar
+from runner.backends.request import Request
 from runner.engine.run import run
 from runner.study.sections import ModelSection
 
@@ -156,3 +159,24 @@ def test_log_probabilities_are_not_warned_of() -> None:
 def test_what_cannot_be_is_refused_in_a_sentence(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(ValidationError, match=said):
         ModelSection.model_validate(table("http://127.0.0.1:1", **changes))
+
+
+@pytest.mark.parametrize(
+    ("odd", "kind"),
+    [
+        ({"candidates": [{"finishReason": "TOO_MANY_TOOL_CALLS"}]}, BrokenOff),
+        ({"candidates": [{"content": {"parts": [{"text": "A"}]}, "finishReason": "NOVA"}]}, BrokenOff),
+        ({"error": {"code": 429, "message": "later", "status": "RESOURCE_EXHAUSTED"}}, Transient),
+        ({"candidates": []}, Transient),
+    ],
+)
+def test_what_gemini_sends_instead_of_an_answer_is_a_failure(odd: dict[str, object], kind: type) -> None:
+    with pytest.raises(kind):
+        read_gemini({**odd, "usageMetadata": {"promptTokenCount": 9}}, Request(b"", (), {}, "text", ()), 0)
+
+
+def test_a_wrong_kind_of_value_is_a_sentence_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    section = ModelSection(name="m", backend="gemini", id="m", decoding={"thinking_config": {"thinking_budget": "all"}})
+    with pytest.raises(InputError, match=r"decoding.thinking_config.thinking_budget"):
+        GeminiBackend(section, lambda headers: None)

@@ -6,6 +6,7 @@ numbers: whatever is told of many units and known of a few of them can be correc
 """
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,8 +64,7 @@ class Corrected:
 
 
 def power_tuning(known: People, unknown: int) -> float:
-    """λ that makes the estimate surest: cov(own, told) / ((1 + n / N) var(told)), within 0 and 1; 0 without
-    variance."""
+    """λ that makes the estimate surest: cov(own, told) / ((1 + n / N) var(told)), in [0, 1]; 0 without variance."""
     w = known.weight / known.weight.sum()
     told, own = known.told - w @ known.told, known.answers - w @ known.answers
     variance = float(w @ told**2)
@@ -74,8 +74,9 @@ def power_tuning(known: People, unknown: int) -> float:
 
 
 def corrected_mean(known: People, unknown: People, tuning: float | None = None, seed: int = 0) -> Corrected | None:
-    """The mean of the own answers of all people: λ times the model's mean over the unknown, and the mean of
-    own − λ · told over the known.
+    """The mean of the own answers of all people.
+
+    λ times the model's mean over the unknown, and the mean of own − λ · told over the known.
 
     λ is cross-fitted: each fifth of the known people (whole clusters) is corrected by the λ of the others, so that it
     is not tuned to the errors that it corrects; `tuning` sets it instead. Variances are clustered (CR2), with
@@ -102,8 +103,11 @@ def corrected_mean(known: People, unknown: People, tuning: float | None = None, 
 
 
 def people_needed(found: Corrected, half_width: float) -> float:
-    """How many people's own answers make the estimate known to ± `half_width`; infinite where the unknown people's
-    part of the variance alone is more than that. λ and the number of unknown people stay what they are."""
+    """How many people's own answers make the estimate known to ± `half_width`.
+
+    Infinite where the unknown people's part of the variance alone is more than that. λ and the number of unknown people
+    stay what they are.
+    """
     left = (half_width / quantile(LEVEL, math.inf)) ** 2 - found.shared
     return math.ceil(found.residual / left) if left > 0 else math.inf
 
@@ -114,8 +118,10 @@ def people_needed_alone(found: Corrected, half_width: float) -> float:
 
 
 def people_to_ask(found: Corrected, half_width: float) -> float:
-    """How many more people than the known ones must be asked for ± `half_width`; infinite where no number of people
-    is enough beside so few answers of the model."""
+    """How many more people than the known ones must be asked for ± `half_width`.
+
+    Infinite where no number of people is enough beside so few answers of the model.
+    """
     return max(0.0, people_needed(found, half_width) - found.known)
 
 
@@ -135,14 +141,18 @@ def _mean(values: Floats, people: People) -> tuple[float, Variance]:
 
 def _cross_fitted(known: People, unknown: int, seed: int) -> Floats:
     """λ of each known person, from the clusters of the other folds."""
-    names = np.unique(known.cluster)
-    dealt = np.random.default_rng(seed).permutation(len(names)) % FOLDS
-    fold: NDArray[np.int64] = dealt[np.searchsorted(names, known.cluster)]
     found = np.zeros(len(known))
-    for number in range(FOLDS):
-        inside = fold == number
+    for inside in folds(known.cluster, seed):
         others = ~inside
         if others.sum() > 2:
             rest = People(known.told[others], known.weight[others], known.cluster[others], known.answers[others])
             found[inside] = power_tuning(rest, unknown)
     return found
+
+
+def folds(cluster: Codes, seed: int) -> Iterator[NDArray[np.bool_]]:
+    """Which rows are in each of five folds of whole clusters: what is fitted without them is independent of them."""
+    names = np.unique(cluster)
+    dealt = np.random.default_rng(seed).permutation(len(names)) % FOLDS
+    fold = dealt[np.searchsorted(names, cluster)]
+    yield from (fold == number for number in range(FOLDS))

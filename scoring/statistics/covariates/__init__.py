@@ -1,0 +1,1 @@
+"""Numbers known of a few, made surer by cheaper numbers told of many."""

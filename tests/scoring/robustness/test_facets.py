@@ -1,0 +1,47 @@
+"""The table of variance by facet, from scores."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from scoring.report.robustness.facet_words import facet_sentences
+from scoring.robustness.facets import BELOW, WITH_NOISE, facet_table
+from scoring.statistics.designs.simulation import as_scores
+
+
+def study(shifts: dict[str, float], seed: int = 1, alone: int = 1) -> pd.DataFrame:
+    """Thirty people, twelve items, a format for each shift."""
+    random = np.random.default_rng(seed)
+    own, base = 0.3 * random.normal(size=(30, 1)), random.normal(size=12)
+    drawn = base + 0.2 * random.normal(size=(alone, 12))
+    frames = []
+    for name, shift in shifts.items():
+        found = as_scores(base + shift + own + 0.2 * random.normal(size=(30, 12)), drawn)
+        frames.append(found.assign(format=np.where(found["persona_id"] == "", "", name)))
+    whole = pd.concat([frames[0][frames[0]["persona_id"] == ""], *(f[f["persona_id"] != ""] for f in frames)])
+    return whole.reset_index(drop=True)
+
+
+def test_the_baselines_noise_is_taken_off_the_items_or_told() -> None:
+    shifts = {"prose": 0.0, "json": 0.4}
+    drawn = facet_table(study(shifts, alone=4).assign(sampled=True)).set_index("source")
+    once = facet_table(study(shifts, alone=1).assign(sampled=True)).set_index("source")
+    exact = facet_table(study(shifts, alone=1).assign(sampled=False)).set_index("source")
+    assert once.loc["item", "note"] == WITH_NOISE and exact.loc["item", "note"] == ""
+    assert drawn.loc["item", "note"] in ("", BELOW)
+    assert drawn.loc["item", "variance"] < 0.01 < once.loc["item", "variance"]
+    assert (drawn["share"].sum(), drawn["of_effect"].sum()) == pytest.approx((1, 1))
+    assert drawn.loc["wording", "variance"] == pytest.approx(0.08, rel=0.2) and np.isnan(drawn.loc["wording", "low"])
+    (said,) = facet_sentences(drawn.reset_index())
+    assert said.startswith("Of the variance of one answer's d, ") and " between wordings" in said
+
+
+def test_people_who_read_the_same_are_one() -> None:
+    scores = study({"prose": 0.0}).assign(sampled=False)
+    again = scores[scores["persona_id"] == "person 3"].assign(persona_id="person 99")
+    twice = pd.concat([scores.astype({"persona_id": str}), again], ignore_index=True)
+    pd.testing.assert_frame_equal(facet_table(twice), facet_table(scores))
+
+
+def test_nothing_that_varies_is_no_row() -> None:
+    assert facet_table(as_scores(np.zeros((12, 9)), np.zeros((1, 9)))).empty
