@@ -32,10 +32,10 @@ def respondents_of(
         raise InputError(f"{path}: persona id {twice!r} occurs more than once")
     for at, (head, given) in enumerate(zip(heads, answers, strict=True), 1):
         if head["country"] and parse_country(head["country"]) != head["country"]:
-            raise InputError(f"{path}, persona {at}: {head['country']!r} is no ISO 3166-1 alpha-3 country code")
+            raise InputError(f"{path}, persona {at}: {head['country']!r} is not an ISO 3166-1 alpha-3 country code")
         for name, code in given.items():
             if not (0 <= code <= HIGHEST and traits[name].holds(code)):
-                raise InputError(f"{path}, persona {at}: {name} = {code} is no answer to {traits[name].question!r}")
+                raise InputError(f"{path}, persona {at}: {name} = {code} is not an answer to {traits[name].question!r}")
     traits = in_order(traits)
     names = [name for name in traits if name != "country"]
     codes = np.full((len(names), len(heads)), NOT_ASKED, dtype=np.int16)

@@ -66,7 +66,7 @@ def read_store(path: Path) -> tuple[Respondents, dict[str, Any]]:
         file = open_parquet(path, most=_CELLS)
         about = parse_json((file.schema_arrow.metadata or {}).get(_KEY, b"{}").decode())
         if about.get("format") != FORMAT:
-            raise InputError(f"{path} is no persona file of this version: make one with `mtpa-run personas build`")
+            raise InputError(f"{path} is not a persona file of this version: make one with `mtpa-run personas build`")
         traits = {name: _trait(table) for name, table in about["traits"].items()}
         names = [name for name in traits if name in file.schema_arrow.names and name not in META]
         head = file.read(columns=[*META, *OPTIONAL]).to_pandas()
@@ -78,7 +78,7 @@ def read_store(path: Path) -> tuple[Respondents, dict[str, Any]]:
     except FileNotFoundError:
         raise InputError(f"{path} does not exist: make it with `mtpa-run personas build`") from None
     except (pa.ArrowException, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path} is no persona file ({error}): make one with `mtpa-run personas build`") from None
+        raise InputError(f"{path} is not a persona file ({error}): make one with `mtpa-run personas build`") from None
     frame = pd.concat([_tidy(head), pd.DataFrame(codes.T, columns=names, copy=False)], axis=1)
     return Respondents(frame, traits, sources), about["report"]
 

@@ -44,7 +44,7 @@ def open_table(path: Path) -> Table:
         check_table(path)
         table = openers.get(suffix, open_labelled)(path)
     except (csv.Error, pd.errors.ParserError) as error:
-        raise InputError(f"{path} is no table of cells ({error})") from None
+        raise InputError(f"{path} is not a table of cells ({error})") from None
     except MtpaError:
         raise
     except Exception as error:  # what a library says of a damaged file is anything at all

@@ -34,7 +34,7 @@ def _alpha3(country: str) -> str:
                 'still to be filled in: write the country that the file is of, as its code (country = "TUN"), or '
                 'the file\'s own column (country = { variable = "NAME" })'
             )
-        raise ValueError(f'{country!r} is no country; for a column of the file write {{ variable = "{country}" }}')
+        raise ValueError(f'{country!r} is not a country; for a column of the file write {{ variable = "{country}" }}')
     return found
 
 

@@ -5,6 +5,7 @@ for which the other does not.
 """
 
 import json
+import logging
 import math
 import time
 from collections.abc import Mapping
@@ -150,6 +151,8 @@ class GeminiBackend:
                 retry_options=types.HttpRetryOptions(attempts=1),  # else a lost connection is sent again unseen
                 timeout=round(1000 * self._section.timeout),  # the SDK overrides the session's
             )
+            # it would name the key that it found first, which is not the one that it is given
+            logging.getLogger("google_genai").setLevel(logging.ERROR)
             # not what GOOGLE_GENAI_USE_VERTEXAI says: the key and the prompt go to the endpoint that is named
             if (cloud := self._section.endpoint).is_vertex:
                 options.api_version = "v1"

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+import mtpa
 from personas.errors import InputError
 from runner.cli.terminal.console import err, out
-from runner.study.config import Study
 
 
 def merge(
@@ -50,7 +50,7 @@ def bundle(
     """The study, its versions and its redacted database in one archive that makes every table again."""
     from runner.sharing.bundle import write_bundle
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     path = write_bundle(study, to or study.database.with_suffix(".bundle.zip"), share)
     what = "with its personas" if share else "redacted: hashes of respondents and the columns of [report]"
     line = f"Written: {path}, {path.stat().st_size / 1e6:,.1f} MB, {what}."
@@ -80,7 +80,7 @@ def rehydrate(context: typer.Context) -> None:
     """Put the personas of an unpacked bundle back, from the survey's file that the study names."""
     from runner.sharing.rehydrate import rehydrate as put_back
 
-    found = put_back(Study.load(context.obj))
+    found = put_back(mtpa.Study.load(context.obj))
     out.print(f"{found.personas:,} personas and {found.answers:,} answers are whole again.", highlight=False)
     if found.gone:
         remark = f"{found.gone:,} long answers were not in the bundle: their scores stay, a run would ask them again."
@@ -104,7 +104,7 @@ def import_logs(
     from runner.crossing.prepare import prepared
     from runner.sharing.import_answers import import_answers, read_logs
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     read = read_logs(logs)
     with prepared(study) as ready:
         found = import_answers(ready, read)
@@ -149,7 +149,7 @@ def export(
         raise InputError(
             "name what to export: --inspect, --hf, --lm-eval or --every-eval-ever with a FOLDER, or several"
         )
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     written: list[Path] = []
     if inspect is not None:
         from runner.sharing.inspect_logs import require_inspect
@@ -171,7 +171,7 @@ def export(
     out.print(f"Written: {len(written):,} {many}, {size:,.1f} MB.", highlight=False)
 
 
-def _answered(study: Study, inspect: Path | None, hf: Path | None, share: bool) -> list[Path]:
+def _answered(study: "mtpa.Study", inspect: Path | None, hf: Path | None, share: bool) -> list[Path]:
     """Exports of what was answered, from a redacted copy."""
     from runner.sharing.redaction import temporary_copy
 

@@ -113,7 +113,7 @@ def _named(given: str, option: str, example: str, files: Mapping[str, object]) -
 def _alpha3(given: str, code: str) -> str:
     found = parse_country(code) or called(code)
     if found is None:
-        raise InputError(f"--country {given}: {code!r} is no country; expected an ISO 3166-1 code, such as IND")
+        raise InputError(f"--country {given}: {code!r} is not a country; expected an ISO 3166-1 code, such as IND")
     return found
 
 

@@ -10,10 +10,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+import mtpa
 from runner.cli.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.cli.study import ShardOption
 from runner.cli.terminal.console import AsJson, out, print_json
-from runner.study.config import Study
 
 if TYPE_CHECKING:
     from runner.crossing.trials import Asked
@@ -32,10 +32,11 @@ def plan(
 ) -> None:
     """What a run would send, before it is sent: trials, requests, tokens, dollars, minutes.
 
-    With --resolve X: the cheapest design that finds a gap of X, by country or the attribute of --by.
+    With --resolve X: the cheapest design that finds a gap of X, by country or the attribute of --by; then the cheapest
+    whose Δ is known to ± X, over every facet that the study's database has varied.
     """
     if resolve is not None:
-        print_resolution(Study.load(context.obj), resolve, by, out)
+        print_resolution(mtpa.Study.load(context.obj), resolve, by, out)
         return
     from personas.errors import MtpaError
     from runner.backends.catalogue.model_list import catalogue_remarks
@@ -46,7 +47,7 @@ def plan(
     from runner.planning.plan import first_requests
     from runner.planning.plan import plan as plan_of
 
-    study = Study.load(context.obj).part(shard)
+    study = mtpa.Study.load(context.obj).part(shard)
     try:
         with prepared(study) as ready:
             found, requests = plan_of(ready, limit), [_as_sent(asked) for asked in first_requests(ready, show)]
@@ -80,7 +81,7 @@ def _as_sent(asked: "Asked") -> dict[str, Any]:
     return content | {"parameters": dict(request.parameters), "answer": request.kind}
 
 
-def _plan_table(study: Study, found: "Plan", cap: "Cap") -> Table:
+def _plan_table(study: "mtpa.Study", found: "Plan", cap: "Cap") -> Table:
     from runner.planning.cap import dollars
 
     part = "" if study.shard.whole else f", part {study.shard}"
@@ -129,7 +130,7 @@ def explain(
     from runner.crossing.prepare import prepared
     from runner.planning.explain import explain as explanation
 
-    with prepared(Study.load(context.obj)) as ready:
+    with prepared(mtpa.Study.load(context.obj)) as ready:
         found = explanation(ready, trial)
     if as_json:
         print_json(asdict(found))

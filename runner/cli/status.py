@@ -12,9 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+import mtpa
 from runner.cli.study import ShardOption
 from runner.cli.terminal.console import AsJson, out, print_json
-from runner.study.config import Study
 
 RAW = "raw Δ: the mean of all answers with personas less that of all without, in percentage points; a report pairs them"
 
@@ -31,7 +31,7 @@ def status(
     """How far the study is, from its database; a running one may be watched from another terminal."""
     from runner.progress.status import read_status
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     path = study.part(shard).database
     if as_json:
         found = read_status(path)
@@ -52,7 +52,7 @@ def status(
             time.sleep(1)
 
 
-def _print_finding(study: Study) -> None:
+def _print_finding(study: "mtpa.Study") -> None:
     """What an ended run found, in sentences; its banner stands above."""
     from runner.results.study_report import brief_study_findings
     from scoring.report.sentences import statements

@@ -3,17 +3,20 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from personas.bounded import parse_json
 from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from runner.backends.request import canonical
 from runner.store.database import now, opened, transaction
+from runner.store.leases import refuse_running
 from runner.store.runs import (
     Registration,
     SelectionRows,
@@ -92,7 +95,8 @@ def document(study: Study, connection: Any, selection: SelectionRows) -> dict[st
 def register_study(ready: "Prepared") -> tuple[Registration, bool]:
     """Register a study in its file; whether this is new.
 
-    Raises InputError once an answer is there, or where another registration is.
+    Raises InputError once an answer is there, or where another registration is; MachineError while a run is on, whose
+    requests are on their way.
     """
     study, connection = ready.study, ready.cache.connection
     text = canonical(document(study, connection, ready.crossing.selection())).decode()
@@ -100,11 +104,13 @@ def register_study(ready: "Prepared") -> tuple[Registration, bool]:
         if before := registered(connection):
             if before.document == text:
                 return before, False
-            told = "; ".join(_differences(json.loads(before.document), json.loads(text)))
+            with _unchanged(before, study.database) as document_before:
+                told = "; ".join(_differences(document_before, json.loads(text)))
             raise InputError(
                 f"{study.database}: registered on {before.at}, and the study has changed since ({told}); undo that, or "
                 "give the changed study a name and a database of its own"
             )
+        refuse_running(connection, study.database)
         if is_answered(connection) or any(map(_has_answers, study.other_files)):
             raise InputError(
                 f"{study.database}: there are answers already, and a study is registered before its first request; "
@@ -123,19 +129,38 @@ def registration_of(study: Study) -> Comparison:
     entry = next(filter(None, map(_entry, dict.fromkeys((study.database, study.whole_database)))), None)
     if entry is None:
         return Comparison(None)
-    before = json.loads(entry.document)
     with opened(study.database) as connection:
         runs = last_run(connection)
         # as the JSON has it: tuples are lists there
-        after = json.loads(canonical(document(study, connection, runs[0].selection))) if runs else before
-    models = {name for name, told in before["models"].items() if after["models"].get(name, told) == told}
-    return Comparison(
-        entry,
-        _differences(before, after),
-        frozenset(models),
-        frozenset(before["benchmarks"]),
-        frozenset(before["families"]["attributes"]),
-    )
+        after = json.loads(canonical(document(study, connection, runs[0].selection))) if runs else None
+    with _unchanged(entry, study.database) as before:
+        after = after or before
+        models = {name for name, told in before["models"].items() if after["models"].get(name, told) == told}
+        return Comparison(
+            entry,
+            _differences(before, after),
+            frozenset(models),
+            frozenset(before["benchmarks"]),
+            frozenset(before["families"]["attributes"]),
+        )
+
+
+@contextmanager
+def _unchanged(entry: Registration, path: Path) -> Iterator[Any]:
+    """The document that was registered.
+
+    Raises InputError where it does not have the hash that was registered, or where what is done with it shows that it
+    is none.
+    """
+    try:
+        if hashlib.sha256(entry.document.encode()).hexdigest() != entry.sha256:
+            raise ValueError("another hash")
+        yield parse_json(entry.document)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(
+            f"{path}: its registration is not as it was made, so nothing is compared with it; restore the file from "
+            "a copy"
+        ) from None
 
 
 def published(entry: Registration) -> str:

@@ -13,8 +13,9 @@ from personas.prompt.messages import compose
 from personas.prompt.render import Variant, render
 from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import parameters_for
-from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest, key_fields
-from runner.crossing.request_keys import Envelopes, Form, answer_kind, encoded, key_of
+from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest
+from runner.crossing.profiles import NOBODY, AskedVariant, Profiles
+from runner.crossing.request_keys import Envelopes, Form, answer_kind, encoded, is_sampled, key_of
 from runner.store.cache import Trial
 from runner.store.deals import DealRows
 from runner.store.runs import SelectionRows
@@ -22,7 +23,7 @@ from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard
 from scoring.answers.items import Item
 from scoring.answers.responses import Response
-from scoring.benchmarks.base import Benchmark, JudgeQuestion
+from scoring.benchmarks.base import Benchmark
 from scoring.benchmarks.registry import measure
 from scoring.statistics.designs.incomplete import Deal
 from scoring.statistics.pairs import CONTROL
@@ -35,7 +36,7 @@ BLOCK = 512
 class Question:
     """An item as it is asked: per rotation, the order of its options and the text.
 
-    `deal` and `people` say who is asked, if not everybody.
+    `deal` and `people` say who is asked, if not everybody; `place` is its group's among those of its benchmark.
     """
 
     id: int
@@ -46,6 +47,7 @@ class Question:
     judge: str | None = None
     deal: Deal | None = None
     people: frozenset[str] | None = None
+    place: int = 0
 
     @cached_property
     def encoded(self) -> tuple[bytes, ...]:
@@ -126,17 +128,6 @@ class AskedModel:
         return self.identity.fields()
 
 
-class AskedVariant(NamedTuple):
-    """A variant with its row, and the traits that it shows."""
-
-    id: int
-    variant: Variant
-    shown: Sequence[str]
-
-
-NOBODY = AskedVariant(0, Variant(), ())
-
-
 class Judged(NamedTuple):
     """The answer that a judge is asked about, and its key."""
 
@@ -176,7 +167,8 @@ class ShardPart(NamedTuple):
 class Crossing:
     """Everything that a study crosses, each with the id of its row; a shard asks its own part of the trials.
 
-    `personas` are in the order of asking, of which every prefix is balanced over the levels of `strata`.
+    `personas` are in the order of asking, of which every prefix is balanced over the levels of `strata`. With
+    `profiles`, each persona has variants of its own among all `variants`.
     """
 
     personas: Sequence[tuple[int, Persona]]
@@ -188,6 +180,7 @@ class Crossing:
     system: str
     shard: Shard = WHOLE
     strata: Sequence[str] = ()
+    profiles: Profiles | None = None
 
     def trials(self, model: AskedModel) -> Iterator[Asked]:
         """The trials of one model: the baseline first, then persona by persona."""
@@ -232,8 +225,12 @@ class Crossing:
         self, model: AskedModel, number: int, persona: Persona, questions: Sequence[Question]
     ) -> Iterator[Asked]:
         """Some questions to one persona, in every variant; `number` is its row."""
-        for variant in self.variants:
+        for variant in self.variants_of(persona):
             yield from self._asked(model, number, persona, variant, questions)
+
+    def variants_of(self, persona: Persona) -> Sequence[AskedVariant]:
+        """The variants that a persona is asked in."""
+        return self.variants if self.profiles is None else self.profiles.variants_of(persona.persona_id)
 
     def counts(self, model: AskedModel) -> Iterator[tuple[Question, int]]:
         """How many trials of one model each question has."""
@@ -252,6 +249,8 @@ class Crossing:
         """How many trials each question has in a model without replicates, by its id."""
         if not self.shard.whole:
             return self._of_shard.places
+        if self.profiles is not None:
+            return self._places_of_profiles()
         places = {}
         dealt = [each.variant for each in self.variants if each.variant.format != CONTROL]
         for question in self.questions:
@@ -262,6 +261,18 @@ class Crossing:
             places[question.id] = len(question.orders) * (question.is_for(None) + told)
         return places
 
+    def _places_of_profiles(self) -> Counter[int]:
+        found = Counter({each.id: int(each.is_for(None)) for each in self.questions})
+        for _, persona in self.personas:
+            for variant in self.variants_of(persona):
+                found.update(each.id for each in self.questions if self._is_put_to(each, persona, variant))
+        return Counter({each.id: found[each.id] * len(each.orders) for each in self.questions})
+
+    def _is_put_to(self, question: Question, persona: Persona | None, variant: AskedVariant) -> bool:
+        if persona and self.profiles and not self.profiles.holds(persona.persona_id, variant, question.place):
+            return False
+        return question.is_put_to(persona, variant.variant)
+
     @cached_property
     def _of_shard(self) -> "ShardPart":
         """Whom the shard asks, and how often each question."""
@@ -269,7 +280,7 @@ class Crossing:
         people = []
         for place, (_, persona) in enumerate(self.personas):
             before = places.total()
-            for each in self.variants:
+            for each in self.variants_of(persona):
                 places.update(question.id for question, _, _ in self._asked_of(persona, each, self.questions))
             if places.total() > before:
                 people.append(place)
@@ -304,6 +315,7 @@ class Crossing:
             "items": [question.id for question in self.questions],
             **({} if self.shard.whole else {"here": [number for number, _ in self.in_order]}),
             **({"deals": deals} if (deals := list(self._deals())) else {}),
+            **({"profiles": [self.profiles.rows(self.personas, self.questions)]} if self.profiles else {}),
         }
 
     def _deals(self) -> Iterator[DealRows]:
@@ -343,9 +355,9 @@ class Crossing:
         """Which of the questions the shard puts to a persona, with the persona's text and the rotation."""
         texts: dict[Hashable, str] = {}
         for question in questions:
-            if not question.is_put_to(persona, variant.variant):
+            if not self._is_put_to(question, persona, variant):
                 continue
-            beside = question.item.beside
+            beside = question.item.shown_key
             if beside not in texts:
                 texts[beside] = self._persona_text(persona, variant, question.item)
             for rotation, asked in enumerate(question.texts):
@@ -378,20 +390,8 @@ class Crossing:
         return Envelopes()
 
 
-def is_sampled(item: Item, section: ModelSection) -> bool:
-    """Whether an answer to an item is a draw: text, at a temperature that is not 0."""
-    return answer_kind(item, section.answer)[0] == "text" and section.decoding.get("temperature") != 0
-
-
 def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:
     """A few hundred trials at a time."""
     iterator = iter(trials)
     while block := list(islice(iterator, BLOCK)):
         yield block
-
-
-def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:
-    """What a judge is sent."""
-    messages = [{"role": "user", "content": question.text}]
-    fields = key_fields(judge.fields, messages, "text", (), 0, judge.identity.methods.get("text", ""))
-    return Request(digest(fields), messages, judge.identity.parameters, "text", ())

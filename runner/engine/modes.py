@@ -35,7 +35,7 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
         live = LiveRun(context, model, recorder, options.pilot)
         trials = _trials(context, model, recorder, live)
         if section.has_batches and options.send:
-            await _ask_beside_jobs(context, model, live, trials)
+            await _ask_while_jobs_run(context, model, live, trials)
         else:
             await live.run(trials)
         if section.kind.from_logs:
@@ -71,7 +71,7 @@ def _plan(context: Context, model: AskedModel) -> None:
         context.state.tallies.setdefault((model.section.name, question.measure), Tally()).planned += count
 
 
-async def _ask_beside_jobs(
+async def _ask_while_jobs_run(
     context: Context, model: AskedModel, live: LiveRun, trials: AsyncIterator[list[Asked]]
 ) -> None:
     """Live, beside the open jobs; where these can be looked after no more, their requests are not waited for."""
@@ -102,7 +102,7 @@ async def _ask_in_batches(context: Context, model: AskedModel, judges: Mapping[s
 
     if model.section.mode == "auto":
         live = LiveRun(context, model, recorder, context.options.pilot)
-        await _ask_beside_jobs(context, model, live, pilot(live))
+        await _ask_while_jobs_run(context, model, live, pilot(live))
         await recorder.until_committed()
         if live.stopping.due:
             return

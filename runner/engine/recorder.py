@@ -263,5 +263,8 @@ class Recorder:
 
 
 def declined(error: PromptRefused) -> Answer:
-    """The answer that a refused prompt has: none, for nothing, in the provider's own words."""
-    return Answer(Response(text=error.message, finish="content_filter"), NOTHING_USED)
+    """The answer that a refused prompt has: none, in the provider's own words.
+
+    It costs nothing, unless the provider says what it used.
+    """
+    return Answer(Response(text=error.message, finish="content_filter"), error.usage or NOTHING_USED)

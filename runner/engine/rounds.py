@@ -12,7 +12,7 @@ from runner.engine.context import Context
 from runner.engine.live import LiveRun
 from runner.engine.recorder import Recorder
 from runner.store.scores import load_scores
-from scoring.statistics.designs.sequential import Course, Look, Target
+from scoring.statistics.designs.sequential import InterimLook, SequentialDesign, Target
 from scoring.statistics.levels import ALL
 
 
@@ -32,7 +32,7 @@ class Rounds:
                 self._questions[question.measure][question.item.group].append(question)
         people = _levels(context.crossing, self._target)
         self._courses = {
-            name: Course(self._target, people, list(of), next(iter(of.values()))[0].deal)
+            name: SequentialDesign(self._target, people, list(of), next(iter(of.values()))[0].deal)
             for name, of in self._questions.items()
         }
 
@@ -65,12 +65,12 @@ class Rounds:
             tally = self._context.state.tallies[self._model.section.name, measure]
             tally.spared = tally.planned - tally.done - tally.failed
 
-    def _looks(self) -> dict[str, list[Look]]:
+    def _looks(self) -> dict[str, list[InterimLook]]:
         selection = {**self._context.crossing.selection(), "models": [self._model.id]}
         scores = load_scores(self._context.cache.path, selection, answers=False)
         return {name: course.looks(scores[scores["benchmark"] == name]) for name, course in self._courses.items()}
 
-    def _next_cells(self, looks: Mapping[str, Sequence[Look]]) -> dict[str, list[Question]]:
+    def _next_cells(self, looks: Mapping[str, Sequence[InterimLook]]) -> dict[str, list[Question]]:
         """What each respondent is asked next, of all measures."""
         cells: dict[str, list[Question]] = defaultdict(list)
         for name, course in self._courses.items():
@@ -94,7 +94,7 @@ def _levels(crossing: Crossing, target: Target) -> dict[str, str]:
     return {name: str(level) for name, level in zip(names, levels, strict=True) if TWIN not in name}
 
 
-def in_words(looks: Sequence[Look], target: Target) -> str:
+def in_words(looks: Sequence[InterimLook], target: Target) -> str:
     """How far the rounds are."""
     widest = max(looks, key=lambda look: (not look.reached, look.half_width))
     none = "no interval, too few different people," if widest.done else "no interval yet"

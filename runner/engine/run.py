@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping
-from email.parser import HeaderParser
+from collections.abc import Coroutine, Mapping
+from functools import cache
 from importlib.metadata import distributions, version
 from typing import Any
 
@@ -26,7 +27,7 @@ from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, database_errors, now, transaction
 from runner.store.identity import Watch
 from runner.store.leases import Leases
-from runner.store.ledger import beside_the_cap, note_usage
+from runner.store.ledger import cap_remarks, note_usage
 from runner.store.runs import NAMED
 from runner.study.config import Study
 from runner.study.logs import logger
@@ -34,6 +35,7 @@ from runner.study.target import target_of
 
 log = logger(__name__)
 WATCH_SECONDS = 0.25
+_NAME_AND_VERSION = re.compile(r"^(Name|Version): *(.*?) *$", re.MULTILINE)
 
 
 async def run(
@@ -96,7 +98,7 @@ async def _run(
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:
-                    state.remark(*(f"{each}." for each in beside_the_cap(ready.cache.connection)))
+                    state.remark(*(f"{each}." for each in cap_remarks(ready.cache.connection)))
             finally:
                 beat.cancel()
                 state.interrupted = stop.is_set()
@@ -119,7 +121,7 @@ async def _run(
 
 
 async def _note_usage(ready: Prepared, number: int) -> None:
-    """Keep what the keys of models with a cap had been charged before: it tells what a killed run's requests cost."""
+    """Keep what the keys of models with a cap had been charged before: it shows what a killed run's requests cost."""
     connection, capped = ready.cache.connection, ready.study.budget.usd is not None
     asked = [*ready.crossing.models, *ready.crossing.judges.values()]
     asked = [each for each in asked if capped or each.section.cap is not None]
@@ -198,7 +200,7 @@ def _begin(ready: Prepared, state: State) -> int:
         ready.study.text,
         json.dumps(ready.crossing.selection()),
         version("mtpa"),
-        json.dumps(dict(sorted(_installed()))),
+        json.dumps(_installed()),
         ready.study.study.seed,
         now(),
         ready.rule,
@@ -210,13 +212,16 @@ def _begin(ready: Prepared, state: State) -> int:
     return int(ready.cache.connection.execute(sql, row).lastrowid or 0)
 
 
-def _installed() -> Iterator[tuple[str, str]]:
-    """Every installed package and its version, from the heads of their metadata: the descriptions below are long."""
+@cache
+def _installed() -> Mapping[str, str]:
+    """Every installed package and its version: two lines of its metadata, all of which takes long to parse."""
+    found = {}
     for each in distributions():
         text = each.read_text("METADATA") or each.read_text("PKG-INFO") or ""
-        head = HeaderParser().parsestr(text.partition("\n\n")[0])
-        if head["Name"]:
-            yield head["Name"], head["Version"] or ""
+        head = dict(_NAME_AND_VERSION.findall(text.partition("\n\n")[0]))
+        if "Name" in head:
+            found[head["Name"]] = head.get("Version", "")
+    return dict(sorted(found.items()))
 
 
 def _planned(crossing: Crossing, state: State) -> str:

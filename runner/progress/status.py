@@ -132,7 +132,9 @@ def read_status(path: Path) -> Status:
         counts = {"completions": completions, "scores": scores, "bytes": file_size(path)}
         found = replace(run_status(connection), **counts, jobs=_jobs(connection), caching=caching(connection))
         found = replace(found, accepted=by_usage(connection) + accepted(connection), is_on=is_running(connection, path))
-    return replace(found, incomplete=of_last_run(path).sentence)
+    found = replace(found, incomplete=of_last_run(path).sentence)
+    found.lines()  # what of it cannot be said is in the file, whose fault is named here
+    return found
 
 
 def run_status(connection: sqlite3.Connection) -> Status:

@@ -161,6 +161,7 @@ def slicing_of(study: Study, scores: pd.DataFrame) -> Slicing:
         section.adjust,
         study.robustness.contrasts,
         study.robustness.margin,
+        study.robustness.interactions,
     )
 
 

@@ -31,7 +31,8 @@ def sample_files(folder: Path) -> list[Path]:
 def read_lm_eval(path: Path) -> AnswerLog:
     """The answers of a file of samples.
 
-    Raises InputError for what is none, and where the results of its run, which name the model, do not lie beside it.
+    Raises InputError for a file that is not one, and where the results of its run, which name the model, do not lie
+    beside it.
     """
     run = _results(path)
     log = AnswerLog(path, _model(path, run), {}, [], Counter())
@@ -64,16 +65,10 @@ def _results(path: Path) -> dict[str, Any]:
             f"{path}: the model is named in results_…json of the same run, which does not lie beside it; keep the "
             "folder that --output_path made together"
         )
-    try:
+    with bounded.readable(beside, "JSON", "copy the results again"):
         found = bounded.parse_json(bounded.read_text(beside, bounded.WHOLE))
-    except UnicodeDecodeError:
-        raise InputError(f"{beside}: not UTF-8 text; copy the results again") from None
-    except OSError as error:
-        raise InputError(f"{beside}: cannot be read ({error.strerror}); name a run that is there") from None
-    except ValueError as error:
-        raise InputError(f"{beside}: {error}; copy the results again") from None
     if not isinstance(found, dict):
-        raise InputError(f"{beside}: no results of lm-evaluation-harness; copy them again")
+        raise InputError(f"{beside}: not the results of an lm-evaluation-harness run; copy them again")
     return found
 
 
@@ -99,27 +94,15 @@ def _version(run: Mapping[str, Any]) -> str:
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     bounded.check_file(path)
-    try:
-        with path.open(encoding="utf-8", errors="surrogatepass") as file:
-            for number, line in enumerate(bounded.lines(file), start=1):
-                if line.strip():
-                    yield _row(path, number, line)
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; copy the samples again") from None
-    except ValueError as error:
-        raise InputError(f"{path}: {error}; copy the samples again") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name samples that are there") from None
-
-
-def _row(path: Path, number: int, line: str) -> dict[str, Any]:
-    try:
-        found = json.loads(line)  # halves of surrogate pairs stay: they may be what the model wrote
-    except (ValueError, RecursionError):
-        raise InputError(f"{path}, line {number}: no JSON; copy the samples again") from None
-    if not isinstance(found, dict):
-        raise InputError(f"{path}, line {number}: no sample of lm-evaluation-harness; name a file of --log_samples")
-    return found
+    remedy = "copy the samples again"
+    with bounded.readable(path, "JSON lines", remedy), path.open(encoding="utf-8", errors="surrogatepass") as file:
+        for number, line in enumerate(bounded.lines(file), start=1):
+            if line.strip():
+                with bounded.readable(f"{path}, line {number}", "JSON", remedy):
+                    found = json.loads(line)  # halves of surrogate pairs stay: they may be what the model wrote
+                if not isinstance(found, dict):
+                    raise InputError(f"{path}, line {number}: not a sample; name a file that --log_samples wrote")
+                yield found
 
 
 def _arguments(row: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -136,7 +119,7 @@ def _generation(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answers(row: Mapping[str, Any], run: Mapping[str, Any], version: str) -> list[LoggedAnswer] | str:
-    """A sample's answers, or why there are none of ours."""
+    """A sample's answers, or why it has none to a prompt of ours."""
     calls, replies = _arguments(row), row.get("resps")
     if not calls or not isinstance(replies, list) or len(replies) != len(calls):
         return "samples without arguments or answers"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from personas.bounded import parse_toml
 from personas.errors import InputError
 from runner.backends.catalogue.decoding_names import IMPORTED, MARK
 from runner.crossing.prepare import Prepared
@@ -44,7 +45,7 @@ def read_logs(paths: Sequence[Path]) -> list[AnswerLog]:
     for path in paths:
         files = [*sorted(path.rglob("*.eval")), *sample_files(path)] if path.is_dir() else [path]
         if not files:
-            raise InputError(f"{path}: no log in it; name .eval files, or a folder with samples_….jsonl")
+            raise InputError(f"{path}: there are no logs in it; name .eval files, or a folder with samples_….jsonl")
         for file in files:
             log.info("reading %s", file)
             found.append(read_lm_eval(file) if file.suffix == SAMPLES else read_inspect(file))
@@ -82,7 +83,14 @@ def _model_of(ready: Prepared, log: AnswerLog) -> AskedModel:
     table |= {"decoding": decoding} if decoding and texts else {}
     times = max((answer.repetition for answer in log.answers), default=1)
     table |= {"replicates": times, "baseline_replicates": times}
-    wanted = toml_text({"models": [table]}).strip()
+    try:
+        wanted = toml_text({"models": [table]}).strip()
+        parse_toml(wanted)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"{log.path}: its answers were generated with parameters that a study cannot name ({error}); leave the log "
+            "out"
+        ) from None
     why = (
         "says that they were generated otherwise"
         if named

@@ -32,19 +32,19 @@ _OF_THE_CALL = frozenset(
 
 
 def read_inspect(path: Path) -> AnswerLog:
-    """The answers of a log. Raises InputError for what is none, or is larger than any."""
+    """The answers of a log. Raises InputError for a file that is not one, or is too large to be one."""
     documents = _of_archive(path) if path.suffix == ARCHIVE else _of_json(path)
     head = next(documents)
     spec = head.get("eval")
     if not isinstance(spec, dict) or not name_of(spec.get("model")):
-        raise InputError(f"{path}: no log of Inspect (it names no model); name an .eval file, or its JSON")
+        raise InputError(f"{path}: not an Inspect log (it names no model); name an .eval file, or its JSON")
     plan = head.get("plan")
     given = _settings(spec.get("model_generate_config"))
     given |= _settings(plan.get("config")) if isinstance(plan, dict) else {}
     log = AnswerLog(path, name_of(spec["model"]), given, [], Counter())
     configs: list[Mapping[str, Any]] = []
     for sample in documents:
-        found = _answer(sample) if isinstance(sample, dict) else "what is no sample"
+        found = _answer(sample) if isinstance(sample, dict) else "entries that are not samples"
         if isinstance(found, str):
             log.left_out[found] += 1
             continue
@@ -73,13 +73,13 @@ def _of_archive(path: Path) -> Iterator[dict[str, Any]]:
                 damaged += (_zstandard_error(path),)
             names = archive.namelist()
             if HEADER not in names:
-                raise InputError(f"{path}: no log of Inspect, or one that never ended ({HEADER} is missing)")
-            yield _json(path, HEADER, _member(archive, path, HEADER))
+                raise InputError(f"{path}: not an Inspect log, or one that was never finished ({HEADER} is missing)")
+            yield _json(f"{path}, {HEADER}", _member(archive, path, HEADER))
             for name in names:
                 if name.startswith(SAMPLES) and name.endswith(".json"):
-                    yield _json(path, name, _member(archive, path, name))
+                    yield _json(f"{path}, {name!r:.80}", _member(archive, path, name))
     except damaged as error:
-        raise InputError(f"{path}: not a whole archive of Inspect ({error}); copy the log again") from None
+        raise InputError(f"{path}: not a complete Inspect log ({error}); copy it again") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); name a log that is there") from None
 
@@ -109,26 +109,20 @@ def _member(archive: zipfile.ZipFile, path: Path, name: str) -> bytes:
 
 
 def _of_json(path: Path) -> Iterator[dict[str, Any]]:
-    try:
+    with bounded.readable(path, "an Inspect log", "name an .eval file, or its JSON"):
         text = bounded.read_text(path, bounded.WHOLE)
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; name a log of Inspect") from None
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); name a log that is there") from None
-    document = _json(path, "the log", text.encode())
+    document = _json(str(path), text)
     yield document
     samples = document.get("samples")
     yield from samples if isinstance(samples, list) else ()
 
 
-def _json(path: Path, name: str, raw: bytes) -> dict[str, Any]:
+def _json(place: str, text: str | bytes) -> dict[str, Any]:
     """A JSON object. A text that holds halves of surrogate pairs stays: it may be what the model wrote."""
-    try:
-        found = json.loads(raw)
-    except (ValueError, RecursionError):
-        raise InputError(f"{path}: {name!r:.80} is no JSON; copy the log again") from None
+    with bounded.readable(place, "JSON", "copy the log again"):
+        found = json.loads(text)
     if not isinstance(found, dict):
-        raise InputError(f"{path}: {name!r:.80} is no JSON object; name a log of Inspect")
+        raise InputError(f"{place}: not a JSON object, so not an Inspect log; name an .eval file, or its JSON")
     return found
 
 
@@ -151,7 +145,7 @@ def _config(sample: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _answer(sample: Mapping[str, Any]) -> LoggedAnswer | str:
-    """A sample's answer, or why it is none of ours."""
+    """A sample's answer, or why it is not to a prompt of ours."""
     calls, output = _calls(sample), sample.get("output")
     if sample.get("error"):
         return "samples that failed"
@@ -188,7 +182,7 @@ def _answer(sample: Mapping[str, Any]) -> LoggedAnswer | str:
 
 
 def _messages(sample: Mapping[str, Any]) -> Messages | str:
-    """What the model read, or why it is none of ours."""
+    """What the model read, or why it is not a prompt of ours."""
     listed = sample.get("messages")
     told = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     roles = [each.get("role") for each in told]

@@ -57,7 +57,7 @@ def in_other_numbers(deals: Sequence[DealRows], maps: Mapping[str, Mapping[int, 
     ]
 
 
-def together(selections: Sequence[Mapping[str, Any]]) -> list[DealRows]:
+def all_deals(selections: Sequence[Mapping[str, Any]]) -> list[DealRows]:
     """The different deals of several runs."""
     found: list[DealRows] = []
     for selection in selections:

@@ -12,10 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
-import sqlite_utils
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from migrations import schema
 from migrations.views import KNOWN
 from personas.bounded import check_file, parse_json
 from personas.errors import InputError, MtpaError
@@ -38,6 +36,16 @@ class _Deal(BaseModel):
     variants: Numbers
 
 
+class _Profiles(BaseModel):
+    name: str
+    traits: list[str]
+    told: Count
+    count: Annotated[int, Field(ge=1, le=16)]
+    seed: int
+    items: list[tuple[Count, Numbers]]
+    people: list[tuple[Count, list[tuple[Count, Numbers]]]]
+
+
 class _Selection(BaseModel):
     models: Numbers
     items: Numbers
@@ -46,6 +54,7 @@ class _Selection(BaseModel):
     here: Numbers | None = None
     shard: tuple[Count, Count] | None = None
     deals: list[_Deal] | None = None
+    profiles: list[_Profiles] | None = None
 
 
 class _Planned(BaseModel):
@@ -180,6 +189,10 @@ def refuse_odd_contents(connection: sqlite3.Connection, path: Path) -> None:
 
 def _columns() -> dict[str, dict[str, str]]:
     """Every table's columns, and what SQLite calls the types that may stand there, as SQL."""
+    import sqlite_utils  # takes pandas with it
+
+    from migrations.steps import schema
+
     fresh = sqlite_utils.Database(memory=True)
     schema.apply(fresh)
     found: dict[str, dict[str, str]] = {}

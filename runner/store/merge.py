@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from personas.errors import InputError
+from runner.store import profile_rows
 from runner.store.database import attached, database_errors, make_private, opened, refuse_redacted, transaction
 from runner.store.deals import in_other_numbers
 from runner.store.foreign import in_time, refuse_code, refuse_odd_contents
@@ -150,7 +151,7 @@ def _bring_named(connection: sqlite3.Connection, table: str) -> int:
             "UPDATE main.model SET exactness = theirs.exactness FROM source.model AS theirs "
             f"WHERE model.sha = theirs.sha AND {checked.format('theirs')} > {checked.format('model')}"
         )
-    if table == "persona":  # the columns that either file tells apart
+    if table == "persona":  # the columns by which either file breaks results down
         connection.execute(
             "UPDATE main.persona SET subgroups = json_patch(theirs.subgroups, persona.subgroups) "
             "FROM source.persona AS theirs WHERE persona.sha = theirs.sha AND persona.subgroups != theirs.subgroups"
@@ -201,6 +202,8 @@ def _in_our_numbers(connection: sqlite3.Connection, selection: SelectionRows) ->
             chosen[name] = sorted(maps[table][number] for number in chosen.get(name, []) if number in maps[table])
     if "deals" in chosen:
         chosen["deals"] = in_other_numbers(chosen["deals"], maps)
+    if "profiles" in chosen:
+        chosen["profiles"] = profile_rows.in_other_numbers(chosen["profiles"], maps)
     return chosen
 
 

@@ -145,8 +145,8 @@ def _variants(connection: sqlite3.Connection) -> dict[int, dict[str, Any]]:
     names = ("id", "format", "frame", "placement", "trait_order", "traits")
     rows = connection.execute(f"SELECT {', '.join(names)} FROM variant").fetchall()
     found = {int(row[0]): dict(zip(names, row, strict=True)) for row in rows}
-    named = named_sets(found)
-    return {number: {**row, "shown": row["traits"], **named[number]} for number, row in found.items()}
+    sets = named_sets(connection, found).names
+    return {number: {**row, "shown": row["traits"], **sets[number]} for number, row in found.items()}
 
 
 def _probabilities(

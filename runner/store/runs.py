@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from personas.people.sample import RULE
+from personas.people.draws import RULE
 from runner.store.database import opened
-from runner.store.deals import together as deals_together
 from runner.store.last_run import last_run_row
+from runner.store.profile_rows import together as profiles_together
 
 NAMED = ("model", "item", "persona", "variant")
 SelectionRows = dict[str, Any]
@@ -108,8 +108,12 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
         for table in NAMED
     }
     remarks = _missing(connection, runs)
-    if deals := deals_together([run.selection for run in runs]):
+    from runner.store.deals import all_deals  # takes pandas with it
+
+    if deals := all_deals([run.selection for run in runs]):
         together["deals"] = deals
+    if profiles := profiles_together([run.selection for run in runs]):
+        together["profiles"] = profiles
     if twice := _named_twice(connection, together):
         together = {name: rows for name, rows in newest.selection.items() if name != "shard"}
         remarks.append(
@@ -117,7 +121,7 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
             "run the study that you mean once more, which sends only what is new"
         )
     ended = max((run.ended for run in runs if run.ended), default=None)
-    planned = _planned_together(runs)
+    planned = _planned_by_all(runs)
     missing = "; ".join(remark for remark in remarks if remark.startswith(NOT_MERGED))
     # a merge that lacked a part ended for that alone, and the part may be here now
     endings = {run.started: run.ending for run in runs if not run.ending.startswith(NOT_MERGED)}
@@ -145,7 +149,7 @@ def _missing(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> list[st
     return lines
 
 
-def _planned_together(runs: Sequence[LastRun]) -> str:
+def _planned_by_all(runs: Sequence[LastRun]) -> str:
     """What the runs planned, shard by shard, the newest for each model and benchmark; a whole study's stands alone."""
     found: dict[tuple[str, str], dict[tuple[int, int], dict[str, Any]]] = {}
     for run in sorted(runs, key=lambda run: run.started):
@@ -165,6 +169,8 @@ def _shard(selection: SelectionRows) -> tuple[int, int]:
 def _named_twice(connection: sqlite3.Connection, selection: SelectionRows) -> str:
     """A name that two selected rows share, such as "model 'gpt'"; "" where there is none."""
     for table, label in _LABELS.items():
+        if table == "variant" and selection.get("profiles"):
+            label = f"{label} || ' ' || traits"  # one wording has many texts
         chosen = set(selection[f"{table}s"])
         seen: set[str] = set()
         for number, name in connection.execute(f"SELECT id, {label} FROM main.{table}"):

@@ -4,6 +4,9 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+# an IPv6 address, or a name of letters of any script, digits, hyphens and dots; and its port
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[\w-]+(?:\.[\w-]+)*\.?)(?::\d+)?")
+
 
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine."""
@@ -29,6 +32,8 @@ def base_url(url: str) -> str:
         raise ValueError(f"{url!r} has a space or a control character in it; write the address alone")
     if parts.username is not None or parts.password is not None:
         raise ValueError(f"the address of {host} holds a user name or password; put it into the variable of key_env")
+    if not _HOST.fullmatch(parts.netloc):
+        raise ValueError(f"{parts.netloc!r} is not the name of a host; write the address as its provider does")
     if parts.query or parts.fragment:
         raise ValueError(f"the address of {host} goes on after its path; leave out what follows '?' or '#'")
     for end in ("/chat/completions", "/completions", "/embeddings", "/models"):

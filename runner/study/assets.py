@@ -124,7 +124,7 @@ def _from_hub(name: str, file: HubFile, local: Path, scratch: str) -> bytes:
             why = f"has another sha256 at {file.url} than the one pinned"
         except SourceError as error:
             why = f"cannot be fetched from {file.url} ({error})"
-    raise MachineError(f"{file.path} of benchmark {name!r} {why}: put it into {local}, or mend its pin")
+    raise MachineError(f"{file.path} of benchmark {name!r} {why}: put it into {local}, or fix its pin")
 
 
 def _if_pinned(path: Path, file: HubFile) -> bytes | None:
@@ -211,7 +211,7 @@ def disk_errors(directory: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise MachineError(
-            f"the cache {directory} cannot be written ({error.strerror}): mend that, or set MTPA_CACHE_DIR"
+            f"the cache {directory} cannot be written ({error.strerror}): fix that, or set MTPA_CACHE_DIR"
         ) from None
 
 

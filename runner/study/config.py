@@ -52,7 +52,7 @@ class Study(Section):
     gate: GateSection | None = None
     """What `mtpa-run gate` holds a model to."""
     report: ReportSection = ReportSection()
-    """What the report tells apart."""
+    """How the report breaks results down."""
     path: Path = Path("mtpa.toml")
     text: str = ""
     shard: Shard = WHOLE
@@ -109,7 +109,29 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
-    def _contrasts_are_told_apart(self) -> Self:
+    def _has_twins_to_ask(self) -> Self:
+        if self.fidelity and self.fidelity.twins and not self.personas.swap:
+            raise ValueError("[fidelity] twins asks counterfactual twins, and there are none: set [personas] swap")
+        return self
+
+    @model_validator(mode="after")
+    def _shows_at_random_or_sets(self) -> Self:
+        show = self.personas.show
+        if show == "all":
+            return self
+        if len(self.trait_sets) > 1:
+            raise ValueError(f"[personas] show = {show!r} and several sets in [variants] traits: leave one out")
+        if "name" in self.variants.cues:
+            raise ValueError(f"[personas] show = {show!r} and cues 'name', which tells no traits: leave one out")
+        if self.fidelity and self.fidelity.show in ("rest", "others"):
+            raise ValueError(
+                f"[personas] show = {show!r}, so [fidelity] show = {self.fidelity.show!r} would differ at random: set "
+                "show = 'demographic', or a list of traits, in [fidelity]"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _contrasts_are_distinct(self) -> Self:
         if unknown := next((name for name in self.robustness.contrasts if name not in self.report.by), None):
             raise ValueError(f"[robustness] contrasts has {unknown!r}, which is not in [report] by: add it there too")
         return self
@@ -236,13 +258,13 @@ MEMBERS = {"str": "a text", "tuple[str, ...]": "a list of texts"}  # what pydant
 def _distinct_faults(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     """Every fault once.
 
-    A misspelt key is also a missing one, a value that may be of two kinds is wrong for both, and a list of tables none
+    A misspelled key is also missing, a value that may be of two kinds is wrong for both, and a list of tables none
     of which is right is not an empty one.
     """
-    misspelt = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
+    misspelled = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
     found: dict[tuple[int | str, ...], ErrorDetails] = {}
     for detail in details:
-        hidden = detail["type"] == "missing" and detail["loc"][:-1] in misspelt
+        hidden = detail["type"] == "missing" and detail["loc"][:-1] in misspelled
         if not hidden and not (detail["type"] == "too_short" and detail["input"]):
             found.setdefault(_written(detail["loc"]), detail)
     return list(found.values())

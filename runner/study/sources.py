@@ -7,10 +7,12 @@ from functools import partial
 import numpy as np
 
 from personas.errors import InputError, nearest
+from personas.people.draws import RULE
 from personas.people.pseudonyms import TWIN
 from personas.people.respondents import Respondents, combine
-from personas.people.sample import RULE, sample
+from personas.people.sample import sample
 from personas.people.twins import twins
+from personas.prompt.trait_sets import trait_sets
 from personas.release.read import read_personas
 from personas.stable_order import rank
 from personas.surveys.reader import known_surveys, load_survey, read_survey
@@ -103,7 +105,8 @@ def load_fidelity(study: Study, people: Respondents) -> list[Selection]:
     if section is None:
         return []
     try:
-        items, asked = fidelity_items(section, people), asked_people(section, people)
+        told = trait_sets(study.trait_sets, people.traits)[0]
+        items, asked = fidelity_items(section, people, told), asked_people(section, people)
     except InputError as error:
         raise InputError(f"{study.path}, [fidelity]: {error}") from None
     if (count := len({item.group for item in items})) < (section.per_person or 0):

@@ -42,7 +42,7 @@ def load_items(benchmark: Benchmark, directory: Path, part: str | None = None) -
 def _check(benchmark: Benchmark, item: Any, seen: set[str]) -> None:
     """Raises ValueError, in a clause."""
     if not isinstance(item, Item):
-        raise ValueError(f"is no Item but {type(item).__name__}")
+        raise ValueError(f"is a {type(item).__name__}, not an Item")
     if item.id in seen:
         raise ValueError("has the id of an earlier one; give each an id of its own")
     seen.add(item.id)
@@ -70,7 +70,7 @@ def _check_texts(item: Item) -> None:
     """The record goes into the file and the texts to a model: both must be able to write them."""
     texts = (item.id, item.group, item.question, item.context or "", *item.choices)
     if not all(isinstance(text, str) for text in texts):
-        raise ValueError("has a text that is no str")
+        raise ValueError("has a text that is not a str")
     for text in texts:
         try:
             bounded.check_text(text)

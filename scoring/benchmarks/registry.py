@@ -28,7 +28,7 @@ def registry() -> Mapping[str, Benchmark]:
             _broken[entry.name] = f"{place} cannot be loaded: {' '.join(str(error).split()) or type(error).__name__}"
             continue
         if not isinstance(made, Benchmark):
-            _broken[entry.name] = f"{place} is no Benchmark: derive it from MultipleChoice"
+            _broken[entry.name] = f"{place} is not a Benchmark: derive it from MultipleChoice"
         elif made.name != entry.name:
             _broken[entry.name] = f"{place} calls itself {made.name!r}: give it the name of its entry point"
         else:

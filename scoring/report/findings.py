@@ -10,10 +10,11 @@ import pandas as pd
 from personas.people.respondents import SYNTHETIC
 from personas.prompt.cue_texts import CUES
 from scoring.benchmarks.registry import asked_for, measured
-from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
+from scoring.benchmarks.trait_inference import CONTROL_PART, OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
 from scoring.report.numbers import points, points_interval
 from scoring.robustness.robustness_tables import brief_robustness_tables, robustness_tables
+from scoring.robustness.traits.twin_controls import with_controls
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.coverage_figures import covered
 from scoring.statistics.designs.power import component_table, hardest_gap
@@ -105,7 +106,7 @@ def findings(
         "aggregates": many_item.overall,
         "aggregates_by_category": many_item.by_category,
         "categories": category_table(found),
-        "counterfactuals": counterfactual_table(found),
+        "counterfactuals": with_controls(counterfactual_table(_with_delta(found, more)), more.get("twin_controls")),
         "conditionings": conditioning_table(found),
         "ways": way_table(found),
         "formats": variance_table(found),
@@ -179,7 +180,7 @@ def brief_findings(
 
 def _with_delta(found: Sequence[Part], more: Mapping[str, pd.DataFrame]) -> list[Part]:
     """All parts, but those that ask a respondent's own answer where these have tables of their own: they have no Δ."""
-    apart = OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()
+    apart = (CONTROL_PART, *(OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()))
     return [part for part in found if part.benchmark not in apart]
 
 

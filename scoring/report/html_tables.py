@@ -56,6 +56,8 @@ TITLES = {
     "validity": "Unparsed, refused and failed answers; scores with them left out and as wrong",
     "agreement": "How often the text's letter is the likeliest letter",
     "recall": "Recall per option slot",
+    "twin_controls": "What must not move when another trait is swapped, and what the model infers",
+    "told_traits": "Which trait does it: the effect of telling each, where traits are told at random",
     "multiverse": "Would another wording say the same: Δ over all specifications, and one test of all of them",
     "multiverse_gaps": "Whose ranking survives another wording (Kendall's W over specifications)",
     "specifications": "Δ of every specification: each way in which personas were written and asked",
@@ -64,7 +66,7 @@ TITLES = {
     "equivalence": "How small Δ and the gaps are shown to be: two one-sided tests at 5 %",
     "reliability": "Does the same person move on other items too: split-half reliability of each person's Δ",
     "answer_shift": "How far the answers move as a distribution, whatever they score, beside what would move by chance",
-    "item_differences": "Items on which a level moves otherwise than as a whole (differential item functioning)",
+    "item_differences": "Items on which a level moves differently than it does overall (differential item functioning)",
     "contrasts": "Levels compared pair by pair",
     "personas": "Personas, the largest |Δ| first (a hash stands for the respondent)",
 }
@@ -77,6 +79,7 @@ _CHOSEN = {
     "aggregates_by_category": "benchmark category metric answers_with without with_persona effect ~",
     "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null",
     "facets": "benchmark metric source levels variance ~ share of_effect note",
+    "told_traits": "trait benchmark metric told personas effect ~ holm note moved moved_by_chance moved_holm",
     "worst_tenth": "benchmark metric personas items chosen seen effect side bound",
     "reliability": "benchmark metric clusters groups reliability reliability_low reliability_high",
     "equivalence": "benchmark metric attribute level quantity estimate tost~ within equivalent",
@@ -108,8 +111,8 @@ _HEADS = {
     "reliability_high": "at most",
 }
 _SHARES = frozenset(
-    "changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden share "
-    "top_share agree_with agree_without of_effect".split()
+    "told changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden "
+    "share top_share agree_with agree_without of_effect right right_twin people_moved".split()
 )
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
 _COUNTED = ("answers", "personas", "levels", "specifications", "tested", "round", "asked")

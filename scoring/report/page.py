@@ -28,7 +28,7 @@ _SECTIONS = (
         "Tables behind the finding",
         ("effects_overall", "target", "conditionings", "ways", "aggregates", "distributions", "control", "changed"),
     ),
-    ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
+    ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals", "twin_controls")),
     ("subgroups", "Subgroups", ()),
     ("heat", "Levels and benchmarks", ()),
     (
@@ -41,8 +41,8 @@ _SECTIONS = (
         "robustness",
         "How robust Δ is, and its tail",
         tuple(
-            "multiverse multiverse_gaps facets specifications worst_tenth reliability answer_shift equivalence "
-            "contrasts item_differences".split()
+            "told_traits multiverse multiverse_gaps facets specifications worst_tenth reliability answer_shift "
+            "equivalence contrasts item_differences".split()
         ),
     ),
     ("formats", "Formats and rotations", ("formats", "rankings")),

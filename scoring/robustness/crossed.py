@@ -17,7 +17,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from scoring.statistics.clustered_errors import Matrix
 from scoring.statistics.designs.facet_design import BY, REST
@@ -54,7 +54,7 @@ Key = tuple[int, ...]  # how deep each side goes: 0 is none of it
 
 
 @dataclass(frozen=True)
-class _Sums:
+class _CellSums:
     """Of each cell of a set of facets: rows, Σ d and Σ d²."""
 
     code: Codes
@@ -90,14 +90,14 @@ class Crossed:
         self.same = {key: self._largest(key) for key in self.sums}
         self.keys = sorted(set(self.same.values()), key=_place)
 
-    def _sums(self, key: Key) -> _Sums:
+    def _sums(self, key: Key) -> _CellSums:
         code = np.zeros(len(self.d), dtype=np.int64)
         for side, depth in zip(self.sides, key, strict=True):
             if depth:
                 own = list(side.values())[depth - 1]
                 code = compacted(code * (int(own.max(initial=0)) + 1) + own)[1]
         count, total, square = (np.bincount(code, each) for each in (np.ones(len(code)), self.d, self.d**2))
-        return _Sums(code, count, total, square)
+        return _CellSums(code, count, total, square)
 
     def _largest(self, key: Key) -> Key:
         """The largest set of facets that tells no more cells apart: what is confounded is one."""
@@ -244,7 +244,7 @@ class Crossed:
             return math.nan, math.nan
         less = 2 if self._alone(key) else 3
         doubt = sum(part**2 / ((size - 1) / less) for part, size in zip(parts, sizes, strict=True))
-        half = float(stats.t.ppf(0.975, max(1.0, whole**2 / doubt))) * math.sqrt(whole)
+        half = float(special.stdtrit(max(1.0, whole**2 / doubt), 0.975)) * math.sqrt(whole)
         middle = math.log(max(value + beside, floor))
         low, high = (math.exp(middle + each) - beside for each in (-half, half))
         return max(0.0, low), max(0.0, high)

@@ -32,7 +32,8 @@ class Slicing:
     """How the table is made: attributes, pairs of attributes, persona weights, the least level to test, the seed.
 
     `adjust` says over what p-values are adjusted: each "family" (model × benchmark × attribute), or "all" gaps. Levels
-    of `contrasts` are compared pair by pair too; `margin` is within what Δ and gaps count as none.
+    of `contrasts` are compared pair by pair too; `margin` is within what Δ and gaps count as none; `interactions` are
+    pairs of traits that are told at random.
     """
 
     by: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class Slicing:
     adjust: Adjust = "family"
     contrasts: tuple[str, ...] = ()
     margin: float | None = None
+    interactions: tuple[tuple[str, str], ...] = ()
 
     @property
     def attributes(self) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import stats
 
 from scoring.statistics.clustered_errors import LEVEL
-from scoring.statistics.designs.sequential import Course, Target
+from scoring.statistics.designs.sequential import SequentialDesign, Target
 from scoring.statistics.designs.simulation import Design, simulate
 from scoring.statistics.effect import persona_effect
 
@@ -49,7 +49,7 @@ def course(design: Design, target: Target, seed: int) -> list[dict[str, float]]:
     level = study.scores["level"].astype(str).where(~alone, "") if target.by else alone.map({True: "", False: "all"})
     people = dict(zip(study.scores["persona_id"].astype(str)[~alone], level[~alone], strict=True))
     groups = sorted(study.scores["group"].astype(str).unique())
-    run = Course(target, people, groups)
+    run = SequentialDesign(target, people, groups)
     looks = run.looks(study.scores)  # takes from the scores only what the course has asked for
     while run.next_batch(looks):
         looks = run.looks(study.scores)

@@ -11,7 +11,7 @@ import pandas as pd
 from personas.countries import called, parse_country
 from personas.surveys.data_file import open_table
 from personas.surveys.drafts import draft_words as words
-from personas.surveys.labels import clean, clean_question, direction, plain, says_nothing, stems
+from personas.surveys.label_cleaning import clean, clean_question, direction, plain, says_nothing, stems
 from personas.surveys.survey import TO_FILL_IN
 from personas.surveys.table import Table, text
 from personas.traits import Trait, catalogue
@@ -208,7 +208,7 @@ def _religion(made: _Draft) -> None:
 def _by_label(
     made: _Draft, trait: str, asked: re.Pattern[str], meanings: Mapping[re.Pattern[str], int], least: int
 ) -> None:
-    """A trait whose codes are told by words of the labels, of the variable with the most labels that are told."""
+    """A trait whose codes are recognised by words in the labels, from the variable with the most labels recognised."""
     best: tuple[str, dict[str, int]] = ("", {})
     for name in _candidates(made, asked):
         labels = made.labels(name)

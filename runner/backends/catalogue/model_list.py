@@ -51,11 +51,13 @@ async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | Non
         async with open_session(url, limit, headers, guarded=True) as session, session.get(url) as reply:
             body = await read_body(reply)
         listed = _entries(json.loads(body))
-    except (aiohttp.ClientError, BackendError, InputError, OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (aiohttp.ClientError, BackendError, InputError, OSError, RecursionError, ValueError, LookupError, TypeError):
+        return None
+    except AttributeError:  # what is listed is no object
         return None
     where, entry = url.partition("?")[0], _entry(listed, model)
     if entry is None:
-        return f"{model.name}: {where} does not list {model.id!r}: it is retired or misspelt"
+        return f"{model.name}: {where} does not list {model.id!r}: it is retired or misspelled"
     dates = [f"{field} {entry[field]}" for field in SHUTDOWN_FIELDS if entry.get(field)]
     return f"{model.name}: {where} gives {model.id!r} a {dates[0]}" if dates else None
 

@@ -108,12 +108,21 @@ class LogLines(logging.Handler):
 
 
 def show_log(verbosity: int) -> None:
-    """Show the package's log from now on: warnings; with 1 what is done too, with 2 every failed attempt."""
+    """Show the package's log from now on: warnings; with 1 what is done too, with 2 every failed attempt.
+
+    Of what libraries say, errors are shown, and with 1 warnings.
+    """
     log = logging.getLogger(ROOT)
     for handler in [each for each in log.handlers if isinstance(each, LogLines)]:
         log.removeHandler(handler)
     log.addHandler(LogLines(verbosity > 0))
     log.setLevel((logging.WARNING, logging.INFO, logging.DEBUG)[min(verbosity, 2)])
+    # of libraries, which may quote what came from outside: Python would write it to the terminal as it is
+    others = LogLines(True)
+    others.setLevel(logging.WARNING if verbosity else logging.ERROR)
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").handlers = [others]
+    logging.lastResort = others
 
 
 def show_steps(package: str) -> None:

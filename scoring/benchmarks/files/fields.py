@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from scoring.answers.items import Ask, Item
 from scoring.benchmarks.files import transforms
-from scoring.benchmarks.files.gold import GivenAnswer, read_gold
+from scoring.benchmarks.files.gold import GoldAnswer, read_gold
 from scoring.benchmarks.files.schema import Column, Description, Kind
 from scoring.benchmarks.records import Row, located
 from scoring.benchmarks.templates import render_records
@@ -33,7 +33,7 @@ def field_values(path: Path, description: Description, records: Sequence[tuple[s
         found.append((place, values))
     answer = description.fields.get("answer")
     if answer is not None and answer.column is not None and not answer.transforms and "choices" in specs:
-        given = [GivenAnswer(place, values["choices"], values["answer"]) for place, values in found]
+        given = [GoldAnswer(place, values["choices"], values["answer"]) for place, values in found]
         for (_, values), gold in zip(found, read_gold(path, given, specs["choices"].columns or ()), strict=True):
             values["answer"] = gold
     return found

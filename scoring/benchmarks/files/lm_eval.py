@@ -19,10 +19,11 @@ from typing import Any
 import yaml
 
 from personas import bounded
+from personas.bounded_yaml import BoundedYaml, parse_yaml
 from personas.errors import InputError
 from scoring.answers.items import Item
 from scoring.benchmarks.files.columns import typed
-from scoring.benchmarks.files.labels import listed_order
+from scoring.benchmarks.files.listed_options import listed_order
 from scoring.benchmarks.records import Row, located, read_rows
 from scoring.benchmarks.templates import render_records
 
@@ -47,7 +48,7 @@ class Function:
     line: int
 
 
-class _Loader(bounded.BoundedYaml):
+class _Loader(BoundedYaml):
     """YAML's safe subset, where `!function` is a name."""
 
     def __init__(self, text: str, path: Path) -> None:
@@ -78,21 +79,15 @@ def _read_task(path: Path, including: tuple[Path, ...], read: list[Path]) -> Tas
         raise InputError(f"{path}: the task files include each other in a circle; fix their `include`")
     if len(read) > MOST_INCLUDED:
         raise InputError(f"{path}: one of more than {MOST_INCLUDED} files that include each other; write fewer")
-    try:
-        task = bounded.parse_yaml(bounded.read_text(path, _LARGEST), partial(_Loader, path=path))
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except OSError as error:
-        raise InputError(f"{path}: the task file cannot be read ({error.strerror}); name one that is there") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not a YAML task file ({error}); fix it") from None
+    with bounded.readable(path, "a YAML task file", "fix it, or name another"):
+        task = parse_yaml(bounded.read_text(path, _LARGEST), partial(_Loader, path=path))
     if not isinstance(task, dict):
         raise InputError(f"{path}: not a YAML task file (no keys); name the right file")
     names = task.pop("include", None) or []
     merged: dict[str, Any] = {}
     for name in names if isinstance(names, list) else [names]:
         if not isinstance(name, str):
-            raise InputError(f"{path}, key 'include': {name!r:.60} is no file name; name a task file")
+            raise InputError(f"{path}, key 'include': {name!r:.60} is not a file name; name a task file")
         merged |= _read_task(path.parent / name, (*including, path), read)
     return merged | task
 
@@ -225,7 +220,7 @@ def _choices(task: Task, row: Row, texts: Mapping[str, str]) -> tuple[str, ...]:
     else:
         found = list(source.values()) if isinstance(source, dict) else source
     if not isinstance(found, list | tuple) or not all(isinstance(each, str) for each in found):
-        raise ValueError("has a doc_to_choice that is no list of texts")
+        raise ValueError("has a doc_to_choice that is not a list of texts")
     if "" in found:
         raise ValueError("has an empty option")
     return tuple(found)
@@ -266,5 +261,5 @@ def _literal(text: str) -> Any:
         found = ast.literal_eval(text.strip())
         bounded.check_value(found)
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError):
-        raise ValueError(f"gives {text[:80]!r}, which is no list or number") from None
+        raise ValueError(f"gives {text[:80]!r}, which is neither a list nor a number") from None
     return found

@@ -40,7 +40,7 @@ def _multiverse(table: pd.DataFrame) -> FittedTable:
 def _rankings(table: pd.DataFrame) -> FittedTable:
     caption = (
         "Kendall's W of the levels' ranks over specifications (1: always the same ranking); in brackets: the share of "
-        "specifications in which the level has that place; p: the attribute permuted over people"
+        "specifications in which the level has that place; p: the attribute permuted over people, or signs flipped"
     )
     numbers = ["levels", "W", "highest", "lowest", "p"]
     shown = FittedTable("Whose ranking survives another wording?", caption, ["attribute", "benchmark"], numbers)
@@ -149,7 +149,28 @@ def _items(table: pd.DataFrame) -> FittedTable | None:
     return shown
 
 
+def _told(table: pd.DataFrame) -> FittedTable:
+    """Only telling is randomised, and the caption says so."""
+    caption = (
+        "What telling the trait does to the score, everything else that is told being equal, for people and items like "
+        "these; p by Holm over the traits. Which traits are told is random; what people are is not, so this compares "
+        "told with not told, not one level with another. moved: distance between the answers, told and not told"
+    )
+    numbers = ["told", "people", "effect", "95 % interval", "p", "moved", "by chance", "p moved"]
+    shown = FittedTable("Which trait does it?", caption, ["trait", "benchmark", "measure"], numbers)
+    for _, row in table.iterrows():
+        names = (str(row["trait"]), title_of(str(row["benchmark"])), str(row["metric"]))
+        size = (percent(row["told"]), count(row["personas"]))
+        bounds = str(row["note"]) or points_interval(row["low"], row["high"])
+        moves = ("–" if pd.isna(row[name]) else percent(row[name]) for name in ("moved", "moved_by_chance"))
+        style = "bold" if row["holm"] < SIGNIFICANT else ""
+        values = (in_points(row["effect"]), bounds, p_value(row["holm"]), *moves, p_value(row["moved_holm"]))
+        shown.add_row(*map(escape, names), *size, *values, style=style)
+    return shown
+
+
 _SHOWN = {
+    "told_traits": _told,
     "multiverse": _multiverse,
     "multiverse_gaps": _rankings,
     "facets": _facets,

@@ -42,7 +42,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class InterimLook:
     """The state of one level: its personas, rounds asked of `rounds`, Δ, and the interval's half-width.
 
     The interval's level is `confidence`, at which all looks together have 95 %. The half-width is infinite before the
@@ -78,7 +78,7 @@ def blocks(groups: Sequence[str], rounds: int, seed: int) -> list[tuple[str, ...
     return [tuple(order[start::rounds]) for start in range(min(rounds, len(order)))]
 
 
-class Course:
+class SequentialDesign:
     """The rounds of one model and benchmark, from the first.
 
     `people` maps every persona id that may be asked to its level (`ALL` where the target names no attribute), `groups`
@@ -101,7 +101,7 @@ class Course:
         self._asked = dict.fromkeys(sorted(self._members), 0)
         self._errors: dict[str, dict[int, float]] = {level: {} for level in self._members}
 
-    def looks(self, scores: pd.DataFrame) -> list[Look]:
+    def looks(self, scores: pd.DataFrame) -> list[InterimLook]:
         """Each level's state, from the scores of one model and benchmark; those not asked for yet are not looked at."""
         started = len(scores) and any(self._asked.values())
         intervals = self._intervals(self._of_course(scores)) if started else {}
@@ -110,10 +110,10 @@ class Course:
             effect, half_width, confidence = intervals.get(level, (math.nan, math.inf, LEVEL))
             reached = half_width <= self._target.half_width
             size = len(self._members[level]), asked, self._rounds
-            found.append(Look(level, *size, effect, half_width, confidence, reached))
+            found.append(InterimLook(level, *size, effect, half_width, confidence, reached))
         return found
 
-    def next_batch(self, looks: Sequence[Look]) -> Batch | None:
+    def next_batch(self, looks: Sequence[InterimLook]) -> Batch | None:
         """The next round of the level whose interval is widest, which counts as asked from now on; None at the end."""
         open_looks = [look for look in looks if not look.done]
         if not open_looks:
@@ -191,7 +191,7 @@ def target_table(
     for part in parts(scores) if len(scores) else ():
         if part.benchmark not in groups or not part.alone.any():
             continue
-        course = Course(target, people, groups[part.benchmark], deals.get(part.benchmark))
+        course = SequentialDesign(target, people, groups[part.benchmark], deals.get(part.benchmark))
         for look in _replayed(part.scores, course):
             values = asdict(look)
             outcome = REACHED if values.pop("reached") else ALL_ASKED if look.done else UNFINISHED
@@ -204,7 +204,7 @@ def target_table(
     return pd.DataFrame(rows).replace([math.inf, -math.inf], math.nan)
 
 
-def _replayed(scores: pd.DataFrame, course: Course) -> list[Look]:
+def _replayed(scores: pd.DataFrame, course: SequentialDesign) -> list[InterimLook]:
     """The looks at the end of the course, or at the first round that the scores do not have whole."""
     pairs = scores.loc[~is_twin(scores["persona_id"]), ["persona_id", "group"]].drop_duplicates().astype(str)
     answered = set(pairs.itertuples(index=False, name=None))

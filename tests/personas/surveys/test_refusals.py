@@ -97,7 +97,7 @@ CASES: dict[Case, str] = {
     no_weights: r"survey 'wvs7' has no weights in its file",
     repeated_id: r"wvs\.sav, column 'D_INTERVIEW': respondent id '1' occurs more than once \(rows 1 and 2",
     same_file_twice: r"respondent id 'wvs7:2017-2022:356070001' occurs more than once",
-    unknown_country: r"'QQ1' is no country \(60 of 60 rows",
+    unknown_country: r"'QQ1' is not a country \(60 of 60 rows",
     reversed_labels: r"Q2 \(imp_friends\) is labelled 'Not at all important' where .*'very important'.*reversed",
     other_survey: r"has \d+ of the 32 variables of 'wvs7'.*another survey or wave",
     overlap: r"'evs_wvs_joint' holds the respondents of 'wvs7' already",

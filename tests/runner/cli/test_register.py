@@ -3,15 +3,19 @@
 import asyncio
 import hashlib
 import json
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from fake_llm import FakeLLM
-from studies import model, rows, write_study
+from studies import model, rows, start, write_study
 from typer.testing import CliRunner
+from waiting import HUNG
 
-from personas.errors import InputError
+from personas.errors import InputError, MachineError
 from runner.cli.app import app
 from runner.engine.run import run
 from runner.study.config import Study
@@ -84,6 +88,35 @@ def test_a_study_that_was_asked_cannot_be_registered(tmp_path: Path) -> None:
         assert "nothing of this study was registered before its first request" in " ".join(methods.split())
         call(path, "report", "--csv")
         assert "registration" not in pd.read_csv(tmp_path / "study.effects.csv").columns
+
+
+@pytest.mark.parametrize("change", ["document = '{}'", "document = 'x'", "sha256 = 'x'"])
+def test_a_registration_that_was_changed_is_not_compared_with(change: str, tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        path = write_study(tmp_path, [model(server.url)], n=4, groups=3)
+        call(path, "register")
+        ask(path)
+    connection = sqlite3.connect(tmp_path / "study.sqlite")
+    with closing(connection), connection:
+        connection.execute(f"UPDATE registration SET {change}")
+        if "{}" in change:
+            connection.execute("UPDATE registration SET sha256 = ?", (hashlib.sha256(b"{}").hexdigest(),))
+    assert "its registration is not as it was made" in refused(path, "report")
+
+
+def test_a_study_is_not_registered_while_it_is_asked(tmp_path: Path) -> None:
+    with FakeLLM(latency=3.0) as server:
+        path = write_study(tmp_path, [model(server.url)], n=4, groups=3)
+        going = start(path, "--yes")
+        try:
+            waited = time.monotonic() + HUNG
+            while not server.requests and time.monotonic() < waited:
+                time.sleep(0.05)
+            with pytest.raises(MachineError, match="a run is on"):
+                CliRunner().invoke(app, ["--study", str(path), "register"], catch_exceptions=False)
+        finally:
+            going.kill()
+            going.communicate()
 
 
 def test_other_people_and_items_are_told_apart(tmp_path: Path) -> None:

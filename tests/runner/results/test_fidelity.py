@@ -15,9 +15,9 @@ from runner.engine.run import run
 from runner.results.study_report import finding, study_findings
 from runner.study.config import Study
 from runner.study.sections import BenchmarkSection, PersonaSection
+from runner.view.fidelity_results import fidelity_results
 from runner.view.pages.fidelity import _content
 from runner.view.source import ViewSource
-from runner.view.survey_answers_found import fidelity_found
 from scoring.fidelity.learned import is_installed
 from scoring.report.page import page
 
@@ -128,7 +128,7 @@ def test_a_report_says_how_well_people_are_played_beside_what_needs_no_model(tmp
     (sentence,) = finding(small)
     assert sentence.startswith("fake as its personas answers as the respondents themselves did in")
     assert "The majority of their country in" in sentence and "a second sample of as many people is" in sentence
-    shown = fidelity_found(small.database, None)  # the page of mtpa-run view
+    shown = fidelity_results(small.database, None)  # the page of mtpa-run view
     (told,) = shown.statements
     assert " ".join(told) == sentence and told[0].endswith("60 people, 4 questions.")
     assert "Corrected by the own answers of" in told[1] and "more people" in told[1]

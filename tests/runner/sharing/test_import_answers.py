@@ -126,6 +126,10 @@ def test_versions_and_parameters_are_not_mixed(study: Study, tmp_path: Path) -> 
     warm = {"events": [{"event": "model", "config": {"temperature": 1.0, "max_connections": 9}}]}
     with pytest.raises(InputError, match=r"generated otherwise(.|\n)*decoding = \{ temperature = 1.0 \}"):
         imported(study, log(tmp_path / "warm.json", [sample(prompts[0], **warm)]))
+    for value in ([None], 1 << 70, {"a": [[None]]}, "\ud800"):
+        odd = {"events": [{"event": "model", "config": {"extra": value}}]}
+        with pytest.raises(InputError, match="parameters that a study cannot name"):
+            imported(study, log(tmp_path / "odd.json", [sample(prompts[0], **odd)]))
     with pytest.raises(InputError, match="not all asked for with the same parameters"):
         imported(study, log(tmp_path / "both.json", [sample(prompts[0], **warm), sample(prompts[1])]))
     with pytest.raises(InputError, match="names no model 'mock/other'"):

@@ -162,7 +162,7 @@ def test_each_answer_counts_once_and_one_line_that_is_none_names_itself(tmp_path
     assert len(read_lm_eval(path).answers) == len(documents)
     with path.open("a") as file:
         file.write("[" * 100_000 + "\n")
-    with pytest.raises(InputError, match=f"line {2 * len(documents) + 1}: no JSON"):
+    with pytest.raises(InputError, match=f"line {2 * len(documents) + 1}: not JSON"):
         read_lm_eval(path)
     path.with_name(f"results_{STAMP}.json").unlink()
     with pytest.raises(InputError, match="does not lie beside it"):

@@ -99,5 +99,5 @@ def test_a_table_that_would_run_is_not_read(sql: str, file: Path) -> None:
     for step in ("DROP VIEW trials", "DROP TABLE score", sql):
         _change(file, step)
     for read in READS:
-        with pytest.raises(InputError, match="'score' is no table as mtpa makes it"):
+        with pytest.raises(InputError, match="'score' is not a table as mtpa makes it"):
             read(file)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from studies import ROOT, model, write_study
 
 from personas.errors import InputError
+from runner.study.addresses import base_url
 from runner.study.config import Study
 from runner.study.sections import ModelSection
 
@@ -74,6 +75,14 @@ def test_a_study_can_be_read_twice_to_the_same_values(tmp_path: Path) -> None:
 def test_an_address_that_is_nearly_right_is_named_with_the_right_one(url: str, words: str) -> None:
     with pytest.raises(ValidationError, match=re.escape(words)):
         ModelSection(name="m", backend="openai-compatible", id="m", base_urls=(url,))
+
+
+@pytest.mark.parametrize(
+    "host", ["a.b\\.api.openai.com", "a%2fb.example", "[::1].example", "[v1.x]", "a&b", "ⓐ.example"]
+)
+def test_an_address_names_a_host(host: str) -> None:
+    with pytest.raises(ValueError, match="is not the name of a host"):
+        base_url(f"https://{host}/v1")
 
 
 def test_white_space_around_an_address_is_not_part_of_it() -> None:

@@ -47,10 +47,10 @@ def test_what_is_right_passes() -> None:
         ([replace(GOOD, weights=None, scoring={"kind": "pair_preference"})], "no roles"),
         ([replace(GOOD, benchmark="y")], "of the benchmark 'y'"),
         ([replace(GOOD, part="p")], "of the part 'p'"),
-        ([replace(GOOD, question="\ud83d")], "a text that holds half of a surrogate pair"),
+        ([replace(GOOD, question="\ud83d")], "a text that contains half of a surrogate pair"),
         ([replace(GOOD, meta={"topic": float("nan")})], "a meta value that cannot be stored"),
         ([replace(GOOD, meta={"topic": "\udc80"})], "surrogate"),
-        ([{"id": "x/1"}], "item number 0 is no Item but dict"),
+        ([{"id": "x/1"}], "item number 0 is a dict, not an Item"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(items: list[Any], sentence: str) -> None:
@@ -64,6 +64,6 @@ def test_a_name_of_the_score_table_and_a_score_that_fails() -> None:
     taken.meta_columns = ("item_id",)
     with pytest.raises(InputError, match="'item_id' is a column of the score table"):
         load_items(taken, Path())
-    failing.score = lambda *_: 1 / 0  # type: ignore[method-assign, assignment, return-value]
+    failing.score = lambda *_: 1 / 0  # type: ignore[method-assign, assignment]
     with pytest.raises(InputError, match=r"cannot score an answer to 'x/1' \(ZeroDivisionError"):
         load_items(failing, Path())

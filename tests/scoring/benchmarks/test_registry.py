@@ -46,7 +46,7 @@ def test_a_package_registers_its_benchmark_by_entry_point(installed: Path) -> No
     ("entry", "sentence"),
     [
         ("capitals = mtpa_capitals.capitals:Absent", "cannot be loaded"),
-        ("capitals = pathlib:Path", "is no Benchmark"),
+        ("capitals = pathlib:Path", "is not a Benchmark"),
         ("capitals = sys:exit", "cannot be loaded: SystemExit"),
         ("cities = mtpa_capitals.capitals:Capitals", "calls itself 'capitals'"),
     ],

@@ -23,6 +23,19 @@ class GeminiList(FakeLLM):
         return web.json_response({"models": self.listed, "nextPageToken": self.next_page})
 
 
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"data": [1]}', b'{"data": {"id": 2}}', b"[]", b"9" * 5000, b"\xff"]
+)
+async def test_a_list_that_is_none_says_nothing(body: bytes) -> None:
+    class Odd(FakeLLM):
+        async def _models(self, request: web.Request) -> web.Response:
+            return web.Response(body=body)
+
+    with Odd() as server:
+        section = ModelSection(name="m", backend="openai-compatible", id="m", base_urls=(server.url,))
+        assert await catalogue_remarks([section]) == []
+
+
 async def test_geminis_list_tells_what_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "k")
 

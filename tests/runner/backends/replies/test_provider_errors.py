@@ -7,6 +7,7 @@ import pytest
 
 from runner.backends.errors import BackendError, BadRequest, ModelUnavailable, PromptRefused, Transient
 from runner.backends.replies.provider_errors import error_in, refusal
+from runner.engine.recorder import declined
 
 
 def said(message: str, **more: Any) -> dict[str, Any]:
@@ -71,6 +72,17 @@ def test_an_error_in_a_200_costs_what_the_provider_says_it_used() -> None:
     )
     assert found is not None and found.charged
     assert found.usage is not None and (found.usage.prompt_tokens, found.usage.completion_tokens) == (50, 2)
+
+
+def test_a_refusal_costs_what_the_provider_says_it_used() -> None:
+    used = {"usage": {"prompt_tokens": 90, "completion_tokens": 4}}
+    filtered = {"error": {"code": "content_filter", "message": "no"}}
+    for body, charged in (({**filtered, **used}, True), (filtered, False), ({**used, "error": "no"}, True)):
+        found = refusal(400, json.dumps(body).encode())
+        assert (found.charged, found.usage is not None) == (charged, charged)
+    kept = refusal(400, json.dumps({**filtered, **used}).encode())
+    assert isinstance(kept, PromptRefused) and declined(kept).usage.total == 94
+    assert not declined(PromptRefused("400", "no")).usage.total
 
 
 def test_an_answer_is_no_error() -> None:

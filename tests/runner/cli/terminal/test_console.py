@@ -4,6 +4,7 @@ import io
 import logging
 import sys
 import unicodedata
+import warnings
 from collections.abc import Iterator
 
 import pytest
@@ -42,6 +43,25 @@ def test_nothing_from_outside_controls_the_terminal(thing: object) -> None:
     assert not {"\x1b", "\x00", "\x07", "\x9b", "\r", "\x7f"} & set(shown)
     assert not any(unicodedata.bidirectional(each) in ("RLO", "LRI", "RLE", "PDI") for each in shown)
     assert "a" in shown and "\ufffd" in shown
+
+
+def test_what_libraries_say_of_what_came_from_outside_is_text_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.root, "handlers", [])
+    monkeypatch.setattr(logging, "lastResort", logging.lastResort)
+    monkeypatch.setattr(logging.getLogger("py.warnings"), "handlers", [])
+    try:
+        show_log(1)
+        warnings.warn(f"{HOSTILE} is not a valid FinishReason", stacklevel=1)
+        logging.getLogger("somebodys").warning("%s", HOSTILE)
+        show_log(0)
+        logging.getLogger("somebodys").warning("not shown")
+    finally:
+        logging.captureWarnings(False)
+    said = capsys.readouterr().err
+    assert "is not a valid FinishReason" in said and "somebodys" in said and "not shown" not in said
+    assert not {"\x1b", "\x00", "\x07", "\x9b", "\x7f"} & set(said)
 
 
 @given(st.text(st.characters(categories=["Cc", "Cf", "Cs", "Zl", "Zp", "L"])))
