@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
-from pages import DOCS
+from studies import ROOT
 
 from personas.errors import InputError
 from scoring.benchmarks.registry import benchmark
 
+DOCS = ROOT / "docs" / "benchmarks"
 RECORD = {"key": "MOVE", "question": "Would you move?", "attribute": "EDUCATION", "group": "College graduate"}
 
 
