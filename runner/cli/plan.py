@@ -92,7 +92,9 @@ def _plan_table(study: "mtpa.Study", found: "Plan", cap: "Cap") -> Table:
 
     part = "" if study.shard.whole else f", part {study.shard}"
     bound = f", at most: it ends at Δ ± {study.target.half_width:g}" if study.target else ""
-    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}{part}{bound}")
+    table = Table(title=f"Plan of {escape(study.study.name)}{part}{bound}")
+    for name in ("model", "benchmark"):
+        table.add_column(name, overflow="fold", min_width=9)
     for name in ("trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in found.rows:

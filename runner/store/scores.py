@@ -79,7 +79,7 @@ def load_scores(
         frame, placement, trait_order, traits (the set shown), told (the traits that a random profile shows) and
         told_text (the same where the same is shown), sampled (whether the answer is a draw), rotation, replicate,
         status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is
-        of), value, expected, the benchmarks' `meta_columns`, and the traits. Names are categorical.
+        of; no letter where none were shown), value, expected, the benchmarks' `meta_columns`, and the traits. Names are categorical.
 
     Raises
     ------
@@ -364,6 +364,8 @@ def _role(record: Mapping[str, Any], option: int, rotation: int) -> str:
 
 
 def _letter(record: Mapping[str, Any], option: int, rotation: int) -> str:
+    if record["ask"] != "letter" or record.get("elicitation") == "text":  # no letters were shown
+        return ""
     return LETTERS[option_order(Item(**record), rotation).index(option)]
 
 

@@ -88,6 +88,11 @@ def points_interval(low: float, high: float) -> str:
     return NONE if math.isnan(low) or math.isnan(high) else f"{_points(low)} to {_points(high)}"
 
 
+def half_points(low: float, high: float) -> str:
+    """Half of what an interval spans, in percentage points, without the unit."""
+    return NONE if math.isnan(low) or math.isnan(high) else _points((high - low) / 2, signed=False)
+
+
 def _points(value: float, signed: bool = True) -> str:
     """One decimal; as many as a smaller one takes, up to three."""
     value = 100 * value
