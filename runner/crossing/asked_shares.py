@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from personas.people.pseudonyms import TWIN
 from personas.traits import Persona
-from runner.store.deals import DealRows
+from runner.store.assigned.deals import DealRows
 from runner.study.config import Study
 from runner.study.sections import ModelSection
 from scoring.statistics.designs.incomplete import Deal

@@ -24,7 +24,7 @@ from runner.crossing.asked_shares import share_of
 from runner.crossing.profiles import AskedVariant, Profiles, told_of
 from runner.crossing.request_keys import answer_kind, is_sampled
 from runner.crossing.trials import AskedModel, Crossing, Question
-from runner.store.deals import Starts
+from runner.store.assigned.deals import Starts
 from runner.store.rows import keep_labels, register
 from runner.study.config import Study
 from runner.study.sections import ModelSection

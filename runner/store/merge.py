@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from personas.errors import InputError
-from runner.store import profile_rows
+from runner.store.assigned import profile_rows
+from runner.store.assigned.deals import in_other_numbers
 from runner.store.database import attached, database_errors, make_private, opened, refuse_redacted, transaction
-from runner.store.deals import in_other_numbers
 from runner.store.foreign import in_time, refuse_code, refuse_odd_contents
 from runner.store.identity import identity
 from runner.store.leases import refuse_open_jobs, refuse_running

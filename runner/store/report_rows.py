@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN
+from runner.store.assigned.deals import ELICITATION, deals_by_measure
 from runner.store.cache import unpack
 from runner.store.database import opened
-from runner.store.deals import ELICITATION, deals_by_measure
 from runner.store.foreign import reads_file
 from runner.store.runs import SELECTED, SelectionRows, choose
 from runner.store.scores import SHARES, named_sets

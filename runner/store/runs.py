@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.people.draws import RULE
+from runner.store.assigned.profile_rows import together as profiles_together
 from runner.store.database import last_run_row, opened
-from runner.store.profile_rows import together as profiles_together
 
 NAMED = ("model", "item", "persona", "variant")
 SelectionRows = dict[str, Any]
@@ -107,7 +107,7 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
         for table in NAMED
     }
     remarks = _missing(connection, runs)
-    from runner.store.deals import all_deals  # takes pandas with it
+    from runner.store.assigned.deals import all_deals  # takes pandas with it
 
     if deals := all_deals([run.selection for run in runs]):
         together["deals"] = deals

@@ -84,7 +84,7 @@ _CHOSEN = {
     "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null "
     "registration",
     "facets": "benchmark metric source levels variance ~ share of_effect note",
-    "told_traits": "trait benchmark metric told personas effect ~ holm note moved moved_by_chance moved_holm",
+    "told_traits": "trait benchmark metric told personas telling ~ holm note moved moved_by_chance moved_holm",
     "worst_tenth": "benchmark metric personas items chosen seen effect side bound",
     "reliability": "benchmark metric clusters groups reliability reliability_low reliability_high",
     "equivalence": "benchmark metric attribute level quantity estimate tost~ within equivalent",
@@ -100,6 +100,7 @@ _HEADS = {
     "personas": "people",
     "with_persona": "with",
     "effect": "Δ",
+    "telling": "effect of telling",
     "items~": "95% interval, items like these",
     "people~": "95% interval, these items",
     "gap_holm": "p (Holm)",

@@ -10,6 +10,7 @@ SIGNED = frozenset(
     {
         "effect",
         "alone",
+        "telling",
         "gap",
         "difference",
         "delta",
