@@ -24,11 +24,11 @@ from runner.store.database import (
     database_errors,
     is_redacted,
     keep_private,
+    last_run_row,
     mark_redacted,
     opened,
     transaction,
 )
-from runner.store.last_run import last_run_row
 from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run

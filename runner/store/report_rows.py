@@ -93,11 +93,11 @@ def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | Non
 @reads_file
 def load_levels(
     database: str | Path, selection: Mapping[str, Any], attribute: str | None
-) -> tuple[dict[str, str], dict[str, list[str]], dict[str, Deal]]:
+) -> tuple[dict[str, str], dict[str, list[str]], dict[tuple[str, str], Deal]]:
     """What a run may ask, answered or not.
 
     Each respondent's level of an attribute ("all" without one), each measure's item groups, and the deals of those
-    measures of which not everybody is asked everything. Twins are not respondents.
+    models and measures of which not everybody is asked everything. Twins are not respondents.
     """
     path = Path(database)
     with opened(path) as connection:

@@ -16,9 +16,8 @@ from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.assigned.deals import is_dealt
 from runner.store.assigned.profile_rows import is_profiled, names_of_sets, told_columns
-from runner.store.database import opened
+from runner.store.database import last_run_row, opened
 from runner.store.foreign import reads_file
-from runner.store.last_run import last_run_row
 from runner.store.resolutions import remarks
 from runner.store.rows import trait_labels
 from runner.store.runs import SelectionRows
@@ -61,15 +60,32 @@ def load_scores(
 ) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
-    Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
-    ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
-    baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to be:
-    "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format, frame,
-    placement, trait_order, traits (the set shown), told (the traits that a random profile tells) and told_text (the
-    same where the same is told), sampled (whether the answer is a draw), rotation, replicate, status, chosen_by_text,
-    chosen_by_probability (option numbers), role and letter (of the option that the value is of), value, expected, the
-    benchmarks' `meta_columns`, and with `answers` a column for each trait that the respondents answered: the answer's
-    label, or a number where a trait has no labels. Names are categorical. Raises InputError or MachineError.
+    Parameters
+    ----------
+    database : str or Path
+        The study's results file, `study.database`.
+    selection : mapping, optional
+        The rows that a run selected, as `last_selection` gives them; all where it is absent.
+    answers : bool
+        Whether there is a column for each trait that was answered: the label, or a number where there are no labels.
+
+    Returns
+    -------
+    DataFrame
+        Its columns: model (marked where its answers are of an old method), metric (how an answer became the value),
+        benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id (""
+        in the baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to
+        be: "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format,
+        frame, placement, trait_order, traits (the set shown), told (the traits that a random profile shows) and
+        told_text (the same where the same is shown), sampled (whether the answer is a draw), rotation, replicate,
+        status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is
+        of; no letter where none were shown), value, expected, the benchmarks' `meta_columns`, and the traits. Names are
+        categorical.
+
+    Raises
+    ------
+    MtpaError
+        The file is missing, damaged, or not one of mtpa's.
     """
     path = Path(database)
     with opened(path) as connection:
@@ -349,6 +365,8 @@ def _role(record: Mapping[str, Any], option: int, rotation: int) -> str:
 
 
 def _letter(record: Mapping[str, Any], option: int, rotation: int) -> str:
+    if record["ask"] != "letter" or record.get("elicitation") == "text":  # no letters were shown
+        return ""
     return LETTERS[option_order(Item(**record), rotation).index(option)]
 
 

@@ -66,7 +66,7 @@ def test_each_person_is_asked_some_the_first_people_only_and_other_traits_are_sh
 
 
 def test_twins_are_asked_for_what_is_told_and_what_is_hidden_beside_the_same_text(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there are none: set .personas. swap"):
+    with pytest.raises(InputError, match=r"there are none: set .personas. swap"):
         study(tmp_path, twins=True)
     with prepared(study(tmp_path, n=8, swap="gender", twins=True, controls=["education"])) as ready:
         crossing = ready.crossing
