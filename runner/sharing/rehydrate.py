@@ -18,6 +18,7 @@ from runner.crossing.prepare import identity_of
 from runner.crossing.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, hash_of_column
 from runner.sharing.scratch import scratch_folder
+from runner.store.assigned.deals import known_starts
 from runner.store.database import (
     attached,
     database_errors,
@@ -28,7 +29,6 @@ from runner.store.database import (
     opened,
     transaction,
 )
-from runner.store.deals import known_starts
 from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run

@@ -14,10 +14,10 @@ import pandas as pd
 from personas.prompt.cue_texts import CUES, NO_CUE, cue_of
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
+from runner.store.assigned.deals import is_dealt
+from runner.store.assigned.profile_rows import is_profiled, names_of_sets, told_columns
 from runner.store.database import last_run_row, opened
-from runner.store.deals import is_dealt
 from runner.store.foreign import reads_file
-from runner.store.profile_rows import is_profiled, names_of_sets, told_columns
 from runner.store.resolutions import remarks
 from runner.store.rows import trait_labels
 from runner.store.runs import SelectionRows
@@ -79,7 +79,8 @@ def load_scores(
         frame, placement, trait_order, traits (the set shown), told (the traits that a random profile shows) and
         told_text (the same where the same is shown), sampled (whether the answer is a draw), rotation, replicate,
         status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is
-        of), value, expected, the benchmarks' `meta_columns`, and the traits. Names are categorical.
+        of; no letter where none were shown), value, expected, the benchmarks' `meta_columns`, and the traits. Names are
+        categorical.
 
     Raises
     ------
@@ -364,6 +365,8 @@ def _role(record: Mapping[str, Any], option: int, rotation: int) -> str:
 
 
 def _letter(record: Mapping[str, Any], option: int, rotation: int) -> str:
+    if record["ask"] != "letter" or record.get("elicitation") == "text":  # no letters were shown
+        return ""
     return LETTERS[option_order(Item(**record), rotation).index(option)]
 
 

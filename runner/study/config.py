@@ -97,6 +97,25 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _has_covariates(self) -> Self:
+        names = {model.name: model for model in self.asked_models}
+        for model in self.models:
+            other = names.get(model.covariate or "")
+            if model.covariate is not None and (other is None or other is model):
+                raise ValueError(
+                    f"model {model.name!r}: covariate = {model.covariate!r} is no other model that is asked; name one "
+                    "of the [[models]] that are"
+                )
+            if other and other.covariate is not None:
+                raise ValueError(f"model {other.name!r} is a covariate, and is asked everything: leave its own out")
+            if other and other.people is not None and other.people < (model.people or self.personas.n):
+                raise ValueError(
+                    f"model {other.name!r} is the covariate of {model.name!r}, and is asked about fewer people: leave "
+                    "its people out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _has_traits_once(self) -> Self:
         if self.variants.traits and "traits" in self.personas.model_fields_set:
             raise ValueError("[personas] traits and [variants] traits both say what is shown: leave one out")
@@ -156,6 +175,11 @@ class Study(Section):
     def judges(self) -> frozenset[str]:
         """The models that a benchmark names as its judge: they judge and are not asked themselves."""
         return frozenset(section.judge for section in self.benchmarks if section.judge is not None)
+
+    @property
+    def covariates(self) -> dict[str, str]:
+        """The models that another one names as its covariate, each with the first that does."""
+        return {name: model.name for model in reversed(self.models) if (name := model.covariate) is not None}
 
     @property
     def asked_models(self) -> tuple[ModelSection, ...]:
