@@ -101,7 +101,7 @@ def load_scores(
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
     columns["cue"] = _lookup(frame["variant"], tables["variant"], lambda row: cue_of(row["format"]), NO_CUE)
-    columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(*_ask(row)[::2]))
+    columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(_ask(row)[0], _ask(row)[2]))
     columns["sampled"] = _sampled(frame, tables)
     columns["traits"] = _lookup(frame["variant"], sets.names, lambda row: row["traits"])
     if sets.random:
