@@ -13,7 +13,7 @@ from typing import Any
 
 
 def requirement(entry: Mapping[str, Any]) -> str:
-    """The line of one entry of the report's list. Raises ValueError where no sha256 is told."""
+    """The line of one entry of the report's list. Raises ValueError where there is no sha256."""
     name, version = entry["metadata"]["name"], entry["metadata"]["version"]
     sha256 = entry["download_info"].get("archive_info", {}).get("hashes", {}).get("sha256")
     if not sha256:

@@ -10,12 +10,10 @@ import re
 import stat
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-
-import yaml
 
 from personas.errors import InputError
 
@@ -28,7 +26,6 @@ WHOLE = 250_000_000  # bytes of a data file that has to be read as a whole
 UNPACKED = 2_000_000_000  # bytes that the members of an archive may hold
 LINE = 16_000_000  # characters
 DEPTH = 64
-NODES = 100_000  # of a YAML file, its aliases written out
 CELLS = 100_000_000  # of a sheet
 COLUMNS = 20_000
 MEMBERS = 2_000
@@ -36,7 +33,6 @@ DIRECTORY = 4_000_000  # bytes of an archive's list of members
 _PLAUSIBLE = 200  # times smaller than its content: what a table of equal cells packs to
 _SMALL = 100_000_000  # bytes that may be packed however well
 _LARGEST_INTEGER = 2**63
-_LONGEST_NUMBER = 40
 # What may hold dots in a TOML text that part no key: strings and comments. Every alternative takes all it can, so that
 # the time is that of the text's length, also where a string has no end.
 _TOML_TEXT = re.compile(
@@ -122,7 +118,7 @@ def _check_dotted_keys(text: str) -> None:
 
 
 def _sober(error: ValueError) -> ValueError:
-    """Python's advice to its programmers, on integers of thousands of digits, is none for who wrote the file."""
+    """Python's advice to programmers about integers of thousands of digits does not help whoever wrote the file."""
     return ValueError("an integer of more than 64 bits") if "integer string conversion" in str(error) else error
 
 
@@ -140,66 +136,6 @@ def parse_json(text: str) -> Any:
     if _SUSPECT.search(text) or text.count("[") + text.count("{") > DEPTH:
         check_value(value)
     return value
-
-
-def parse_yaml(text: str, loader: "Callable[[str], BoundedYaml]") -> Any:
-    """The value of a YAML text.
-
-    Raises ValueError for one that is wrong, too deep, or too large once its aliases are written out.
-    """
-    made = None
-    try:
-        made = loader(text)
-        value = made.get_single_data()
-    except yaml.YAMLError as error:
-        raise ValueError(" ".join(str(error).split())[:200]) from None
-    except (AttributeError, KeyError, OverflowError, TypeError, RecursionError) as error:
-        # A tag that its text does not fit: !!bool maybe, !!timestamp x, "\UFFFFFFFF".
-        raise ValueError(f"a value does not fit its type ({type(error).__name__})") from None
-    finally:
-        if made:
-            made.dispose()
-    check_value(value)
-    return value
-
-
-class BoundedYaml(yaml.SafeLoader):
-    """YAML's safe subset, with a bound on depth and on the number of nodes.
-
-    An alias counts as all that it stands for: ten anchors of ten aliases each are ten thousand million nodes.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self._depth = self._nodes = 0
-        self._sizes: dict[int, int] = {}
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        """The next node, counted."""
-        alias = self.check_event(yaml.AliasEvent)
-        before, self._depth = self._nodes, self._depth + 1
-        if self._depth > DEPTH:
-            raise ValueError(f"nested more than {DEPTH} deep")
-        node = super().compose_node(parent, index)
-        if alias and id(node) not in self._sizes:
-            raise ValueError("an alias stands inside of its own anchor")
-        self._nodes += self._sizes[id(node)] if alias else 1
-        if self._nodes > NODES:
-            raise ValueError(f"more than {NODES:,} values once its aliases are written out")
-        self._depth -= 1
-        self._sizes[id(node)] = self._sizes[id(node)] if alias else self._nodes - before
-        return node
-
-    def number(self, node: yaml.ScalarNode) -> Any:
-        """A number of a plausible length: one of a million digits would take hours."""
-        if len(node.value) > _LONGEST_NUMBER:
-            raise ValueError(f"a number of {len(node.value):,} characters")
-        make = self.construct_yaml_int if node.tag.endswith(":int") else self.construct_yaml_float
-        return make(node)
-
-
-for _tag in ("int", "float"):
-    BoundedYaml.add_constructor(f"tag:yaml.org,2002:{_tag}", BoundedYaml.number)
 
 
 def check_value(value: Any) -> None:
@@ -256,7 +192,7 @@ class _ArchiveFile(io.FileIO):
 def open_archive(path: Path) -> Iterator[zipfile.ZipFile]:
     """A zip to read from, a piece of at most `DIRECTORY` bytes at a time.
 
-    Raises BadZipFile for what is none, or lists more members than any does; OSError.
+    Raises BadZipFile for a file that is no zip or lists more members than a zip may; OSError.
     """
     with _ArchiveFile(path) as file, zipfile.ZipFile(file) as archive:
         yield archive

@@ -35,7 +35,7 @@ class NewerFile(MachineError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """A remedy for a misspelt name: the nearest right one, or all there are."""
+    """A remedy for a misspelled name: the nearest right one, or all there are."""
     names = sorted(known)
     close = get_close_matches(name, names, n=1, cutoff=0.6)
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(names)}"

@@ -14,6 +14,8 @@ import pytest
 from studies import ROOT
 
 PACKAGES = ("personas", "scoring", "runner", "migrations")
+pytestmark = pytest.mark.slow
+
 BUILT = {"__pycache__", "build", "dist"}
 
 

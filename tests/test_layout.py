@@ -15,7 +15,7 @@ MOST_MODULES, MOST_LINES = 18, 400
 UNTESTED = 80  # lines of a module that needs no test file of its own name
 SHARED_TESTS = ROOT / "tests" / "shared_tests.toml"
 # One word for one job in every folder that has it, and folders that mirror what they show.
-SHARED_NAMES = {"__init__", "app", "base", "errors", "labels"}
+SHARED_NAMES = {"__init__", "app", "base", "errors"}
 TEMPLATES = Path("runner/cli/init.py")  # names the studies that it can write, by whose endpoint they ask
 TOPICS = Path("personas/surveys/drafts/draft_words.py")  # a group of survey questions is called as a benchmark is
 MIRRORS = ("runner/cli", "runner/view/pages")

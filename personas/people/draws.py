@@ -4,3 +4,4 @@ from typing import Literal
 
 Allocation = Literal["proportional", "equal"]
 Weights = Literal["none", "survey"]
+RULE = 2  # of new studies; a study that has a run keeps the rule of its file

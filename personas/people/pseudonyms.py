@@ -1,4 +1,4 @@
-"""What stands for a respondent outside of the survey: a hash of the id, which who holds the survey can make again."""
+"""What stands for a respondent outside the survey: a hash of the id, which anyone who holds the survey can rebuild."""
 
 import hashlib
 

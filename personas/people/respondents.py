@@ -147,5 +147,5 @@ def refuse_repeated(ids: pd.Series) -> None:
     if len(repeated):
         raise InputError(
             f"respondent id {repeated.iloc[0]!r} occurs more than once ({len(repeated)} such rows): "
-            "name each file once, or mend the ids"
+            "name each file once, or fix the ids"
         )

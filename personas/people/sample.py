@@ -8,12 +8,10 @@ import pandas as pd
 
 from personas.errors import InputError
 from personas.people.allocation import SEPARATOR, allocate, refuse_small
-from personas.people.draws import Allocation, Weights
+from personas.people.draws import RULE, Allocation, Weights
 from personas.people.quota import QuotaTree
 from personas.people.respondents import Respondents
 from personas.stable_order import rank
-
-RULE = 2  # of new studies; a study that has a run keeps the rule of its file
 
 
 def sample(

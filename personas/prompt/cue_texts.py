@@ -1,4 +1,4 @@
-"""Other cues than a description by which a model is told who it is to be: an interview, a memory, a name."""
+"""Cues other than a description that say who the model is to be: an interview, a memory, a name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal

@@ -31,7 +31,7 @@ class Facts:
 
 
 def facts(persona: Persona, traits: Mapping[str, Trait], shown: Sequence[str], wording: Wording) -> Facts:
-    """Everything that is told of a persona. A missing answer, and one without a phrase, is left out.
+    """Everything that a prompt says about a persona. A missing answer, and one without a phrase, is left out.
 
     Sections come in the catalogue's order where `shown` follows the catalogue; a section of a survey's own, last.
     """

@@ -117,7 +117,7 @@ def _learn(
     if name not in traits:
         if survey not in defined:
             defined[survey] = _defined(survey)
-        traits[name] = defined[survey].get(name) or _untold(name, answer)
+        traits[name] = defined[survey].get(name) or _trait_of_line(name, answer)
     trait = traits[name]
     if (
         trait.use == "extended"
@@ -135,7 +135,7 @@ def _defined(survey: str) -> Mapping[str, Trait]:
         return catalogue().traits
 
 
-def _untold(name: str, answer: Mapping[str, Any]) -> Trait:
+def _trait_of_line(name: str, answer: Mapping[str, Any]) -> Trait:
     """An extended trait as a line of the file describes it; without a label it is never told."""
     domain = str(answer.get("domain", ""))
     if domain not in catalogue().domains:

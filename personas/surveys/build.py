@@ -109,7 +109,7 @@ def _build_one(request: SurveyRequest, survey: Survey, options: BuildOptions) ->
     return kept, _report(request, survey, reading, kept, {**reading.sparse, **sparse}, doubles)
 
 
-def _told(trait: Trait) -> bool:
+def _is_described(trait: Trait) -> bool:
     """Whether a prompt can say anything of the trait: those of the opening line have no section."""
     return trait.use != "extended" or bool(trait.section)
 
@@ -131,12 +131,12 @@ def _report(
         rows_in=reading.rows,
         rows_out=len(kept),
         columns_in=reading.columns,
-        traits_out=sum(map(_told, kept.traits.values())),
+        traits_out=sum(map(_is_described, kept.traits.values())),
         described=tuple(defined),
         near_duplicates=doubles,
         not_in_file=tuple(reading.absent),
         sparse={name: round(sparse[name], 4) for name in first},
-        silent=tuple(name for name, trait in kept.traits.items() if not _told(trait)),
+        silent=tuple(name for name, trait in kept.traits.items() if not _is_described(trait)),
         no_scale=reading.skipped,
         off_scale=reading.strays,
         proxies={name: note for name, note in source.proxies.items() if name in kept.traits},
@@ -198,7 +198,7 @@ def check(survey: Survey, path: Path, country: str = "") -> Check:
         )
         for name, (trait, source) in survey.defined().items()
     )
-    silent = tuple(name for name, trait in traits.items() if not _told(trait))
+    silent = tuple(name for name, trait in traits.items() if not _is_described(trait))
     extended = len(rates) - sum(1 for each in described if each.found) - len(silent)
     return Check(
         described,

@@ -9,7 +9,7 @@ import pandas as pd
 from personas.countries import called, parse_country
 from personas.errors import InputError
 from personas.surveys.harmonise import Harmonised
-from personas.surveys.labels import clean, direction, stems
+from personas.surveys.label_cleaning import clean, direction, stems
 from personas.surveys.survey import CountryColumn, Survey, TraitSource
 from personas.surveys.table import Table, text
 from personas.traits import Trait
@@ -87,15 +87,15 @@ def read_ids(path: Path, values: pd.Series, repeated_by_wave: bool = False) -> l
     """The respondents' ids as text.
 
     Raises InputError for an empty, fractional or repeated one; where every wave has its own 1, 2, 3 …, repeated ones
-    are told apart by their wave.
+    are distinguished by their wave.
     """
     ids = [text(value) for value in values]
     for row, (each, missing) in enumerate(zip(ids, values.isna(), strict=True)):
         if missing or each in ("", "nan", "None") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):
-            raise InputError(
-                f"{path}, column {values.name!r}, row {row + 1}: {each!r} is not a respondent id; check whether the "
-                "columns are shifted"
-            )
+            place = f"{path}, column {values.name!r}, row {row + 1}"
+            if missing or each in ("", "nan", "None"):
+                raise InputError(f"{place}: no respondent id; check whether the row is empty or columns are shifted")
+            raise InputError(f"{place}: {each!r} is not a respondent id; check whether the columns are shifted")
     if repeated_by_wave:
         return ids
     seen = pd.Series(ids)

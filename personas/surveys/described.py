@@ -10,7 +10,7 @@ from personas.countries import country_number
 from personas.surveys.checks import by_code, label_problem, other_questions, question_problem, scale_problem
 from personas.surveys.extended import is_declared
 from personas.surveys.harmonise import Codes, Harmonised, deciles, harmonise
-from personas.surveys.labels import clean, direction, says_nothing
+from personas.surveys.label_cleaning import clean, direction, says_nothing
 from personas.surveys.reading import FilePart, Reading, ValueRow
 from personas.surveys.survey import Filter, Survey, TraitSource, reason
 from personas.surveys.table import Table, text

@@ -9,7 +9,7 @@ import pandas as pd
 
 from personas.surveys.codebook import CodebookEntry
 from personas.surveys.harmonise import BLANK, Harmonised, harmonise
-from personas.surveys.labels import clean_label, clean_question, direction, says_nothing, stems
+from personas.surveys.label_cleaning import clean_label, clean_question, direction, says_nothing, stems
 from personas.surveys.survey import Extra, Survey, reason
 from personas.surveys.table import Table, text
 from personas.traits import OTHER, Trait
@@ -67,13 +67,15 @@ def extended_trait(
         own, entry = {}, None
     if entry:
         own = {**own, **entry.labels} if entry.labels else {}
-    trait = _told(f"{survey.survey}:{variable}", question, rule, own, answers, variable in table.ordinal)
+    trait = _extended_trait(f"{survey.survey}:{variable}", question, rule, own, answers, variable in table.ordinal)
     if trait.labels:
         codes = {key: code if code is None or code < 0 or trait.holds(code) else None for key, code in codes.items()}
     return trait, harmonise(values, codes.get, text, survey.missing.blank)
 
 
-def _told(name: str, question: str, rule: Extra, own: Mapping[int, str], answers: set[int], ordinal: bool) -> Trait:
+def _extended_trait(
+    name: str, question: str, rule: Extra, own: Mapping[int, str], answers: set[int], ordinal: bool
+) -> Trait:
     """The trait with what explains its answers; without a section where nothing does."""
     labels, scale = _scale(question, own, answers)
     section, phrase = (rule.section, PHRASE) if labels else ("", "")

@@ -175,7 +175,7 @@ def open_parquet(path: Path) -> Table:
 
 
 def open_jsonl(path: Path) -> Table:
-    """Open a file with a JSON object a line, a respondent each. Raises InputError for a line that is none."""
+    """Open a file with a JSON object a line, a respondent each. Raises InputError for a line that is not one."""
     check_file(path, WHOLE)
     records: list[dict[str, Any]] = []
     with path.open(encoding="utf-8-sig") as file:

@@ -18,7 +18,7 @@ from personas.surveys.codebook import CodebookEntry
 from personas.surveys.data_file import open_table
 from personas.surveys.described import Defined, described_traits
 from personas.surveys.extended import asked, extended_trait, merged
-from personas.surveys.labels import clean
+from personas.surveys.label_cleaning import clean
 from personas.surveys.reading import FilePart, Reading
 from personas.surveys.survey import CountryColumn, Survey, known_surveys, load_survey
 from personas.surveys.table import Table, text

@@ -33,7 +33,7 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
     def find(self, names: str | Sequence[str]) -> str | None:
-        """The first of these variables that the file has: as it is spelt, else whatever the case of its letters."""
+        """The first of these variables that the file has: as it is spelled, else in any case of its letters."""
         folded = {variable.lower(): variable for variable in reversed(self.variables)}
         folded |= {variable: variable for variable in self.variables}
         wanted = [names] if isinstance(names, str) else names

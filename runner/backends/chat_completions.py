@@ -20,7 +20,7 @@ TEXT_PARTS = ("text", "output_text")
 def body(model: str, request: Request, top: int = MOST) -> dict[str, Any]:
     """The JSON body of a request; `top` alternatives are asked for, unless the study says how many.
 
-    Some servers stream unless they are told not to.
+    Some servers stream unless asked not to.
     """
     found = {"model": model, "messages": list(request.messages), "stream": False, **request.parameters}
     if request.kind == "letters":
@@ -36,7 +36,7 @@ def read(reply: Mapping[str, Any], request: Request, latency_ms: int) -> Answer:
     try:
         choice = reply["choices"][0]
         usage = chat_usage(reply.get("usage"), True, latency_ms)
-        finish = ending(_reason(choice), usage, _said(choice.get("error")))
+        finish = ending(_reason(choice), usage, _error_text(choice.get("error")))
         text, refusal = spoken(choice["message"])
         if not (text or refusal):
             usage = chat_usage(reply.get("usage"), False, latency_ms)
@@ -96,6 +96,6 @@ def _reason(choice: Mapping[str, Any]) -> str:
     return "error" if choice.get("error") else str(choice.get("finish_reason") or "")
 
 
-def _said(error: Any) -> str:
+def _error_text(error: Any) -> str:
     """What a choice says of what went wrong with it."""
     return str((error.get("message") if isinstance(error, Mapping) else error) or "")

@@ -5,7 +5,7 @@ BackendError            a request was not answered
 │   └── BrokenOff       an answer that did not end as answers do: worth one more try
 ├── BadRequest          this request is refused for good: recorded, the rest goes on unless it is refused alike
 ├── PromptRefused       the provider declines this very prompt: recorded as a refusal, never sent again
-└── ModelUnavailable    no retry mends it (bad key, unknown model): this model stops, with a sentence
+└── ModelUnavailable    no retry fixes it (bad key, unknown model): this model stops, with a sentence
 """
 
 from runner.backends.request import Usage, without_surrogates

@@ -119,7 +119,7 @@ def was_sent(error: BaseException) -> bool:
 
 
 def _without_stream_marks(body: bytes) -> bytes:
-    """A body without the marks of an event stream, which some servers put around an answer that is none."""
+    """A body without the marks of an event stream, which some servers put around an answer that is not one."""
     lines = (line.removeprefix(b"data:").strip() for line in body.splitlines() if not line.startswith(b":"))
     return b"\n".join(line for line in lines if line != END_OF_STREAM)
 

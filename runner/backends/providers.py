@@ -30,7 +30,7 @@ def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -
     if not section.is_local:
         return cast(Backend, with_sdk(section, path)(section, learn))
     try:
-        return cast(Backend, _found(path)(section, identity))
+        return cast(Backend, _imported(path)(section, identity))
     except ImportError:
         if section.executor != "ray":
             raise
@@ -40,7 +40,7 @@ def make_backend(section: ModelSection, identity: ModelIdentity, learn: Learn) -
 def with_sdk(section: ModelSection, path: str) -> Any:
     """What is found under "module:name" of a model's backend. Raises MachineError where its SDK is not installed."""
     try:
-        return _found(path)
+        return _imported(path)
     except ModuleNotFoundError as error:
         if not section.kind.sdk or error.name != section.kind.sdk:
             raise
@@ -49,6 +49,6 @@ def with_sdk(section: ModelSection, path: str) -> Any:
         ) from None
 
 
-def _found(path: str) -> Any:
+def _imported(path: str) -> Any:
     module, _, name = path.partition(":")
     return getattr(import_module(module), name)

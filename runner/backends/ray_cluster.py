@@ -112,7 +112,7 @@ class Room(NamedTuple):
 
 
 def room(nodes: Iterable[Mapping[str, Any]], wanted: RaySection) -> Room:
-    """The room on nodes as `ray.nodes()` tells of them.
+    """The room on nodes as `ray.nodes()` lists them.
 
     Where nothing is said, an actor takes a GPU if any node has one; else four processors, or all of the largest node.
     """

@@ -1,8 +1,6 @@
 """`mtpa-run`: mounts the commands, and turns what goes wrong into a sentence and an exit code."""
 
 import errno
-import importlib.metadata
-import sqlite3
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+import mtpa
 from personas.errors import MachineError, MtpaError
 from runner.cli import benchmarks, data, files, init, personas, report
 from runner.cli import study as commands
@@ -24,7 +23,6 @@ from runner.cli.terminal.console import err, replace_what_cannot_be_encoded, sho
 from runner.cli.terminal.help import WholeHelp
 from runner.cli.terminal.streams import finished
 from runner.cli.view import view
-from runner.study.config import Study
 
 app = typer.Typer(
     name="mtpa-run",
@@ -68,7 +66,7 @@ app.add_typer(
 
 def _say_version(wanted: bool) -> None:
     if wanted:
-        sys.stdout.write(f"mtpa {importlib.metadata.version('mtpa')}\n")
+        sys.stdout.write(f"mtpa {mtpa.__version__}\n")
         raise typer.Exit
 
 
@@ -98,7 +96,7 @@ def run_study(
     context.obj = study
     show_log(verbose)
     if context.invoked_subcommand is None:
-        raise typer.Exit(commands.run_study(Study.load(study).part(shard), limit, yes, pilot, acknowledge))
+        raise typer.Exit(commands.run_study(mtpa.Study.load(study).part(shard), limit, yes, pilot, acknowledge))
 
 
 def main() -> None:
@@ -127,9 +125,11 @@ def _failure(error: Exception) -> MtpaError:
         return MachineError(
             "this machine starts no more threads: end other programs, or raise `ulimit -u` or `ulimit -v`"
         )
-    if isinstance(error, sqlite3.Error):
-        from runner.store.database import database_sentence  # takes pandas with it
+    import sqlite3
 
+    from runner.store.database import database_sentence
+
+    if isinstance(error, sqlite3.Error):
         return MachineError(f"the study's database: {database_sentence(str(error))}")
     if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return MachineError("this machine lets no more files be open: raise `ulimit -n`, or end other programs")

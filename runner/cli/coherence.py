@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+import mtpa
 from runner.cli.terminal.console import out
-from runner.study.config import Study
 
 
 def coherence(
@@ -31,7 +31,7 @@ def coherence(
     from scoring.report.numbers import number, p_value, signed
     from scoring.report.terminal import plain_table
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # what was started is ended on the way out
     table = asyncio.run(study_coherence(study, model, people, acknowledge))
     shown = plain_table(

@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+import mtpa
 from personas.errors import InputError
 from runner.cli.terminal.console import out
 from runner.cli.terminal.help import WholeHelp
-from runner.study.config import Study
 
 if TYPE_CHECKING:
     from runner.store.ledger import Held
@@ -51,10 +51,10 @@ def prune_database(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
 ) -> None:
-    """What the study's last run did not ask for any more, and failures that were mended since: shown, or deleted."""
+    """Show, or delete, what the study's last run no longer asked for, and failures answered since."""
     from runner.store.prune import prune
 
-    path = Study.load(context.obj).database
+    path = mtpa.Study.load(context.obj).database
     found = prune(path)
     if not found.total:
         out.print(f"{escape(str(path))}: everything is of use.", highlight=False, soft_wrap=True)
@@ -84,16 +84,17 @@ def release_reserved(
         bool, typer.Option("--by-hand", help="Accept all of it as unknown cost, whatever the provider says.")
     ] = False,
 ) -> None:
-    """What killed runs still hold of the budget, because nobody knows what their last requests cost: let go of it.
+    """Release what killed runs still hold of the budget, because nobody knows what their last requests cost.
 
-    Where the provider tells what the key has been charged (OpenRouter), what it leaves open is counted as spent.
+    Where the provider reports what the key was charged (OpenRouter), the part that may have been spent is counted as
+    spent.
     """
     from runner.backends.catalogue.key_usage import key_usage
     from runner.engine.acknowledgement import agreed_keys
     from runner.store.database import opened
     from runner.store.ledger import held, newest_run, release
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     path = study.database
     with opened(path) as connection:
         last, agreed, any_held = newest_run(connection), agreed_keys(connection), bool(held(connection))
@@ -117,12 +118,12 @@ def _print_held(found: "Sequence[Held]") -> None:
     told = any(each.spent is not None for each in found)
     table = Table("run", "started", "model", "up to, USD", *(["of it spent at most, USD"] if told else []))
     for each in found:
-        spent = "not told" if each.spent is None else f"{each.spent / 1e6:.4f}"
+        spent = "not known" if each.spent is None else f"{each.spent / 1e6:.4f}"
         row = (str(each.run), escape(each.started), escape(each.model), f"{each.micro_usd / 1e6:.4f}")
         table.add_row(*row, *([spent] if told else []))
     out.print(table)
     if told:
-        line = "Spent at most: what the key was charged since then, by whomever, less what this file has settled."
+        line = "Spent at most: all that was charged to the key since then, less what this file has settled."
         out.print(line, highlight=False, soft_wrap=True)
 
 
@@ -142,7 +143,7 @@ def vacuum_database(context: typer.Context) -> None:
     """Rewrite the study's database without the space that deleted rows left; not while a run is on."""
     from runner.store.prune import vacuum
 
-    path = Study.load(context.obj).database
+    path = mtpa.Study.load(context.obj).database
     before, after = vacuum(path)
     line = f"{escape(str(path))}: {before / 1e6:,.1f} MB before, {after / 1e6:,.1f} MB now."
     out.print(line, highlight=False, soft_wrap=True)

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
+import mtpa
 from personas.errors import InputError
 from runner.cli.terminal.console import err, out
-from runner.study.config import Study
 
 
 def merge(
@@ -50,7 +50,7 @@ def bundle(
     """The study, its versions and its redacted database in one archive that makes every table again."""
     from runner.sharing.bundle import write_bundle
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     path = write_bundle(study, to or study.database.with_suffix(".bundle.zip"), share)
     what = "with its personas" if share else "redacted: hashes of respondents and the columns of [report]"
     line = f"Written: {path}, {path.stat().st_size / 1e6:,.1f} MB, {what}."
@@ -80,7 +80,7 @@ def rehydrate(context: typer.Context) -> None:
     """Put the personas of an unpacked bundle back, from the survey's file that the study names."""
     from runner.sharing.rehydrate import rehydrate as put_back
 
-    found = put_back(Study.load(context.obj))
+    found = put_back(mtpa.Study.load(context.obj))
     out.print(f"{found.personas:,} personas and {found.answers:,} answers are whole again.", highlight=False)
     if found.gone:
         remark = f"{found.gone:,} long answers were not in the bundle: their scores stay, a run would ask them again."
@@ -104,7 +104,7 @@ def import_logs(
     from runner.crossing.prepare import prepared
     from runner.sharing.import_answers import import_answers, read_logs
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     read = read_logs(logs)
     with prepared(study) as ready:
         found = import_answers(ready, read)
@@ -130,15 +130,26 @@ def export(
             "--lm-eval", metavar="FOLDER", help="What the study asks, prompts and all, as lm-evaluation-harness tasks."
         ),
     ] = None,
+    every_eval_ever: Annotated[
+        Path | None,
+        typer.Option(
+            "--every-eval-ever", metavar="FOLDER", help="Each model's overall numbers in the schema of Every Eval Ever."
+        ),
+    ] = None,
+    organization: Annotated[
+        str, typer.Option(metavar="NAME", help="Who reports them, for --every-eval-ever.")
+    ] = "unknown",
     share: MayShare = False,
 ) -> None:
     """The last run's trials for other tools, redacted: hashes of respondents and the columns of [report].
 
     With --lm-eval what is asked, not what was answered: the personas' text stands in it.
     """
-    if inspect is None and hf is None and lm_eval is None:
-        raise InputError("name what to export: --inspect FOLDER, --hf FOLDER, --lm-eval FOLDER, or several")
-    study = Study.load(context.obj)
+    if inspect is None and hf is None and lm_eval is None and every_eval_ever is None:
+        raise InputError(
+            "name what to export: --inspect, --hf, --lm-eval or --every-eval-ever with a FOLDER, or several"
+        )
+    study = mtpa.Study.load(context.obj)
     written: list[Path] = []
     if inspect is not None:
         from runner.sharing.inspect_logs import require_inspect
@@ -150,15 +161,17 @@ def export(
 
         with prepared(study) as ready:
             written += write_lm_eval_tasks(ready, lm_eval, share)
+    if every_eval_ever is not None:
+        from runner.sharing.every_eval_ever import write_every_eval_ever
+
+        written += write_every_eval_ever(study, every_eval_ever, organization)
     if inspect is not None or hf is not None:
         written += _answered(study, inspect, hf, share)
-    out.print(
-        f"Written: {len(written):,} files, {sum(each.stat().st_size for each in written) / 1e6:,.1f} MB.",
-        highlight=False,
-    )
+    size, many = sum(each.stat().st_size for each in written) / 1e6, "file" if len(written) == 1 else "files"
+    out.print(f"Written: {len(written):,} {many}, {size:,.1f} MB.", highlight=False)
 
 
-def _answered(study: Study, inspect: Path | None, hf: Path | None, share: bool) -> list[Path]:
+def _answered(study: "mtpa.Study", inspect: Path | None, hf: Path | None, share: bool) -> list[Path]:
     """Exports of what was answered, from a redacted copy."""
     from runner.sharing.redaction import temporary_copy
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.text import Text
 
+import mtpa
 from runner.cli.terminal.console import AsJson, out, print_json
-from runner.study.config import Study
 
 if TYPE_CHECKING:
     from runner.results.gate import GateResult
@@ -31,7 +31,7 @@ def gate(
     from scoring.report.export import write_text
     from scoring.robustness.junit import junit_xml
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     result = study_gate(study)
     if junit is not None:
         write_text(junit, junit_xml(study.study.name, result.verdicts, result.incomplete))

@@ -7,11 +7,11 @@ from typing import Annotated, Literal
 import typer
 from rich.markup import escape
 
+import mtpa
 from personas.errors import InputError, MachineError
 from personas.whole_file import write_whole
 from runner.cli.terminal.console import out
 from runner.study.backend_kinds import backend_kinds
-from runner.study.config import Study
 from runner.study.written.quick import quick_name, quick_study
 
 SCHEMA = "mtpa.schema.json"
@@ -96,7 +96,7 @@ def try_model(
     called = quick_name(model, Path(name).stem, part)
     text = quick_study(called, table, name, part or None, n, groups, usd)
     path = to / f"{called}.toml"
-    study = Study.parse(text, path)
+    study = mtpa.Study.parse(text, path)
     _keep(path, text)
     out.print(f"The study: {escape(str(path))}", highlight=False, soft_wrap=True)
     raise typer.Exit(run_study(study, None, yes=True, pilot=True, acknowledge=acknowledge))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import sqlite_utils
 
-from migrations import schema
+from migrations.steps import schema
 from migrations.views import VIEWS
 from runner.cli.app import app
 from runner.cli.terminal import help

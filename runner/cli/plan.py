@@ -10,10 +10,11 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+import mtpa
 from runner.cli.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.cli.study import ShardOption
 from runner.cli.terminal.console import AsJson, out, print_json
-from runner.study.config import Study
+from runner.cli.terminal.price_table import HalfWidth, print_ways
 
 if TYPE_CHECKING:
     from runner.crossing.trials import Asked
@@ -29,13 +30,19 @@ def plan(
     shard: ShardOption = "1/1",
     resolve: ResolveGap = None,
     by: ResolveBy = None,
+    half_width: HalfWidth = None,
 ) -> None:
     """What a run would send, before it is sent: trials, requests, tokens, dollars, minutes.
 
-    With --resolve X: the cheapest design that finds a gap of X, by country or the attribute of --by.
+    With --resolve X: the cheapest design that finds a gap of X, by country or the attribute of --by; then the cheapest
+    whose Δ is known to ± X, over every facet that the study's database has varied. With --half-width X: what it takes
+    to know Δ to ± X in each of the ways that there are, and which costs least.
     """
     if resolve is not None:
-        print_resolution(Study.load(context.obj), resolve, by, out)
+        print_resolution(mtpa.Study.load(context.obj), resolve, by, out)
+        return
+    if half_width is not None:
+        print_ways(mtpa.Study.load(context.obj), half_width, as_json)
         return
     from personas.errors import MtpaError
     from runner.backends.catalogue.model_list import catalogue_remarks
@@ -46,7 +53,7 @@ def plan(
     from runner.planning.plan import first_requests
     from runner.planning.plan import plan as plan_of
 
-    study = Study.load(context.obj).part(shard)
+    study = mtpa.Study.load(context.obj).part(shard)
     try:
         with prepared(study) as ready:
             found, requests = plan_of(ready, limit), [_as_sent(asked) for asked in first_requests(ready, show)]
@@ -80,12 +87,14 @@ def _as_sent(asked: "Asked") -> dict[str, Any]:
     return content | {"parameters": dict(request.parameters), "answer": request.kind}
 
 
-def _plan_table(study: Study, found: "Plan", cap: "Cap") -> Table:
+def _plan_table(study: "mtpa.Study", found: "Plan", cap: "Cap") -> Table:
     from runner.planning.cap import dollars
 
     part = "" if study.shard.whole else f", part {study.shard}"
     bound = f", at most: it ends at Δ ± {study.target.half_width:g}" if study.target else ""
-    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}{part}{bound}")
+    table = Table(title=f"Plan of {escape(study.study.name)}{part}{bound}")
+    for name in ("model", "benchmark"):
+        table.add_column(name, overflow="fold", min_width=9)
     for name in ("trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in found.rows:
@@ -127,7 +136,7 @@ def explain(
     from runner.crossing.prepare import prepared
     from runner.planning.explain import explain as explanation
 
-    with prepared(Study.load(context.obj)) as ready:
+    with prepared(mtpa.Study.load(context.obj)) as ready:
         found = explanation(ready, trial)
     if as_json:
         print_json(asdict(found))

@@ -3,8 +3,8 @@
 import typer
 from rich.markup import escape
 
+import mtpa
 from runner.cli.terminal.console import out
-from runner.study.config import Study
 
 
 def register(context: typer.Context) -> None:
@@ -17,7 +17,7 @@ def register(context: typer.Context) -> None:
     from runner.crossing.registration import published, register_study
     from scoring.report.export import write_text
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     with prepared(study) as ready:
         entry, new = register_study(ready)
     path = write_text(study.database.with_suffix(".registration.json"), published(entry))

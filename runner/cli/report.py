@@ -10,9 +10,9 @@ import typer
 from rich.markup import escape
 from rich.text import Text
 
+import mtpa
 from personas.errors import InputError, nearest
 from runner.cli.terminal.console import AsJson, out, print_json, say
-from runner.study.config import Study
 
 if TYPE_CHECKING:
     from scoring.statistics.weights import Weights
@@ -32,7 +32,7 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """The finding of the study's last run, in the terminal, as one HTML page and as data files."""
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     if as_json:
         print_findings_as_json(study)
         return
@@ -42,7 +42,7 @@ def report(
         print_raw_files(study)
 
 
-def print_findings_as_json(study: Study) -> None:
+def print_findings_as_json(study: "mtpa.Study") -> None:
     """The sentences, the warnings and every table that has rows."""
     from runner.results.study_report import study_findings
 
@@ -55,7 +55,7 @@ def print_findings_as_json(study: Study) -> None:
     print_json({"study": study.study.name, **words, "tables": {name: rows for name, rows in tables.items() if rows}})
 
 
-def print_raw_files(study: Study) -> None:
+def print_raw_files(study: "mtpa.Study") -> None:
     """Write trials.csv and the data dictionary beside the tables, and say so."""
     from runner.sharing.raw_files import write_raw_files
 
@@ -64,7 +64,7 @@ def print_raw_files(study: Study) -> None:
 
 
 def print_study_report(
-    study: Study,
+    study: "mtpa.Study",
     formats: list[str] | None = None,
     html: bool = False,
     methods: bool = False,
@@ -133,7 +133,7 @@ def diff(
         return
     if since is None or first is not None:
         raise InputError("diff: name the databases to compare, or an older one of the study by --since FILE")
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     print_runs(since, study.database, models, study)
     if study.gate is None:
         return
@@ -146,14 +146,14 @@ def diff(
         raise typer.Exit(NOT_PASSED)
 
 
-def print_runs(first: Path, second: Path | None, models: str | None, study: Study | None = None) -> None:
+def print_runs(first: Path, second: Path | None, models: str | None, study: "mtpa.Study | None" = None) -> None:
     """Print what two files' last runs differ by; with the study of the second, for whom too.
 
     Raises InputError where they cannot be compared.
     """
     from runner.store.completeness import of_last_run
     from runner.store.scores import load_scores
-    from scoring.report.terminal import print_difference, print_difference_by_level
+    from scoring.report.difference_terminal import print_difference, print_difference_by_level
     from scoring.tables.two_runs import difference_by_level, difference_table
 
     tables = [load_scores(path, answers=False) for path in (first, second or first)]

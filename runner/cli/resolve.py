@@ -6,17 +6,22 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+import mtpa
 from personas.errors import InputError, nearest
-from runner.study.config import Study
 
 ResolveGap = Annotated[
     float | None,
-    typer.Option("--resolve", metavar="GAP", min=0.0001, help="The smallest gap to be found, such as 0.02."),
+    typer.Option(
+        "--resolve",
+        metavar="GAP",
+        min=0.0001,
+        help="The smallest gap to be found, and the ± to which Δ is to be known, such as 0.02.",
+    ),
 ]
 ResolveBy = Annotated[str | None, typer.Option("--by", metavar="ATTRIBUTE", help="Between levels of what.")]
 
 
-def print_resolution(study: Study, gap: float, by: str | None, out: Console) -> None:
+def print_resolution(study: "mtpa.Study", gap: float, by: str | None, out: Console) -> None:
     """What the study resolves, and the cheapest design that resolves `gap`, for every model and benchmark.
 
     Then the cheapest whose Δ is known to ± `gap`.
@@ -50,7 +55,7 @@ def print_resolution(study: Study, gap: float, by: str | None, out: Console) -> 
     _print_facets(study, gap, out)
 
 
-def _print_facets(study: Study, half_width: float, out: Console) -> None:
+def _print_facets(study: "mtpa.Study", half_width: float, out: Console) -> None:
     from runner.planning.facet_plan import facet_plans
     from scoring.report.terminal import plain_table
     from scoring.statistics.designs.facet_design import MOST_PEOPLE, MOST_ROTATIONS, MOST_WORDINGS

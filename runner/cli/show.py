@@ -8,9 +8,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+import mtpa
 from runner.cli.study import ShardOption
 from runner.cli.terminal.console import AsJson, out, print_json
-from runner.study.config import Study
 
 if TYPE_CHECKING:
     from runner.view.queries.trial import Opened
@@ -30,7 +30,7 @@ def show(
     from runner.view.queries.named import places
     from runner.view.queries.trial import opened
 
-    with reading(checked(Study.load(context.obj).part(shard).database)) as connection:
+    with reading(checked(mtpa.Study.load(context.obj).part(shard).database)) as connection:
         found = places(connection, trial, model, rotation, replicate)
         chosen = opened(connection, found[0])
     if as_json:

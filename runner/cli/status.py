@@ -12,9 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+import mtpa
 from runner.cli.study import ShardOption
 from runner.cli.terminal.console import AsJson, out, print_json
-from runner.study.config import Study
+
+RAW = "raw Δ: the mean of all answers with personas less that of all without, in percentage points; a report pairs them"
 
 if TYPE_CHECKING:
     from runner.progress.status import Status
@@ -29,7 +31,7 @@ def status(
     """How far the study is, from its database; a running one may be watched from another terminal."""
     from runner.progress.status import read_status
 
-    study = Study.load(context.obj)
+    study = mtpa.Study.load(context.obj)
     path = study.part(shard).database
     if as_json:
         found = read_status(path)
@@ -50,7 +52,7 @@ def status(
             time.sleep(1)
 
 
-def _print_finding(study: Study) -> None:
+def _print_finding(study: "mtpa.Study") -> None:
     """What an ended run found, in sentences; its banner stands above."""
     from runner.results.study_report import brief_study_findings
     from scoring.report.sentences import statements
@@ -60,13 +62,16 @@ def _print_finding(study: Study) -> None:
 
 
 def _status(found: "Status", path: str) -> Group:
+    from scoring.report.numbers import in_points
+
     table = Table("model", "benchmark")
     spared = any(row.spared for row in found.rows)
-    for name in ("trials", "done", "failed", "unparsed", *(["spared"] if spared else []), "Δ so far"):
+    for name in ("trials", "done", "failed", "unparsed", *(["spared"] if spared else []), "raw Δ"):
         table.add_column(name, justify="right")
     for row in found.rows:
-        effect = "–" if row.effect is None else f"{row.effect:+.3f}"
+        effect = "–" if row.effect is None else in_points(row.effect)
         counts = (row.planned, row.hits + row.answered, row.failed, row.unparsed, *([row.spared] if spared else []))
         table.add_row(escape(row.model), escape(row.benchmark), *(f"{count:,}" for count in counts), effect)
     lines: list[Any] = [Text(line) for line in found.lines()]
+    table.caption = Text(RAW) if any(row.effect is not None for row in found.rows) else None
     return Group(*lines, *([table] if found.rows else []), Text(f"Browse it with: datasette {path}"))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
+import mtpa
 from personas.errors import InputError, MtpaError
 from runner.cli.terminal.console import err, out, say
-from runner.study.config import Study
 
 if TYPE_CHECKING:
     from runner.engine.state import State
@@ -22,7 +22,7 @@ ShardOption = Annotated[
 ]
 
 
-def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
+def run_study(study: "mtpa.Study", limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
     """Run, report, and say how it ended; returns the exit code."""
     from runner.engine.state import State
     from runner.study.amounts import dollars_spent
@@ -50,7 +50,7 @@ def run_study(study: Study, limit: int | None, yes: bool, pilot: bool, acknowled
     return state.exit_code
 
 
-def _say_what_is_missing(study: Study, state: "State") -> None:
+def _say_what_is_missing(study: "mtpa.Study", state: "State") -> None:
     """What a report would open with, where none follows."""
     from runner.store.completeness import of_last_run
     from scoring.report.terminal import print_incomplete
@@ -59,7 +59,7 @@ def _say_what_is_missing(study: Study, state: "State") -> None:
         print_incomplete(out, of_last_run(study.database).sentence)
 
 
-def _say_what_is_found(study: Study, state: "State") -> None:
+def _say_what_is_found(study: "mtpa.Study", state: "State") -> None:
     """The report; of a part of a study, how it is joined to the others."""
     from runner.cli.report import print_study_report
 
@@ -113,7 +113,7 @@ def _failures(state: "State") -> list[str]:
     return found
 
 
-def _confirm(study: Study, limit: int | None, yes: bool) -> None:
+def _confirm(study: "mtpa.Study", limit: int | None, yes: bool) -> None:
     """Ask before spending more than the study's `confirm_above`. Raises InputError where nobody can be asked."""
     from runner.backends.catalogue.prices import FREE, price_of
     from runner.crossing.prepare import prepared
@@ -135,7 +135,7 @@ def _confirm(study: Study, limit: int | None, yes: bool) -> None:
     typer.confirm(f"{question} Go on?", abort=True)
 
 
-def _offer_to_cancel(study: Study) -> None:
+def _offer_to_cancel(study: "mtpa.Study") -> None:
     """Jobs go on without us, and the next run collects them: whether to cancel them is asked where somebody can be."""
     from runner.engine.batches.cancel_jobs import cancel_jobs, jobs_left
     from runner.study.amounts import counted
@@ -163,7 +163,7 @@ def _offer_to_cancel(study: Study) -> None:
     say(f"{stopped} of {told} cancelled; run again to collect what was answered, and to ask the rest.")
 
 
-async def _watched(study: Study, state: "State", limit: int | None, pilot: bool, acknowledge: bool) -> None:
+async def _watched(study: "mtpa.Study", state: "State", limit: int | None, pilot: bool, acknowledge: bool) -> None:
     from runner.engine.run import run
     from runner.progress.bars import watch
 
@@ -198,5 +198,5 @@ def rescore(context: typer.Context) -> None:
     from runner.engine.state import State
 
     state = State()
-    asyncio.run(score_again(Study.load(context.obj), state))
+    asyncio.run(score_again(mtpa.Study.load(context.obj), state))
     out.print(f"{state.total('hits'):,} trials scored anew, {state.sent:,} requests sent.", highlight=False)

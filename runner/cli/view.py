@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+import mtpa
 from runner.cli.terminal.console import out, say
-from runner.study.config import Study
 
 
 def view(
@@ -30,7 +30,7 @@ def view(
     from runner.view.server import View, opener
 
     study: Path = context.obj
-    path, of = (Study.load(study).database, study) if database is None else (database, None)
+    path, of = (mtpa.Study.load(study).database, study) if database is None else (database, None)
     page = View(path, of, port, plain)
     out.print(page.address, highlight=False, soft_wrap=True, markup=False)
     say("Only this address, with its token, opens the page. Ctrl-C ends it; the run goes on.")

@@ -1,24 +1,30 @@
 """The crossing of a study from its people, items and models; rows that the file lacks are made."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from personas.errors import InputError
+from personas.people.draws import RULE
 from personas.people.pseudonyms import TWIN, pseudonym
 from personas.people.respondents import Respondents
-from personas.people.sample import RULE
 from personas.prompt.given_names import refuse_unnamed
+from personas.prompt.random_profiles import RandomProfiles, random_told
+from personas.prompt.render import Variant
 from personas.prompt.trait_sets import cluster, trait_sets
+from personas.stable_order import rank
 from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import without_schema
 from runner.backends.catalogue.parameters import without_loglikelihoods
 from runner.backends.request import AnswerKind, ModelIdentity
-from runner.crossing.request_keys import answer_kind
-from runner.crossing.trials import AskedModel, AskedVariant, Crossing, Question, is_sampled
-from runner.store.deals import Starts
+from runner.crossing.asked_shares import share_of
+from runner.crossing.profiles import AskedVariant, Profiles, told_of
+from runner.crossing.request_keys import answer_kind, is_sampled
+from runner.crossing.trials import AskedModel, Crossing, Question
+from runner.store.assigned.deals import Starts
 from runner.store.rows import keep_labels, register
 from runner.study.config import Study
 from runner.study.sections import ModelSection
@@ -48,23 +54,21 @@ def cross(
         raise InputError(f"{study.path}: {unable[0]}")
     people = list(respondents.personas())
     sets = trait_sets(study.trait_sets, respondents.traits)
+    profiles = _profiles(study, connection, respondents, people, sets[0])
     if "name" in study.variants.cues:
         refuse_unnamed((person.country for person in people), sets[0])
     records = _persona_records(study, respondents, people, sets[0])
     persona_ids = register(connection, "persona", records, mutable=["subgroups"])
     keep_labels(connection, respondents.traits, (person.answers for person in people))
-    variants = [(variant, shown) for shown in sets for variant in study.variants.crossed()]
-    told = [{**asdict(variant), "traits": shown} for variant, shown in variants]
-    variant_ids = register(connection, "variant", told)
     questions = [
         question
         for each in selections
-        for question in _questions(connection, study, each, _deal(study, each, respondents, known))
+        for question in _questions(connection, study, each, _deal(study, each, respondents, people, known))
     ]
-    asked = _models(study, connection, identities, questions, rule)
+    asked = _models(study, connection, identities, questions, rule, people)
     return Crossing(
         personas=list(zip(persona_ids, people, strict=True)),
-        variants=[AskedVariant(number, *each) for number, each in zip(variant_ids, variants, strict=True)],
+        variants=profiles.variants if profiles else _variants(study, connection, sets),
         questions=questions,
         models=[model for model in asked if model.section.name not in study.judges],
         judges={model.section.name: model for model in asked if model.section.name in study.judges},
@@ -72,30 +76,69 @@ def cross(
         system=study.variants.system,
         shard=study.shard,
         strata=study.personas.stratify,
+        profiles=profiles,
     )
 
 
+def _variants(study: Study, connection: Any, sets: Sequence[Sequence[str]]) -> list[AskedVariant]:
+    """Every wording with every set of traits."""
+    crossed = [(variant, shown) for shown in sets for variant in study.variants.crossed()]
+    numbers = register(connection, "variant", [_variant_record(*each) for each in crossed])
+    return [AskedVariant(number, *each) for number, each in zip(numbers, crossed, strict=True)]
+
+
+def _variant_record(variant: Variant, shown: Sequence[str]) -> dict[str, Any]:
+    return {**asdict(variant), "traits": list(shown)}
+
+
+def _profiles(
+    study: Study, connection: Any, respondents: Respondents, people: Sequence[Persona], chosen: Sequence[str]
+) -> Profiles | None:
+    """The random profiles of a study, with the rows of their variants; None where everybody is told all."""
+    if (told := random_told(study.personas.show, chosen)) is None:
+        return None
+    rule = RandomProfiles(tuple(chosen), told, study.personas.profiles, study.study.seed)
+    of = told_of(rule, people, respondents.traits)
+    wordings = study.variants.crossed()
+    sets = dict.fromkeys(shown for own in of.values() for shown in own)
+    texts = [(variant, shown) for shown in sets for variant in wordings]
+    numbers = register(connection, "variant", [_variant_record(*each) for each in texts])
+    return Profiles(rule, wordings, of, dict(zip(texts, numbers, strict=True)))
+
+
 def _deal(
-    study: Study, selection: Selection, respondents: Respondents, known: Mapping[tuple[str, ...], Starts]
+    study: Study,
+    selection: Selection,
+    respondents: Respondents,
+    people: Sequence[Persona],
+    known: Mapping[tuple[str, ...], Starts],
 ) -> Deal | None:
-    """Who is asked which groups of a benchmark; None where everybody is asked all."""
-    groups, per_person = {item.group for item in selection.items}, selection.section.per_person
-    if per_person is None or per_person == len(groups):
+    """Who is asked which groups of a benchmark; None where everybody is asked all.
+
+    People of whom only some models are asked are dealt groups after the others, so that both are balanced.
+    """
+    groups, section = {item.group for item in selection.items}, selection.section
+    shares = [share_of(model, study, people) for model in study.asked_models]
+    limits = sorted({len(each.people) for each in shares if each.people is not None})
+    per_person = section.per_person or len(groups)
+    if per_person == len(groups) and not limits:
         return None
     names = [str(name) for name in respondents.frame["persona_id"]]
     circle = deal(list(groups), [], [], per_person, study.study.seed).circle
     before = known.get(tuple(circle), {})
-    new = [place for place, name in enumerate(names) if TWIN not in name and pseudonym(name) not in before]
-    levels = [respondents.attribute(name).iloc[new].tolist() for name in study.personas.stratify]
-    found = deal(circle, [names[place] for place in new], levels, per_person, study.study.seed)
-    kept = {name: before[pseudonym(name)] for name in names if pseudonym(name) in before}
-    return replace(found, starts={**kept, **found.starts})
+    starts = {name: before[pseudonym(name)] for name in names if pseudonym(name) in before}
+    own = [place for place, name in enumerate(names) if TWIN not in name]
+    for most in (*limits, len(own)):
+        new = [place for place in own[:most] if names[place] not in starts]
+        levels = [respondents.attribute(name).iloc[new].tolist() for name in study.personas.stratify]
+        starts |= deal(circle, [names[place] for place in new], levels, per_person, study.study.seed).starts
+    return replace(deal(circle, [], [], per_person, study.study.seed), starts=starts)
 
 
 def _persona_records(
     study: Study, respondents: Respondents, people: Sequence[Persona], shown: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Persona rows; `subgroups` are the attributes that the report tells apart."""
+    """Persona rows; `subgroups` are the attributes by which the report breaks results down."""
     columns = {name: respondents.attribute(name) for name in study.report.attributes}
     return [
         {
@@ -137,20 +180,30 @@ def _questions(connection: Any, study: Study, selection: Selection, deal: Deal |
         }
         for item in items
     ]
+    places = {group: place for place, group in enumerate(_in_order({item.group for item in items}, study.study.seed))}
     for number, item in zip(register(connection, "item", records), items, strict=True):
         orders = tuple(option_order(item, each) for each in range(rotations(item, selection.section.rotations)))
         texts = tuple(question_text(item, order) for order in orders)
-        yield Question(
-            number, item, selection.benchmark, orders, texts, selection.section.judge, deal, selection.people
-        )
+        about = (selection.section.judge, deal, selection.people, places[item.group])
+        yield Question(number, item, selection.benchmark, orders, texts, *about)
+
+
+def _in_order(groups: Iterable[str], seed: int) -> list[str]:
+    """Item groups in the order in which they are drawn, so that more groups come behind those of fewer."""
+    return sorted(groups, key=partial(rank, seed))
 
 
 def _models(
-    study: Study, connection: Any, identities: Sequence[ModelIdentity], questions: Sequence[Question], rule: int
+    study: Study,
+    connection: Any,
+    identities: Sequence[ModelIdentity],
+    questions: Sequence[Question],
+    rule: int,
+    people: Sequence[Persona],
 ) -> list[AskedModel]:
     """The study's models with their rows.
 
-    Where a kind of answer that is asked for is computed otherwise than before, the row is one of its own, so that old
+    Where a kind of answer that is asked for is not computed as before, the row is one of its own, so that old
     answers are never paired with new ones.
     """
     found: list[AskedModel] = []
@@ -171,7 +224,8 @@ def _models(
         connection.execute(sql, (json.dumps(identity.methods), *named))
         if twin := next((each for each in found if each.id == number), None):
             raise InputError(f"{study.path}: {_same(twin.section, section)}")
-        found.append(AskedModel(number, section, identity, _baseline_replicates(study, section, questions, rule)))
+        times = _baseline_replicates(study, section, questions, rule)
+        found.append(AskedModel(number, section, identity, times, share_of(section, study, people)))
     return found
 
 
@@ -199,15 +253,17 @@ def _baseline_replicates(study: Study, section: ModelSection, questions: Sequenc
     if section.name in study.judges or not sampled:
         return section.replicates
     rotated = max(len(question.orders) for question in sampled)
-    return baseline_replicates(DEFAULTS, study.personas.n, len(sampled), rotated)
+    return baseline_replicates(
+        DEFAULTS, min(section.people or study.personas.n, study.personas.n), len(sampled), rotated
+    )
 
 
 def _same(one: ModelSection, other: ModelSection) -> str:
-    """What to do about two models that no answer in the file can be told apart by."""
+    """What to do about two models whose answers in the file could not be distinguished."""
     names = f"models {one.name!r} and {other.name!r}"
     if one.base_urls == other.base_urls:
         return f"{names} are the same; drop one"
     return (
-        f"{names} have the same id on two endpoints, so their answers could not be told apart; if they serve different "
-        "versions, name each with revision = …, else list both addresses in one model's base_urls"
+        f"{names} have the same id on two endpoints, so their answers could not be distinguished; if they serve "
+        "different versions, name each with revision = …, else list both addresses in one model's base_urls"
     )

@@ -15,10 +15,10 @@ from runner.backends.local import local_identity, weights
 from runner.backends.request import METHOD, AnswerKind, ModelIdentity
 from runner.crossing.cross import cross
 from runner.crossing.trials import Crossing
+from runner.store.assigned.deals import known_starts
 from runner.store.cache import ResultCache
 from runner.store.database import database_errors, keep_private, make_private, refuse_redacted
-from runner.store.deals import known_starts
-from runner.store.resolutions import beside, has_answers, in_file
+from runner.store.resolutions import has_answers, in_file, in_sibling_file
 from runner.store.runs import sampling_rule
 from runner.study.assets import assets
 from runner.study.config import Study
@@ -94,7 +94,7 @@ def _parameters(section: ModelSection, connection: sqlite3.Connection, whole: Pa
     """
     known = in_file(connection, section)
     if known is None and not has_answers(connection, section):
-        known = beside(section, whole)
+        known = in_sibling_file(section, whole)
     if known is not None:
         return known.parameters
     now, before = adapted(section)[0], adapted(section, before=True)[0]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from runner.backends.request import AnswerKind, Message, ModelIdentity, canonical, key_fields
+from runner.study.sections import ModelSection
 from scoring.answers.items import LETTERS, Item, continuations
 
 MARK = "\0question"
@@ -80,6 +81,11 @@ def answer_kind(item: Item, answer: str) -> tuple[AnswerKind, tuple[str, ...]]:
     if item.ask == "letter" and answer == "probabilities" and item.elicitation == "letter":
         return "letters", tuple(LETTERS[: len(item.choices)])
     return "text", ()
+
+
+def is_sampled(item: Item, section: ModelSection) -> bool:
+    """Whether an answer to an item is a draw: text, at a temperature that is not 0."""
+    return answer_kind(item, section.answer)[0] == "text" and section.decoding.get("temperature") != 0
 
 
 def key_of(frame: Around, envelope: Around, question: bytes) -> bytes:

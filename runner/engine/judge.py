@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from runner.crossing.trials import BLOCK, Asked, AskedModel, Judged, judge_request
+from runner.backends.request import Request, digest, key_fields
+from runner.crossing.trials import BLOCK, Asked, AskedModel, Judged
 from runner.engine.context import Context
 from runner.engine.live import LiveRun
 from runner.engine.recorder import Recorder
@@ -66,3 +67,10 @@ class JudgeRun:
         trials = [each.asked_of(model) for each in submitted]
         known = self._context.cache.find({asked.request.key for asked in trials})
         return next((asked for asked in trials if asked.request.key not in known), None)
+
+
+def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:
+    """What a judge is sent."""
+    messages = [{"role": "user", "content": question.text}]
+    fields = key_fields(judge.fields, messages, "text", (), 0, judge.identity.methods.get("text", ""))
+    return Request(digest(fields), messages, judge.identity.parameters, "text", ())

@@ -24,6 +24,8 @@ MOST_FILES = 1 << 16
 REFUSALS = 10  # alike and in a row: together with those in flight, fewer than 20 requests
 FIRST_SLOTS = 8
 UNREADABLE = ("not JSON", "no answer")  # of a model that has answered nothing yet, for good as well
+ALL_REFUSED = "it refuses every request for the same reason"
+NONE_READABLE = "what it charges for cannot be read as an answer"
 OF_REQUEST = ("400", "413", "422")  # what may be wrong with one prompt alone
 _OF_ENDPOINT = ("redirect", "packed", "too large")  # what it is up to the endpoint to do otherwise
 

@@ -16,7 +16,7 @@ from runner.backends.retry import LONGEST_WAIT, retrying
 from runner.crossing.trials import Asked, AskedModel, blocks
 from runner.engine.budget import Budget, BudgetReached, Charge, Reservation, charge
 from runner.engine.context import Context
-from runner.engine.limits import FIRST_SLOTS, Admission, Breaker, Gate, RateLimits, Refusals
+from runner.engine.limits import ALL_REFUSED, FIRST_SLOTS, NONE_READABLE, Admission, Breaker, Gate, RateLimits, Refusals
 from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
 from runner.engine.recorder import Recorder, declined
 from runner.engine.stopping import Stopped, Stopping
@@ -368,8 +368,8 @@ class LiveRun:
         if is_about_parameters(error, self._model.section, asked.request.parameters):
             self.stopping.halt(f"its endpoint refuses a parameter that it is asked with: {error}")
         if self._refusals.refused(error, asked.persona_text):
-            alike = "it refuses every request alike" if isinstance(error, BadRequest) else "every answer of it is none"
-            self.stopping.halt(f"{alike}: {error}")
+            reason = ALL_REFUSED if isinstance(error, BadRequest) else NONE_READABLE
+            self.stopping.halt(f"{reason}: {error}")
 
     async def _pause(self, seconds: float) -> None:
         """Wait for another try, but not once the model is to stop."""

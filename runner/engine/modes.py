@@ -35,7 +35,7 @@ async def ask(context: Context, model: AskedModel, judges: Mapping[str, Judge]) 
         live = LiveRun(context, model, recorder, options.pilot)
         trials = _trials(context, model, recorder, live)
         if section.has_batches and options.send:
-            await _ask_beside_jobs(context, model, live, trials)
+            await _ask_while_jobs_run(context, model, live, trials)
         else:
             await live.run(trials)
         if section.kind.from_logs:
@@ -57,7 +57,7 @@ def _remark_on_logs(context: Context, name: str) -> None:
 async def _trials(context: Context, model: AskedModel, recorder: Recorder, live: LiveRun) -> AsyncIterator[list[Asked]]:
     """Blocks of the trials of the model, as its endpoint takes it."""
     model = await resolved(context, model, live, partial(first_trial, context))
-    if context.options.target:
+    if context.options.target and not model.share.all_groups:  # a covariate is asked everything
         trials = Rounds(context, model, recorder, live).blocks()
     else:
         trials = context.pace.blocks(context.crossing, model, context.options.limit)
@@ -71,7 +71,7 @@ def _plan(context: Context, model: AskedModel) -> None:
         context.state.tallies.setdefault((model.section.name, question.measure), Tally()).planned += count
 
 
-async def _ask_beside_jobs(
+async def _ask_while_jobs_run(
     context: Context, model: AskedModel, live: LiveRun, trials: AsyncIterator[list[Asked]]
 ) -> None:
     """Live, beside the open jobs; where these can be looked after no more, their requests are not waited for."""
@@ -102,7 +102,7 @@ async def _ask_in_batches(context: Context, model: AskedModel, judges: Mapping[s
 
     if model.section.mode == "auto":
         live = LiveRun(context, model, recorder, context.options.pilot)
-        await _ask_beside_jobs(context, model, live, pilot(live))
+        await _ask_while_jobs_run(context, model, live, pilot(live))
         await recorder.until_committed()
         if live.stopping.due:
             return

@@ -41,7 +41,7 @@ async def resolved(context: Context, model: AskedModel, live: LiveRun, make: Mak
         return model
     if resolutions.in_file(connection, section) is not None or resolutions.has_answers(connection, section):
         return model
-    if (found := resolutions.beside(section, context.whole_database)) is not None:
+    if (found := resolutions.in_sibling_file(section, context.whole_database)) is not None:
         resolutions.note(connection, model.id, section, found)
         return model
     alone = digest({"first request of": dict(resolutions.asked(section))})

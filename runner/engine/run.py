@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+import re
 import sqlite3
 from collections import Counter
-from collections.abc import Coroutine, Iterator, Mapping
-from email.parser import HeaderParser
+from collections.abc import Coroutine, Mapping
+from functools import cache
 from importlib.metadata import distributions, version
 from typing import Any
 
@@ -14,7 +15,7 @@ from runner.backends.catalogue.key_usage import account, key_usage
 from runner.backends.catalogue.prices import price_source
 from runner.backends.providers import make_backend
 from runner.crossing.prepare import Prepared, prepared
-from runner.crossing.trials import Crossing
+from runner.crossing.trials import AskedModel, Crossing
 from runner.engine.acknowledgement import agreed_keys, require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
@@ -26,7 +27,7 @@ from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, database_errors, now, transaction
 from runner.store.identity import Watch
 from runner.store.leases import Leases
-from runner.store.ledger import beside_the_cap, note_usage
+from runner.store.ledger import cap_remarks, note_usage
 from runner.store.runs import NAMED
 from runner.study.config import Study
 from runner.study.logs import logger
@@ -34,6 +35,7 @@ from runner.study.target import target_of
 
 log = logger(__name__)
 WATCH_SECONDS = 0.25
+_NAME_AND_VERSION = re.compile(r"^(Name|Version): *(.*?) *$", re.MULTILINE)
 
 
 async def run(
@@ -96,7 +98,7 @@ async def _run(
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:
-                    state.remark(*(f"{each}." for each in beside_the_cap(ready.cache.connection)))
+                    state.remark(*(f"{each}." for each in cap_remarks(ready.cache.connection)))
             finally:
                 beat.cancel()
                 state.interrupted = stop.is_set()
@@ -119,7 +121,7 @@ async def _run(
 
 
 async def _note_usage(ready: Prepared, number: int) -> None:
-    """Keep what the keys of models with a cap had been charged before: it tells what a killed run's requests cost."""
+    """Keep what the keys of models with a cap had been charged before: it shows what a killed run's requests cost."""
     connection, capped = ready.cache.connection, ready.study.budget.usd is not None
     asked = [*ready.crossing.models, *ready.crossing.judges.values()]
     asked = [each for each in asked if capped or each.section.cap is not None]
@@ -161,11 +163,13 @@ async def _unless_lost(watch: Watch, models: Coroutine[Any, Any, None], cache: R
 async def _run_models(context: Context) -> None:
     """Run all models, and the judges until these are through; an error that ends one ends the others too."""
     judges = {name: JudgeRun(context, model) for name, model in context.crossing.judges.items()}
-    asking = [asyncio.create_task(ask(context, model, judges)) for model in context.crossing.models]
     judging = [asyncio.create_task(judge.run()) for judge in judges.values()]
-    tasks = [*asking, *judging]
+    tasks = [*judging]
     try:
-        await asyncio.gather(*asking)
+        for models in _in_turn(context):
+            asking = [asyncio.create_task(ask(context, model, judges)) for model in models]
+            tasks += asking
+            await asyncio.gather(*asking)
         for judge in judges.values():
             judge.finish()
         await asyncio.gather(*judging)
@@ -173,6 +177,14 @@ async def _run_models(context: Context) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _in_turn(context: Context) -> list[list[AskedModel]]:
+    """All models at once; with a target covariates before the others, whose intervals rest on their answers."""
+    models = context.crossing.models
+    if context.options.target is None:
+        return [list(models)]
+    return [[each for each in models if each.share.all_groups == first] for first in (True, False)]
 
 
 def _pace(crossing: Crossing, stop: asyncio.Event, options: Options, capped: bool) -> Pace:
@@ -198,7 +210,7 @@ def _begin(ready: Prepared, state: State) -> int:
         ready.study.text,
         json.dumps(ready.crossing.selection()),
         version("mtpa"),
-        json.dumps(dict(sorted(_installed()))),
+        json.dumps(_installed()),
         ready.study.study.seed,
         now(),
         ready.rule,
@@ -210,13 +222,16 @@ def _begin(ready: Prepared, state: State) -> int:
     return int(ready.cache.connection.execute(sql, row).lastrowid or 0)
 
 
-def _installed() -> Iterator[tuple[str, str]]:
-    """Every installed package and its version, from the heads of their metadata: the descriptions below are long."""
+@cache
+def _installed() -> Mapping[str, str]:
+    """Every installed package and its version: two lines of its metadata, all of which takes long to parse."""
+    found = {}
     for each in distributions():
         text = each.read_text("METADATA") or each.read_text("PKG-INFO") or ""
-        head = HeaderParser().parsestr(text.partition("\n\n")[0])
-        if head["Name"]:
-            yield head["Name"], head["Version"] or ""
+        head = dict(_NAME_AND_VERSION.findall(text.partition("\n\n")[0]))
+        if "Name" in head:
+            found[head["Name"]] = head.get("Version", "")
+    return dict(sorted(found.items()))
 
 
 def _planned(crossing: Crossing, state: State) -> str:

@@ -232,7 +232,7 @@ def shared_prefix(ready: Prepared, model: AskedModel) -> float:
     crossing, found = ready.crossing, []
     for number, persona in crossing.personas[:PREFIXES]:
         asked = [question for question in crossing.questions if question.is_for(persona)][:2]
-        trials = [Trial(model.id, number, crossing.variants[0][0], question.id, 0, 0) for question in asked]
+        trials = [Trial(model.id, number, crossing.variants_of(persona)[0].id, question.id, 0, 0) for question in asked]
         requests = [crossing.asked(model, trial).request for trial in trials]
         texts = ["".join(message["content"] for message in request.messages).encode() for request in requests]
         if len(texts) == 2:

@@ -24,8 +24,8 @@ from scoring.statistics.pairs import CONTROL
 async def study_coherence(study: Study, model: str | None, most: int, acknowledge: bool) -> pd.DataFrame:
     """`coherence_table` of each way that the study writes personas, for its first `most` respondents.
 
-    A study with [fidelity] has two kinds of rows more, of texts that tell nothing of what is asked: whether people who
-    answer it alike are embedded alike, and whether groups are (`group_coherence`), by each attribute of its report.
+    A study with [fidelity] has two kinds of rows more, of texts that say nothing about what is asked: whether people
+    who answer it alike are embedded alike, and whether groups are (`group_coherence`), by each attribute of its report.
         `model` is the name of one in the study, the only one where absent. Twins and the neutral control are left out.
     Raises InputError or MachineError.
     """
@@ -49,7 +49,8 @@ async def _coherence(ready: Prepared, section: ModelSection, most: int) -> pd.Da
     crossing = ready.crossing
     rows = [place for place, (_, persona) in enumerate(crossing.personas) if TWIN not in persona.persona_id]
     people = crossing.respondents.take(rows[:most])
-    told = [each for each in crossing.variants if each.variant.format != CONTROL]
+    written = crossing.profiles.ways if crossing.profiles else crossing.variants
+    told = [each for each in written if each.variant.format != CONTROL]
     asked, hiding = _asked(ready)
     ways = [*told, *(each._replace(shown=hiding(each.shown)) for each in told if asked)]
     texts = [[render(each, people.traits, way.shown, way.variant) for each in people.personas()] for way in ways]

@@ -13,6 +13,7 @@ from runner.study.sources import load_everyone
 from runner.study.tables.fidelity_section import FidelitySection
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 from scoring.fidelity.fidelity_tables import AskedTraits, FidelityDesign, fidelity_tables
+from scoring.robustness.traits.twin_controls import twin_control_table
 from scoring.statistics.pairs import Part
 
 
@@ -25,7 +26,8 @@ def study_fidelity(study: Study, parts: Sequence[Part], attributes: Sequence[str
         return {}
     asked = AskedTraits(*load_survey_rows(study.database))
     everyone = load_everyone(study)
-    return fidelity_tables(parts, everyone, asked, _design(study, attributes))
+    tables = fidelity_tables(parts, everyone, asked, _design(study, attributes))
+    return {**tables, "twin_controls": twin_control_table(parts, everyone, study.study.seed)}
 
 
 def _design(study: Study, attributes: Sequence[str]) -> FidelityDesign:

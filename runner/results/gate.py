@@ -9,7 +9,7 @@ from runner.store.completeness import of_scores
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
 from runner.study.sources import described
-from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
+from scoring.benchmarks.trait_inference import CONTROL_PART, OWN_ANSWER_PARTS
 from scoring.robustness.release_gate import GateVerdict, gate_verdicts
 from scoring.robustness.worst_tenth import worst_tenth_table
 
@@ -34,7 +34,8 @@ def study_gate(study: Study) -> GateResult:
     for section in study.benchmarks:
         described(section.name, study)
     scores = load_scores(study.database, last_selection(study.database), answers=False)
-    found = [part for part in slicing_of(study, scores).parts(scores) if part.benchmark not in OWN_ANSWER_PARTS]
+    apart = (*OWN_ANSWER_PARTS, CONTROL_PART)
+    found = [part for part in slicing_of(study, scores).parts(scores) if part.benchmark not in apart]
     verdicts = gate_verdicts(worst_tenth_table(found, study.study.seed), study.gate.floor)
     if not verdicts:
         raise InputError(

@@ -19,9 +19,9 @@ from runner.serve.bounds import TooMuch, refuse_too_much
 from runner.serve.chat_api import ChatRequest, first_token, reply
 from runner.serve.completions_api import CompletionRequest, ReadPrompt, choice, completion, next_token
 from runner.serve.door import BACKLOG, MOST, Door
-from runner.serve.generation import Written, ends
+from runner.serve.generation import Generated, ends
 from runner.serve.model import ServedModel
-from runner.serve.prompts import Told, log_sum, spelt
+from runner.serve.prompts import RowScores, log_sum, summed_spellings
 from runner.serve.token_budget import TokenBudget
 
 MODEL = web.AppKey("model", ServedModel)
@@ -156,7 +156,7 @@ async def _choices(app: web.Application, body: dict[str, Any], size: int) -> dic
         raise ValueError("a choice has no text")
     row, counts = await _tokenised(app, size, lambda: app[MODEL].prompter.letters(body["messages"], choices))
     (told,) = await app[BATCHER].tell([row])
-    logprobs = spelt(_numbers(told.logprobs), counts)
+    logprobs = summed_spellings(_numbers(told.logprobs), counts)
     mass = min(1.0, math.exp(log_sum(logprobs)))
     likeliest = app[MODEL].tokenizer.decode([told.top[0][0]])
     usage = {"prompt_tokens": len(row.tokens)}
@@ -182,11 +182,11 @@ async def _chat(app: web.Application, body: dict[str, Any], size: int) -> dict[s
         _numbers([logprob for _, logprob in told.top])
         written = first_token(told, ends(model.model, model.tokenizer), model.tokenizer)
         return reply(app[NAME], request, len(row.tokens), written, model.tokenizer)
-    wish = await _tokenised(app, size, lambda: request.wish(model.prompter))
-    written = await app[BATCHER].write(wish)
+    generation = await _tokenised(app, size, lambda: request.generation(model.prompter))
+    written = await app[BATCHER].write(generation)
     if written.overflow:
         raise ValueError(OVERFLOW)
-    return reply(app[NAME], request, len(wish.tokens), written, model.tokenizer)
+    return reply(app[NAME], request, len(generation.tokens), written, model.tokenizer)
 
 
 async def _completions(app: web.Application, body: dict[str, Any], size: int) -> dict[str, Any]:
@@ -211,9 +211,9 @@ async def _completions(app: web.Application, body: dict[str, Any], size: int) ->
 
 async def _completed(
     app: web.Application, request: CompletionRequest, prompt: ReadPrompt
-) -> tuple[Told | None, Written]:
-    """What is told of a prompt, and what is written behind it."""
-    model, told, written = app[MODEL], None, Written()
+) -> tuple[RowScores | None, Generated]:
+    """The scores of a prompt's tokens, and what is written after it."""
+    model, told, written = app[MODEL], None, Generated()
     if row := request.row(prompt):
         (told,) = await app[BATCHER].tell([row])
         _numbers(told.logprobs)
@@ -221,7 +221,7 @@ async def _completed(
         if row.top:
             written = next_token(told, ends(model.model, model.tokenizer), model.tokenizer)
     if request.max_tokens and not request.is_one_pass:
-        written = await app[BATCHER].write(request.wish(prompt))
+        written = await app[BATCHER].write(request.generation(prompt))
         if written.overflow:
             raise ValueError(OVERFLOW)
     return told, written

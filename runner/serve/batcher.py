@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
-from runner.serve.generation import Left, Wish, Written
+from runner.serve.generation import Generated, GenerationRequest, Left
 from runner.serve.prefix_tree import common
-from runner.serve.prompts import PromptRow, Told
+from runner.serve.prompts import PromptRow, RowScores
 from runner.serve.token_budget import TokenBudget, is_out_of_memory
 
 LINGER = 0.002  # seconds without a new prompt, after which a batch that has room for more is run as it is
 WRITING = 4  # a token that is written beside others costs less memory than one in a pass
 
-Asked = TypeVar("Asked", PromptRow, Wish)
-Given = TypeVar("Given", Told, Written)
+Asked = TypeVar("Asked", PromptRow, GenerationRequest)
+Given = TypeVar("Given", RowScores, Generated)
 T = TypeVar("T")
 
 
@@ -28,11 +28,11 @@ class TooLarge(Exception):
 class Answering(Protocol):
     """The two things that the batcher asks of a model, from one thread."""
 
-    def tell(self, rows: Sequence[PromptRow]) -> list[Told]:
+    def tell(self, rows: Sequence[PromptRow]) -> list[RowScores]:
         """What is asked of each row."""
         ...
 
-    def write(self, wishes: Sequence[Wish], left: Left) -> list[Written]:
+    def write(self, generations: Sequence[GenerationRequest], left: Left) -> list[Generated]:
         """The answers to prompts that want the same stop strings; `left` says whose caller is gone."""
         ...
 
@@ -67,8 +67,8 @@ class Batcher:
 
     def __init__(self, model: Answering, budget: TokenBudget) -> None:
         self._model, self.budget, self.counts = model, budget, Counts()
-        self._rows: list[QueuedWork[PromptRow, Told]] = []
-        self._wishes: list[QueuedWork[Wish, Written]] = []
+        self._rows: list[QueuedWork[PromptRow, RowScores]] = []
+        self._generations: list[QueuedWork[GenerationRequest, Generated]] = []
         self._arrived = asyncio.Event()
         self._number = 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="mtpa-model")
@@ -76,19 +76,19 @@ class Batcher:
     @property
     def waiting(self) -> int:
         """How many prompts wait."""
-        return len(self._rows) + len(self._wishes)
+        return len(self._rows) + len(self._generations)
 
-    async def tell(self, rows: Sequence[PromptRow]) -> list[Told]:
+    async def tell(self, rows: Sequence[PromptRow]) -> list[RowScores]:
         """What is asked of each row. Raises TooLarge."""
-        entries: list[QueuedWork[PromptRow, Told]] = [QueuedWork(row, self._next()) for row in rows]
+        entries: list[QueuedWork[PromptRow, RowScores]] = [QueuedWork(row, self._next()) for row in rows]
         self._rows += entries
         self._arrived.set()
         return await _all(entries)
 
-    async def write(self, wish: Wish) -> Written:
+    async def write(self, generation: GenerationRequest) -> Generated:
         """The answer to a prompt. Raises TooLarge."""
-        entry: QueuedWork[Wish, Written] = QueuedWork(wish, self._next())
-        self._wishes.append(entry)
+        entry: QueuedWork[GenerationRequest, Generated] = QueuedWork(generation, self._next())
+        self._generations.append(entry)
         self._arrived.set()
         return (await _all([entry]))[0]
 
@@ -105,11 +105,11 @@ class Batcher:
                 batch = fill(rows, self.budget.size)
                 self._rows = _without(rows, batch)
                 await self._run(batch, self._rows, self._tell)
-            if wishes := _live(self._wishes):
-                texts = alike(wishes, WRITING * self.budget.size)
-                self._wishes = _without(wishes, texts)
-                await self._run(texts, self._wishes, self._write)
-            self._rows, self._wishes = _live(self._rows), _live(self._wishes)
+            if generations := _live(self._generations):
+                texts = generation_batch(generations, WRITING * self.budget.size)
+                self._generations = _without(generations, texts)
+                await self._run(texts, self._generations, self._write)
+            self._rows, self._generations = _live(self._rows), _live(self._generations)
             if not self.waiting:
                 self._arrived.clear()
 
@@ -163,7 +163,7 @@ class Batcher:
             if not entry.future.done():
                 entry.future.set_result(answer)
 
-    def _tell(self, entries: Sequence[QueuedWork[PromptRow, Told]]) -> list[Told]:
+    def _tell(self, entries: Sequence[QueuedWork[PromptRow, RowScores]]) -> list[RowScores]:
         rows = [entry.asked for entry in entries]
         ranked = sorted(row.tokens for row in rows)
         shared = sum(common(one, other) for one, other in pairwise(ranked))
@@ -173,9 +173,9 @@ class Batcher:
         self.counts.computed_tokens += given - shared
         return told
 
-    def _write(self, entries: Sequence[QueuedWork[Wish, Written]]) -> list[Written]:
-        wishes = [entry.asked for entry in entries]
-        written = self._model.write(wishes, lambda: [entry.future.done() for entry in entries])
+    def _write(self, entries: Sequence[QueuedWork[GenerationRequest, Generated]]) -> list[Generated]:
+        generations = [entry.asked for entry in entries]
+        written = self._model.write(generations, lambda: [entry.future.done() for entry in entries])
         self.counts.written_tokens += sum(len(each.tokens) for each in written)
         return written
 
@@ -201,7 +201,7 @@ def _without(
     return [entry for entry in entries if entry.number not in gone]
 
 
-def fill(entries: Sequence[QueuedWork[PromptRow, Told]], budget: int) -> list[QueuedWork[PromptRow, Told]]:
+def fill(entries: Sequence[QueuedWork[PromptRow, RowScores]], budget: int) -> list[QueuedWork[PromptRow, RowScores]]:
     """The entry that has waited longest and its neighbours in sorted order, the nearest first.
 
     They are taken while their distinct tokens fit into the budget; the entry alone where it does not fit.
@@ -212,16 +212,16 @@ def fill(entries: Sequence[QueuedWork[PromptRow, Told]], budget: int) -> list[Qu
     while True:
         sides = []
         if low > 0:
-            sides.append((_beside(ranked[low - 1], ranked[low]), -1))
+            sides.append((_added_tokens(ranked[low - 1], ranked[low]), -1))
         if high + 1 < len(ranked):
-            sides.append((_beside(ranked[high + 1], ranked[high]), 1))
+            sides.append((_added_tokens(ranked[high + 1], ranked[high]), 1))
         if not sides or used + min(sides)[0] > budget:
             return ranked[low : high + 1]
         cost, side = min(sides)
         used, low, high = used + cost, low - (side < 0), high + (side > 0)
 
 
-def _beside(entry: QueuedWork[PromptRow, Told], neighbour: QueuedWork[PromptRow, Told]) -> int:
+def _added_tokens(entry: QueuedWork[PromptRow, RowScores], neighbour: QueuedWork[PromptRow, RowScores]) -> int:
     return _cost(entry.asked, common(entry.asked.tokens, neighbour.asked.tokens))
 
 
@@ -230,7 +230,9 @@ def _cost(row: PromptRow, shared: int) -> int:
     return len(row.tokens) - shared + len(row.places) - 1
 
 
-def alike(entries: Sequence[QueuedWork[Wish, Written]], budget: int) -> list[QueuedWork[Wish, Written]]:
+def generation_batch(
+    entries: Sequence[QueuedWork[GenerationRequest, Generated]], budget: int
+) -> list[QueuedWork[GenerationRequest, Generated]]:
     """The entry that waits longest and those of like length that want the same stop strings, while they fit, padded."""
     oldest = min(entries, key=lambda entry: entry.number)
     same = [entry for entry in entries if entry.asked.stop == oldest.asked.stop and entry is not oldest]

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from runner.serve.generation import Wish, Written
-from runner.serve.prompts import Prompter, PromptRow, Told
+from runner.serve.generation import Generated, GenerationRequest
+from runner.serve.prompts import Prompter, PromptRow, RowScores
 
 MOST_ANSWERS = 64
 REFUSED = {"stream": False, "n": 1, "frequency_penalty": 0, "presence_penalty": 0, "logit_bias": {}, "tools": []}
@@ -63,10 +63,10 @@ class ChatRequest(BaseModel):
         """The only answers that its `response_format` allows; none where it says nothing. Raises ValueError."""
         return allowed_answers(self.response_format)
 
-    def wish(self, prompter: Prompter) -> Wish:
+    def generation(self, prompter: Prompter) -> GenerationRequest:
         """The prompt and how to go on from it. Raises ValueError, in a clause."""
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        return Wish(
+        return GenerationRequest(
             tokens=prompter.chat(self.messages, self.room),
             max_tokens=self.room,
             temperature=self.temperature,
@@ -101,16 +101,16 @@ def allowed_answers(form: Mapping[str, Any] | None) -> tuple[str, ...]:
     return tuple(json.dumps({name: each}, ensure_ascii=False) for each in texts)
 
 
-def first_token(told: Told, ending: set[int], tokenizer: Any) -> Written:
+def first_token(told: RowScores, ending: set[int], tokenizer: Any) -> Generated:
     """The likeliest token as an answer."""
     token, logprob = told.top[0]
     if token in ending:
-        return Written(finish="stop")
+        return Generated(finish="stop")
     text = tokenizer.decode([token], skip_special_tokens=True)
-    return Written([token], text, logprobs=[logprob], top=[told.top])
+    return Generated([token], text, logprobs=[logprob], top=[told.top])
 
 
-def reply(model: str, request: ChatRequest, prompt_tokens: int, written: Written, tokenizer: Any) -> dict[str, Any]:
+def reply(model: str, request: ChatRequest, prompt_tokens: int, written: Generated, tokenizer: Any) -> dict[str, Any]:
     """The body of a chat completion."""
     choice: dict[str, Any] = {
         "index": 0,

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from runner.serve.generation import Wish, Written
-from runner.serve.prompts import Prompter, PromptRow, Told
+from runner.serve.generation import Generated, GenerationRequest
+from runner.serve.prompts import Prompter, PromptRow, RowScores
 
 REFUSED: Mapping[str, Any] = {
     "stream": False,
@@ -112,10 +112,10 @@ class CompletionRequest(BaseModel):
         top = max(1, self.logprobs or 0) if wants_next else 0
         return PromptRow(prompt.tokens if top else prompt.tokens[:-1], asked, top, self.logprobs or 0)
 
-    def wish(self, prompt: ReadPrompt) -> Wish:
+    def generation(self, prompt: ReadPrompt) -> GenerationRequest:
         """How to go on from a prompt."""
         stop = (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-        return Wish(
+        return GenerationRequest(
             tokens=prompt.tokens,
             max_tokens=self.max_tokens,
             temperature=self.temperature,
@@ -144,12 +144,12 @@ def spellings(tokenizer: Any, tokens: Sequence[int]) -> list[str]:
     return found
 
 
-def next_token(told: Told, ending: set[int], tokenizer: Any) -> Written:
+def next_token(told: RowScores, ending: set[int], tokenizer: Any) -> Generated:
     """The likeliest token as what was written: also one that ends the text is counted, and told of."""
     token, logprob = told.top[0]
     ended = token in ending
     text = "" if ended else _decoded(tokenizer, [token])
-    return Written([token], text, "stop" if ended else "length", [logprob], [told.top])
+    return Generated([token], text, "stop" if ended else "length", [logprob], [told.top])
 
 
 def _decoded(tokenizer: Any, tokens: Sequence[int]) -> str:
@@ -160,7 +160,12 @@ def _decoded(tokenizer: Any, tokens: Sequence[int]) -> str:
 
 
 def choice(
-    request: CompletionRequest, number: int, prompt: ReadPrompt, told: Told | None, written: Written, tokenizer: Any
+    request: CompletionRequest,
+    number: int,
+    prompt: ReadPrompt,
+    told: RowScores | None,
+    written: Generated,
+    tokenizer: Any,
 ) -> dict[str, Any]:
     """One choice of the reply: the prompt where it is echoed, and what was written behind it."""
     pieces, numbers, tops = [], list[float | None](), list[Top | None]()
@@ -192,7 +197,7 @@ def choice(
 
 
 def _by_text(tokenizer: Any, top: Top) -> dict[str, float]:
-    """The likeliest tokens by their text; of two that are spelt alike, the likelier."""
+    """The likeliest tokens by their text; of two with the same text, the likelier."""
     found: dict[str, float] = {}
     for token, logprob in top:
         found.setdefault(_decoded(tokenizer, [token]), logprob)

@@ -8,9 +8,10 @@ from itertools import groupby
 from typing import Any
 
 import torch
+from transformers import Cache, DynamicCache
 
-from runner.serve.prefix_tree import WORTH, plan
-from runner.serve.prompts import PromptRow, Told
+from runner.serve.prefix_tree import WORTH, PrefixTree, plan
+from runner.serve.prompts import PromptRow, RowScores
 from runner.serve.tree_attention import NAME, grouped
 
 CHUNK = 256  # rows of logits that are normalised at once, in float32
@@ -35,16 +36,16 @@ class Passes:
         self.shares = _replaceable(model) and self._agrees()
 
     @torch.inference_mode()
-    def run(self, rows: Sequence[PromptRow]) -> list[Told]:
+    def run(self, rows: Sequence[PromptRow]) -> list[RowScores]:
         """What is asked of each row; all rows are in memory at once."""
         if self.shares:
             return self._shared(rows)
         return self.alone(rows)
 
     @torch.inference_mode()
-    def alone(self, rows: Sequence[PromptRow], together: int = 8) -> list[Told]:
+    def alone(self, rows: Sequence[PromptRow], together: int = 8) -> list[RowScores]:
         """The same without sharing: batches of at most `together` rows of equal length, nothing padded."""
-        found: dict[int, Told] = {}
+        found: dict[int, RowScores] = {}
         for batch in equally_long([row.tokens for row in rows], together):
             ids = torch.tensor([rows[number].tokens for number in batch], device=self.device)
             wanted = sorted({place for number in batch for place in rows[number].places})
@@ -65,24 +66,51 @@ class Passes:
             found.update(zip(batch, hidden.float().mean(1).tolist(), strict=True))
         return [found[number] for number in range(len(texts))]
 
-    def _shared(self, rows: Sequence[PromptRow]) -> list[Told]:
+    @torch.inference_mode()
+    def cached(self, rows: Sequence[list[int]]) -> Cache | None:
+        """Keys and values of rows of tokens, padded with zeros on the left to the longest; None without sharing."""
+        if not self.shares or not all(rows):
+            return None
+        order = sorted(range(len(rows)), key=lambda number: rows[number])
+        tree = plan([rows[number] for number in order])
+        packed = DynamicCache()
+        with self._attending_by_tree():
+            self._model.get_decoder()(use_cache=True, past_key_values=packed, **self._inputs(tree))
+        longest = max(map(len, rows))
+        place = torch.zeros(len(rows), longest, dtype=torch.long)
+        blank = torch.ones(len(rows), 1, longest, 1, dtype=torch.bool)
+        for rank, number in enumerate(order):
+            own = [tree.nodes[part].places for part in tree.lineage(tree.leaves[rank])]
+            start = longest - len(rows[number])
+            place[number, start:] = torch.tensor([each for places in own for each in places])
+            blank[number, :, start:] = False
+        found = DynamicCache()
+        for number, layer in enumerate(packed.layers):
+            found.update(*(_rows(each, place, blank) for each in (layer.keys, layer.values)), number)
+            layer.keys = layer.values = None
+        return found
+
+    def _shared(self, rows: Sequence[PromptRow]) -> list[RowScores]:
         order = sorted(range(len(rows)), key=lambda number: rows[number].tokens)
         ranked = [rows[number] for number in order]
         tree = plan([row.tokens for row in ranked])
-        places = [place for node in tree.nodes for place in range(node.depth, node.depth + node.length)]
         packed = [{place: tree.packed(rank, place) for place in row.places} for rank, row in enumerate(ranked)]
         wanted = sorted({place for each in packed for place in each.values()})
         index = {place: number for number, place in enumerate(wanted)}
         with self._attending_by_tree():
-            logits = self._logits(
-                torch.tensor([tree.tokens], device=self.device),
-                torch.tensor(wanted, device=self.device),
-                position_ids=torch.tensor([places], device=self.device),
-                tree=grouped(tree, self.device),
-            )[0]
+            logits = self._logits(wanted=torch.tensor(wanted, device=self.device), **self._inputs(tree))[0]
         lookup = [{place: index[there] for place, there in each.items()} for each in packed]
         told = dict(zip(order, _read(logits, ranked, lookup), strict=True))
         return [told[number] for number in range(len(rows))]
+
+    def _inputs(self, tree: PrefixTree) -> dict[str, Any]:
+        """A packed tree as a model takes it."""
+        places = [place for node in tree.nodes for place in range(node.depth, node.depth + node.length)]
+        return {
+            "input_ids": torch.tensor([tree.tokens], device=self.device),
+            "position_ids": torch.tensor([places], device=self.device),
+            "tree": grouped(tree, self.device),
+        }
 
     @contextmanager
     def _attending_by_tree(self) -> Iterator[None]:
@@ -92,12 +120,12 @@ class Passes:
         finally:
             self._model.set_attn_implementation(self._plain)
 
-    def _logits(self, ids: torch.Tensor, wanted: torch.Tensor, **how: Any) -> torch.Tensor:
+    def _logits(self, input_ids: torch.Tensor, wanted: torch.Tensor, **how: Any) -> torch.Tensor:
         """Logits behind the wanted places, of shape (rows, places, vocabulary)."""
         if self._slices:
-            found: torch.Tensor = self._model(ids, use_cache=False, logits_to_keep=wanted, **how).logits
+            found: torch.Tensor = self._model(input_ids, use_cache=False, logits_to_keep=wanted, **how).logits
             return found
-        found = self._model(ids, use_cache=False, **how).logits
+        found = self._model(input_ids, use_cache=False, **how).logits
         return found[:, wanted]
 
     @torch.inference_mode()
@@ -113,6 +141,12 @@ class Passes:
             return False
         plain = torch.tensor([told.logprobs for told in self.alone(rows)])
         return bool((shared - plain).abs().mean() < AGREEMENT * plain.std())
+
+
+def _rows(packed: torch.Tensor, place: torch.Tensor, blank: torch.Tensor) -> torch.Tensor:
+    """Tokens (rows, heads, length, size) at `place` (rows, length) of a packed sequence (1, heads, tokens, size)."""
+    found = packed[0][:, place.to(packed.device)].transpose(0, 1)
+    return found.masked_fill(blank.to(packed.device), 0)
 
 
 def _replaceable(model: Any) -> bool:
@@ -132,7 +166,7 @@ def equally_long(rows: Sequence[list[int]], together: int) -> Iterator[list[int]
         yield from (members[start : start + together] for start in range(0, len(members), together))
 
 
-def _read(logits: torch.Tensor, rows: Sequence[PromptRow], lookup: Sequence[dict[int, int]]) -> list[Told]:
+def _read(logits: torch.Tensor, rows: Sequence[PromptRow], lookup: Sequence[dict[int, int]]) -> list[RowScores]:
     """What is asked of each row, from logits (places, vocabulary) and where each row's places are among them."""
     parts = [torch.logsumexp(part.float(), dim=-1) for part in torch.split(logits, CHUNK)]
     normalisers = torch.cat(parts) if parts else logits.new_zeros(0)
@@ -149,7 +183,7 @@ def _read(logits: torch.Tensor, rows: Sequence[PromptRow], lookup: Sequence[dict
             values, tokens = (logits[last].float() - normalisers[last]).topk(row.top)
             top = list(zip(tokens.tolist(), values.tolist(), strict=True))
         own = torch.tensor([places[place] for place, _ in row.asked] if row.tops else [], dtype=torch.long)
-        told.append(Told(numbers[start : start + len(row.asked)], top, _tops(logits, normalisers, own, row.tops)))
+        told.append(RowScores(numbers[start : start + len(row.asked)], top, _tops(logits, normalisers, own, row.tops)))
         start += len(row.asked)
     return told
 

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import LogitsProcessor, StoppingCriteria, StoppingCriteriaList
+from transformers import Cache, LogitsProcessor, StoppingCriteria, StoppingCriteriaList
 from transformers.generation.logits_process import LogitsProcessorList
 from transformers.generation.stopping_criteria import StopStringCriteria
 
 Left = Callable[[], list[bool]]  # for each prompt of a batch, whether its caller is gone
+Cached = Callable[[Sequence[list[int]]], Cache | None]  # keys and values of prompts, or None: the model makes its own
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class GenerationRequest:
     """A prompt and how to continue it: greedily at temperature 0, else sampled.
 
     Tokens are drawn from the likeliest that hold `top_p` of the probability; `top` alternatives are reported for each
@@ -42,7 +43,7 @@ class Wish:
 
 
 @dataclass(slots=True)
-class Written:
+class Generated:
     """What was written: tokens, and why it ended ("stop" or "length").
 
     Where they were asked for, each token has its log-probability and the likeliest alternatives with theirs. `overflow`
@@ -64,15 +65,19 @@ class Sampler(LogitsProcessor):
     """
 
     def __init__(
-        self, wishes: Sequence[Wish], written: Sequence[Written], width: int = 0, ending: frozenset[int] = frozenset()
+        self,
+        batch: Sequence[GenerationRequest],
+        written: Sequence[Generated],
+        width: int = 0,
+        ending: frozenset[int] = frozenset(),
     ) -> None:
-        self._wishes, self._written, self._width, self._ending = wishes, written, width, sorted(ending)
-        self._random = [torch.Generator() for _ in wishes]
-        for wish, random in zip(wishes, self._random, strict=True):
-            if wish.seed is None:
+        self._generations, self._written, self._width, self._ending = batch, written, width, sorted(ending)
+        self._random = [torch.Generator() for _ in batch]
+        for wanted, random in zip(batch, self._random, strict=True):
+            if wanted.seed is None:
                 random.seed()
             else:
-                random.manual_seed(wish.seed)
+                random.manual_seed(wanted.seed)
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """Scores (prompts, vocabulary) whose largest entry of each row is the token drawn."""
@@ -80,18 +85,18 @@ class Sampler(LogitsProcessor):
         for told, overflow in zip(self._written, logprobs.isnan().any(-1).tolist(), strict=True):
             told.overflow |= overflow
         drawn = torch.stack([self._draw(row, number) for number, row in enumerate(logprobs)])
-        for wish, told, row, token in zip(self._wishes, self._written, logprobs, drawn.tolist(), strict=True):
-            if wish.top is not None:
+        for wanted, told, row, token in zip(self._generations, self._written, logprobs, drawn.tolist(), strict=True):
+            if wanted.top is not None:
                 told.logprobs.append(float(row[token]))
-                values, tokens = row.topk(wish.top)
+                values, tokens = row.topk(wanted.top)
                 shown = zip(tokens.tolist(), values.tolist(), strict=True)
                 told.top.append([(each, value) for each, value in shown if value > -torch.inf])
         return torch.full_like(scores, -torch.inf).scatter_(1, drawn[:, None], 0.0)
 
     def _allowed(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The scores, −∞ for tokens that lead to no allowed answer; an answer that is whole ends."""
-        for number, wish in enumerate(self._wishes):
-            may_follow = wish.may_follow(input_ids[number, self._width :].tolist())
+        for number, wanted in enumerate(self._generations):
+            may_follow = wanted.may_follow(input_ids[number, self._width :].tolist())
             if may_follow is not None:
                 kept = torch.tensor(sorted(may_follow) or self._ending or [0], device=scores.device)
                 row = torch.full_like(scores[number], -torch.inf)
@@ -99,25 +104,25 @@ class Sampler(LogitsProcessor):
         return scores
 
     def _draw(self, logprobs: torch.Tensor, number: int) -> torch.Tensor:
-        wish = self._wishes[number]
-        if wish.temperature == 0:
+        wanted = self._generations[number]
+        if wanted.temperature == 0:
             return logprobs.argmax()
-        warm = torch.log_softmax(logprobs / wish.temperature, dim=-1)
-        if wish.top_p < 1:
+        warm = torch.log_softmax(logprobs / wanted.temperature, dim=-1)
+        if wanted.top_p < 1:
             ranked, order = warm.sort(descending=True)
             before = ranked.exp().cumsum(-1) - ranked.exp()
-            warm = warm.index_fill(0, order[before >= wish.top_p], -torch.inf)
+            warm = warm.index_fill(0, order[before >= wanted.top_p], -torch.inf)
         uniform = torch.rand(warm.shape, generator=self._random[number], dtype=torch.float64)
         gumbel = -torch.log(-torch.log(uniform.clamp_min(1e-300)))
         return (warm.double() + gumbel.to(warm.device)).argmax()
 
 
-class Enough(StoppingCriteria):
+class AnswerEnds(StoppingCriteria):
     """Ends each prompt's answer where it is as long as that prompt allows, or nobody waits for it any more."""
 
-    def __init__(self, wishes: Sequence[Wish], width: int, left: Left) -> None:
+    def __init__(self, batch: Sequence[GenerationRequest], width: int, left: Left) -> None:
         self._width, self._left = width, left
-        self._most = torch.tensor([wish.max_tokens for wish in wishes])
+        self._most = torch.tensor([wanted.max_tokens for wanted in batch])
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **other: Any) -> torch.Tensor:
         """True for each prompt that is through, of shape (prompts,)."""
@@ -125,7 +130,7 @@ class Enough(StoppingCriteria):
         return through.to(input_ids.device)
 
 
-class WrittenStops(StopStringCriteria):
+class GeneratedStops(StopStringCriteria):
     """Looks for stop strings in what was written; transformers' own looks into the prompt as well."""
 
     def __init__(self, tokenizer: Any, stops: Sequence[str], width: int) -> None:
@@ -139,21 +144,26 @@ class WrittenStops(StopStringCriteria):
 
 
 @torch.inference_mode()
-def write(model: Any, tokenizer: Any, wishes: Sequence[Wish], left: Left) -> list[Written]:
+def write(
+    model: Any, tokenizer: Any, batch: Sequence[GenerationRequest], left: Left, cached: Cached
+) -> list[Generated]:
     """The answers to a batch of prompts that want the same stop strings; those whose callers left break off."""
-    written = [Written() for _ in wishes]
-    width = max(len(wish.tokens) for wish in wishes)
-    pads = [width - len(wish.tokens) for wish in wishes]
-    ids = torch.tensor([[0] * pad + wish.tokens for wish, pad in zip(wishes, pads, strict=True)], device=model.device)
+    written = [Generated() for _ in batch]
+    width = max(len(wanted.tokens) for wanted in batch)
+    pads = [width - len(wanted.tokens) for wanted in batch]
+    ids = torch.tensor(
+        [[0] * pad + wanted.tokens for wanted, pad in zip(batch, pads, strict=True)], device=model.device
+    )
     mask = torch.tensor([[0] * pad + [1] * (width - pad) for pad in pads], device=model.device)
-    criteria: list[StoppingCriteria] = [Enough(wishes, width, left)]
-    if wishes[0].stop:
-        criteria.append(WrittenStops(tokenizer, wishes[0].stop, width))
+    criteria: list[StoppingCriteria] = [AnswerEnds(batch, width, left)]
+    if batch[0].stop:
+        criteria.append(GeneratedStops(tokenizer, batch[0].stop, width))
     ending = ends(model, tokenizer)
     found = model.generate(
         ids,
         attention_mask=mask,
-        max_new_tokens=max(wish.max_tokens for wish in wishes),
+        past_key_values=cached([wanted.tokens[:-1] for wanted in batch]),
+        max_new_tokens=max(wanted.max_tokens for wanted in batch),
         do_sample=False,
         num_beams=1,
         temperature=None,
@@ -162,11 +172,11 @@ def write(model: Any, tokenizer: Any, wishes: Sequence[Wish], left: Left) -> lis
         repetition_penalty=1.0,
         eos_token_id=sorted(ending) or None,
         pad_token_id=min(ending, default=0),
-        logits_processor=LogitsProcessorList([Sampler(wishes, written, width, frozenset(ending))]),
+        logits_processor=LogitsProcessorList([Sampler(batch, written, width, frozenset(ending))]),
         stopping_criteria=StoppingCriteriaList(criteria),
     )
-    for wish, told, row in zip(wishes, written, found[:, width:].tolist(), strict=True):
-        _finish(tokenizer, wish, told, row, ending)
+    for wanted, told, row in zip(batch, written, found[:, width:].tolist(), strict=True):
+        _finish(tokenizer, wanted, told, row, ending)
     return written
 
 
@@ -177,13 +187,13 @@ def ends(model: Any, tokenizer: Any) -> set[int]:
     return {each for each in (*several, tokenizer.eos_token_id) if each is not None}
 
 
-def _finish(tokenizer: Any, wish: Wish, told: Written, row: Sequence[int], ending: set[int]) -> None:
+def _finish(tokenizer: Any, wanted: GenerationRequest, told: Generated, row: Sequence[int], ending: set[int]) -> None:
     """Cut an answer at its end token, its length, or the first stop string."""
     length = next((place for place, token in enumerate(row) if token in ending), None)
-    if length is not None and length < wish.max_tokens:
+    if length is not None and length < wanted.max_tokens:
         told.finish = "stop"
-    told.tokens = list(row[: min(len(row) if length is None else length, wish.max_tokens)])
+    told.tokens = list(row[: min(len(row) if length is None else length, wanted.max_tokens)])
     told.text = tokenizer.decode(told.tokens, skip_special_tokens=True)
-    if cuts := [place for each in wish.stop if (place := told.text.find(each)) >= 0]:
+    if cuts := [place for each in wanted.stop if (place := told.text.find(each)) >= 0]:
         told.text, told.finish = told.text[: min(cuts)], "stop"
     told.logprobs, told.top = told.logprobs[: len(told.tokens)], told.top[: len(told.tokens)]

@@ -1,4 +1,4 @@
-"""The model that a server serves: what it tells of rows and writes after prompts, and how exact its batches are."""
+"""The model that a server serves: what it scores and writes after prompts, and how exact its batches are."""
 
 import math
 import random
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.serve.forward import Passes
-from runner.serve.generation import Left, Wish, Written, write
+from runner.serve.generation import Generated, GenerationRequest, Left, write
 from runner.serve.loading import load
-from runner.serve.prompts import Prompter, PromptRow, Told
+from runner.serve.prompts import Prompter, PromptRow, RowScores
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ServedModel:
         self.prompter = Prompter(tokenizer, limit or 1 << 30)
         self.passes = Passes(model)
         self._check, self._seen, self._random = check, 0, random.Random(0)
-        self._sample: list[tuple[PromptRow, Told]] = []
+        self._sample: list[tuple[PromptRow, RowScores]] = []
 
     @classmethod
     def load(
@@ -53,7 +53,7 @@ class ServedModel:
         """Load a model from the hub, a folder or a GGUF file. Raises InputError or MachineError."""
         return cls(*load(source, gguf, revision, dtype, device), check)
 
-    def tell(self, rows: Sequence[PromptRow]) -> list[Told]:
+    def tell(self, rows: Sequence[PromptRow]) -> list[RowScores]:
         """What is asked of each row; some are kept for the check (reservoir sampling: Vitter 1985, algorithm R)."""
         told = self.passes.run(rows)
         for pair in zip(rows, told, strict=True) if self._check else ():
@@ -64,9 +64,9 @@ class ServedModel:
                 self._sample[place] = pair
         return told
 
-    def write(self, wishes: Sequence[Wish], left: Left) -> list[Written]:
+    def write(self, generations: Sequence[GenerationRequest], left: Left) -> list[Generated]:
         """The answers to prompts that want the same stop strings; `left` says whose caller is gone."""
-        return write(self.model, self.tokenizer, wishes, left)
+        return write(self.model, self.tokenizer, generations, left, self.passes.cached)
 
     def exactness(self) -> Exactness:
         """The sample again, each row by itself and by the model's own attention."""
@@ -79,6 +79,6 @@ class ServedModel:
         return Exactness(len(self._sample), largest, changed)
 
 
-def _likeliest(told: Told) -> int:
+def _likeliest(told: RowScores) -> int:
     numbers = told.logprobs or [logprob for _, logprob in told.top]
     return max(range(len(numbers)), key=numbers.__getitem__)

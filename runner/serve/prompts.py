@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import TemplateError
 
-TAIL = 64  # characters at a prompt's end, which decide how a letter behind it is spelt
+TAIL = 64  # characters at a prompt's end, which decide how a letter after it is tokenised
 MOST_TAILS = 1000
 _THINKING = (  # what opens a model's thinking, and what closes it
     (re.compile(r"<((?:\w+:)?\w*(?:think|thought|reason)\w*)>", re.I), r"</\1>"),
@@ -41,7 +41,7 @@ class PromptRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RowScores:
     """A row's answer: natural logs in the order of `asked`.
 
     Where they are wanted, also the likeliest tokens after the last place with theirs, and those after each place of
@@ -184,15 +184,15 @@ class Prompter:
         return tokens
 
     def _spellings(self, text: str, tokens: Sequence[int], choices: tuple[str, ...]) -> tuple[int, list[list[int]]]:
-        """How many of the prompt's last tokens the choices merge with, and the tokens that each choice is spelt by."""
+        """How many of the prompt's last tokens the choices merge with, and the tokens that spell each choice."""
         key = text[-TAIL:], choices
         if key not in self._known:
             if len(self._known) >= MOST_TAILS:
                 self._known.clear()
-            self._known[key] = self._spelt(text, tokens, choices)
+            self._known[key] = self._find_spellings(text, tokens, choices)
         return self._known[key]
 
-    def _spelt(self, text: str, tokens: Sequence[int], choices: Sequence[str]) -> tuple[int, list[list[int]]]:
+    def _find_spellings(self, text: str, tokens: Sequence[int], choices: Sequence[str]) -> tuple[int, list[list[int]]]:
         spelt = [
             {f"{space}{choice}": self.prompt(f"{text}{space}{choice}") for space in ("", " ")} for choice in choices
         ]
@@ -251,7 +251,7 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(value.get(name), str) for name in ("role", "content"))
 
 
-def spelt(logprobs: Sequence[float], counts: Sequence[int]) -> list[float]:
+def summed_spellings(logprobs: Sequence[float], counts: Sequence[int]) -> list[float]:
     """Each choice's log-probability: the sum over its spellings' probabilities."""
     ends = [sum(counts[: number + 1]) for number in range(len(counts))]
     return [log_sum(logprobs[end - count : end]) for end, count in zip(ends, counts, strict=True)]

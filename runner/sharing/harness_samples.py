@@ -31,7 +31,8 @@ def sample_files(folder: Path) -> list[Path]:
 def read_lm_eval(path: Path) -> AnswerLog:
     """The answers of a file of samples.
 
-    Raises InputError for what is none, and where the results of its run, which name the model, do not lie beside it.
+    Raises InputError for a file that is not one, and where the results of its run, which name the model, do not lie
+    beside it.
     """
     run = _results(path)
     log = AnswerLog(path, _model(path, run), {}, [], Counter())
@@ -118,7 +119,7 @@ def _generation(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _answers(row: Mapping[str, Any], run: Mapping[str, Any], version: str) -> list[LoggedAnswer] | str:
-    """A sample's answers, or why there are none of ours."""
+    """A sample's answers, or why it has none to a prompt of ours."""
     calls, replies = _arguments(row), row.get("resps")
     if not calls or not isinstance(replies, list) or len(replies) != len(calls):
         return "samples without arguments or answers"

@@ -69,8 +69,8 @@ def write_dataset(study: Study, copy: Path, folder: Path, share: bool) -> list[P
 def shared_scores(study: Study, copy: Path, share: bool) -> pd.DataFrame:
     """The trials of a (redacted) copy, as `load_scores` gives them.
 
-    Unless `share`, only with the columns that the report tells apart, and a level that fewer than five people have is
-    hidden.
+    Unless `share`, only with the columns by which the report breaks results down, and a level that fewer than five
+    people have is hidden.
     """
     scores = load_scores(copy)
     if not share and study.report.weights == "none":
@@ -131,8 +131,9 @@ def _card(study: Study, scores: pd.DataFrame, files: Sequence[Path], share: bool
     hidden = (
         "Respondents stand here with their ids: pass this on only as far as the surveys' terms allow."
         if share
-        else "Respondents are hashes of their ids, with the columns that the study's report tells apart; a level that "
-        f"fewer than {HIDDEN_UNDER} people have is hidden. Neither their answers nor the prompts made of them are here."
+        else "Respondents are hashes of their ids, with the columns by which the study's report breaks results down; a "
+        f"level that fewer than {HIDDEN_UNDER} people have is hidden. Neither their answers nor the prompts made of "
+        "them are here."
     )
     models = ", ".join(f"{each['name']} ({each['served'] or each['model']})" for each in found["models"])
     incomplete = of_last_run(study.database).sentence

@@ -32,7 +32,7 @@ _OF_THE_CALL = frozenset(
 
 
 def read_inspect(path: Path) -> AnswerLog:
-    """The answers of a log. Raises InputError for what is none, or is larger than any."""
+    """The answers of a log. Raises InputError for a file that is not one, or is too large to be one."""
     documents = _of_archive(path) if path.suffix == ARCHIVE else _of_json(path)
     head = next(documents)
     spec = head.get("eval")
@@ -145,7 +145,7 @@ def _config(sample: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _answer(sample: Mapping[str, Any]) -> LoggedAnswer | str:
-    """A sample's answer, or why it is none of ours."""
+    """A sample's answer, or why it is not to a prompt of ours."""
     calls, output = _calls(sample), sample.get("output")
     if sample.get("error"):
         return "samples that failed"
@@ -182,7 +182,7 @@ def _answer(sample: Mapping[str, Any]) -> LoggedAnswer | str:
 
 
 def _messages(sample: Mapping[str, Any]) -> Messages | str:
-    """What the model read, or why it is none of ours."""
+    """What the model read, or why it is not a prompt of ours."""
     listed = sample.get("messages")
     told = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     roles = [each.get("role") for each in told]

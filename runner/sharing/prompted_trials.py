@@ -56,9 +56,9 @@ def prompted_trials(ready: Prepared) -> Iterator[PromptedTrial]:
     """Every trial of a study once, without its replicates, whichever model is asked; the baseline comes first."""
     crossing = ready.crossing
     wordings = {0: BASELINE}
-    for number, variant, shown in crossing.variants:
+    sets = len({tuple(each.shown) for each in crossing.variants})
+    for number, variant, shown, _ in crossing.variants:
         parts = [str(getattr(variant, name)) for name in WORDING]
-        sets = len({tuple(each.shown) for each in crossing.variants})
         wordings[number] = "-".join([*parts, str(len(shown))] if sets > 1 else parts)
     for asked in crossing.trials(crossing.models[0]):
         if asked.trial.replicate == 0:

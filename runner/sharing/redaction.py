@@ -1,9 +1,9 @@
 """The redacted copy of a study's file: every table of its report, and nothing that tells who a respondent is.
 
-A respondent is a hash and the columns that the report tells apart. Left out are the answers and the text of personas,
-long answers to them (which may quote it), messages of failures, and all that the last run did not select. Keys and
-clusters are hashes of what a persona shows, which for a persona of few traits can be found by trying: numbers take
-their place. What the copy is checked by when its personas come back are hashes of all of them together.
+A respondent is a hash and the columns by which the report breaks results down. Left out are the answers and the text of
+personas, long answers to them (which may quote it), messages of failures, and all that the last run did not select.
+Keys and clusters are hashes of what a persona shows, which for a persona of few traits can be found by trying: numbers
+take their place. What the copy is checked by when its personas come back are hashes of all of them together.
 """
 
 import hashlib
@@ -19,8 +19,7 @@ from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from personas.release.assemble import source_of
 from runner.sharing.scratch import scratch_folder
-from runner.store.database import attached, database_errors, mark_redacted, opened, transaction
-from runner.store.last_run import last_run_row
+from runner.store.database import attached, database_errors, last_run_row, mark_redacted, opened, transaction
 from runner.store.runs import SELECTED, choose
 from runner.study.sections import ReportSection
 from scoring.statistics.levels import HIDDEN_UNDER
@@ -158,10 +157,10 @@ def _checks(connection: sqlite3.Connection) -> dict[str, str]:
     """Hashes of all personas and of all keys together, in the order of their numbers."""
     chosen = "SELECT sha FROM source.persona WHERE id IN (SELECT id FROM main.persona) ORDER BY id"
     keys = f"SELECT s.key FROM source.completion AS s JOIN main.completion AS c USING (id) WHERE c.finish != '{GONE}' "
-    return {"personas": together(connection, chosen), "keys": together(connection, f"{keys} ORDER BY id")}
+    return {"personas": hash_of_column(connection, chosen), "keys": hash_of_column(connection, f"{keys} ORDER BY id")}
 
 
-def together(connection: sqlite3.Connection, sql: str) -> str:
+def hash_of_column(connection: sqlite3.Connection, sql: str) -> str:
     """The hash of a column of hashes."""
     found = hashlib.sha256()
     for (each,) in connection.execute(sql):

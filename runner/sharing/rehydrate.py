@@ -1,4 +1,4 @@
-"""Putting the personas back into a redacted file, for who holds the survey: by the hash of each respondent's id.
+"""Putting the personas back into a redacted file, for anyone who holds the survey: by the hash of each respondent's id.
 
 The study is crossed anew from the survey's file, beside the redacted file; what was hidden is then copied over, and
 hashes of all personas and of all keys together tell whether both are what the study ran with.
@@ -16,19 +16,19 @@ from runner.backends.request import digest
 from runner.crossing.cross import cross
 from runner.crossing.prepare import identity_of
 from runner.crossing.trials import Asked, Crossing
-from runner.sharing.redaction import GONE, checks, together
+from runner.sharing.redaction import GONE, checks, hash_of_column
 from runner.sharing.scratch import scratch_folder
+from runner.store.assigned.deals import known_starts
 from runner.store.database import (
     attached,
     database_errors,
     is_redacted,
     keep_private,
+    last_run_row,
     mark_redacted,
     opened,
     transaction,
 )
-from runner.store.deals import known_starts
-from runner.store.last_run import last_run_row
 from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run
@@ -84,7 +84,7 @@ def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) 
     numbers = {table: _by_content(connection, table) for table in ("model", "item", "variant")}
     numbers["persona"] = _personas(study, connection)
     connection.execute("INSERT OR IGNORE INTO main.trait_label SELECT * FROM crossed.trait_label")
-    if together(connection, "SELECT sha FROM main.persona ORDER BY id") != known["personas"]:
+    if hash_of_column(connection, "SELECT sha FROM main.persona ORDER BY id") != known["personas"]:
         raise InputError(
             f"{study.path}: the respondents are there, but their answers or weights are not those of the bundle: "
             "build the personas from the same release of the survey"
@@ -92,7 +92,10 @@ def _put_back(study: Study, connection: sqlite3.Connection, crossing: Crossing) 
     for model in crossing.models:
         if model.id in numbers["model"]:
             _put_keys_back(connection, crossing.trials(model), numbers)
-    if together(connection, f"SELECT key FROM main.completion WHERE finish != '{GONE}' ORDER BY id") != known["keys"]:
+    if (
+        hash_of_column(connection, f"SELECT key FROM main.completion WHERE finish != '{GONE}' ORDER BY id")
+        != known["keys"]
+    ):
         (code,) = last_run_row(connection, "code") or ("",)
         raise InputError(
             f"{study.path}: the prompts as this version of mtpa writes them are not those that were sent; use the "

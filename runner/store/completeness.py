@@ -6,15 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from personas.people.pseudonyms import TWIN
-from runner.store.database import opened
+from runner.store.database import last_run_row, opened
 from runner.store.foreign import reads_file
-from runner.store.last_run import last_run_row
 from runner.store.runs import NOT_MERGED, LastRun, SelectionRows, last_run
-from runner.store.scores import last_selection, load_scores
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SHOWN = 10
 _ASKED = """SELECT EXISTS (SELECT 1 FROM score WHERE model = ? AND persona = ? AND variant IN (SELECT value FROM
@@ -67,7 +67,7 @@ class Completeness:
 
 
 @reads_file
-def of_scores(path: str | Path, scores: pd.DataFrame) -> Completeness:
+def of_scores(path: str | Path, scores: "pd.DataFrame") -> Completeness:
     """How whole the last run of a file is, by the scores of what it selected (`load_scores`).
 
     Raises InputError or MachineError.
@@ -86,7 +86,11 @@ def of_last_run(path: str | Path) -> Completeness:
     path = Path(path)
     with opened(path) as connection:
         found = by_account(connection)
-    return found or of_scores(path, load_scores(path, last_selection(path), answers=False))
+    if found:
+        return found
+    from runner.store.scores import last_selection, load_scores  # takes pandas with it
+
+    return of_scores(path, load_scores(path, last_selection(path), answers=False))
 
 
 def by_account(connection: sqlite3.Connection) -> Completeness | None:
@@ -105,7 +109,7 @@ def by_account(connection: sqlite3.Connection) -> Completeness | None:
     return Completeness(0, 0)
 
 
-def by_scores(connection: sqlite3.Connection, scores: pd.DataFrame) -> Completeness:
+def by_scores(connection: sqlite3.Connection, scores: "pd.DataFrame") -> Completeness:
     """How whole the last run is, by its scores."""
     status = scores["status"].astype(str)
     read = scores[~status.isin(["failed", "pending"])]

@@ -9,11 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import sqlite_utils
-
-from migrations import schema
+import migrations
 from personas.errors import InputError, MachineError, NewerFile
 from runner.store.identity import LOG, real, refuse_odd_file
 
@@ -31,7 +29,7 @@ _REMEDIES = {
     "schema has changed": "another version of mtpa changed the file meanwhile: run again",
     "interrupted": "the work on it was interrupted: run again",
     "no such": "the file lacks what mtpa keeps there, as a damaged or changed one does: restore it from a copy",
-    "decode": "the file holds text that is none: restore it from a copy",
+    "decode": "the file holds text that is not text: restore it from a copy",
     "overflow": "the file holds a number that cannot be: restore it from a copy",
 }
 TABLES = (
@@ -126,24 +124,32 @@ def _migrate_or_close(connection: sqlite3.Connection, path: Path, create: bool, 
 
 def _migrate(connection: sqlite3.Connection, path: Path, create: bool) -> None:
     refuse_false_tables(connection, path)
-    database = sqlite_utils.Database(connection)
-    try:
-        applied = {step.name for step in schema.applied(database)}
-        known = {step.name for step in schema.pending(database)} | applied
-    except (LookupError, TypeError):
-        raise InputError(f"{path}: its list of schema steps is not as mtpa writes it; restore it from a copy") from None
-    if newer := applied - _step_names():
-        raise NewerFile(path, min(newer))
-    if not applied and database.table_names():
+    applied = applied_steps(connection, path)
+    if not applied and connection.execute("SELECT EXISTS (SELECT 1 FROM sqlite_schema)").fetchone()[0]:
         raise InputError(f"{path}: an SQLite file, but not one of mtpa's; name another database in [study] database")
     if not applied and not create:
         raise InputError(
             f"{path}: nothing is in it: no study has run into it yet, or it was copied during a run without "
             f"{path.name}{LOG}"
         )
-    if known - applied:
-        schema.apply(database)
+    if applied != set(migrations.STEPS):
+        import sqlite_utils  # takes pandas with it
+
+        from migrations.steps import schema
+
+        schema.apply(sqlite_utils.Database(connection))
         checkpoint(connection)
+
+
+def applied_steps(connection: sqlite3.Connection, path: Path) -> set[str]:
+    """The schema steps that the file has. Raises NewerFile; InputError for a list of them that mtpa did not write."""
+    try:
+        found = migrations.applied(connection)
+    except LookupError:
+        raise InputError(f"{path}: its list of schema steps is not as mtpa writes it; restore it from a copy") from None
+    if newer := found - set(migrations.STEPS):
+        raise NewerFile(path, min(newer))
+    return found
 
 
 def checkpoint(connection: sqlite3.Connection) -> None:
@@ -163,10 +169,6 @@ def refuse_false_tables(connection: sqlite3.Connection, path: Path) -> None:
         hidden = "SELECT EXISTS (SELECT 1 FROM pragma_table_xinfo(?) WHERE hidden != 0)"
         if not is_plain or connection.execute(hidden, (name,)).fetchone()[0]:
             raise InputError(f"{path}: {name!r} is not a table as mtpa makes it; restore the file from a copy")
-
-
-def _step_names() -> set[str]:
-    return {step.name for step in schema.pending(sqlite_utils.Database(memory=True))}
 
 
 @contextmanager
@@ -265,3 +267,10 @@ def refuse_redacted(connection: sqlite3.Connection, path: Path) -> None:
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def last_run_row(connection: sqlite3.Connection, columns: str, schema: str = "main") -> tuple[Any, ...] | None:
+    """These columns of the last run's row; None before the first run. `schema` names an attached file."""
+    sql = f"SELECT {columns} FROM {schema}.run ORDER BY id DESC LIMIT 1"
+    row: tuple[Any, ...] | None = connection.execute(sql).fetchone()
+    return row

@@ -12,10 +12,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
-import sqlite_utils
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
-from migrations import schema
 from migrations.views import KNOWN
 from personas.bounded import check_file, parse_json
 from personas.errors import InputError, MtpaError
@@ -36,6 +34,17 @@ class _Deal(BaseModel):
     groups: list[Numbers]
     starts: list[tuple[Count, Count]]
     variants: Numbers
+    models: Numbers | None = None
+
+
+class _Profiles(BaseModel):
+    name: str
+    traits: list[str]
+    told: Count
+    count: Annotated[int, Field(ge=1, le=16)]
+    seed: int
+    items: list[tuple[Count, Numbers]]
+    people: list[tuple[Count, list[tuple[Count, Numbers]]]]
 
 
 class _Selection(BaseModel):
@@ -46,6 +55,7 @@ class _Selection(BaseModel):
     here: Numbers | None = None
     shard: tuple[Count, Count] | None = None
     deals: list[_Deal] | None = None
+    profiles: list[_Profiles] | None = None
 
 
 class _Planned(BaseModel):
@@ -94,8 +104,26 @@ class _Remarked(BaseModel):
     remarks: list[str]
 
 
+class _Registered(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    study: dict[str, Any]
+    benchmarks: dict[str, dict[str, Any]]
+    asked: list[dict[str, Any]]
+    models: dict[str, dict[str, Any]]
+    people: dict[str, Any]
+    families: dict[str, Any]
+    personas: dict[str, Any]
+    variants: dict[str, Any]
+    fidelity: dict[str, Any] | None
+    target: dict[str, Any] | None
+    robustness: dict[str, Any]
+    gate: dict[str, Any] | None
+    report: dict[str, Any]
+
+
 _JSON: Mapping[tuple[str, str], Any] = {
     ("run", "selection"): _Selection,
+    ("registration", "document"): _Registered,
     ("run", "planned"): list[_Planned],
     ("run", "heartbeat"): _Heartbeat,
     ("run", "packages"): dict[str, str],
@@ -180,6 +208,10 @@ def refuse_odd_contents(connection: sqlite3.Connection, path: Path) -> None:
 
 def _columns() -> dict[str, dict[str, str]]:
     """Every table's columns, and what SQLite calls the types that may stand there, as SQL."""
+    import sqlite_utils  # takes pandas with it
+
+    from migrations.steps import schema
+
     fresh = sqlite_utils.Database(memory=True)
     schema.apply(fresh)
     found: dict[str, dict[str, str]] = {}

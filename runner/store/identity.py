@@ -50,7 +50,7 @@ class Watch:
     def __init__(self, path: Path) -> None:
         self._real = real(path)
         self._known: dict[Path, Identity] = {}
-        for file in (self._real, *map(self._beside, BESIDE)):
+        for file in (self._real, *map(self._sibling, BESIDE)):
             self.add(file)
 
     def add(self, file: Path) -> None:
@@ -69,13 +69,13 @@ class Watch:
 
     def set_aside(self) -> None:
         """Once the database is closed: its log must not be read as that of a file that was put in its place."""
-        log, now = self._beside(LOG), identity(self._real)
+        log, now = self._sibling(LOG), identity(self._real)
         if now not in (None, self._known.get(self._real)) and identity(log) == self._known.get(log):
             with suppress(OSError):
                 log.rename(log.with_name(f"{log.name}.replaced"))
-                self._beside("-shm").unlink(missing_ok=True)
+                self._sibling("-shm").unlink(missing_ok=True)
 
-    def _beside(self, end: str) -> Path:
+    def _sibling(self, end: str) -> Path:
         return self._real.with_name(f"{self._real.name}{end}")
 
     def _remedy(self) -> str:

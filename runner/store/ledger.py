@@ -1,7 +1,7 @@
 """The ledger behind a budget: what is spent of a cap, what is held, and what is left, over every run of the file.
 
 What a killed run had reserved stays held: nobody knows what its last requests cost. A person who has looked, such as at
-the provider's bill, may release it. Where the provider tells what the key was charged since the run began, that less
+the provider's bill, may release it. Where the provider reports what the key was charged since the run began, that less
 what is settled since then is the most that they cost: others who use the key only add to it.
 """
 
@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from personas.errors import InputError, MachineError
 from runner.backends.keys import Account
-from runner.store.database import database_errors, now, opened, transaction
-from runner.store.last_run import last_run_row
+from runner.store.database import database_errors, last_run_row, now, opened, transaction
 from runner.store.leases import refuse_running
 
 MOST = 10**15  # micro-dollars that a row may name
@@ -123,7 +122,7 @@ def _is_recent(beat: str | None) -> bool:
 def release(path: Path, usage: Usage | None = None, last_run: int | None = None) -> list[Held]:
     """Let go of what killed runs hold of the caps, and note the day; returns what that was.
 
-    What the `usage` of the keys tells of is settled by it, as an estimate. `last_run` is the run after which it was
+    What the `usage` of the keys covers is settled by it, as an estimate. `last_run` is the run after which it was
     read. Raises MachineError while a run is on, whose requests are in flight, or where another began meanwhile.
     """
     with opened(path) as connection:
@@ -176,7 +175,7 @@ def by_usage(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def beside_the_cap(connection: sqlite3.Connection) -> list[str]:
+def cap_remarks(connection: sqlite3.Connection) -> list[str]:
     """What a cap that is reached holds or leaves out beside what was spent; sentences without their full stop."""
     total = sum(each.micro_usd for each in held(connection))
     found = []

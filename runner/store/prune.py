@@ -37,7 +37,7 @@ _UNREAD = " AND ".join(
 
 
 def prune(path: Path, delete: bool = False) -> Pruned:
-    """The rows that the file's last run did not select, and failures that were mended since; deleted if `delete`.
+    """The rows that the file's last run did not select, and failures answered since; deleted if `delete`.
 
     Answers go where no score is of them any more; runs, spending and what judges answered stay. Raises InputError or
     MachineError, also while a run is on.

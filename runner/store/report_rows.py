@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN
+from runner.store.assigned.deals import ELICITATION, deals_by_measure
 from runner.store.cache import unpack
 from runner.store.database import opened
-from runner.store.deals import ELICITATION, deals_by_measure
 from runner.store.foreign import reads_file
 from runner.store.runs import SELECTED, SelectionRows, choose
 from runner.store.scores import SHARES, named_sets
@@ -93,11 +93,11 @@ def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | Non
 @reads_file
 def load_levels(
     database: str | Path, selection: Mapping[str, Any], attribute: str | None
-) -> tuple[dict[str, str], dict[str, list[str]], dict[str, Deal]]:
+) -> tuple[dict[str, str], dict[str, list[str]], dict[tuple[str, str], Deal]]:
     """What a run may ask, answered or not.
 
     Each respondent's level of an attribute ("all" without one), each measure's item groups, and the deals of those
-    measures of which not everybody is asked everything. Twins are not respondents.
+    models and measures of which not everybody is asked everything. Twins are not respondents.
     """
     path = Path(database)
     with opened(path) as connection:
@@ -145,8 +145,8 @@ def _variants(connection: sqlite3.Connection) -> dict[int, dict[str, Any]]:
     names = ("id", "format", "frame", "placement", "trait_order", "traits")
     rows = connection.execute(f"SELECT {', '.join(names)} FROM variant").fetchall()
     found = {int(row[0]): dict(zip(names, row, strict=True)) for row in rows}
-    named = named_sets(found)
-    return {number: {**row, "shown": row["traits"], **named[number]} for number, row in found.items()}
+    sets = named_sets(connection, found).names
+    return {number: {**row, "shown": row["traits"], **sets[number]} for number, row in found.items()}
 
 
 def _probabilities(

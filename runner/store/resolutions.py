@@ -45,7 +45,7 @@ def in_file(connection: sqlite3.Connection, section: ModelSection) -> Resolution
     return None
 
 
-def beside(section: ModelSection, database: Path) -> Resolution | None:
+def in_sibling_file(section: ModelSection, database: Path) -> Resolution | None:
     """What stands of a model beside the file of the whole study; None where nothing does. Raises InputError."""
     path = database.with_suffix(SUFFIX)
     try:

@@ -6,10 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from personas.people.sample import RULE
-from runner.store.database import opened
-from runner.store.deals import together as deals_together
-from runner.store.last_run import last_run_row
+from personas.people.draws import RULE
+from runner.store.assigned.profile_rows import together as profiles_together
+from runner.store.database import last_run_row, opened
 
 NAMED = ("model", "item", "persona", "variant")
 SelectionRows = dict[str, Any]
@@ -108,8 +107,12 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
         for table in NAMED
     }
     remarks = _missing(connection, runs)
-    if deals := deals_together([run.selection for run in runs]):
+    from runner.store.assigned.deals import all_deals  # takes pandas with it
+
+    if deals := all_deals([run.selection for run in runs]):
         together["deals"] = deals
+    if profiles := profiles_together([run.selection for run in runs]):
+        together["profiles"] = profiles
     if twice := _named_twice(connection, together):
         together = {name: rows for name, rows in newest.selection.items() if name != "shard"}
         remarks.append(
@@ -117,7 +120,7 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
             "run the study that you mean once more, which sends only what is new"
         )
     ended = max((run.ended for run in runs if run.ended), default=None)
-    planned = _planned_together(runs)
+    planned = _planned_by_all(runs)
     missing = "; ".join(remark for remark in remarks if remark.startswith(NOT_MERGED))
     # a merge that lacked a part ended for that alone, and the part may be here now
     endings = {run.started: run.ending for run in runs if not run.ending.startswith(NOT_MERGED)}
@@ -145,7 +148,7 @@ def _missing(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> list[st
     return lines
 
 
-def _planned_together(runs: Sequence[LastRun]) -> str:
+def _planned_by_all(runs: Sequence[LastRun]) -> str:
     """What the runs planned, shard by shard, the newest for each model and benchmark; a whole study's stands alone."""
     found: dict[tuple[str, str], dict[tuple[int, int], dict[str, Any]]] = {}
     for run in sorted(runs, key=lambda run: run.started):
@@ -165,6 +168,8 @@ def _shard(selection: SelectionRows) -> tuple[int, int]:
 def _named_twice(connection: sqlite3.Connection, selection: SelectionRows) -> str:
     """A name that two selected rows share, such as "model 'gpt'"; "" where there is none."""
     for table, label in _LABELS.items():
+        if table == "variant" and selection.get("profiles"):
+            label = f"{label} || ' ' || traits"  # one wording has many texts
         chosen = set(selection[f"{table}s"])
         seen: set[str] = set()
         for number, name in connection.execute(f"SELECT id, {label} FROM main.{table}"):
@@ -183,20 +188,21 @@ class Registration(NamedTuple):
     document: str
 
 
-def registered(connection: sqlite3.Connection) -> Registration | None:
-    """The file's registration, if it has one."""
-    row = connection.execute("SELECT at, sha256, document FROM registration").fetchone()
+def registered(connection: sqlite3.Connection, schema: str = "main") -> Registration | None:
+    """The registration of the file, or of the one attached as `schema`, if it has one."""
+    row = connection.execute(f"SELECT at, sha256, document FROM {schema}.registration").fetchone()
     return Registration(*row) if row else None
 
 
 def add_registration(connection: sqlite3.Connection, entry: Registration) -> None:
     """Keep the file's registration, which has none yet."""
-    connection.execute("INSERT INTO registration (at, sha256, document) VALUES (?, ?, ?)", entry)
+    connection.execute("INSERT INTO main.registration (at, sha256, document) VALUES (?, ?, ?)", entry)
 
 
 def is_answered(connection: sqlite3.Connection) -> bool:
     """Whether any answer is in the file, or on its way in a job at a provider."""
-    sql = "SELECT EXISTS (SELECT 1 FROM completion) OR EXISTS (SELECT 1 FROM score) OR EXISTS (SELECT 1 FROM job)"
+    sql = " OR ".join(f"EXISTS (SELECT 1 FROM main.{table})" for table in ("completion", "score", "job"))
+    sql = f"SELECT {sql}"
     return bool(connection.execute(sql).fetchone()[0])
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,10 @@ import pandas as pd
 from personas.prompt.cue_texts import CUES, NO_CUE, cue_of
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
-from runner.store.database import opened
-from runner.store.deals import is_dealt
+from runner.store.assigned.deals import is_dealt
+from runner.store.assigned.profile_rows import is_profiled, names_of_sets, told_columns
+from runner.store.database import last_run_row, opened
 from runner.store.foreign import reads_file
-from runner.store.last_run import last_run_row
 from runner.store.resolutions import remarks
 from runner.store.rows import trait_labels
 from runner.store.runs import SelectionRows
@@ -60,20 +60,38 @@ def load_scores(
 ) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
-    Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
-    ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
-    baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to be:
-    "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format, frame,
-    placement, trait_order, traits (the set shown), sampled (whether the answer is a draw), rotation, replicate, status,
-    chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is of), value,
-    expected, the benchmarks' `meta_columns`, and with `answers` a column for each trait that the respondents answered:
-    the answer's label, or a number where a trait has no labels. Names are categorical. Raises InputError or
-    MachineError.
+    Parameters
+    ----------
+    database : str or Path
+        The study's results file, `study.database`.
+    selection : mapping, optional
+        The rows that a run selected, as `last_selection` gives them; all where it is absent.
+    answers : bool
+        Whether there is a column for each trait that was answered: the label, or a number where there are no labels.
+
+    Returns
+    -------
+    DataFrame
+        Its columns: model (marked where its answers are of an old method), metric (how an answer became the value),
+        benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id (""
+        in the baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to
+        be: "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format,
+        frame, placement, trait_order, traits (the set shown), told (the traits that a random profile shows) and
+        told_text (the same where the same is shown), sampled (whether the answer is a draw), rotation, replicate,
+        status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is
+        of; no letter where none were shown), value, expected, the benchmarks' `meta_columns`, and the traits. Names are
+        categorical.
+
+    Raises
+    ------
+    MtpaError
+        The file is missing, damaged, or not one of mtpa's.
     """
     path = Path(database)
     with opened(path) as connection:
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
+        sets = named_sets(connection, tables["variant"])
         read = _texts_read(connection)
         labels = trait_labels(connection) if answers else {}
     frame = _without_lone_answers(frame, tables["item"])
@@ -85,7 +103,9 @@ def load_scores(
     columns["cue"] = _lookup(frame["variant"], tables["variant"], lambda row: cue_of(row["format"]), NO_CUE)
     columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(*_ask(row)[::2]))
     columns["sampled"] = _sampled(frame, tables)
-    columns["traits"] = _lookup(frame["variant"], named_sets(tables["variant"]), lambda row: row["traits"])
+    columns["traits"] = _lookup(frame["variant"], sets.names, lambda row: row["traits"])
+    if sets.random:
+        columns |= told_columns(frame, tables["variant"], tables["persona"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     columns |= {name: frame[name] for name in plain}
@@ -104,27 +124,39 @@ def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str,
     return np.asarray(drawn & frame["model"].isin(warm), dtype=bool)
 
 
-def named_sets(variants: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, str]]:
-    """Each variant's set of traits by a name of its own."""
-    names = {text: set_name(json.loads(text)) for text in {row["traits"] for row in variants.values()}}
+class NamedSets(NamedTuple):
+    """What a report calls each variant's set of traits, by the number of its row; whether any is random."""
+
+    names: dict[int, dict[str, str]]
+    random: bool
+
+
+def named_sets(connection: sqlite3.Connection, variants: Mapping[int, Mapping[str, Any]]) -> NamedSets:
+    """Each variant's set of traits by a name of its own, those of the last run's random profiles by one."""
+    row = last_run_row(connection, "selection")
+    random = names_of_sets(json.loads(row[0]).get("profiles", []) if row else [])
+    texts = {str(row["traits"]) for number, row in variants.items() if number not in random}
+    names = {text: set_name(json.loads(text)) for text in texts}
     taken = Counter(names.values())
     unique = {text: name if taken[name] == 1 else f"{name} {digest(text).hex()[:4]}" for text, name in names.items()}
-    return {number: {"traits": unique[row["traits"]]} for number, row in variants.items()}
+    found = {number: random.get(number) or unique[str(row["traits"])] for number, row in variants.items()}
+    return NamedSets({number: {"traits": name} for number, name in found.items()}, bool(random))
 
 
 def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Any] | None) -> pd.DataFrame:
     """The score table in blocks of small numbers, then the trials that failed."""
     blocks = []
+    people = dict(connection.execute("SELECT id, persona_id FROM persona")) if (selection or {}).get("profiles") else {}
     wanted = "" if selection is None else f"WHERE model IN ({','.join(str(int(each)) for each in selection['models'])})"
     cursor = connection.execute(f"{_SQL} {wanted}")
     while len(packed := np.fromiter(islice(cursor, BLOCK), dtype=_PACKED)):
         blocks.append(_block(packed))
         if selection is not None:
-            blocks[-1] = _selected(blocks[-1], selection)
+            blocks[-1] = _selected(blocks[-1], selection, people)
     blank = _block(np.empty(0, dtype=_PACKED))
     failed = pd.DataFrame(connection.execute(_FAILED).fetchall(), columns=list(_FIELDS), dtype=np.int32)
     failed = failed.assign(status=np.int8(_STATUSES.index("failed")))
-    blocks += [blank, failed if selection is None else _selected(failed, selection)]
+    blocks += [blank, failed if selection is None else _selected(failed, selection, people)]
     frame = pd.concat([block for block in blocks if len(block)] or [blank], ignore_index=True)
     return frame.reindex(columns=blank.columns)
 
@@ -202,11 +234,12 @@ def last_selection(database: str | Path) -> SelectionRows | None:
     return json.loads(row[0]) if row else None
 
 
-def _selected(frame: pd.DataFrame, selection: Mapping[str, Any]) -> pd.DataFrame:
+def _selected(frame: pd.DataFrame, selection: Mapping[str, Any], people: Mapping[int, str]) -> pd.DataFrame:
     kept = frame["model"].isin(selection["models"]) & frame["item"].isin(selection["items"])
     kept &= frame["persona"].isin([0, *selection["personas"]]) & frame["variant"].isin([0, *selection["variants"]])
     frame = frame[kept]
-    return frame[is_dealt(frame, selection["deals"])] if selection.get("deals") else frame
+    frame = frame[is_dealt(frame, selection["deals"])] if selection.get("deals") else frame
+    return frame[is_profiled(frame, selection["profiles"], people)] if selection.get("profiles") else frame
 
 
 def _table(connection: sqlite3.Connection, name: str) -> dict[int, dict[str, Any]]:
@@ -332,6 +365,8 @@ def _role(record: Mapping[str, Any], option: int, rotation: int) -> str:
 
 
 def _letter(record: Mapping[str, Any], option: int, rotation: int) -> str:
+    if record["ask"] != "letter" or record.get("elicitation") == "text":  # no letters were shown
+        return ""
     return LETTERS[option_order(Item(**record), rotation).index(option)]
 
 

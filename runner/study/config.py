@@ -52,7 +52,7 @@ class Study(Section):
     gate: GateSection | None = None
     """What `mtpa-run gate` holds a model to."""
     report: ReportSection = ReportSection()
-    """What the report tells apart."""
+    """How the report breaks results down."""
     path: Path = Path("mtpa.toml")
     text: str = ""
     shard: Shard = WHOLE
@@ -97,6 +97,25 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _has_covariates(self) -> Self:
+        names = {model.name: model for model in self.asked_models}
+        for model in self.models:
+            other = names.get(model.covariate or "")
+            if model.covariate is not None and (other is None or other is model):
+                raise ValueError(
+                    f"model {model.name!r}: covariate = {model.covariate!r} is no other model that is asked; name one "
+                    "of the [[models]] that are"
+                )
+            if other and other.covariate is not None:
+                raise ValueError(f"model {other.name!r} is a covariate, and is asked everything: leave its own out")
+            if other and other.people is not None and other.people < (model.people or self.personas.n):
+                raise ValueError(
+                    f"model {other.name!r} is the covariate of {model.name!r}, and is asked about fewer people: leave "
+                    "its people out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _has_traits_once(self) -> Self:
         if self.variants.traits and "traits" in self.personas.model_fields_set:
             raise ValueError("[personas] traits and [variants] traits both say what is shown: leave one out")
@@ -109,7 +128,29 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
-    def _contrasts_are_told_apart(self) -> Self:
+    def _has_twins_to_ask(self) -> Self:
+        if self.fidelity and self.fidelity.twins and not self.personas.swap:
+            raise ValueError("[fidelity] twins asks counterfactual twins, and there are none: set [personas] swap")
+        return self
+
+    @model_validator(mode="after")
+    def _shows_at_random_or_sets(self) -> Self:
+        show = self.personas.show
+        if show == "all":
+            return self
+        if len(self.trait_sets) > 1:
+            raise ValueError(f"[personas] show = {show!r} and several sets in [variants] traits: leave one out")
+        if "name" in self.variants.cues:
+            raise ValueError(f"[personas] show = {show!r} and cues 'name', which tells no traits: leave one out")
+        if self.fidelity and self.fidelity.show in ("rest", "others"):
+            raise ValueError(
+                f"[personas] show = {show!r}, so [fidelity] show = {self.fidelity.show!r} would differ at random: set "
+                "show = 'demographic', or a list of traits, in [fidelity]"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _contrasts_are_distinct(self) -> Self:
         if unknown := next((name for name in self.robustness.contrasts if name not in self.report.by), None):
             raise ValueError(f"[robustness] contrasts has {unknown!r}, which is not in [report] by: add it there too")
         return self
@@ -136,13 +177,24 @@ class Study(Section):
         return frozenset(section.judge for section in self.benchmarks if section.judge is not None)
 
     @property
+    def covariates(self) -> dict[str, str]:
+        """The models that another one names as its covariate, each with the first that does."""
+        return {name: model.name for model in reversed(self.models) if (name := model.covariate) is not None}
+
+    @property
     def asked_models(self) -> tuple[ModelSection, ...]:
         """The models that the study is about."""
         return tuple(model for model in self.models if model.name not in self.judges)
 
     @classmethod
     def load(cls, path: str | Path = "mtpa.toml") -> "Study":
-        """Read a study file. Raises InputError: one sentence that names the file, the key and the remedy."""
+        """Read a study file.
+
+        Raises
+        ------
+        InputError
+            One sentence that names the file, the key and the remedy.
+        """
         path = Path(path)
         try:
             return cls.parse(read_text(path), path)
@@ -155,8 +207,17 @@ class Study(Section):
     def from_dict(cls, tables: Mapping[str, Any], path: str | Path = "mtpa.toml") -> "Study":
         """A study from the tables that its file would have.
 
-        {"study": {"name": …}, "personas": {…}, "benchmarks": [{…}], "models": [{…}]}. No file is read or written;
-        relative paths start in the folder of `path`. Raises InputError.
+        Parameters
+        ----------
+        tables : mapping
+            {"study": {"name": …}, "personas": {…}, "benchmarks": [{…}], "models": [{…}]}.
+        path : str or Path
+            Where the file would be: relative paths start in its folder. No file is read or written.
+
+        Raises
+        ------
+        InputError
+            One sentence that names the key and the remedy.
         """
         path = Path(path)
         try:
@@ -236,13 +297,13 @@ MEMBERS = {"str": "a text", "tuple[str, ...]": "a list of texts"}  # what pydant
 def _distinct_faults(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     """Every fault once.
 
-    A misspelt key is also a missing one, a value that may be of two kinds is wrong for both, and a list of tables none
+    A misspelled key is also missing, a value that may be of two kinds is wrong for both, and a list of tables none
     of which is right is not an empty one.
     """
-    misspelt = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
+    misspelled = {detail["loc"][:-1] for detail in details if detail["type"] == "extra_forbidden"}
     found: dict[tuple[int | str, ...], ErrorDetails] = {}
     for detail in details:
-        hidden = detail["type"] == "missing" and detail["loc"][:-1] in misspelt
+        hidden = detail["type"] == "missing" and detail["loc"][:-1] in misspelled
         if not hidden and not (detail["type"] == "too_short" and detail["input"]):
             found.setdefault(_written(detail["loc"]), detail)
     return list(found.values())

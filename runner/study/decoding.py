@@ -100,7 +100,7 @@ def check_decoding(backend: str, decoding: Mapping[str, Any]) -> None:
 def check_routing(hosts: Sequence[str], decoding: Mapping[str, Any]) -> None:
     """Raises ValueError, in a sentence, for routing that OpenRouter would silently ignore.
 
-    Which provider answers is part of what is asked, so a misspelt rule must not be no rule.
+    Which provider answers is part of what is asked, so a misspelled rule must not be no rule.
     """
     if not any(f".{host}".endswith(".openrouter.ai") for host in hosts):
         return

@@ -11,7 +11,6 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Literal
 
-import pooch
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -28,7 +27,8 @@ class AssetFile(BaseModel):
 class Asset(BaseModel):
     """What is fetched together; `url` and `member` are prefixes of each file's name.
 
-    `changed` are the kinds of a model's answers that `runner.serve.method` finds computed otherwise than before.
+    `changed` are the kinds of a model's answers that `runner.serve.method` finds to be computed by another method than
+    before.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -85,7 +85,6 @@ def _local(directory: Path) -> Iterator[Reader]:
 @contextmanager
 def _official(asset: Asset) -> Iterator[Reader]:
     with tempfile.TemporaryDirectory() as folder:
-        pooch.get_logger().setLevel("WARNING")
 
         def read(file: str, entry: AssetFile) -> bytes:
             return _download(entry.url or f"{asset.url}{file}", file, folder, 2 * entry.bytes + SLACK)
@@ -112,9 +111,11 @@ class _Bounded:
 
 
 def _download(url: str, file: str, folder: str, most: int = LARGEST) -> bytes:
+    import pooch
+
     fetch = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), timeout=30)
 
-    def download(url: str, target: str, pooch_: pooch.Pooch | None) -> None:
+    def download(url: str, target: str, pooch_: "pooch.Pooch | None") -> None:
         with Path(target).open("wb") as opened:
             fetch(url, _Bounded(opened, most), pooch_)
 

@@ -20,7 +20,7 @@ Mode = Literal["live", "batch", "auto"]
 class Section(BaseModel):
     """A table of the study file; a key that it does not have is refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 class StudySection(Section):
@@ -60,8 +60,19 @@ class PersonaSection(Section):
     """`survey` draws in proportion to the survey's weights."""
     traits: str | tuple[str, ...] = "core"
     """What is shown of a persona: `core`, `demographic`, `all`, `all-but:NAME`, or a list of traits."""
+    show: str = Field("all", pattern=r"^(all|random:[1-9]\d{0,2})$")
+    """How much of `traits` a persona's text tells: `all`; or, with `random:K`, a random part, K traits on average, that
+    differs between item groups, which shows what telling each trait does."""
+    profiles: int = Field(4, ge=2, le=16)
+    """With `show = "random:K"`: how many such texts a persona has, each for a part of the item groups."""
     swap: tuple[str, ...] = ()
     """Counterfactual twins: each person once more for every other value of these traits."""
+
+    @model_validator(mode="after")
+    def _has_profiles(self) -> Self:
+        if "profiles" in self.model_fields_set and self.show == "all":
+            raise ValueError('profiles is for show = "random:K", such as "random:5": set show, or leave profiles out')
+        return self
 
 
 class BenchmarkSection(Section):
@@ -223,6 +234,11 @@ class ModelSection(Section):
     """How often each question is asked; two or more tell the model's own noise from the persona's effect."""
     baseline_replicates: int | None = Field(None, gt=0)
     """How often the sampled baseline is asked; if absent, as often as is cheapest for Δ."""
+    people: int | None = Field(None, gt=0)
+    """How many of the respondents this model is asked about, the first of the sample; everybody if absent."""
+    covariate: str | None = None
+    """The name of a cheaper `[[models]]`, whose answers to everything make this one's Δ surer: it is asked all groups,
+    whatever `per_person` says."""
     mode: Mode = "live"
     """`batch` sends the provider's batch jobs, at a lower price within a day; `auto` does after a live pilot."""
     batch: BatchSection = BatchSection()
@@ -345,7 +361,7 @@ class TargetSection(Section):
 
 
 class ReportSection(Section):
-    """[report]: which subgroups are told apart, and how people are weighted.
+    """[report]: the subgroups by which results are broken down, and how people are weighted.
 
     `adjust` says over which gaps p-values are adjusted: those of a "family" (model, benchmark, attribute), or "all".
     `population` gives adults by ISO 3166-1 alpha-3 country; weights = "population" needs it.
@@ -366,5 +382,5 @@ class ReportSection(Section):
 
     @property
     def attributes(self) -> tuple[str, ...]:
-        """Every attribute that is told apart, those of pairs too."""
+        """Every attribute by which results are broken down, those of pairs too."""
         return tuple(dict.fromkeys((*self.by, *(name for pair in self.pairs for name in pair))))

@@ -7,10 +7,12 @@ from functools import partial
 import numpy as np
 
 from personas.errors import InputError, nearest
+from personas.people.draws import RULE
 from personas.people.pseudonyms import TWIN
 from personas.people.respondents import Respondents, combine
-from personas.people.sample import RULE, sample
+from personas.people.sample import sample
 from personas.people.twins import twins
+from personas.prompt.trait_sets import trait_sets
 from personas.release.read import read_personas
 from personas.stable_order import rank
 from personas.surveys.reader import known_surveys, load_survey, read_survey
@@ -21,7 +23,7 @@ from runner.study.survey_questions import as_benchmark, asked_people, fidelity_i
 from scoring.answers.items import Item, rotations
 from scoring.benchmarks.base import Benchmark, JudgedBenchmark, default_part
 from scoring.benchmarks.loaded import load_items
-from scoring.benchmarks.registry import benchmark
+from scoring.benchmarks.registry import benchmark, measure
 from scoring.benchmarks.trait_inference import TraitInference
 
 DESCRIPTIONS = (".toml", ".yaml", ".yml")
@@ -103,7 +105,8 @@ def load_fidelity(study: Study, people: Respondents) -> list[Selection]:
     if section is None:
         return []
     try:
-        items, asked = fidelity_items(section, people), asked_people(section, people)
+        told = trait_sets(study.trait_sets, people.traits)[0]
+        items, asked = fidelity_items(section, people, told), asked_people(section, people)
     except InputError as error:
         raise InputError(f"{study.path}, [fidelity]: {error}") from None
     if (count := len({item.group for item in items})) < (section.per_person or 0):
@@ -155,7 +158,7 @@ def _unrotated(section: BenchmarkSection, items: Sequence[Item]) -> Iterator[str
     fewer = [item for item in items if rotations(item, section.rotations) < section.rotations]
     if not fewer:
         return
-    what = f"{section.name}: rotations = {section.rotations}"
+    what = f"{measure(section.name, items[0].part)}: rotations = {section.rotations}"
     fixed = [item for item in fewer if rotations(item, section.rotations) == 1]
     if len(fixed) < len(fewer):
         yield f"{what}, but {len(fewer) - len(fixed):,} of {len(items):,} items have fewer options, hence fewer orders"

@@ -105,7 +105,7 @@ def _route(app: Dash, source: ViewSource) -> None:
                 content = [missing, *content]
             hidden = () if source.asks_survey() else (FIDELITY,)
         except Exception as error:  # a file from outside may hold anything
-            return [html.H1("mtpa")], _links(path, (FIDELITY,)), _said(error)
+            return [html.H1("mtpa")], _links(path, (FIDELITY,)), _sentence(error)
         return content, _links(path, hidden), ""
 
     @app.callback(Output("begun", "data"), Input("begun-beat", "n_intervals"), prevent_initial_call=True)
@@ -127,10 +127,10 @@ def _waiting(source: ViewSource) -> list[Any]:
 
 def _tell(error: Exception) -> None:
     """Say above the page, which stays as it was, what went wrong."""
-    set_props("problem", {"children": _said(error)})
+    set_props("problem", {"children": _sentence(error)})
 
 
-def _said(error: Exception) -> str:
+def _sentence(error: Exception) -> str:
     return visible(str(error) if isinstance(error, MtpaError) else f"This cannot be shown: {error!r:.300}")
 
 
@@ -183,7 +183,7 @@ def _download(server: Flask, source: ViewSource) -> None:
     def sentence(error: Exception) -> Response | HTTPException:  # a file from outside may hold anything
         if isinstance(error, HTTPException):
             return error
-        return Response(f"{_said(error)}\n", status=503, mimetype="text/plain")
+        return Response(f"{_sentence(error)}\n", status=503, mimetype="text/plain")
 
 
 def _plain_name(name: str) -> str:

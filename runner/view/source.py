@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, TypeVar
 
 from personas.errors import MtpaError
 from runner.view.background import Background, Paced
+from runner.view.fidelity_results import FidelityResults, fidelity_results
 from runner.view.queries.file import has_run, has_survey_questions, reading, version_of
-from runner.view.queries.heartbeat import Live, Pulse
+from runner.view.queries.heartbeat import Live, RunHeartbeat
 from runner.view.queries.trial_table import Choices, choices
 from runner.view.statistics import Effects, effects, report_page
-from runner.view.survey_answers_found import FidelityFound, fidelity_found
 
 T = TypeVar("T")
 WATCH_SECONDS = 1.0
@@ -35,7 +35,7 @@ class ViewSource:
         self.path, self.study = path, study
         self.background = Background()
         self._effects = Paced(self.background, effects, path, study)
-        self._pulse, self._lock = Pulse(), Lock()
+        self._heartbeat, self._lock = RunHeartbeat(), Lock()
         self._choices: tuple[Any, Choices] | None = None
         self._report: Report | None = None
         self._reported: Hashable = None
@@ -86,7 +86,7 @@ class ViewSource:
     def live(self) -> Live:
         """The run as it is now."""
         with self._lock, self.reading() as connection:
-            return self._pulse.read(connection)
+            return self._heartbeat.read(connection)
 
     def choices(self) -> Choices:
         """What filters can be set to; read again when there are new people, items, models or variants."""
@@ -112,10 +112,10 @@ class ViewSource:
         """Whether a survey's own questions are put to personas."""
         return self.look(has_survey_questions)
 
-    def fidelity(self, version: Sequence[Any] | None = None) -> "Future[FidelityFound]":
+    def fidelity(self, version: Sequence[Any] | None = None) -> "Future[FidelityResults]":
         """What the last run finds of fidelity, of the file as it is now, or as it was at that version."""
         key = ("fidelity", *(version or version_of(self.path)))
-        return self.background.ask(key, fidelity_found, self.path, self.study)
+        return self.background.ask(key, fidelity_results, self.path, self.study)
 
     def close(self) -> None:
         """End the process for statistics, and the watch."""

@@ -143,11 +143,11 @@ def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> 
         if side.empty:
             raise InputError(f"no score of the {what} {value!r}")
         sides.append(_as_side(side, what, value))
-    one, two = (_beside_each_set(side, other) for side, other in zip(sides, sides[::-1], strict=True))
+    one, two = (_once_per_set(side, other) for side, other in zip(sides, sides[::-1], strict=True))
     return difference_table(one, two) if what == "persona" else difference_table(one, two, *report_weights(path))
 
 
-def _beside_each_set(side: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
+def _once_per_set(side: pd.DataFrame, other: pd.DataFrame) -> pd.DataFrame:
     """The baseline, which tells no traits, once for each set of traits that the other side tells."""
     sets = [each for each in other["traits"].astype(str).unique() if each]
     if (side["traits"] != "").any() or not sets:

@@ -231,10 +231,10 @@ def named(marked: str, match: re.Match[str], count: int) -> Hit | None:
         return None
     # "Paris (A). London is the capital of England." goes on about another option.
     rest = _ABOUT_ANOTHER.sub("", marked[end:]) if match.group("quoted") else marked[end:]
-    return Hit(start, end, frozenset({place, *beside(rest, count)}))
+    return Hit(start, end, frozenset({place, *places_beside(rest, count)}))
 
 
-def beside(rest: str, count: int) -> Iterator[int]:
+def places_beside(rest: str, count: int) -> Iterator[int]:
     """The places named beside a mention: "or C", "(Paris)", ". Paris or C"."""
     if own_words := _LISTED_QUOTE.match(rest):
         yield ord(own_words.group("quoted")) & 0xFF

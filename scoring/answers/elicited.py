@@ -1,4 +1,4 @@
-"""Reading an answer that was asked for otherwise than by a letter: each form in one strict way.
+"""Reading an answer that was not asked for as a letter: each form in one strict way.
 
 What is not of the form that was asked for is unread; nothing is guessed.
 """

@@ -68,7 +68,7 @@ class Item:
 
     @property
     def can_be_elicited(self) -> bool:
-        """Whether its answer can be asked for otherwise than by a letter.
+        """Whether its answer can be asked for in another form than a letter.
 
         It can if it has options and is not about an answer of the respondent's own, which has tables of its own.
         """
@@ -80,16 +80,18 @@ class Item:
         return self.scoring.get("kind") == "shares"
 
     @property
-    def beside(self) -> Hashable:
+    def shown_key(self) -> Hashable:
         """What decides which traits stand beside the question: the same for items of which `visible` says the same."""
-        return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",))
+        told = bool(self.meta.get("told"))
+        return self.target_trait, tuple(self.meta.get("hidden", ())), tuple(self.meta.get("shown") or ("",)), told
 
     def visible(self, shown: Sequence[str]) -> list[str]:
         """The traits shown of the persona that answers it.
 
-        Those of a variant, or those that it names itself, less what it hides (its own answer, and `meta["hidden"]`).
+        Those of a variant, or those that it names itself, less what it hides: its own answer, unless `meta["told"]`,
+        and `meta["hidden"]`.
         """
-        hidden = {self.target_trait, *self.meta.get("hidden", ())}
+        hidden = {None if self.meta.get("told") else self.target_trait, *self.meta.get("hidden", ())}
         return [name for name in self.meta.get("shown") or shown if name not in hidden]
 
     def __post_init__(self) -> None:

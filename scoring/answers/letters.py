@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from scoring.answers import cues, labels
+from scoring.answers import cues, lone_letters
 from scoring.answers.marked import marked_answers, without_table
 from scoring.answers.mentions import Claim, bare, place_of, quoted_marked, without_lists
 from scoring.answers.plain import plain_text
@@ -72,7 +72,7 @@ def _plain_options(shown: tuple[str, ...]) -> Sequence[str]:
 
 def _whole(plain: str, options: Sequence[str]) -> int | None:
     """A lone letter, or the text of an option and nothing else."""
-    lone = labels.LONE.match(plain) or labels.WHOLE.match(plain)
+    lone = lone_letters.LONE.match(plain) or lone_letters.WHOLE.match(plain)
     if lone and (place := place_of(lone.group("letter"), len(options))) is not None:
         return place
     words = bare(plain)
@@ -96,7 +96,7 @@ def _read(plain: str, options: Sequence[str]) -> int | None:
     if len(marked) > 1 and _CORRECTION.search(plain[marked[0].start : marked[-1].start]):
         chosen = marked[-1].places
     # A label that opens the text and an answer that is marked must agree.
-    first = labels.opening(without_lists(quoted_marked(plain, options), len(options)), len(options))
+    first = lone_letters.opening(without_lists(quoted_marked(plain, options), len(options)), len(options))
     return _sole(chosen | (first.places if first else frozenset()))
 
 
@@ -115,7 +115,7 @@ def _prose(marked: str, options: Sequence[str]) -> frozenset[int]:
     """What running text chooses."""
     count = len(options)
     text = without_lists(marked, count)
-    opening, last = labels.opening(text, count), labels.last(text, count)
+    opening, last = lone_letters.opening(text, count), lone_letters.last(text, count)
     ends = [claim for claim in (opening, last) if claim]
     if final := cues.claims(cues.FINAL, text, count):
         return _settled(text, [*ends, *final])
@@ -128,7 +128,7 @@ def _prose(marked: str, options: Sequence[str]) -> frozenset[int]:
         return frozenset()
     if last:
         return _settled(text, [last])
-    return labels.judged(marked, count) or quoted_options(text, options)
+    return lone_letters.judged(marked, count) or quoted_options(text, options)
 
 
 def _settled(text: str, claims: Sequence[Claim]) -> frozenset[int]:

@@ -6,7 +6,7 @@ is taken for a word of the answer.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 
@@ -21,7 +21,6 @@ LEFT = r"(?<![A-Za-zÀ-ɏ0-9&-])(?<![A-Za-z]')(?<!\b[A-Z]\.)"
 RIGHT = r"(?![A-Za-zÀ-ɏ0-9]|'(?!d[iıuü]r)[A-Za-z]|-[A-Za-z0-9]|&[A-Za-z]|\.[A-Za-z](?:\.|\s*$))"
 OPEN = r"[\s\"'`*_(\[{<$«「『【|✅✔✓☑>~#-]{0,8}"
 CLOSE = r"[\"'`*_)\]}>$»」』】|]{0,6}"
-STOP = rf"(?=[\"'`*_)\]}}>$»」』】.,:;!。、,]|\s*$|\s*\n|\s+[-–—]|\s*[{QUOTED}✅✔✓☑(])"
 # A capital, or a small letter that something closes ("the answer is b.", but not "the answer is a dog").
 MENTION = (
     rf"(?:{LEFT}(?:(?P<capital>[A-Z]){RIGHT}|(?P<small>[a-z]){RIGHT}(?=[\"'`*_)\]}}>$»」】.,:;!?。]|\s*$|\s*\n))"
@@ -159,8 +158,3 @@ def without_lists(marked: str, count: int) -> str:
         kept.append(marked[place:start])
         place = end
     return "\n".join([*kept, marked[place:]]).strip()
-
-
-def sole(claims: Iterable[Claim]) -> frozenset[int]:
-    """All the places that claims name."""
-    return frozenset(place for claim in claims for place in claim.places)

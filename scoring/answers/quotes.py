@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from scoring.answers.claims import is_claimed, is_reported, sentence
-from scoring.answers.cues import beside
+from scoring.answers.cues import places_beside
 from scoring.answers.mentions import CLOSE, QUOTED, bare, is_labelled
 from scoring.answers.refusals import is_refusal
 
@@ -82,7 +82,7 @@ def quoted_options(text: str, options: Sequence[str]) -> frozenset[int]:
             text, match.start(), match.end(), strict=True
         ):
             found |= {(place, _answers(text, match.start(), match.end()))}
-            found |= {(other, True) for other in beside(text[match.end() :], len(options))}
+            found |= {(other, True) for other in places_beside(text[match.end() :], len(options))}
     # Another option that is claimed in passing leaves the answer open.
     places = frozenset(place for place, _ in found)
     return places if any(answers for _, answers in found) else frozenset()

@@ -7,7 +7,6 @@ from typing import Literal
 
 from scoring.answers.elicited import read_elicited, stated_probabilities
 from scoring.answers.items import Item
-from scoring.answers.letters import read_letter
 from scoring.answers.refusals import is_refusal
 
 Status = Literal["ok", "unparsed", "refused", "no probabilities", "pending"]
@@ -81,14 +80,6 @@ class LetterProbabilities:
     ceiling: float
     outside: float
 
-    def share_bounds(self, places: Sequence[int]) -> tuple[float, float]:
-        """The least and the most that these places can have of the letters' mass, over what the missing ones had."""
-        mass = 1 - self.outside
-        inside = mass * sum(self.probabilities[place] for place in places)
-        absent_in = sum(place in self.missing for place in places) * self.ceiling
-        absent_out = len(self.missing) * self.ceiling - absent_in
-        return inside / (mass + absent_out), (inside + absent_in) / (mass + absent_in)
-
 
 def letter_probabilities(logprobs: Sequence[float], ceiling: float | None = None) -> LetterProbabilities | None:
     """Raw natural logs (-inf or NaN where a letter is absent) as probabilities.
@@ -123,6 +114,8 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
         return _elicited(item, order, response)
     by_text = by_probability = None
     if response.text is not None:
+        from scoring.answers.letters import read_letter  # its patterns take longest to compile
+
         place = read_letter(response.text, [item.choices[option] for option in order])
         by_text = None if place is None else order[place]
     if response.letter_logprobs is not None:
@@ -140,7 +133,7 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
 
 
 def _elicited(item: Item, order: Sequence[int], response: Response) -> Outcome:
-    """The option chosen in an answer that was asked for otherwise than by a letter.
+    """The option chosen in an answer that was not asked for as a letter.
 
     What was cut off is no such answer, but for a JSON object, whose end can be seen; of probabilities that are equally
     large none is chosen.

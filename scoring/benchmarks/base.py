@@ -14,7 +14,6 @@ from personas.traits import Persona
 from scoring.answers.items import INSTRUCTION, LETTERS, Item
 from scoring.answers.metrics import score_item
 from scoring.answers.responses import Outcome, Response
-from scoring.statistics.levels import ALL
 from scoring.statistics.many_item import ManyItemScore
 
 
@@ -121,10 +120,6 @@ class MultipleChoice(ABC):
     def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
         """Nothing beyond the mean of the value."""
         return ()
-
-    def aggregate(self, frame: pd.DataFrame) -> Mapping[str, float]:
-        """The numbers that exist only over many items, over all rows of a frame, by name; NaN where undefined."""
-        return {each.name: each.value() for each in self.many_item_scores(frame) if each.category == ALL}
 
     def chosen_parts(self, part: str | None) -> tuple[str, ...]:
         """The parts to load. Raises InputError for an unknown one."""

@@ -71,5 +71,5 @@ def render_records(
     except TemplateError as error:
         place = source if error.row is None else f"{source} for {records[error.row][0]}"
         names = list(templates) if error.template is None else [list(templates)[error.template]]
-        raise InputError(f"{place}: the template of {', '.join(names)} {error}; mend it") from None
+        raise InputError(f"{place}: the template of {', '.join(names)} {error}; fix it") from None
     return [dict(zip(templates, each, strict=True)) for each in texts]

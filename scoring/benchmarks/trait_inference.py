@@ -4,7 +4,8 @@
 1-Wasserstein distance between the model's distribution and the respondent's answer on the 0-1 scale (WorldValuesBench,
 Zhao et al. 2024); without probabilities that is 1 − the distance of the answer. `shares` asks once, without a persona,
 what share of a country's people gives each answer; `scoring.fidelity.stated_shares` compares it with what they gave.
-A study's [fidelity] asks the same of any trait of any survey (part `survey`), hiding all that it asks.
+A study's [fidelity] asks the same of any trait of any survey (part `survey`), hiding all that it asks; and, as a
+control, for traits that the text tells (part `control`).
 `scoring.fidelity` compares all of these answers with the respondents'.
 """
 
@@ -26,12 +27,15 @@ COUNTRIES = ("IND", "FRA", "BRA", "UKR", "CHN", "MEX", "CAN", "COL", "KEN", "MAR
 SURVEY = "survey"
 MOST_STEPS = 12  # of a scale that names its ends alone
 # What reports call the parts that ask of a persona what its respondent answered.
-OWN_ANSWER_PARTS = ("trait_inference:exact", "trait_inference:ordinal", f"trait_inference:{SURVEY}")
+CONTROL = "control"  # asks for what the persona's text tells
+CONTROL_PART = f"trait_inference:{CONTROL}"
+SURVEY_PART = f"trait_inference:{SURVEY}"
+OWN_ANSWER_PARTS = ("trait_inference:exact", "trait_inference:ordinal", SURVEY_PART)
 _SHARE = re.compile(r"^[\s*_(\[-]*([A-Z])[\s*_)\].:=-]+[^\n]{0,200}?(\d+(?:[.,]\d+)?)\s*%?[\s*_]*$", re.M)
 
 
 class TraitInference(MultipleChoice):
-    """How well a respondent's hidden answer is told; also Δ against majorities, a regression and stated shares."""
+    """How well a respondent's hidden answer is predicted; also Δ against majorities, a regression and stated shares."""
 
     name = "trait_inference"
     version = "1"
@@ -64,7 +68,7 @@ class TraitInference(MultipleChoice):
         gold = gold_option(item, persona)
         if outcome.chosen is None or gold is None:
             return outcome
-        if item.part in ("exact", SURVEY) or item.ordinals is None:
+        if item.part in ("exact", SURVEY, CONTROL) or item.ordinals is None:
             return replace(outcome, value=float(outcome.chosen == gold))
         point = tuple(float(option == outcome.chosen) for option in range(len(item.choices)))
         shares = option_probabilities(item, order, response) or point
@@ -93,7 +97,7 @@ def survey_options(trait: Trait) -> dict[int, str]:
 
 
 def survey_item(trait: Trait, hidden: Sequence[str] = (), shown: Sequence[str] | None = None) -> Item:
-    """A trait asked as its survey asks it, of personas that are told all but `hidden`, or the traits `shown` alone.
+    """A trait asked as its survey asks it, of personas that show everything but `hidden`, or the traits `shown` alone.
 
     What it hides is part of its id: the same question beside another persona is another item.
     """
@@ -114,6 +118,14 @@ def survey_item(trait: Trait, hidden: Sequence[str] = (), shown: Sequence[str] |
         meta={"trait": trait.name, "domain": trait.domain, **beside},
         target_trait=trait.name,
     )
+
+
+def control_item(trait: Trait, hidden: Sequence[str] = (), shown: Sequence[str] | None = None) -> Item:
+    """A trait asked as its survey asks it, of personas whose text tells it; the rest as in `survey_item`."""
+    item = survey_item(trait, hidden, shown)
+    name = item.id.replace(f"/{SURVEY}/", f"/{CONTROL}/", 1)
+    scoring = {**item.scoring, "kind": CONTROL}
+    return replace(item, id=name, part=CONTROL, scoring=scoring, meta={**item.meta, "told": True})
 
 
 def gold_option(item: Item, persona: Persona | None) -> int | None:

@@ -86,7 +86,7 @@ def person_slope_rows(
         if delta is None:
             continue
         for name, table in ((FIDELITY, told), *([(CHANGE, change)] if change is not None else [])):
-            same = answers.cluster if smallest is None or name == FIDELITY else _told_the_least(answers, smallest)
+            same = answers.cluster if smallest is None or name == FIDELITY else _smallest_clusters(answers, smallest)
             found = _person_slope(table, delta, same)
             if found is not None:
                 head = {"of": part.benchmark, "of_measure": measure, "x": name, "attribute": PEOPLE}
@@ -131,8 +131,8 @@ def _of_same_people(table: Matrix, of: SurveyAnswers, to: SurveyAnswers) -> Matr
     return np.asarray(there, dtype=float)
 
 
-def _told_the_least(answers: SurveyAnswers, smallest: SurveyAnswers) -> Codes:
-    """The clusters that people are in by the smaller set of traits; −1 for who was not asked beside it."""
+def _smallest_clusters(answers: SurveyAnswers, smallest: SurveyAnswers) -> Codes:
+    """The clusters that people are in by the smaller set of traits; −1 for people who were not asked with it."""
     cluster = pd.Series(smallest.cluster, index=smallest.people["persona_id"])
     return np.asarray(cluster.reindex(answers.people["persona_id"]).fillna(-1), dtype=np.int64)
 

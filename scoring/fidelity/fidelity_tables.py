@@ -16,7 +16,7 @@ from scoring.fidelity.corrected_shares import corrected_rows
 from scoring.fidelity.correlations import structure_row
 from scoring.fidelity.group_distances import group_rows
 from scoring.fidelity.learned import is_installed, learned_shares
-from scoring.fidelity.own_answers import LEARNED, Beside, own_answer_rows
+from scoring.fidelity.own_answers import LEARNED, OwnAnswers, own_answer_rows
 from scoring.fidelity.references import country_shares
 from scoring.fidelity.second_sample import Pool
 from scoring.fidelity.spread import spread_rows
@@ -32,8 +32,8 @@ NAMES = ("people", "groups", "structure", "spread", "calibration", "reliability"
 class FidelityDesign:
     """What a study says about fidelity.
 
-    The attributes that are told apart, who may be learned from, published retest agreement by trait, whether people
-    have weights, the share of known answers (None: no correction), the seed.
+    The attributes by which results are broken down, who may be learned from, published retest agreement by trait,
+    whether people have weights, the share of known answers (None: no correction), the seed.
     """
 
     attributes: Sequence[str] = ()
@@ -88,7 +88,7 @@ def _of(
     """The rows of one model's answers, by table."""
     seed, pool = design.seed, Pool.of(answers, everyone, design.weighted)
     shares = country_shares(answers, everyone)
-    beside = Beside.of(answers, shares, learned.of(answers), design.retest)
+    beside = OwnAnswers.of(answers, shares, learned.of(answers), design.retest)
     structure = structure_row(answers, pool, seed)
     soft = answers.metric == PROBABILITIES
     return {

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.stats import kendalltau
 
 from scoring.fidelity.survey_answers import AskedQuestion, Matrix
 from scoring.statistics.levels import HIDDEN_UNDER
@@ -113,6 +112,8 @@ def _squared_distance(first: Matrix, square: Floats, to: Matrix) -> Floats:
 
 
 def _tau(first: Matrix, second: Matrix) -> float:
+    from scipy.stats import kendalltau  # takes as long to load as all else that a report needs
+
     there = ~(np.isnan(first).any(axis=1) | np.isnan(second).any(axis=1))
     one, two = first[there, 0], second[there, 0]
     if len(one) < 3 or np.ptp(one) < 1e-12 or np.ptp(two) < 1e-12:

@@ -1,8 +1,8 @@
 """What can be learned: the same answers told by regression or boosted trees from the same visible traits.
 
-How a question is told is chosen by cross-validation among those learned from: ordinal logistic regression (a logistic
-model of each threshold, Frank & Hall 2001; multinomial where the options are no scale) at two penalties, and gradient
-boosting. Nobody's answer is told by what was learned from it.
+How a question is predicted is chosen by cross-validation among those learned from: ordinal logistic regression (a
+logistic model of each threshold, Frank & Hall 2001; multinomial where the options are no scale) at two penalties, and
+gradient boosting. Nobody's answer is predicted from a fit that used it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -55,8 +55,8 @@ def learned_shares(
     """The probability of each option for those who were asked (by persona id, a row an answer of the question).
 
     `teachers` are the rows of `everyone` that may be learned from. Those who were asked are left out; where fewer than
-    a hundred others answered, they are told in five folds instead, each by the others. NaN where there is nobody to
-    learn from.
+    a hundred others answered, they are predicted in five folds instead, each from the others. NaN where there is nobody
+    to learn from.
     """
     frame = everyone.frame
     own = option_numbers(frame[question.trait.name].to_numpy(), list(survey_options(question.trait)))
@@ -77,7 +77,7 @@ def learned_shares(
 
 
 def _folds(asked: Codes, teachers: Codes, seed: int) -> Iterator[tuple[Codes, Codes]]:
-    """(places of those asked who are told, rows learned from)."""
+    """(places of those asked whose answers are predicted, rows learned from)."""
     random = np.random.default_rng(seed)
     others = np.setdiff1d(teachers, asked)
     if len(others) >= LEAST_LEARNT or not np.isin(asked, teachers).any():

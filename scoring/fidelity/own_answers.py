@@ -63,7 +63,7 @@ def _agreeing(question: AskedQuestion, score: str) -> Floats:
 
 
 @dataclass(frozen=True)
-class Beside:
+class OwnAnswers:
     """A model's answers, and what the references answer in its place."""
 
     answers: SurveyAnswers
@@ -77,7 +77,7 @@ class Beside:
         shares: Mapping[str, Matrix],
         learned: Mapping[str, Matrix],
         retest: Mapping[str, float],
-    ) -> "Beside":
+    ) -> "OwnAnswers":
         """References as shares of the options.
 
         A model that is judged by its answers meets the learned reference's likeliest answer; one that is judged by its
@@ -90,7 +90,7 @@ class Beside:
 
 
 def own_answer_rows(
-    beside: Beside, attributes: Sequence[str], smallest: SurveyAnswers | None
+    beside: OwnAnswers, attributes: Sequence[str], smallest: SurveyAnswers | None
 ) -> Iterator[dict[str, object]]:
     """A row a group, question and score, as `fidelity_people` has them.
 
@@ -116,7 +116,7 @@ def own_answer_rows(
 class _AnswerTable:
     """What a score is of everybody, by the model and by the references."""
 
-    def __init__(self, beside: Beside, score: str, smallest: SurveyAnswers | None) -> None:
+    def __init__(self, beside: OwnAnswers, score: str, smallest: SurveyAnswers | None) -> None:
         self._answers, self._retest = beside.answers, beside.retest if score == "exact" else {}
         self._model = agreement(beside.answers, score)
         self._references = {name: agreement(each, score) for name, each in beside.references.items()}
@@ -182,7 +182,7 @@ def _over(better: Floats, people: NDArray[np.bool_], weight: Floats, cluster: Co
 
 
 def _places(of: SurveyAnswers, to: SurveyAnswers) -> Codes:
-    """Where the people of one are among those of the other; −1 for who is not there."""
+    """Where the people of one are among those of the other; −1 for people who are not there."""
     row = pd.Series(np.arange(len(of.people)), index=of.people["persona_id"])
     return np.asarray(row.reindex(to.people["persona_id"]).fillna(-1), dtype=np.int64)
 

@@ -84,13 +84,13 @@ def _groups(groups: pd.DataFrame) -> Iterator[str]:
                 + (
                     "."
                     if math.isnan(row["reference"])
-                    else f", where a second sample of as many people is {_beside(row)}."
+                    else f", where a second sample of as many people is {_against_reference(row)}."
                 )
             )
             return
 
 
-def _beside(row: pd.Series) -> str:
+def _against_reference(row: pd.Series) -> str:
     verdict = "further than chance takes people" if row["p"] < SIGNIFICANT else "no further than chance may take people"
     p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.3f}"
     return f"{row['reference']:.3f} away: {verdict} ({p})"
@@ -119,7 +119,7 @@ def _slopes(slopes: pd.DataFrame) -> Iterator[str]:
         low, high, slope = (f"{10 * row[name]:+.1f}" for name in ("low", "high", "slope"))
         where = f"over {_points_of(row)}"
         if shown:
-            told = "are told better" if row["x"] == "fidelity" else "gain more fidelity from what is told"
+            told = "are predicted better" if row["x"] == "fidelity" else "gain more fidelity from what is shown"
             yield (
                 f"Where personas {told}, Δ on {row['of']} {change}: {slope} points a 10 points of fidelity "
                 f"({low} to {high}, {where})."

@@ -176,7 +176,7 @@ def _answers(rows: pd.DataFrame, probabilities: pd.DataFrame) -> Iterator[tuple[
 
 
 def _people(part: Part, rows: pd.DataFrame, everyone: Respondents, visible: Sequence[str]) -> pd.DataFrame:
-    """A row a persona; those who are told the same are one cluster."""
+    """A row a persona; those who read the same text are one cluster."""
     people = rows.drop_duplicates("persona_id")
     names = people["persona_id"].astype(str)
     frame = everyone.frame.set_index("persona_id").loc[names]

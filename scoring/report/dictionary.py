@@ -38,8 +38,8 @@ def _known() -> dict[str, Any]:
 def meaning(table: str, column: str, attributes: Collection[str] = (), own: Mapping[str, str] | None = None) -> str:
     """What a column of a table means; "" where nobody knows.
 
-    `attributes` are those that the report tells apart, `own` the columns that benchmarks bring along, with the
-    benchmark's title.
+    `attributes` are those by which the report breaks results down, `own` the columns that benchmarks bring along, with
+    the benchmark's title.
     """
     known = _known()
     said = known["of"].get(table, {}).get(column) or known["columns"].get(column)

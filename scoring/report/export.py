@@ -87,7 +87,7 @@ def latex_table(name: str, table: pd.DataFrame, incomplete: str = "") -> str:
     r"""A booktabs table of the few columns that a paper shows, each interval beside its number; all of an unknown one.
 
     What is missing of a run that is not whole opens the file and the caption.
-    Needs \\usepackage{booktabs}.
+    Needs \usepackage{booktabs}.
     """
     if name in TITLES:
         table = paper_grid(table)
@@ -121,7 +121,8 @@ _PRINTED: Mapping[str, tuple[str, ...]] = {
     "aggregates": ("model", "benchmark", "metric", *_SIDES, "95 % interval"),
     "aggregates_by_category": ("model", "benchmark", "category", "metric", *_SIDES, "95 % interval"),
     "categories": (*_HEAD, "category", "items", *_SIDES, "items too"),
-    "counterfactuals": (*_HEAD, "trait", "to", "personas", "effect", "items too", "holm"),
+    "counterfactuals": (*_HEAD, "trait", "to", "personas", "effect", "items too", "holm", "controls"),
+    "told_traits": (*_HEAD, "trait", "personas", "telling", "95 % interval", "holm"),
     "ways": (*_HEAD, "way", "personas", *_SIDES, "these items", "difference"),
     "conditionings": (*_HEAD, "traits", "personas", *_SIDES, "items too"),
     "validity": ("model", "benchmark", "attribute", "level", "unparsed_with", "refused_with", "failed_with", "effect",

@@ -1,8 +1,9 @@
-"""The report's figures, as plotly figures; colours are Okabe & Ito's, told apart by shape and position too."""
+"""The report's figures, as plotly figures; colours are Okabe & Ito's, distinguished by shape and position too."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
+from itertools import chain
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -13,6 +14,7 @@ from scoring.report.names import attribute_name, level_name
 from scoring.report.numbers import in_points
 from scoring.report.robustness.facet_words import facet_figures
 from scoring.report.robustness.specification_curve import curve_figures
+from scoring.report.robustness.trait_coefficients import coefficient_figures
 from scoring.report.sentences import headline
 from scoring.statistics.levels import ALL
 from scoring.statistics.subgroups import MEASURES
@@ -46,7 +48,8 @@ def figures(found: Findings, geometry: bool) -> Iterator[Figure]:
     for name, title, text, figure in fidelity_figures(found.tables):
         yield Figure(name, "fidelity", title, text, figure)
     titled = {str(name): title_of(str(name)) for name in effects.get("benchmark", [])}
-    for name, title, text, figure in (*curve_figures(found.tables, titled), *facet_figures(found.tables)):
+    of_benchmarks = (drawn(found.tables, titled) for drawn in (coefficient_figures, curve_figures))
+    for name, title, text, figure in (*chain(*of_benchmarks), *facet_figures(found.tables)):
         yield Figure(name, "robustness", title, text, figure)
     if effects.empty:
         return

@@ -10,9 +10,11 @@ import pandas as pd
 from personas.people.respondents import SYNTHETIC
 from personas.prompt.cue_texts import CUES
 from scoring.benchmarks.registry import asked_for, measured
-from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
+from scoring.benchmarks.trait_inference import CONTROL_PART, OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
+from scoring.report.numbers import points, points_interval
 from scoring.robustness.robustness_tables import brief_robustness_tables, robustness_tables
+from scoring.robustness.traits.twin_controls import with_controls
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.coverage_figures import covered
 from scoring.statistics.designs.power import component_table, hardest_gap
@@ -38,7 +40,7 @@ ASKED_FOR = {
     "probability": "answered in probabilities",
     "reasoning": "answered after reasoning",
 }
-ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "→ ½ is unbiased"}
+BETTER = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "50% is unbiased"}
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def findings(
         "aggregates": many_item.overall,
         "aggregates_by_category": many_item.by_category,
         "categories": category_table(found),
-        "counterfactuals": counterfactual_table(found),
+        "counterfactuals": with_controls(counterfactual_table(_with_delta(found, more)), more.get("twin_controls")),
         "conditionings": conditioning_table(found),
         "ways": way_table(found),
         "formats": variance_table(found),
@@ -178,7 +180,7 @@ def brief_findings(
 
 def _with_delta(found: Sequence[Part], more: Mapping[str, pd.DataFrame]) -> list[Part]:
     """All parts, but those that ask a respondent's own answer where these have tables of their own: they have no Δ."""
-    apart = OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()
+    apart = (CONTROL_PART, *(OWN_ANSWER_PARTS if len(more.get("fidelity_people", ())) else ()))
     return [part for part in found if part.benchmark not in apart]
 
 
@@ -263,7 +265,12 @@ def title_of(benchmark: str) -> str:
 def direction_of(benchmark: str) -> str:
     """The metric and which way is better."""
     known = measured(benchmark)
-    return f"{known.metric}, {ARROWS[known.better]}" if known else ""
+    return f"{known.metric}, {BETTER[known.better]}" if known else ""
+
+
+def too_few(groups: float) -> str:
+    """How many item groups there were, which is not enough."""
+    return "1 item group is too few" if groups == 1 else f"{int(groups)} item groups are too few"
 
 
 def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
@@ -275,12 +282,13 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
         return [f"{name}: no persona and baseline answer could be paired; there is nothing to compare."]
     if row["items_method"] == BOUND:
         low, high = row["items_low"], row["items_high"]
-        return [f"{name}: every persona scored alike, so {low:+.3f} to {high:+.3f} is a bound on Δ, not an interval."]
+        bounds = points_interval(low, high)
+        return [f"{name}: every persona scored alike, so {bounds} points are a bound on Δ, not an interval."]
     if np.isnan(row["items_error"]):
-        few = f"{int(row['groups'])} item groups are too few to generalise from (at least {LEAST_GROUPS})"
+        few = f"{too_few(row['groups'])} to generalise from (at least {LEAST_GROUPS})"
         return [f"{name}: {few}." if row["groups"] < LEAST_GROUPS else f"{name}: too few people to generalise from."]
     people, items = int(row["personas"]), int(row["items"])
-    least = f"had under 80 % power for effects under {row['resolvable']:.3f}"
+    least = f"had under 80 % power for effects under {points(row['resolvable'], signed=False)}"
     lines = [f"{name}: {people:,} people and {items:,} items {least}."]
     too_small: list[str] = []
     here = (effects[["model", "benchmark", "measure"]] == row[["model", "benchmark", "measure"]]).all(axis=1)
@@ -291,7 +299,7 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
             continue
         fewest, smallest = int(tested["personas"].min()), hardest_gap(tested)
         with_levels = f"with {fewest:,} people in the smallest level and {items:,} items"
-        gaps = f"gaps by {attribute_name(str(attribute))} under {smallest:.3f}"
+        gaps = f"gaps by {attribute_name(str(attribute))} under {points(smallest, signed=False)}"
         lines.append(f"{name}: {with_levels}, {gaps} had under 80 % power.")
     if too_small:
         lines.append(f"{name}: no level of {', '.join(too_small)} has enough people, or variance, to be compared.")

@@ -29,6 +29,7 @@ SHOWN = {"personas": 200, "item_differences": 100, "equivalence": 100}  # rows; 
 TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
     "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
+    "covariates": "Δ with the answers of a cheaper model, which was asked everything",
     "ways": "Δ by the way of asking, and its difference to the first way",
     "conditionings": "Δ by what is shown of a persona, and its difference to the smallest set of traits",
     "aggregates": "Over many items, on the items and orders that both sides answered: pigeonhole bootstrap intervals",
@@ -56,6 +57,8 @@ TITLES = {
     "validity": "Unparsed, refused and failed answers; scores with them left out and as wrong",
     "agreement": "How often the text's letter is the likeliest letter",
     "recall": "Recall per option slot",
+    "twin_controls": "What must not move when another trait is swapped, and what the model infers",
+    "told_traits": "Which trait does it: the effect of telling each, where traits are told at random",
     "multiverse": "Would another wording say the same: Δ over all specifications, and one test of all of them",
     "multiverse_gaps": "Whose ranking survives another wording (Kendall's W over specifications)",
     "specifications": "Δ of every specification: each way in which personas were written and asked",
@@ -64,19 +67,24 @@ TITLES = {
     "equivalence": "How small Δ and the gaps are shown to be: two one-sided tests at 5 %",
     "reliability": "Does the same person move on other items too: split-half reliability of each person's Δ",
     "answer_shift": "How far the answers move as a distribution, whatever they score, beside what would move by chance",
-    "item_differences": "Items on which a level moves otherwise than as a whole (differential item functioning)",
+    "item_differences": "Items on which a level moves differently than it does overall (differential item functioning)",
     "contrasts": "Levels compared pair by pair",
     "personas": "Personas, the largest |Δ| first (a hash stands for the respondent)",
 }
 # The columns of tables that have more than fit; a name with ~ is an interval, of NAME_low and NAME_high.
 _CHOSEN = {
-    "effects_overall": "benchmark metric personas items without with_persona effect items~ people~ net net~",
-    "gaps": "attribute level benchmark personas effect people~ gap gap~ gap_holm net net~",
+    "effects_overall": "benchmark metric personas items without with_persona effect items~ people~ net net~ "
+    "registration",
+    "gaps": "attribute level benchmark personas effect people~ gap gap~ gap_holm net net~ registration",
+    "covariates": "benchmark metric covariate attribute level personas personas_covariate effect people~ items~ alone "
+    "alone~ rho_answers rho_people saves",
     "control": "benchmark metric personas items persona persona~ control control~ net net~",
     "categories": "benchmark category metric items personas without with_persona effect items~ people~",
     "aggregates_by_category": "benchmark category metric answers_with without with_persona effect ~",
-    "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null",
+    "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null "
+    "registration",
     "facets": "benchmark metric source levels variance ~ share of_effect note",
+    "told_traits": "trait benchmark metric told personas telling ~ holm note moved moved_by_chance moved_holm",
     "worst_tenth": "benchmark metric personas items chosen seen effect side bound",
     "reliability": "benchmark metric clusters groups reliability reliability_low reliability_high",
     "equivalence": "benchmark metric attribute level quantity estimate tost~ within equivalent",
@@ -92,6 +100,7 @@ _HEADS = {
     "personas": "people",
     "with_persona": "with",
     "effect": "Δ",
+    "telling": "effect of telling",
     "items~": "95% interval, items like these",
     "people~": "95% interval, these items",
     "gap_holm": "p (Holm)",
@@ -108,8 +117,8 @@ _HEADS = {
     "reliability_high": "at most",
 }
 _SHARES = frozenset(
-    "changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden share "
-    "top_share agree_with agree_without of_effect".split()
+    "told changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden "
+    "share top_share agree_with agree_without of_effect right right_twin people_moved saves".split()
 )
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
 _COUNTED = ("answers", "personas", "levels", "specifications", "tested", "round", "asked")

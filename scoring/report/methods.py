@@ -142,14 +142,14 @@ def _invalid(effects: pd.DataFrame) -> Iterator[str]:
 
 
 def _resolved(about: Mapping[str, Any]) -> str:
-    """How models were asked otherwise than the study says, because their endpoints take something else."""
+    """How models were not asked as the study says, because their endpoints take something else."""
     if not (found := about.get("resolved")):
         return ""
     return f"What endpoints do not take was left out or changed, once and for all trials: {'; '.join(found)}. "
 
 
 def _prices(about: Mapping[str, Any]) -> str:
-    """Where the costs in the file come from, for who asks what such a study costs."""
+    """Where the costs in the file come from, for readers who ask what such a study costs."""
     return f"Prices are those of {about['prices']}. " if about.get("prices") else ""
 
 

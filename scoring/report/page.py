@@ -28,7 +28,7 @@ _SECTIONS = (
         "Tables behind the finding",
         ("effects_overall", "target", "conditionings", "ways", "aggregates", "distributions", "control", "changed"),
     ),
-    ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals")),
+    ("gaps", "Gaps and families", ("gaps", "families", "counterfactuals", "twin_controls")),
     ("subgroups", "Subgroups", ()),
     ("heat", "Levels and benchmarks", ()),
     (
@@ -41,10 +41,11 @@ _SECTIONS = (
         "robustness",
         "How robust Δ is, and its tail",
         tuple(
-            "multiverse multiverse_gaps facets specifications worst_tenth reliability answer_shift equivalence "
-            "contrasts item_differences".split()
+            "told_traits multiverse multiverse_gaps facets specifications worst_tenth reliability answer_shift "
+            "equivalence contrasts item_differences".split()
         ),
     ),
+    ("covariates", "With a cheaper model's answers", ("covariates",)),
     ("formats", "Formats and rotations", ("formats", "rankings")),
     ("validity", "Answers that could not be scored", ("letters", "validity", "agreement", "recall")),
 )

@@ -1,15 +1,18 @@
 """How far the answers move as a distribution, whatever they score, beside what would move where nobody is described."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import connected_components
 
 from scoring.statistics.clustered_errors import Matrix
+from scoring.statistics.linked import linked
 from scoring.statistics.pairs import WORDING, Codes, Part, Scores, factorized, parts
 from scoring.statistics.weights import Floats
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 NEUTRAL, BASELINE = "the neutral text", "the baseline"
 PERMUTATIONS = 999
@@ -37,7 +40,7 @@ def shift_table(scores: Scores, seed: int = 0) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _chosen(rows: pd.DataFrame) -> Codes:
+def chosen_options(rows: pd.DataFrame) -> Codes:
     """The option that the value is of, −1 where none was read."""
     by_text, likeliest = (pd.to_numeric(rows[f"chosen_by_{name}"]) for name in ("text", "probability"))
     return np.asarray(likeliest.fillna(by_text).fillna(-1), dtype=np.int64)
@@ -46,7 +49,7 @@ def _chosen(rows: pd.DataFrame) -> Codes:
 def _against_neutral(part: Part, seed: int) -> dict[str, object] | None:
     if not part.control.any():
         return None
-    scores = part.scores.assign(chosen=_chosen(part.scores))
+    scores = part.scores.assign(chosen=chosen_options(part.scores))
     scores = scores[scores["chosen"] >= 0]
     keys = [name for name in _KEYS if name in scores]
     control = scores[part.control.loc[scores.index]].drop_duplicates(keys)
@@ -54,23 +57,30 @@ def _against_neutral(part: Part, seed: int) -> dict[str, object] | None:
     both = own.merge(control[[*keys, "chosen", "cluster"]], on=keys, suffixes=("", "_control"))
     if both.empty:
         return None
-    unit = _linked(factorized(both["cluster"].astype(str)), factorized(both["cluster_control"].astype(str)))
-    place = _places(both)
-    moved = _Moves.of(unit, place, both["chosen"].to_numpy(), both["chosen_control"].to_numpy())
-    head = {"against": NEUTRAL, "answers": len(both), "clusters": moved.units}
-    return {**head, **_tested(moved.shift(np.ones((1, moved.units))), moved.flipped(seed), moved.units)}
+    sides = both[["cluster", "cluster_control"]]
+    answers = (both["chosen"].to_numpy(), both["chosen_control"].to_numpy())
+    found = exchanged(sides, questions_asked(both), *answers, seed)
+    return {"against": NEUTRAL, "answers": len(both), **found}
+
+
+def exchanged(clusters: pd.DataFrame, place: Codes, chosen: Codes, other: Codes, seed: int) -> dict[str, float]:
+    """How far one side's answers are from the other's, and what exchanging both sides gives.
+
+    Both answer the same question (`place`) in each row; all who read the same on either side (the columns of
+    `clusters`) are exchanged jointly.
+    """
+    one, two = (factorized(clusters[name].astype(str)) for name in clusters)
+    moved = _Moves.of(_linked(one, two), place, chosen, other)
+    found = _tested(moved.shift(np.ones((1, moved.units))), moved.flipped(seed), moved.units)
+    return {"clusters": moved.units, **found}
 
 
 def _linked(one: Codes, two: Codes) -> Codes:
     """Units of people who read the same persona, or the same control, which would move together."""
-    size = int(one.max()) + 1
-    nodes = size + int(two.max()) + 1
-    links = coo_array((np.ones(len(one)), (one, size + two)), shape=(nodes, nodes))
-    linked: Codes = connected_components(links, directed=False)[1][one]
-    return np.unique(linked, return_inverse=True)[1].astype(np.int64)
+    return np.unique(linked(one, two), return_inverse=True)[1].astype(np.int64)
 
 
-def _places(rows: pd.DataFrame) -> Codes:
+def questions_asked(rows: pd.DataFrame) -> Codes:
     """A number for each question, order and wording."""
     names = ["item_id", "rotation", *(name for name in WORDING if name in rows and name != "format")]
     return np.asarray(rows.groupby(names, observed=True, sort=False).ngroup(), dtype=np.int64)
@@ -83,11 +93,13 @@ class _Moves:
     By the place's answers; and how many places there are.
     """
 
-    matrix: csr_array
+    matrix: "csr_array"
     places: int
 
     @classmethod
     def of(cls, unit: Codes, place: Codes, chosen: Codes, without: Codes) -> "_Moves":
+        from scipy.sparse import coo_array
+
         options, places = int(max(chosen.max(), without.max())) + 1, int(place.max()) + 1
         answers = np.bincount(place, minlength=places)[place].astype(float)
         rows, values = np.r_[unit, unit], np.r_[1 / answers, -1 / answers]
@@ -112,7 +124,7 @@ class _Moves:
 
 def _against_baseline(part: Part, seed: int) -> dict[str, object] | None:
     """All answers of a place are dealt anew between the baseline and the persona clusters: one answer a cluster."""
-    clean = part.clean.scores.assign(chosen=_chosen(part.clean.scores))
+    clean = part.clean.scores.assign(chosen=chosen_options(part.clean.scores))
     clean = clean[clean["chosen"] >= 0]
     alone = (clean["persona_id"] == "").to_numpy()
     asked = clean["item_id"].astype(str) + "\x1f" + clean["rotation"].astype(str)

@@ -17,7 +17,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from scoring.statistics.clustered_errors import Matrix
 from scoring.statistics.designs.facet_design import BY, REST
@@ -54,7 +54,7 @@ Key = tuple[int, ...]  # how deep each side goes: 0 is none of it
 
 
 @dataclass(frozen=True)
-class _Sums:
+class _CellSums:
     """Of each cell of a set of facets: rows, Σ d and Σ d²."""
 
     code: Codes
@@ -90,14 +90,14 @@ class Crossed:
         self.same = {key: self._largest(key) for key in self.sums}
         self.keys = sorted(set(self.same.values()), key=_place)
 
-    def _sums(self, key: Key) -> _Sums:
+    def _sums(self, key: Key) -> _CellSums:
         code = np.zeros(len(self.d), dtype=np.int64)
         for side, depth in zip(self.sides, key, strict=True):
             if depth:
                 own = list(side.values())[depth - 1]
                 code = compacted(code * (int(own.max(initial=0)) + 1) + own)[1]
-        count, total, square = (np.bincount(code, each) for each in (np.ones(len(code)), self.d, self.d**2))
-        return _Sums(code, count, total, square)
+        count, total, square = (_added(code, each) for each in (np.ones(len(code)), self.d, self.d**2))
+        return _CellSums(code, count, total, square)
 
     def _largest(self, key: Key) -> Key:
         """The largest set of facets that tells no more cells apart: what is confounded is one."""
@@ -191,7 +191,8 @@ class Crossed:
         """Components without each level of a facet, a row each."""
         level = self.sums[facet].code
         size = len(self.sums[facet].count)
-        moments, pairs = {}, {}
+        moments: dict[Key, Floats] = {}
+        pairs: dict[Key, Floats] = {}
         rows = self.sums[facet].count
         for key in self.keys:
             own, both = self.sums[key], self.sums[tuple(map(max, key, facet))]
@@ -200,11 +201,11 @@ class Crossed:
             of, at = own.code[first], level[first]
             across = own.count[of] * both.square - 2 * both.total * own.total[of] + own.square[of] * both.count
             within = both.count * both.square - both.total**2
-            moments[key] = own.moment - np.bincount(at, across - within, size)
-            pairs[key] = own.pairs - np.bincount(at, 2 * own.count[of] * both.count - both.count**2, size)
+            moments[key] = own.moment - _added(at, across - within, size)
+            pairs[key] = own.pairs - _added(at, 2 * own.count[of] * both.count - both.count**2, size)
         found = self._solved(moments, pairs, len(self.d) - rows)
         noise = self.noise if self.noise is not None else np.zeros(len(self.d))
-        return None if found is None else found - self._noise(rows, np.bincount(level, noise, size))
+        return None if found is None else found - self._noise(rows, _added(level, noise, size))
 
     def _bounds(self, raw: Floats, shared: Floats) -> list[tuple[float, float]]:
         facets = self.outermost
@@ -244,7 +245,7 @@ class Crossed:
             return math.nan, math.nan
         less = 2 if self._alone(key) else 3
         doubt = sum(part**2 / ((size - 1) / less) for part, size in zip(parts, sizes, strict=True))
-        half = float(stats.t.ppf(0.975, max(1.0, whole**2 / doubt))) * math.sqrt(whole)
+        half = float(special.stdtrit(max(1.0, whole**2 / doubt), 0.975)) * math.sqrt(whole)
         middle = math.log(max(value + beside, floor))
         low, high = (math.exp(middle + each) - beside for each in (-half, half))
         return max(0.0, low), max(0.0, high)
@@ -264,6 +265,10 @@ class Crossed:
         ]
         sizes = [len(self.sums[each].count) for each in one]
         return max(sizes) if key is None and not self.unique else min(sizes, default=0)
+
+
+def _added(code: Codes, values: Floats, size: int = 0) -> Floats:
+    return np.bincount(code, values, size).astype(np.float64, copy=False)
 
 
 def _varied(side: Mapping[str, Codes]) -> dict[str, Codes]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scoring.robustness.crossed import Crossed
 from scoring.statistics.designs.facet_design import GROUP, ITEM, PERSONA, ROTATION, TRAITS, WORDINGS
@@ -11,6 +12,7 @@ from scoring.statistics.pairs import WORDING, Codes, Part, Scores, baseline_mean
 
 BELOW, WITH_NOISE = "estimated below 0", "with the baseline's own noise"
 MOST_SETS = 10  # sets of traits that are a facet; more were dealt at random, and are in what is left
+MOST_ANSWERS = 1_000_000  # of a benchmark; of more, those of people drawn at random
 _ONCE = ["cluster", "item_id", "rotation", "replicate", *WORDING, "traits"]
 
 
@@ -22,7 +24,8 @@ def facet_table(scores: Scores) -> pd.DataFrame:
     of the variance of Δ for people, items and wordings like these; and a `note` where the estimate is below 0, or noise
     of the baseline is in it.
 
-    People who read the same are one. Weights play no part.
+    People who read the same are one. Weights play no part. Of more than a million answers those of people drawn at
+    random are used.
     """
     rows = []
     for part in parts(scores):
@@ -58,6 +61,9 @@ def crossed(part: Part, measure: str) -> Crossed | None:
         rows, told = rows[once], told[once]
     if len(rows) < 2:
         return None
+    if len(rows) > MOST_ANSWERS:
+        some = _some_people(factorized(told["cluster"]))
+        rows, told = rows[some], told[some]
     of_items = {GROUP: factorized(told["group"]), ITEM: items[rows], ROTATION: asked[rows]}
     if told["group"].nunique() == told["item_id"].nunique():
         del of_items[GROUP]
@@ -69,6 +75,14 @@ def crossed(part: Part, measure: str) -> Crossed | None:
     known = shared[~np.isnan(shared)]
     shared = np.nan_to_num(shared, nan=float(known.mean())) if len(known) else None
     return Crossed(values[rows] - base[asked[rows]], sides, shared, noisy)
+
+
+def _some_people(cluster: Codes) -> NDArray[np.bool_]:
+    """Answers of people drawn at random, of so many as make about as many answers as are used."""
+    people = int(cluster.max()) + 1
+    chosen = np.random.default_rng(0).random(people).argsort()[: max(2, people * MOST_ANSWERS // len(cluster))]
+    kept: NDArray[np.bool_] = np.isin(cluster, chosen)
+    return kept
 
 
 def is_drawn(part: Part) -> bool:

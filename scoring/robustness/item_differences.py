@@ -1,4 +1,4 @@
-"""Differential item functioning: items on which a level's people move otherwise than the level does as a whole."""
+"""Differential item functioning: items on which a level's people move differently than the level does overall."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.pairs import Cells, Scores, parts
 from scoring.statistics.weights import Floats
 
-LEAST_EXPECTED = 5.0  # people of either side who are expected to move otherwise than most
+LEAST_EXPECTED = 5.0  # people of either side who are expected to move differently than most
 
 
 def item_difference_table(scores: Scores, attributes: Sequence[str], min_n: int = 20) -> pd.DataFrame:
@@ -22,7 +22,7 @@ def item_difference_table(scores: Scores, attributes: Sequence[str], min_n: int 
     `difference` is how much further the level's people move on the item than everybody else's, beyond the gap that the
     level has over all items; `p` is a t test over persona clusters, `q` Benjamini & Hochberg's over all levels and
     items of the attribute. Without weights. An item is tested where at least five persona clusters of the level, and
-    five of the others, would move otherwise than most if both moved alike; and a level as in the table of gaps.
+    five of the others, would move differently than most if both moved alike; and a level as in the table of gaps.
     """
     columns = ["model", "benchmark", "attribute", "level", "item_id", "clusters", "difference", "p", "q"]
     rows: list[pd.DataFrame] = []
@@ -86,7 +86,7 @@ def _residuals(moved: Matrix) -> Matrix:
 
 
 def _departing(moved: Matrix) -> Floats:
-    """Of each item the share of units that move otherwise than most do."""
+    """For each item, the share of units that move differently than most do."""
     found = np.zeros(moved.shape[1])
     for item, column in enumerate(np.round(moved, 9).T):
         known = column[~np.isnan(column)]

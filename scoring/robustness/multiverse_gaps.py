@@ -4,7 +4,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from scoring.robustness.multiverse import specifications_of
 from scoring.statistics.clustered_errors import Matrix
@@ -21,9 +20,9 @@ def multiverse_gap_table(scores: Scores, attributes: Sequence[str], min_n: int =
 
     `concordance` is Kendall's W of the levels' ranks over specifications (1: the same ranking under each); `first` and
     `last` are the levels of the highest and lowest mean rank, with the share of specifications in which they hold that
-    place. `p` is of "no specification tells the levels apart", for these items: the attribute is permuted over persona
-    clusters within survey, for all specifications together; the statistic is the variance between levels, summed over
-    specifications. NaN where the survey decides the level.
+    place. `p` is of "no specification tells the levels apart", for these items; the statistic is the variance between
+    levels, summed over specifications. It is the larger p of the attribute permuted over persona clusters within survey
+    and of signs flipped, both for all specifications together. NaN where the survey decides the level.
     """
     rows = []
     for part in parts(scores, columns_of(attributes)):
@@ -32,7 +31,7 @@ def multiverse_gap_table(scores: Scores, attributes: Sequence[str], min_n: int =
             continue
         people, value, weight = moved
         for attribute in attributes:
-            found = _of_attribute(people, value, weight, attribute, (min_n, seed))
+            found = ranked(people, value, weight, attribute, (min_n, seed))
             if found is not None:
                 rows.append({"model": part.model, "benchmark": part.benchmark, "attribute": attribute, **found})
     return pd.DataFrame(rows)
@@ -59,9 +58,13 @@ def _moves(part: Part) -> tuple[pd.DataFrame, Matrix, Matrix] | None:
     return every, np.where(there, value, 0.0), weight
 
 
-def _of_attribute(
+def ranked(
     people: pd.DataFrame, value: Matrix, weight: Matrix, attribute: str, how: tuple[int, int]
 ) -> dict[str, object] | None:
+    """What a row says of an attribute, from each person's mean d and weight under each specification.
+
+    `how` is `min_n` and the seed. None under two levels of enough people.
+    """
     min_n, seed = how
     levels = levels_of(people, attribute)
     sizes = levels.value_counts().sort_index()
@@ -76,11 +79,11 @@ def _of_attribute(
     whole = (shares > 0).all(axis=0)
     if whole.sum() < 2:
         return None
-    ranks = rankdata(sums[:, whole] / shares[:, whole], axis=0)
+    ranks = pd.DataFrame(sums[:, whole] / shares[:, whole]).rank().to_numpy()
     order = ranks.mean(axis=1)
     top, bottom = int(order.argmax()), int(order.argmin())
     survey = pd.factorize(people["survey"])[0] if "survey" in people else np.zeros(len(people), dtype=np.int64)
-    p = _permuted_p((weight * value)[used][:, whole], weight[used][:, whole], _units(people, code, survey, used), seed)
+    p = _p_of_no_gap((weight * value)[used][:, whole], weight[used][:, whole], _units(people, code, survey, used), seed)
     return {
         "levels": len(names),
         "specifications": int(whole.sum()),
@@ -121,25 +124,64 @@ def _units(people: pd.DataFrame, code: Codes, survey: Codes, used: np.ndarray) -
     return unit.ravel().astype(np.int64), distinct[:, 1].astype(np.int64), distinct[:, 2].astype(np.int64)
 
 
-def _permuted_p(total: Matrix, weight: Matrix, units: tuple[Codes, Codes, Codes], seed: int) -> float:
-    """The observed order counts as one of the permutations."""
+def _p_of_no_gap(total: Matrix, weight: Matrix, units: tuple[Codes, Codes, Codes], seed: int) -> float:
+    """The larger p of two tests of Σ over specifications of the variance between levels; NaN where surveys decide.
+
+    Levels permuted over units is exact where levels spread alike; signs flipped, each unit's for all
+    specifications at once, keeps each level's own spread, of which a few people who spread widely make a permutation
+    find too much.
+    """
     unit, level, survey = units
     size = len(level)
     sums, shares = _by_level(unit, total, size), _by_level(unit, weight, size)
     if not any(len(np.unique(level[survey == block])) > 1 for block in np.unique(survey)):
         return float("nan")
-    # less each survey's mean, since levels are compared within surveys
-    means = _by_level(survey, sums, int(survey.max()) + 1)
-    counts = _by_level(survey, shares, int(survey.max()) + 1)
-    centre = np.divide(means, counts, out=np.zeros_like(means), where=counts > 0)
-    sums = sums - centre[survey] * shares
+    sums = sums - _means(survey, sums, shares)[survey] * shares  # levels are compared within surveys
     random, names = np.random.default_rng(seed), int(level.max()) + 1
-    found = [_between(level[None, :], sums, shares, names)]
-    for start in range(0, PERMUTATIONS, _BLOCK):
-        shuffled = shuffled_within(level, survey, min(_BLOCK, PERMUTATIONS - start), random)
-        found.append(_between(shuffled, sums, shares, names))
-    statistic = np.concatenate(found)
-    return float(np.mean(statistic >= statistic[0] * (1 - 1e-9)))
+    observed = _between(level[None, :], sums, shares, names)[0] * (1 - 1e-9)
+    permuted = [
+        _between(shuffled_within(level, survey, rows, random), sums, shares, names) for rows in _blocks(PERMUTATIONS)
+    ]
+    flipped = _flipped(sums, shares, level, survey, random)
+    # the observed order counts as one of the draws
+    return max(
+        float((1 + (null >= observed).sum()) / (1 + PERMUTATIONS)) for null in (np.concatenate(permuted), flipped)
+    )
+
+
+def _blocks(count: int) -> Iterator[int]:
+    yield from (min(_BLOCK, count - start) for start in range(0, count, _BLOCK))
+
+
+def _means(code: Codes, sums: Matrix, shares: Matrix) -> Matrix:
+    size = int(code.max()) + 1
+    total, share = _by_level(code, sums, size), _by_level(code, shares, size)
+    return np.divide(total, share, out=np.zeros_like(total), where=share > 0)
+
+
+def _flipped(sums: Matrix, shares: Matrix, level: Codes, survey: Codes, random: np.random.Generator) -> Matrix:
+    """The statistic with each unit's distance from its survey's mean as it is or negated.
+
+    A wild bootstrap under the null (Cameron, Gelbach & Miller 2008).
+    """
+    names = int(level.max()) + 1
+    of_level = _by_level(level, shares, names)
+    leverage = np.divide(shares, of_level[level], out=np.zeros_like(shares), where=shares > 0)
+    moves = sums / np.sqrt(np.maximum(1 - leverage, 0.5))  # as HC2 does: few people vary more than they show
+    inside = (level == np.arange(names)[:, None]).astype(float)
+    blocks = (survey == np.arange(int(survey.max()) + 1)[:, None]).astype(float)
+    in_block = blocks @ shares
+    both = np.array([[(one * block) @ shares for block in blocks] for one in inside])  # level × survey × specification
+    found = []
+    for rows in _blocks(PERMUTATIONS):
+        signs = random.choice([-1.0, 1.0], (rows, len(level)))
+        total = (signs[:, None, :] * inside) @ moves
+        moved = np.divide(
+            (signs[:, None, :] * blocks) @ moves, in_block, out=np.zeros((rows, *in_block.shape)), where=in_block > 0
+        )
+        total -= np.einsum("rbs,lbs->rls", moved, both)
+        found.append((np.divide(total**2, of_level, out=np.zeros_like(total), where=of_level > 0)).sum(axis=(1, 2)))
+    return np.concatenate(found)
 
 
 def _between(level: Codes, sums: Matrix, shares: Matrix, names: int) -> Matrix:

@@ -12,6 +12,7 @@ from scoring.robustness.level_contrasts import contrast_table
 from scoring.robustness.multiverse import multiverse_table, specification_table
 from scoring.robustness.multiverse_gaps import multiverse_gap_table
 from scoring.robustness.reliability import reliability_table
+from scoring.robustness.traits.told_traits import told_trait_table
 from scoring.robustness.worst_tenth import worst_tenth_table
 from scoring.statistics.pairs import Part
 from scoring.statistics.subgroups import Slicing
@@ -26,6 +27,7 @@ def robustness_tables(found: Sequence[Part], effects: pd.DataFrame, slicing: Sli
         "answer_shift": shift_table(found, slicing.seed),
         "item_differences": item_difference_table(found, slicing.attributes, slicing.min_n),
         "multiverse_gaps": multiverse_gap_table(found, slicing.attributes, slicing.min_n, slicing.seed),
+        "told_traits": told_trait_table(found, slicing.interactions, slicing.seed),
         "contrasts": contrast_table(found, slicing.contrasts, slicing.min_n),
     }
 

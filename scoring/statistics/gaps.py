@@ -47,7 +47,7 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
     Clustered two-way, on persona and item group, from five item groups on; on fewer it is clustered on persona, and
     `gap_scope` is "these items". Each side has its own variance and degrees of freedom (Welch 1938), and none is surer
     than the number of its answers allows. Formats, frames, placements and trait orders are a random effect, as in Δ:
-    the gap under each of K wordings tells what they add, with K − 1 degrees of freedom. `gap_conservative` says why the
+    the gap under each of K wordings shows what they add, with K − 1 degrees of freedom. `gap_conservative` says why the
     intervals of gaps like this one cover more than 95 % in simulation (`coverage_figures`), "" where they do not.
     """
     of = on_common_items(of, (inside, ~inside))
@@ -108,7 +108,7 @@ def least_variance(of: Contributions, people: NDArray[np.bool_]) -> float:
     """The variance that the mean of these personas has at least: that of as many independent answers.
 
     Personas of a level that all answer alike show none of their own; how answers to one item vary among all personas
-    tells what is to be expected.
+    shows what to expect.
     """
     weight = clustered(of.weight[people], of.cells.cluster[people])
     answers = effective_n(weight) * float(of.cells.answered[people].mean())

@@ -106,10 +106,10 @@ def group_coherence(
     if len(names) < LEAST_GROUPS:
         return len(names), int(inside.sum()), Coherence(np.nan, np.nan, np.nan)
     means = np.array([embeddings[own == name].mean(axis=0) for name in names])
-    return len(names), int(inside.sum()), coherence(means, _alike(codes, own, names), seed)
+    return len(names), int(inside.sum()), coherence(means, _answer_similarity(codes, own, names), seed)
 
 
-def _alike(codes: Matrix, own: NDArray[np.str_], names: Sequence[str]) -> Matrix:
+def _answer_similarity(codes: Matrix, own: NDArray[np.str_], names: Sequence[str]) -> Matrix:
     """Group × group similarity of answers; NaN where two have no trait in common."""
     total, count = np.zeros((len(names), len(names))), np.zeros((len(names), len(names)))
     for column in codes.T:

@@ -95,7 +95,7 @@ class PairedScores:
             sums = np.bincount(of.of_baseline[base], weights=score.counts[name][base], minlength=self._size)
             return drawn.total(sums[asked] / replicates[asked])
 
-        sides = _Sums(baseline), _Sums(lambda name: drawn.total(score.counts[name][rows]))
+        sides = _ColumnSums(baseline), _ColumnSums(lambda name: drawn.total(score.counts[name][rows]))
         with np.errstate(divide="ignore", invalid="ignore"):
             without, with_persona = (score.formula(side) for side in sides)
         base = base[np.isin(of.of_baseline[base], asked)]
@@ -113,7 +113,7 @@ class PairedScores:
         return _Resampled(of.cluster[kept], of.group[kept], of.weight[kept], self._draws)
 
 
-class _Sums(dict[str, Floats]):
+class _ColumnSums(dict[str, Floats]):
     """A column's sums by its name, made when a formula asks for them."""
 
     def __init__(self, of: Callable[[str], Floats]) -> None:

@@ -7,8 +7,6 @@ from scoring.statistics.weights import Floats
 
 def adjusted(p_values: Floats) -> tuple[Floats, Floats]:
     """Holm's (1979) adjusted p and Benjamini & Hochberg's (1995) q; a NaN is no test and stays NaN."""
-    from scipy.stats import false_discovery_control  # a second of imports, and only a report needs it
-
     holm, q = np.full(len(p_values), np.nan), np.full(len(p_values), np.nan)
     tested = np.flatnonzero(~np.isnan(p_values))
     if len(tested):
@@ -16,5 +14,7 @@ def adjusted(p_values: Floats) -> tuple[Floats, Floats]:
         ordered = tested[np.argsort(p_values[tested], kind="stable")]
         steps = p_values[ordered] * np.arange(len(ordered), 0, -1)
         holm[ordered] = np.minimum(np.maximum.accumulate(steps), 1.0)
-        q[tested] = false_discovery_control(p_values[tested])
+        # scipy.stats has this, and takes as long to load as all else that a report needs
+        steps = p_values[ordered] * (len(ordered) / np.arange(1, len(ordered) + 1))
+        q[ordered] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
     return holm, q

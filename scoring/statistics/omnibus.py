@@ -144,7 +144,7 @@ class _Levels(NamedTuple):
 
     @classmethod
     def of(cls, of: Contributions, level: Codes, items: bool) -> "_Levels":
-        """From what each persona adds; `level` is −1 for who is at none.
+        """From what each persona adds; `level` is −1 for people who are at none.
 
         Where `items` are random no level is surer than its answers allow; where they are not, the permutation beside
         this test sees to it, but for a level whose people all answer alike.

@@ -4,9 +4,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
+from scoring.statistics.linked import linked
 from scoring.statistics.pairs import CONTROL, TEXT
 
 
@@ -35,10 +34,7 @@ def same_text_columns(cluster: pd.Categorical, frame: pd.DataFrame, read: pd.Dat
 def _joined(persona: pd.Series, text: pd.Series) -> np.ndarray:
     """A name for each row's people: those who are linked by a text that they share."""
     people, texts = (np.asarray(pd.factorize(column)[0]) for column in (persona, text))
-    first = int(people.max(initial=-1)) + 1
-    size = first + int(texts.max(initial=-1)) + 1
-    links = coo_array((np.ones(len(people), dtype=np.int8), (people, first + texts)), shape=(size, size))
-    _, component = connected_components(links, directed=False)
-    names = np.array([f"text {number}" for number in range(size)], dtype=object)
-    found: np.ndarray = names[np.asarray(component)[people]]
+    units = linked(people, texts)
+    names = np.array([f"text {number}" for number in range(int(units.max(initial=-1)) + 1)], dtype=object)
+    found: np.ndarray = names[units]
     return found

@@ -52,7 +52,7 @@ def _top_letter(part: Part) -> dict[str, object]:
 def item_changes(part: Part) -> pd.DataFrame:
     """The same for every item: item_id, answers, weight (the personas' together), neutral_answers, and `CHANGED`."""
     scores, alone = part.scores, part.alone.to_numpy()
-    asked = _Asked.of(part)
+    asked = _AskedOptions.of(part)
     item, turns, names, size = asked.item, asked.turns, asked.names, len(asked.counts)
     read, counts, total = asked.chosen >= 0, asked.counts, asked.counts.sum(axis=1)
     control, people = part.control.to_numpy(), ~alone & ~part.control.to_numpy() & ~part.twins.to_numpy()
@@ -84,7 +84,7 @@ def row_changes(part: Part) -> pd.Series:
 
     The baseline's are in the same order; NaN where either was not read.
     """
-    asked = _Asked.of(part)
+    asked = _AskedOptions.of(part)
     rows = ~part.alone.to_numpy() & (asked.chosen >= 0) & (asked.counts.sum(axis=1)[asked.place] > 0)
     found = pd.Series(np.nan, index=part.scores.index)
     found[rows] = _differing(rows, asked)[1]
@@ -92,7 +92,7 @@ def row_changes(part: Part) -> pd.Series:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _AskedOptions:
     """What every score was asked: the item and its place (a question in an order), and the option chosen.
 
     `turns` is the number of orders of a question; `counts` has how often the baseline chose each option, by place;
@@ -107,7 +107,7 @@ class _Asked:
     counts: Codes
 
     @classmethod
-    def of(cls, part: Part) -> "_Asked":
+    def of(cls, part: Part) -> "_AskedOptions":
         scores, chosen = part.scores, chosen_option(part.scores).to_numpy()
         item, turns = factorized(scores["item_id"]), int(scores["rotation"].max()) + 1
         place = item * turns + scores["rotation"].to_numpy()
@@ -118,7 +118,7 @@ class _Asked:
         return cls(names, turns, item, place, chosen, counts)
 
 
-def _differing(rows: Any, asked: _Asked) -> tuple[Any, Any]:
+def _differing(rows: Any, asked: _AskedOptions) -> tuple[Any, Any]:
     """Which rows are compared, and the share of baseline answers that each differs from."""
     counts, place = asked.counts, asked.place[rows]
     return rows, 1 - counts[place, asked.chosen[rows]] / counts.sum(axis=1)[place]

@@ -4,14 +4,13 @@ from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
-from personas.people.pseudonyms import TWIN
 from scoring.statistics.clustered_errors import two_sided_p
 from scoring.statistics.effect import effect_of
+from scoring.statistics.linked import linked
 from scoring.statistics.multiplicity import adjusted
-from scoring.statistics.pairs import WORDING, Part, Scores, factorized, parts
+from scoring.statistics.pairs import Part, Scores, factorized, parts
+from scoring.statistics.twin_pairs import matched_twins
 from scoring.statistics.weights import weighted_mean
 from scoring.tables.two_runs import as_effect
 
@@ -31,32 +30,12 @@ def counterfactual_table(scores: Scores) -> pd.DataFrame:
         if not part.twins.any():
             continue
         for measure in part.measures:
-            matched = _matched(part, measure)
+            matched = matched_twins(part, measure)
             head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
             found = [{**head, **row} for row in _rows(part, matched)]
             p_values = np.array([row["p"] for row in found], dtype=float)
             rows += [{**row, "holm": float(holm)} for row, holm in zip(found, adjusted(p_values)[0], strict=True)]
     return pd.DataFrame(rows)
-
-
-def _matched(part: Part, measure: str) -> pd.DataFrame:
-    """Twins beside their respondents: `one` the respondent's score, `two` the twin's, `trait` and `to` what changed.
-
-    `cluster` is the respondent's, `twin_cluster` the twin's.
-    """
-    scores = part.scores
-    keys = ["persona_id", "item_id", "rotation", "replicate", *(name for name in WORDING if name in scores)]
-    twins = scores[part.twins].assign(persona_id=scores.loc[part.twins, "persona_id"].astype(str))
-    parts_of = twins["persona_id"].str.partition(TWIN)
-    changed = parts_of[2].str.partition("=")
-    twins = twins.assign(persona_id=parts_of[0], trait=changed[0], to=changed[2], two=twins[measure])
-    own = part.clean.scores[~part.clean.alone]
-    columns = ["persona_id", "item_id", "group", "rotation", *(name for name in WORDING if name in scores)]
-    kept = own.rename(columns={measure: "one"})[[*dict.fromkeys([*columns, *keys]), "cluster", "one"]]
-    kept = kept.assign(persona_id=kept["persona_id"].astype(str))
-    right = twins.rename(columns={"cluster": "twin_cluster"})[[*keys, "twin_cluster", "trait", "to", "two"]]
-    both = kept.merge(right, on=keys)
-    return both[both["one"].notna() & both["two"].notna()]
 
 
 def _rows(part: Part, matched: pd.DataFrame) -> list[dict[str, object]]:
@@ -79,8 +58,4 @@ def _rows(part: Part, matched: pd.DataFrame) -> list[dict[str, object]]:
 def _same_text(rows: pd.DataFrame) -> pd.Series:
     """Persona clusters of respondents and twins together: linked wherever either side read the same."""
     own, twin = factorized(rows["cluster"]), factorized(rows["twin_cluster"])
-    size = int(own.max(initial=-1)) + 1
-    nodes = size + int(twin.max(initial=-1)) + 1
-    links = coo_array((np.ones(len(rows)), (own, size + twin)), shape=(nodes, nodes))
-    linked = connected_components(links, directed=False)[1]
-    return pd.Series(linked[own], index=rows.index).astype(str)
+    return pd.Series(linked(own, twin), index=rows.index).astype(str)

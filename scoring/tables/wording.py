@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from scoring.statistics.effect import effect_of, mean_variance, wording_means
 from scoring.statistics.levels import ALL, levels_of, shown_levels
@@ -86,6 +85,8 @@ def ranking_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
                 for other in found.wordings[place + 1 :]:
                     pair = means[[one, other]].dropna()
                     if len(pair) > 2:
+                        from scipy import stats  # takes as long to load as all else that a report needs
+
                         tau = float(stats.kendalltau(pair[one], pair[other]).statistic)
                         head = {"model": part.model, "benchmark": part.benchmark, "attribute": attribute}
                         rows.append({**head, "one": one, "other": other, "levels": len(pair), "tau": tau})

@@ -1,9 +1,7 @@
-"""What opening a study for reading loads: nothing that asks, no provider's SDK, no model."""
+"""What a command loads: to read a study, nothing that asks; to look at one, nothing that takes longer than the look."""
 
 import subprocess
 import sys
-
-import pytest
 
 ASKS = ("runner.engine", "runner.serve", "runner.backends.base", "aiohttp", "openai", "google.genai", "torch")
 READS = (
@@ -18,15 +16,25 @@ READS = (
 )
 
 
-@pytest.mark.parametrize("module", READS)
-def test_what_reads_a_study_loads_nothing_that_asks(module: str) -> None:
-    code = f"import sys, {module}; print(*(name for name in {ASKS!r} if name in sys.modules))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.split() == []
+def loaded(*modules: str) -> dict[str, set[str]]:
+    """All that is loaded in a fresh process once each of the modules is imported, in this order."""
+    code = "import sys\nfor name in sys.argv[1:]: __import__(name); print(*sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code, *modules], capture_output=True, text=True, check=True)
+    return dict(zip(modules, map(set, map(str.split, found.stdout.splitlines())), strict=True))
+
+
+def test_what_reads_a_study_loads_nothing_that_asks() -> None:
+    assert {name: found & set(ASKS) for name, found in loaded(*READS).items() if found & set(ASKS)} == {}
 
 
 def test_planning_does_not_load_what_sends() -> None:
-    code = "import sys, runner.planning.plan, runner.planning.explain, runner.sharing.rehydrate; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert {"runner.crossing.trials", "runner.planning.plan"} <= set(loaded)
-    assert not {"runner.engine.run", "runner.engine.live", "runner.engine.recorder", "openai", "torch"} & set(loaded)
+    *_, found = loaded("runner.planning.plan", "runner.planning.explain", "runner.sharing.rehydrate").values()
+    assert {"runner.crossing.trials", "runner.planning.plan"} <= found
+    assert not {"runner.engine.run", "runner.engine.live", "runner.engine.recorder", "openai", "torch"} & found
+
+
+def test_help_and_status_load_little_and_a_report_no_more_than_it_needs() -> None:
+    found = loaded("runner.cli.app", "runner.progress.status", "runner.results.study_report")
+    assert not {"pydantic", "pandas", "numpy", "yaml"} & found["runner.cli.app"]
+    assert not {"pandas", "numpy", "sqlite_utils"} & found["runner.progress.status"]
+    assert not {"scipy.stats", "sqlite_utils", "plotly", "pooch"} & found["runner.results.study_report"]

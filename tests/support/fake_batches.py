@@ -325,7 +325,7 @@ def _openai_file(file: FakeFile) -> dict[str, Any]:
 
 def _openai_job(job: FakeJob) -> dict[str, Any]:
     counts = {"total": job.file.content.count(b"\n"), "completed": job.answered, "failed": job.failed}
-    files = {"output_file_id": None, "error_file_id": None}
+    files: dict[str, str | None] = {"output_file_id": None, "error_file_id": None}
     for name, file in zip(files, job.results, strict=False):
         files[name] = file.id
     return {

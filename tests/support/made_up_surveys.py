@@ -78,7 +78,8 @@ def played(
 
 def as_respondent(trait: Trait, own: np.ndarray, table: pd.DataFrame) -> Matrix:
     """The respondent's own answer."""
-    return np.eye(len(trait.labels))[own]
+    shares: Matrix = np.eye(len(trait.labels))[own]
+    return shares
 
 
 def as_country(everyone: Respondents, seed: int) -> Answer:

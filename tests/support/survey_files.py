@@ -8,7 +8,6 @@ import pyreadstat
 
 from personas.surveys.survey import load_survey
 
-Frame = pd.DataFrame
 LETTERS = {-1: "a", -2: "b", -3: "c", -4: "d", -5: "e"}
 WVS_LABELS = {
     "Q1": {1: "Very important", 2: "Rather important", 3: "Not very important", 4: "Not at all important"},
@@ -17,7 +16,7 @@ WVS_LABELS = {
 }
 
 
-def wvs_frame(rows: int = 60, country: str = "IND", first_id: int = 356070001) -> Frame:
+def wvs_frame(rows: int = 60, country: str = "IND", first_id: int = 356070001) -> pd.DataFrame:
     """Numbers as the WVS-7 file has them; missing answers are negative."""
     random = np.random.default_rng(first_id)
     ends = {**dict.fromkeys(range(1, 7), 4), **dict.fromkeys(range(7, 27), 2), **dict.fromkeys(range(27, 33), 4)}
@@ -42,7 +41,7 @@ def wvs_frame(rows: int = 60, country: str = "IND", first_id: int = 356070001) -
     return frame
 
 
-def write_wvs(frame: Frame, path: Path) -> Path:
+def write_wvs(frame: pd.DataFrame, path: Path) -> Path:
     """Write a WVS frame as its publisher would, by the extension (and ";" with all its traps for names with "semi")."""
     labels = {name: each for name, each in WVS_LABELS.items() if name in frame}
     texts = {"Q46": "Feeling of happiness", "Q1": "Important in life: Family"}
@@ -83,7 +82,7 @@ def write_wvs(frame: Frame, path: Path) -> Path:
     return path
 
 
-def evs_frame() -> Frame:
+def evs_frame() -> pd.DataFrame:
     """Eight respondents as ZA7500 has them."""
     rows = 8
     columns = {f"v{n}": [1, 2, 1, 2, 1, 2, 1, 2] for n in range(1, 150)}
@@ -105,7 +104,7 @@ def evs_frame() -> Frame:
     )
 
 
-def gss_frame(rows: int = 60, year: int = 2022) -> Frame:
+def gss_frame(rows: int = 60, year: int = 2022) -> pd.DataFrame:
     """One wave of the General Social Survey, with the columns that its description names first."""
     random = np.random.default_rng(year)
     ends = {"sex": 2, "degree": 4, "born": 2, "relig": 13, "income16": 26, "srcbelt": 6, "polviews": 7, "religimp": 4}

@@ -123,7 +123,7 @@ class AnthropicBatches:
         """The lines of the results; keys are the beginnings of those that were asked for."""
         for job_id in view.files:
             for key, line in await self._lines(job_id):
-                yield Result(key, _found(line))
+                yield Result(key, _result(line))
 
     async def _lines(self, job_id: str) -> list[tuple[bytes, Mapping[str, Any]]]:
         with _sdk_errors():
@@ -150,7 +150,7 @@ def custom_id(marker: str, key: bytes) -> str:
 
 
 def key_of(found: str) -> bytes:
-    """The beginning of the key that an id holds. Raises ValueError for an id that is none of ours."""
+    """The beginning of the key that an id holds. Raises ValueError for an id that is not ours."""
     key = urlsafe_b64decode(found[29:] + "=" * (-len(found[29:]) % 4))
     if len(key) != KEY_BYTES:
         raise ValueError("not an id of ours")
@@ -162,7 +162,7 @@ def _ends(job: MessageBatch) -> tuple[int, int, int, int]:
     return counts.succeeded, counts.errored, counts.canceled, counts.expired
 
 
-def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
+def _result(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
     """The message in a line of results, or what became of the request."""
     result = line.get("result")
     if not isinstance(result, Mapping):

@@ -32,7 +32,7 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True)
 class JobView:
-    """A job as the provider tells of it.
+    """A job as the provider reports it.
 
     Once `ended`, `files` hold the results, and `missing` is what is to be said of the requests that they do not tell
     of.

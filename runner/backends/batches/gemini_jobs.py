@@ -98,7 +98,7 @@ class GeminiBatches:
             with _sdk_errors():
                 content = await self._live.client().aio.files.download(file=file)
             for key, line in lines(content, "key"):
-                yield Result(key, _found(line))
+                yield Result(key, _result(line))
 
     def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
         """A generateContent response."""
@@ -114,7 +114,7 @@ class GeminiBatches:
         await self._live.close()
 
 
-def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
+def _result(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
     """The response in a line of results, or what became of the request."""
     reply, error = line.get("response"), line.get("error") or line.get("status")
     if isinstance(reply, dict) and reply:

@@ -91,7 +91,7 @@ class OpenAIBatches:
             with _sdk_errors():
                 found = await self._live.client().files.content(file, timeout=TRANSFER_SECONDS)
             for key, line in lines(found.content, "custom_id"):
-                yield Result(key, _found(line))
+                yield Result(key, _result(line))
 
     def read(self, reply: Mapping[str, Any], request: Request) -> Answer:
         """A chat completion."""
@@ -127,7 +127,7 @@ def _refusal(job: Batch) -> BackendError:
     return refused(400, {"error": {"code": codes, "message": message}})
 
 
-def _found(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
+def _result(line: Mapping[str, Any]) -> Mapping[str, Any] | BackendError:
     """The completion in a line of results, or what became of the request."""
     error, response = line.get("error"), line.get("response")
     if isinstance(error, Mapping):

@@ -41,7 +41,7 @@ LOCAL = "temperature top_p max_tokens max_completion_tokens seed stop logprobs t
 def check_imported(name: str, answer: str, decoding: Mapping[str, Any]) -> None:
     """Raises ValueError, in a sentence, for what no model has whose answers come from logs."""
     if not name.endswith(MARK):
-        raise ValueError(f'answers from logs are told apart by the name; call it "{name} {MARK}"')
+        raise ValueError(f'answers from logs are distinguished by the name; call it "{name} {MARK}"')
     if answer != "text":
         raise ValueError("logs hold texts and log-likelihoods, no letter probabilities; set answer = 'text'")
 

@@ -1,6 +1,6 @@
 """What a provider says that an API key has been charged so far: OpenRouter's `GET key`, in credits, which are dollars.
 
-Its number is of the key: of everything that was ever asked with it, by whomever.
+Its number is of the key: of everything that anyone ever asked with it.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from runner.backends.keys import Account, Pairing, api_key, endpoints, origin, u
 from runner.study.sections import ModelSection
 
 SECONDS = 5.0
-TELLING = frozenset({"openrouter.ai"})  # hosts below whose base URL `key` tells what the key has used
+TELLING = frozenset({"openrouter.ai"})  # hosts below whose base URL `key` reports what the key has used
 
 
 def account(section: ModelSection, agreed: Collection[Pairing] = ()) -> Account | None:

@@ -57,7 +57,7 @@ async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | Non
         return None
     where, entry = url.partition("?")[0], _entry(listed, model)
     if entry is None:
-        return f"{model.name}: {where} does not list {model.id!r}: it is retired or misspelt"
+        return f"{model.name}: {where} does not list {model.id!r}: it is retired or misspelled"
     dates = [f"{field} {entry[field]}" for field in SHUTDOWN_FIELDS if entry.get(field)]
     return f"{model.name}: {where} gives {model.id!r} a {dates[0]}" if dates else None
 

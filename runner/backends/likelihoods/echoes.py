@@ -3,9 +3,9 @@
 There is a number only where every token of the continuation has one, the tokens spell what was sent, the continuation
 begins where a token does, and each token's number is what the model said before it.
 
-The last is not a matter of course: llama-cpp-python 0.3.36 tells of each token what the model says behind it, where a
-prompt does not begin with a beginning-of-text token. There, nothing is told of the token that is written behind the
-prompt; where the numbers are right, it is told of, and is the likeliest.
+The last is not a matter of course: llama-cpp-python 0.3.36 gives for each token what the model says after it, where a
+prompt does not begin with a beginning-of-text token. There, no number is given for the token that is written after the
+prompt; where the numbers are right, it has one, and is the likeliest.
 """
 
 import math
@@ -62,7 +62,7 @@ def loglik(reply: Mapping[str, Any], sent: Continuation, usage: Usage) -> float:
 
 
 def _echo(choice: Mapping[str, Any], sent: Continuation) -> Echo:
-    """What a choice tells of the prompt: vLLM's `prompt_logprobs`, else completions' `logprobs`."""
+    """What a choice says of the prompt: vLLM's `prompt_logprobs`, else completions' `logprobs`."""
     if (entries := choice.get("prompt_logprobs")) is not None:
         ids = sent.prompt if isinstance(sent.prompt, list) else [None] * len(entries)
         told = [_entry(entry, token) for entry, token in zip(entries, ids, strict=False)]
@@ -84,13 +84,13 @@ def _echo(choice: Mapping[str, Any], sent: Continuation) -> Echo:
 
 
 def _entry(entry: Any, token: int | None) -> tuple[str, Any]:
-    """A token of `prompt_logprobs` and its number: the only one that is told of, or the one that was sent."""
+    """A token of `prompt_logprobs` and its number: the only one that is listed, or the one that was sent."""
     if entry is None:
         return "", None
     if token is None and len(entry) != 1:
         raise ValueError(f"{len(entry)} tokens in one place")
     if token is not None and str(token) not in entry:
-        raise _wrong(f"token {token} was sent, and the endpoint tells of {', '.join(list(entry)[:3])}")
+        raise _wrong(f"token {token} was sent, and the endpoint lists {', '.join(list(entry)[:3])}")
     found = next(iter(entry.values())) if token is None else entry[str(token)]
     text = found.get("decoded_token")
     return UNSPELT if text is None else str(text), found["logprob"]
@@ -114,7 +114,7 @@ def _by_ids(echo: Echo, sent: Continuation, prompt_tokens: int | None) -> tuple[
 
 
 def _is_spelt(found: str, spelt: frozenset[str]) -> bool:
-    """Whether a token came back as it may; part of a character is spelt in as many ways as there are servers."""
+    """Whether a token came back as it may; part of a character is written in as many ways as there are servers."""
     if found in spelt or any(UNSPELT in each for each in (found, *spelt)):
         return True
     return bool(found) and spelling(found).strip() in {spelling(each).strip() for each in spelt}
@@ -157,7 +157,7 @@ def _starts(tokens: Sequence[str], text: bytes, form: Callable[[str], str]) -> l
 
 
 def _as_bytes(token: str, form: Callable[[str], str]) -> bytes:
-    r"""A token's bytes; OpenAI writes part of a character as "bytes:\\xe2\\x80"."""
+    r"""A token's bytes; OpenAI writes part of a character as "bytes:\xe2\x80"."""
     if token.startswith(_BYTES):
         return bytes.fromhex(token.removeprefix(_BYTES).replace("\\x", ""))
     return form(token).encode("utf-8", "surrogatepass")

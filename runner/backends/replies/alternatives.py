@@ -24,7 +24,7 @@ Reply = TypeVar("Reply")
 
 
 class Shown(NamedTuple):
-    """A token as it is spelt in a text, and its probability."""
+    """A token as it is written in a text, and its probability."""
 
     token: str
     probability: float
@@ -140,7 +140,7 @@ def checked(entries: Sequence[tuple[str, float]], sampled_only: bool = False) ->
 def _distinct(entries: Sequence[tuple[str, float]]) -> Iterator[tuple[str, float]]:
     """The entries without those that are there twice (the token drawn stands beside the likeliest ones).
 
-    Two tokens may be spelt alike; they differ in their probability.
+    Two tokens may have the same text; they differ in their probability.
     """
     seen: dict[str, list[float]] = {}
     for token, logprob in entries:

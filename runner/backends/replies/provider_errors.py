@@ -61,7 +61,7 @@ def refusal(status: int, body: bytes, hint: str = "") -> BackendError:
     behind the provider's sentence.
     """
     value, text = _parsed(body), body.decode("utf-8", "replace")
-    told = _told(value)
+    told = _error_object(value)
     found = _sorted(status, told, text, f"HTTP {status}: {_sentence(told) or _cut(text)}{hint}")
     found.usage, found.about = _usage(value), _parameter(told)
     found.charged = status >= 500 or found.usage is not None
@@ -81,7 +81,7 @@ def error_in(reply: Mapping[str, Any]) -> BackendError | None:
             return None
     if not error or not isinstance(error, str | Mapping):
         return None
-    told, text = _told({"error": error}), _as_text(error)
+    told, text = _error_object({"error": error}), _as_text(error)
     status = _status_of(told)
     found = _sorted(status, told, text, f"200, but an error in it ({status}): {_sentence(told) or _cut(text)}")
     if isinstance(found, Transient):
@@ -123,7 +123,7 @@ def _parsed(body: bytes) -> Any:
         return None
 
 
-def _told(value: Any) -> Mapping[str, Any]:
+def _error_object(value: Any) -> Mapping[str, Any]:
     """The object that a JSON value says an error with; empty where there is none."""
     if isinstance(value, list) and value:
         value = value[0]

@@ -19,7 +19,7 @@ from runner.backends.retry import ATTEMPTS
 from runner.crossing.trials import Asked, AskedModel
 from runner.engine.budget import charge
 from runner.engine.context import Context
-from runner.engine.limits import REFUSALS, UNREADABLE
+from runner.engine.limits import ALL_REFUSED, NONE_READABLE, REFUSALS, UNREADABLE
 from runner.engine.live import POLL_SECONDS
 from runner.engine.recorder import Recorder, declined
 from runner.engine.stopping import Stopping
@@ -131,7 +131,7 @@ class Tender:
         new = content is not None and not content.tries
         try:
             if not job.file_id:
-                file_id = None if new else await _found(self._batches.find_file(job.marker))
+                file_id = None if new else await _listed(self._batches.find_file(job.marker))
                 if file_id is None and self._may_come(job, new):
                     return
                 if file_id is None and content is None:
@@ -142,7 +142,7 @@ class Tender:
                     file_id = await self._batches.upload(job.marker, content.lines)
                 job = self._jobs.change(job, state="uploaded", file_id=file_id)
                 new = True  # a job is asked for only once its file is noted down
-            job_id = None if new else await _found(self._batches.find_job(job.marker, job.file_id))
+            job_id = None if new else await _listed(self._batches.find_job(job.marker, job.file_id))
             if job_id is None and self._may_come(job, new):
                 return
             if job_id is None:
@@ -176,7 +176,7 @@ class Tender:
         return not new and job.age < self._settings.lag
 
     def _give_up(self, job: Job, error: BackendError) -> bool:
-        """What no retry mends: a job that the provider never took is closed, another is left for a later run."""
+        """What no retry fixes: a job that the provider never took is closed, another is left for a later run."""
         if job.id in self._contents and error.kind != UNKNOWN:
             self._close(job, "refused", {}, error)
         elif not job.provider_id and (isinstance(error, BadRequest) or error.kind == "404"):
@@ -253,7 +253,7 @@ class Tender:
         charged = estimated = 0
         unanswered = set(waiting) - set(self._context.cache.find(waiting))
         if len(unanswered) == len(waiting):
-            self._halt_if_alike([errors.get(key, missing) for key in unanswered])
+            self._halt_if_refused([errors.get(key, missing) for key in unanswered])
         for key in unanswered:
             error, first = errors.get(key, missing), waiting[key][0]
             if error.charged:
@@ -274,7 +274,7 @@ class Tender:
         log.info("%s: job %s has ended: %s", self._model.section.name, job_name, state or "never sent")
         self._let_go(job)
 
-    def _halt_if_alike(self, errors: Sequence[BackendError]) -> None:
+    def _halt_if_refused(self, errors: Sequence[BackendError]) -> None:
         """Stop where a whole job is refused for one reason, or a second one is paid for without an answer.
 
         So would the next be.
@@ -283,11 +283,11 @@ class Tender:
             return
         first = errors[0]
         if isinstance(first, BadRequest) and first.kind.isdecimal():
-            self._stopping.halt(f"it refuses every request alike: {first}")
+            self._stopping.halt(f"{ALL_REFUSED}: {first}")
         elif first.charged and first.kind in UNREADABLE:
             self._for_nothing += 1
             if self._for_nothing > 1:
-                self._stopping.halt(f"every answer of it is none: {first}")
+                self._stopping.halt(f"{NONE_READABLE}: {first}")
 
     def _met(self, waiting: Sequence[Waiting]) -> list[Asked]:
         """Those of the trials that this run has come to; it will come to the others, or a later run will."""
@@ -304,7 +304,7 @@ class Tender:
         self._state.jobs[self._model.section.name] = counts
 
 
-async def _found(looking: Awaitable[str | None]) -> str | None:
+async def _listed(looking: Awaitable[str | None]) -> str | None:
     """What a look at the provider's lists finds; to be refused it says nothing of the job."""
     try:
         return await looking

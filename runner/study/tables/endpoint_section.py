@@ -10,7 +10,7 @@ from runner.study.backend_kinds import BackendKind, backend_kinds
 class EndpointSection(BaseModel):
     """endpoint = {...} of a model: how its endpoint is reached, and what it can tell beside an answer."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     key_header: str | None = Field(None, pattern=r"^[A-Za-z0-9-]+$")
     """The header that the key is sent in, alone, such as Azure's `api-key`; `Authorization: Bearer …` if absent."""

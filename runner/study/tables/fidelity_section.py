@@ -37,6 +37,11 @@ class FidelitySection(Section):
     known: float | None = Field(None, gt=0, lt=1)
     """The share of the people whose own answers correct the model's (prediction-powered inference); the others check
     it. No correction if absent."""
+    twins: bool = False
+    """Whether counterfactual twins (`[personas] swap`) are asked too, and whether twins and respondents are also asked
+    for traits that their text tells: negative controls, which must not move where another trait is swapped."""
+    controls: tuple[str, ...] = ()
+    """With `twins`: which told traits are asked; if absent, every one that is a question with lettered options."""
     retest: dict[str, float] = Field({})
     """Published agreement of respondents with themselves when asked again, by trait, such as `{ trust = 0.8 }`."""
 
@@ -46,6 +51,12 @@ class FidelitySection(Section):
         if wrong := next((name for name, share in retest.items() if not 0 < share <= 1), None):
             raise ValueError(f"the retest agreement of {wrong!r} is a share above 0, at most 1")
         return retest
+
+    @model_validator(mode="after")
+    def _controls_twins(self) -> Self:
+        if self.controls and not self.twins:
+            raise ValueError("controls is for twins = true: set twins, or leave controls out")
+        return self
 
     @model_validator(mode="after")
     def _asks_something(self) -> Self:

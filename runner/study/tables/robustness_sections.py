@@ -12,6 +12,9 @@ class RobustnessSection(Section):
     """Within what Δ and gaps count as none, such as 0.02: two one-sided tests say whether they lie within ± this."""
     contrasts: tuple[str, ...] = ()
     """Attributes of `[report] by` whose levels are also compared pair by pair."""
+    interactions: tuple[tuple[str, str], ...] = ()
+    """Pairs of traits such as `[["gender", "age"]]`, with `[personas] show = "random:K"`: what telling both does beyond
+    what telling each does."""
 
 
 class GateSection(Section):

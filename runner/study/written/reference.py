@@ -1,10 +1,17 @@
 """The reference of a study file, made from the models that read it: a page for people, a JSON schema for editors."""
 
+import ast
+import inspect
 import json
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
+from pydantic import BaseModel
+
 from runner.study.config import NOT_IN_FILE, Study
+from runner.study.sections import Section
+from runner.study.tables.endpoint_section import EndpointSection
 
 Json = dict[str, Any]
 
@@ -12,9 +19,9 @@ _HEAD = """# Every key of a study file
 
 <!-- Made by `make docs` from runner/study/sections.py: change the descriptions there. -->
 
-A study is one TOML file. A misspelt key is refused with the nearest right one, and `mtpa-run plan` names all faults at
-once. `mtpa-run init` writes a study to start from, and beside it `mtpa.schema.json`: an editor that knows TOML schemas
-(Taplo, Even Better TOML) completes and explains every key by its first line, `#:schema ./mtpa.schema.json`.
+A study is one TOML file. A misspelled key is refused with the nearest right one, and `mtpa-run plan` names all faults
+at once. `mtpa-run init` writes a study to start from, and beside it `mtpa.schema.json`: an editor that knows TOML
+schemas (Taplo, Even Better TOML) completes and explains every key by its first line, `#:schema ./mtpa.schema.json`.
 """
 
 
@@ -24,8 +31,33 @@ def json_schema() -> Json:
     for name in NOT_IN_FILE:
         del whole["properties"][name]
     whole["$defs"] = {name: each for name, each in whole["$defs"].items() if name != "Shard"}
+    tables = {"Study": whole, **whole["$defs"]}
+    classes: list[type[BaseModel]] = [*_sections(Section), EndpointSection]
+    for section in classes:
+        for base in reversed(section.__mro__[: section.__mro__.index(BaseModel)]):
+            _describe(tables.get(section.__name__, {}).get("properties", {}), base)
     plain: Json = _without_titles(whole)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "mtpa study", **plain}
+
+
+def _sections(base: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    yield base
+    for each in base.__subclasses__():
+        yield from _sections(each)
+
+
+def _describe(properties: Json, section: type) -> None:
+    """Add what stands below each field of a class.
+
+    Pydantic would read it whenever a study is loaded, which takes a third of that time.
+    """
+    (made,) = ast.parse(inspect.getsource(section)).body
+    assert isinstance(made, ast.ClassDef)
+    for field, below in pairwise(made.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
+            name, text = field.target.id, inspect.cleandoc(ast.literal_eval(below.value))
+            if name in properties:
+                properties[name] = dict(sorted({**properties[name], "description": text}.items()))
 
 
 def schema_text() -> str:

@@ -1,7 +1,7 @@
 "use strict";
-// What dcc.Dropdown leaves to be mended for keyboards and screen readers: a hidden field is in the tab order instead of
+// What dcc.Dropdown leaves to be fixed for keyboards and screen readers: a hidden field is in the tab order instead of
 // its button, an open list has no name, and its radio buttons, which the arrow keys reach, are called options around them.
-function mend() {
+function fix() {
   for (const field of document.querySelectorAll(".dash-dropdown-focus-target[tabindex='0']")) {
     field.tabIndex = -1;
     field.nextElementSibling.tabIndex = 0;
@@ -20,6 +20,6 @@ function mend() {
     option.querySelector("input").tabIndex = -1;
   }
 }
-new MutationObserver(mend).observe(document.documentElement, {
+new MutationObserver(fix).observe(document.documentElement, {
   subtree: true, childList: true, attributes: true, attributeFilter: ["tabindex"],
 });

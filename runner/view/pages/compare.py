@@ -12,8 +12,8 @@ from personas.errors import MtpaError
 from runner.view.background import result
 from runner.view.pages.parts import block, dropdown, grid, number, options, response, table, trial_address
 from runner.view.pages.text import line, visible
+from runner.view.queries.answer_pairs import DIFFERENT, KINDS, Answered, Pair, Sides, pairs, personas
 from runner.view.queries.file import version_of
-from runner.view.queries.side_by_side import DIFFERENT, KINDS, Answered, Pair, Sides, pairs, personas
 from runner.view.queries.trial_table import TrialFilter, latest
 from runner.view.source import ViewSource
 from runner.view.statistics import compared

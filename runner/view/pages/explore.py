@@ -58,17 +58,13 @@ def render(source: ViewSource, search: str) -> list[Any]:
         html.H1("Trials"),
         html.Div(_filters(source, wanted), className="filters", role="search"),
         html.Div(_shown(source, wanted), id="explore-shown"),
-        html.P(
-            "p is the probability of the option chosen; change is of the score, in percentage points, beside the same "
-            "question without a persona. Arrow keys move in the table, Enter opens a trial.",
-            className="note",
-        ),
+        html.P(_LEGEND, className="note"),
         dcc.Interval(id="newer-beat", interval=3000),
     ]
 
 
 def _shown(source: ViewSource, wanted: TrialFilter) -> list[Any]:
-    """The table of the trials that there are now: it stands still while new ones land, which are told of beside it."""
+    """The table of the trials that there are now; new ones do not move it, and a note beside it counts them."""
     upto = source.look(latest, wanted)
     identity = {"table": "trials", "search": wanted.search(), "upto": upto}
     counted = html.Span("Counting…", id={**identity, "table": "trials-count"}, role="status")

@@ -6,11 +6,11 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 
 from personas.errors import MtpaError
 from runner.view.background import result
+from runner.view.fidelity_results import FidelityResults
 from runner.view.pages.parts import dropdown, plot, table
 from runner.view.pages.text import visible
 from runner.view.queries.file import version_of
 from runner.view.source import ViewSource
-from runner.view.survey_answers_found import FidelityFound
 from scoring.report.html_tables import HtmlTable
 
 NOBODY = "No question of a survey was put to a persona in this run; a [fidelity] table in the study file asks some."
@@ -54,10 +54,10 @@ def register(app: Dash, source: ViewSource) -> None:
         return _table(name, tables[name]) if name is not None and name in tables else ""
 
 
-def _content(found: FidelityFound) -> list[Any]:
+def _content(found: FidelityResults) -> list[Any]:
     if not found.statements:
         return [html.P(NOBODY)]
-    told = [_told(top, rest) for top, rest in found.statements]
+    told = [_statement(top, rest) for top, rest in found.statements]
     figures = [plot(name, f"{visible(title)}. {visible(text)}", figure) for name, title, text, figure in found.figures]
     tables = [(name, each.title) for name, each in found.tables.items()]
     note = "Numbers with fewer than five people on one side are hidden."
@@ -65,7 +65,7 @@ def _content(found: FidelityFound) -> list[Any]:
     return [*told, html.P(note, className="note"), choice, html.Div(id="fidelity-table"), *figures]
 
 
-def _told(top: str, rest: str) -> Any:
+def _statement(top: str, rest: str) -> Any:
     return html.P([html.Strong(visible(top)), " ", visible(rest)], className="finding")
 
 

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from scoring.report.figures import POINTS
 from scoring.report.findings import title_of
 
-# Okabe & Ito, told apart by symbol too
+# Okabe & Ito, distinguished by symbol too
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x")
 

@@ -123,11 +123,11 @@ def _finding(live: Live, found: Effects | None, error: str) -> list[Any]:
         return [html.P("Computing what the run found…", role="status")]
     if found.untold:
         return [html.P(f"The finding is not written: {visible(found.untold)}", role="alert")]
-    told = [_told(each, len(found.finding) <= BRIEF) for each in found.finding]
+    told = [_paragraph(each, len(found.finding) <= BRIEF) for each in found.finding]
     return [*told, html.P(f"Computed on all {found.answers:,} answers of the run.", className="note")]
 
 
-def _told(finding: Finding, is_open: bool) -> Any:
+def _paragraph(finding: Finding, is_open: bool) -> Any:
     """A finding; where there are many, what qualifies each is folded."""
     effect, rest = html.Strong(visible(finding.effect)), visible(" ".join(finding.rest))
     if is_open or not rest:

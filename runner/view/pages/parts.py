@@ -16,7 +16,7 @@ _PLOT: Any = {"displayModeBar": False, "displaylogo": False, "responsive": True}
 
 
 def named(component: Any, name: str) -> Any:
-    """The component with a name for who cannot see it."""
+    """The component with a name for screen readers."""
     setattr(component, "aria-label", name)
     return component
 
@@ -82,7 +82,7 @@ def dropdown(identity: str, label: str, choices: Sequence[Any], value: str) -> h
 
 
 def options(choices: Sequence[Any], value: str) -> list[dict[str, str]]:
-    """What a dropdown offers: values, or (value, label); a value from an address that is none of them, too."""
+    """What a dropdown offers: values, or (value, label); a value from an address that is not among them, too."""
     pairs = [each if isinstance(each, tuple) else (each, line(each, 80)) for each in choices]
     if value and value not in {known for known, _ in pairs}:
         pairs.append((value, line(value, 80)))

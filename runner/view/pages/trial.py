@@ -10,8 +10,8 @@ from dash import Dash, Input, Output, State, dcc, html
 from personas.errors import InputError
 from runner.view.pages.parts import number, pairs, table, trial_address
 from runner.view.pages.text import line, plain, visible
+from runner.view.queries.answer_pairs import Sides
 from runner.view.queries.chosen import BASELINE
-from runner.view.queries.side_by_side import Sides
 from runner.view.queries.trial import Opened, opened
 from runner.view.queries.trial_table import Place, TrialFilter, neighbours
 from runner.view.source import ViewSource
@@ -36,7 +36,7 @@ def render(source: ViewSource, search: str) -> list[Any]:
         _options(found),
         _answer(found),
         _prompt(found),
-        _beside(found),
+        _siblings(found),
         _persona(found),
         html.Section([html.H2("Request"), pairs([("key", html.Code(found.key)), *_shown(found.facts)])]),
         _links(found, place),
@@ -134,7 +134,7 @@ _NOT_MATCHED = (
 )
 
 
-def _beside(found: Opened) -> html.Section:
+def _siblings(found: Opened) -> html.Section:
     rows = [
         (
             html.A("nobody (baseline)" if each.persona_id == BASELINE else each.who, href=trial_address(each.place)),

@@ -6,12 +6,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import sqlite_utils
-
-from migrations import schema
+import migrations
 from personas.errors import InputError, MachineError, NewerFile
-from runner.store.database import TABLES, database_errors, opened, read_only, refuse_false_tables
-from runner.store.last_run import last_run_row
+from runner.store.database import (
+    TABLES,
+    applied_steps,
+    database_errors,
+    last_run_row,
+    opened,
+    read_only,
+    refuse_false_tables,
+)
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 
 
@@ -30,7 +35,7 @@ def checked(path: Path) -> Path:
                 pass
         with reading(path) as connection:
             for name in TABLES:
-                connection.execute(f"SELECT * FROM {name} ORDER BY rowid DESC LIMIT 1").fetchall()
+                connection.execute(f"SELECT * FROM {name} ORDER BY 1 DESC LIMIT 1").fetchall()
     except NewerFile:
         raise
     except MachineError as error:
@@ -42,15 +47,10 @@ def _is_older(path: Path) -> bool:
     """Whether schema steps are missing. Raises NewerFile, or InputError for a file that is not ours."""
     with reading(path) as connection:
         refuse_false_tables(connection, path)
-        database = sqlite_utils.Database(connection)
-        has_steps = "_sqlite_migrations" in database.table_names()
-        applied = {step.name for step in schema.applied(database)} if has_steps else set()
-    known = {step.name for step in schema.pending(sqlite_utils.Database(memory=True))}
+        applied = applied_steps(connection, path)
     if not applied:
         raise InputError(f"{path}: an SQLite file, but not one of mtpa's; name the database of a study")
-    if newer := applied - known:
-        raise NewerFile(path, min(newer))
-    return applied != known
+    return applied != set(migrations.STEPS)
 
 
 def is_blank(path: Path) -> bool:

@@ -63,7 +63,7 @@ class Live:
         return bool(self.status.run) and not self.status.ended and self.silent is None
 
 
-class Pulse:
+class RunHeartbeat:
     """The heartbeats that were seen, so that a rate is one of now and not of the whole run."""
 
     def __init__(self) -> None:

@@ -46,7 +46,7 @@ class Option(NamedTuple):
     chosen_before: bool
 
 
-class BesideTrial(NamedTuple):
+class SiblingTrial(NamedTuple):
     """The same item, asked of somebody else."""
 
     place: Place
@@ -80,12 +80,12 @@ class Opened:
     outside: float | None
     status: str
     value: float | None
-    without: BesideTrial | None
+    without: SiblingTrial | None
     why: list[str]
     key: str
     matches: bool
     facts: list[tuple[str, str]]
-    beside: list[BesideTrial]
+    beside: list[SiblingTrial]
 
 
 _TRIAL = "model = ? AND persona = ? AND variant = ? AND item = ? AND rotation = ? AND replicate = ?"
@@ -103,7 +103,7 @@ SELECT c.id, c.key, c.answer, c.letters, c.finish,
 FROM completion AS c LEFT JOIN text AS p ON p.id = c.persona_text LEFT JOIN text AS i ON i.id = c.item_text
 LEFT JOIN text AS s ON s.id = c.system_text WHERE c.id = ?
 """
-_BESIDE = f"""
+_SIBLINGS = f"""
 SELECT s.model, s.persona, s.variant, s.item, s.rotation, s.replicate, p.persona_id, p.country, p.answers, v.format,
     s.status, {CHOSEN.format("s")}, c.letters, substr(c.answer, 1, 200), s.value
 FROM score AS s LEFT JOIN persona AS p ON p.id = s.persona LEFT JOIN completion AS c ON c.id = s.completion
@@ -131,7 +131,7 @@ def opened(connection: sqlite3.Connection, place: Place) -> Opened:
         completion = _row(connection, _COMPLETION, score["completion"]) if score else None
         variant = _variant(connection, place)
         answered = probabilities(item, order, completion["letters"] if completion else None)
-        beside = _beside(connection, place, item)
+        beside = _siblings(connection, place, item)
         before = _baseline(connection, place, item, order)
         messages, matches = _messages(place, completion, model, item, variant)
         return Opened(
@@ -317,16 +317,16 @@ def _facts(
     return [(name, value) for name, value in rows if value]
 
 
-def _beside(connection: sqlite3.Connection, place: Place, item: Item) -> list[BesideTrial]:
+def _siblings(connection: sqlite3.Connection, place: Place, item: Item) -> list[SiblingTrial]:
     """The baseline first, then the personas whose rows are nearest, in the same variant."""
     key = (place.model, place.item, place.rotation, place.replicate, place.variant)
     around = (place.persona - NEAR, place.persona + NEAR)
     if not place.variant:  # the baseline: any variant will do, the first there is
         row = connection.execute("SELECT coalesce(min(id), 0) FROM variant").fetchone()
         key = (*key[:4], row[0])
-    rows = connection.execute(_BESIDE, (*key, *around, place.persona, place.variant, place.persona))
+    rows = connection.execute(_SIBLINGS, (*key, *around, place.persona, place.variant, place.persona))
     return [
-        BesideTrial(
+        SiblingTrial(
             Place(*row[:6]),
             str(row[6] or BASELINE),
             who(*row[6:10]),

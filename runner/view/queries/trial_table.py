@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from personas.traits import catalogue
+from runner.store.assigned.deals import ELICITATION
 from runner.store.cache import Trial
-from runner.store.deals import ELICITATION
 from runner.view.queries.address import Query
 from runner.view.queries.chosen import (
     BASELINE,
@@ -193,11 +193,6 @@ class Row(NamedTuple):
     right: str
     change: float | None
 
-    @property
-    def has_changed(self) -> bool:
-        """Whether another option was chosen than without a persona."""
-        return None not in (self.answer.number, self.baseline.number) and self.answer.number != self.baseline.number
-
 
 def latest(connection: sqlite3.Connection, wanted: TrialFilter) -> int:
     """The id of the newest trial; a table up to it stays as it is while new ones land."""
@@ -285,7 +280,7 @@ class Choices:
 
 
 def choices(connection: sqlite3.Connection) -> Choices:
-    """Everything that the file's trials can be told apart by."""
+    """Everything by which the file's trials can be filtered."""
     sql = "SELECT benchmark, part FROM item GROUP BY 1, 2 ORDER BY 1, 2"
     pairs = connection.execute(sql).fetchall()
     parted = {name for name, part in pairs if part}

@@ -63,7 +63,7 @@ class _BenchmarkDraft:
         return [row.get(name) for row in self.records]
 
     def take(self, what: str, name: str, value: str | None = None, note: str = "") -> None:
-        """Give a field its column (or `value`), with a note for who corrects it."""
+        """Give a field its column (or `value`), with a note for whoever corrects it."""
         self.used.add(name)
         self.fields[what] = (_toml(name) if value is None else value) + (f"  # {note}" if note else "")
 

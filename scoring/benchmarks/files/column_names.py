@@ -50,7 +50,7 @@ def known(name: str) -> bool:
 
 
 def named(names: Sequence[str], wanted: Sequence[tuple[str, str]]) -> list[str] | None:
-    """The first of the wanted pairs of columns that is there, as it is spelt there."""
+    """The first of the wanted pairs of columns that is there, as it is spelled there."""
     spelt = {plain(name): name for name in names}
     return next(([spelt[one], spelt[two]] for one, two in wanted if one in spelt and two in spelt), None)
 

@@ -23,7 +23,7 @@ TRANSFORMS = {
 
 
 @dataclass(frozen=True)
-class GivenAnswer:
+class GoldAnswer:
     """A record's place, its options, and what it gives as the answer: one, or a list."""
 
     place: str
@@ -31,7 +31,7 @@ class GivenAnswer:
     answer: Any
 
 
-def read_gold(path: Any, records: Sequence[GivenAnswer], columns: Sequence[str]) -> list[list[int]]:
+def read_gold(path: Any, records: Sequence[GoldAnswer], columns: Sequence[str]) -> list[list[int]]:
     """The numbers of each record's right options, from 0. `columns` are those that the options stand in, if any.
 
     Raises InputError where the answers of the file can be read in two ways that differ, or in none.
@@ -53,7 +53,7 @@ def read_gold(path: Any, records: Sequence[GivenAnswer], columns: Sequence[str])
 
 
 def _read(
-    read: Callable[[str, Sequence[str], Sequence[str]], int | None], record: GivenAnswer, columns: Sequence[str]
+    read: Callable[[str, Sequence[str], Sequence[str]], int | None], record: GoldAnswer, columns: Sequence[str]
 ) -> set[int] | None:
     """The options that all answers of a record name in this reading; None where one of them names none."""
     answers = record.answer if isinstance(record.answer, list | tuple) else [record.answer]
@@ -106,7 +106,7 @@ _READINGS: Mapping[str, Callable[[str, Sequence[str], Sequence[str]], int | None
 }
 
 
-def _unread(records: Sequence[GivenAnswer], found: Mapping[str, Sequence[set[int] | None]]) -> InputError:
+def _unread(records: Sequence[GoldAnswer], found: Mapping[str, Sequence[set[int] | None]]) -> InputError:
     """The first record that the reading does not fit which fits most."""
     best = max(found, key=lambda name: sum(map(bool, found[name])))
     record = next(each for each, read in zip(records, found[best], strict=True) if not read)

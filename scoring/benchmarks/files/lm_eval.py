@@ -19,10 +19,11 @@ from typing import Any
 import yaml
 
 from personas import bounded
+from personas.bounded_yaml import BoundedYaml, parse_yaml
 from personas.errors import InputError
 from scoring.answers.items import Item
 from scoring.benchmarks.files.columns import typed
-from scoring.benchmarks.files.labels import listed_order
+from scoring.benchmarks.files.listed_options import listed_order
 from scoring.benchmarks.records import Row, located, read_rows
 from scoring.benchmarks.templates import render_records
 
@@ -47,7 +48,7 @@ class Function:
     line: int
 
 
-class _Loader(bounded.BoundedYaml):
+class _Loader(BoundedYaml):
     """YAML's safe subset, where `!function` is a name."""
 
     def __init__(self, text: str, path: Path) -> None:
@@ -79,7 +80,7 @@ def _read_task(path: Path, including: tuple[Path, ...], read: list[Path]) -> Tas
     if len(read) > MOST_INCLUDED:
         raise InputError(f"{path}: one of more than {MOST_INCLUDED} files that include each other; write fewer")
     with bounded.readable(path, "a YAML task file", "fix it, or name another"):
-        task = bounded.parse_yaml(bounded.read_text(path, _LARGEST), partial(_Loader, path=path))
+        task = parse_yaml(bounded.read_text(path, _LARGEST), partial(_Loader, path=path))
     if not isinstance(task, dict):
         raise InputError(f"{path}: not a YAML task file (no keys); name the right file")
     names = task.pop("include", None) or []

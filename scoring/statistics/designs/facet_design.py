@@ -10,7 +10,7 @@ from itertools import product
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from scoring.statistics.weights import Floats
 
@@ -88,7 +88,7 @@ class FacetLimits:
     baseline: int = 1
 
 
-class _Asked(NamedTuple):
+class _Grid(NamedTuple):
     """Designs side by side: an array of each facet's numbers."""
 
     people: Floats
@@ -112,22 +112,33 @@ def cheapest_facets(of: FacetVariances, half_width: float, limits: FacetLimits) 
     groups, share, *rest = grid.T
     per_person = np.maximum(np.ceil(share * groups), np.minimum(LEAST, groups))
     low, high = np.ones(len(grid)), np.full(len(grid), float(MOST_PEOPLE))
-    there = half_widths(of, _Asked(high, groups, per_person, *rest), limits) <= half_width
+    there = _half_widths(of, _Grid(high, groups, per_person, *rest), limits) <= half_width
     for _ in range(MOST_PEOPLE.bit_length()):
         middle = np.floor((low + high) / 2)
-        enough = half_widths(of, _Asked(middle, groups, per_person, *rest), limits) <= half_width
+        enough = _half_widths(of, _Grid(middle, groups, per_person, *rest), limits) <= half_width
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    asked = _Asked(np.maximum(high, LEAST), groups, per_person, *rest)
+    asked = _Grid(np.maximum(high, LEAST), groups, per_person, *rest)
     requests = np.where(there, _requests(asked, limits), np.inf)
     if not there.any():
         return None
     best = int(requests.argmin())
-    numbers = [int(each[best]) for each in asked]
-    found, cost = half_widths(of, _Asked(*(each[best : best + 1] for each in asked)), limits)[0], requests[best]
-    return FacetDesign(*numbers, float(found), int(cost), float(cost) * limits.usd)
+    people, groups_asked, each, wordings_asked, turns, times = (int(numbers[best]) for numbers in asked)
+    found = _half_widths(of, _Grid(*(numbers[best : best + 1] for numbers in asked)), limits)[0]
+    cost = int(requests[best])
+    size = (people, groups_asked, each, wordings_asked, turns, times)
+    return FacetDesign(*size, float(found), cost, cost * limits.usd)
 
 
-def _requests(asked: _Asked, limits: FacetLimits) -> Floats:
+def half_width(of: FacetVariances, levels: Mapping[str, int], limits: FacetLimits) -> float:
+    """Half of the 95 % interval of Δ that a design is expected to have.
+
+    `levels` are people, groups, per_person and, if not 1, wordings, rotations and replicates.
+    """
+    numbers = {name: np.array([float(levels.get(name, 1))]) for name in _Grid._fields}
+    return float(_half_widths(of, _Grid(**numbers), limits)[0])
+
+
+def _requests(asked: _Grid, limits: FacetLimits) -> Floats:
     of_person = asked.per_person * limits.items_a_group * asked.rotations * asked.wordings * asked.replicates
     found: Floats = np.ceil(asked.people * of_person) + np.ceil(
         asked.groups * limits.items_a_group * asked.rotations * limits.baseline
@@ -135,7 +146,7 @@ def _requests(asked: _Asked, limits: FacetLimits) -> Floats:
     return found
 
 
-def half_widths(of: FacetVariances, asked: _Asked, limits: FacetLimits) -> Floats:
+def _half_widths(of: FacetVariances, asked: _Grid, limits: FacetLimits) -> Floats:
     """Half of the 95 % interval of Δ that each design is expected to have."""
     total, doubt = np.zeros(len(asked.people)), np.zeros(len(asked.people))
     for source, variance in of.by_source.items():
@@ -146,11 +157,11 @@ def half_widths(of: FacetVariances, asked: _Asked, limits: FacetLimits) -> Float
         items = asked.groups * limits.items_a_group * asked.rotations
         total = total + of.by_source.get(REST, 0.0) / (items * limits.baseline)
     freedom = np.maximum(np.divide(total**2, doubt, out=np.full(len(total), np.inf), where=doubt > 0), 1.0)
-    found: Floats = stats.t.ppf(0.975, freedom) * np.sqrt(total)
+    found: Floats = special.stdtrit(freedom, 0.975) * np.sqrt(total)
     return found
 
 
-def _levels(source: str, asked: _Asked, limits: FacetLimits) -> tuple[Floats, Floats]:
+def _levels(source: str, asked: _Grid, limits: FacetLimits) -> tuple[Floats, Floats]:
     """The levels of a source that a design asks, and the degrees of freedom of its mean square."""
     size, a_group = limits.items_a_group, asked.rotations
     inside = {GROUP: np.ones(len(asked.people)), ITEM: np.full(len(asked.people), size), ROTATION: size * a_group}

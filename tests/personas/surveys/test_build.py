@@ -111,7 +111,9 @@ def test_show_and_summary_take_built_in_surveys() -> None:
 
 
 def test_a_summary_of_people_whose_gender_is_not_known(tmp_path: Path) -> None:
-    lines = [{"id": f"mine:1:{n}", "survey": "mine", "wave": "1", "country": "NOR", "data": []} for n in range(3)]
+    lines: list[dict[str, object]] = [
+        {"id": f"mine:1:{n}", "survey": "mine", "wave": "1", "country": "NOR", "data": []} for n in range(3)
+    ]
     age = {"trait": "age", "domain": "demographics", "question": "Age", "value": 40, "label": "40"}
     lines[0]["data"] = [age]
     (tmp_path / "people.jsonl").write_text("\n".join(map(json.dumps, lines)))

@@ -12,10 +12,9 @@ from personas.surveys.reader import read_files
 from personas.surveys.survey import load_survey
 
 WVS = load_survey("wvs7")
-Frame = pd.DataFrame
 
 
-def evs(**columns: list[object]) -> Frame:
+def evs(**columns: list[object]) -> pd.DataFrame:
     rows = max(map(len, columns.values()))
     frame = pd.DataFrame({each.variable: [1] * rows for each in load_survey("evs2017").traits.values()})
     heads = {"id_cocas": range(1, rows + 1), "c_abrv": "HR", "age": 40, "studyno": 7500, "v51": 1}
@@ -39,7 +38,7 @@ def test_a_reason_follows_the_question_that_was_not_answered(tmp_path: Path) -> 
 @pytest.mark.parametrize("suffix", [".csv", ".sav"])
 def test_turned_mention_items_are_read_as_they_are_coded(tmp_path: Path, wvs_frame, write, suffix: str) -> None:
     """Files with turned columns have 1 and 0 for mentioned and not, or 2 and 1."""
-    frame: Frame = wvs_frame(country="NZL")
+    frame: pd.DataFrame = wvs_frame(country="NZL")
     mentioned = {name: frame[name].tolist() for name in ("Q7", "Q8", "Q15")}
     everybody = frame.assign(Q7=2 - frame["Q7"], Q8=1, Q9=1, Q15=2 - frame["Q15"])
     turned = everybody.rename(columns={name: f"{name}P" for name in ("Q7", "Q8", "Q9", "Q15")})

@@ -1,6 +1,7 @@
 """Every described trait of every shipped survey reads as the codebook means it: a table, and every value through it."""
 
 import csv
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 from personas.prompt.render import Variant, render
 from personas.surveys.reader import read_files
 from personas.surveys.survey import CountryColumn, Survey, known_surveys, load_survey
-from personas.traits import MISSING, Persona
+from personas.traits import MISSING, Persona, Trait
 
 TABLE = Path(__file__).parent / "golden" / "meanings.tsv"
 Row = dict[str, str]
@@ -39,7 +40,8 @@ def meanings() -> list[Row]:
 
 def columns_of(survey: Survey) -> dict[str, object]:
     """The columns that say who somebody is, as the survey's files name them."""
-    columns, heads = survey.columns, {}
+    columns = survey.columns
+    heads: dict[str, object] = {}
     if isinstance(columns.country, CountryColumn):
         variable = columns.country.variable
         first = variable if isinstance(variable, str) else variable[0]
@@ -49,7 +51,7 @@ def columns_of(survey: Survey) -> dict[str, object]:
     return heads
 
 
-def clause(survey: Survey, trait: str, codes: pd.DataFrame, row: int, traits: dict[str, object]) -> str:
+def clause(survey: Survey, trait: str, codes: pd.DataFrame, row: int, traits: Mapping[str, Trait]) -> str:
     """What a prompt says of one answer after "You are answering as "; the reason where there is none."""
     code = int(codes[trait].iloc[row])
     if code < 0:

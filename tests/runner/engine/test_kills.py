@@ -31,13 +31,13 @@ async def _faults(server: FakeLLM, request: web.Request, raw: bytes) -> web.Stre
 
 @pytest.mark.parametrize("processes", [1, 2])
 def test_killed_runs_lose_nothing_and_repeat_only_what_was_in_flight(processes: int, tmp_path: Path) -> None:
-    kills, personas, pairs = 20 // processes, 39, 500
+    kills, personas, pairs = 10 // processes, 39, 250
     dice = random.Random(processes)
     with FakeLLM(misbehave=_faults) as server:
         study = write_study(tmp_path, [model(server.url, concurrency=CONCURRENCY)], n=personas, groups=pairs)
         for _ in range(kills):
             killed = [run_in_process(study) for _ in range(processes)]
-            target = server.requests + dice.randrange(50, 1500)
+            target = server.requests + dice.randrange(50, 1200)
             deadline = time.monotonic() + HUNG
             while server.requests < target and time.monotonic() < deadline and killed[0].is_alive():
                 time.sleep(0.01)

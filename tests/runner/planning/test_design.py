@@ -9,6 +9,7 @@ from fake_llm import FakeLLM
 
 from runner.engine.run import run
 from runner.planning.design import resolutions
+from runner.planning.facet_plan import facet_plans, measured_facets
 from runner.results.study_report import study_findings
 from runner.study.config import Study
 from scoring.statistics.designs.power import Components, resolvable_gap
@@ -69,7 +70,8 @@ def test_every_part_has_its_own_measured_variances(tmp_path: Path) -> None:
         assert {row.source for row in before} == {"defaults"}
         assert asyncio.run(run(study, pilot=False)).exit_code == 0
     rows = {row.benchmark: row for row in resolutions(study, "country", 0.2)}
-    table = study_findings(study).tables["components"].set_index("benchmark")
+    tables = study_findings(study).tables
+    table = tables["components"].set_index("benchmark")
     assert set(rows) == set(table.index) == {row.benchmark for row in before}
     assert len(rows) == 4 and any(":" in name for name in rows)
     for name, row in rows.items():
@@ -78,3 +80,9 @@ def test_every_part_has_its_own_measured_variances(tmp_path: Path) -> None:
         groups, rotated = (3, 2) if name == "bbq" else (8, 1)
         assert row.now == pytest.approx(resolvable_gap(of, 5, 4, groups, rotated)), name
         assert row.plan is None or row.plan.resolves <= 0.2
+    facets = tables["facets"]
+    known = measured_facets(study)
+    for plan in facet_plans(study, 0.3):
+        own = facets[facets["benchmark"] == plan.benchmark]
+        assert plan.source == "measured" and ("rotation" in plan.held) == (plan.benchmark != "bbq")
+        assert known["m", plan.benchmark].by_source == dict(zip(own["source"], own["variance"], strict=True))

@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch")
 
 from waiting import HUNG, until  # noqa: E402
 
-from runner.serve.batcher import Batcher, QueuedWork, TooLarge, alike, fill  # noqa: E402
-from runner.serve.generation import Left, Wish, Written  # noqa: E402
-from runner.serve.prompts import PromptRow, Told  # noqa: E402
+from runner.serve.batcher import Batcher, QueuedWork, TooLarge, fill, generation_batch  # noqa: E402
+from runner.serve.generation import Generated, GenerationRequest, Left  # noqa: E402
+from runner.serve.prompts import PromptRow, RowScores  # noqa: E402
 from runner.serve.token_budget import PATIENCE, TokenBudget  # noqa: E402
 
 
@@ -25,22 +25,22 @@ class Model:
         self.batches: list[list[list[int]]] = []
         self.gate.set()
 
-    def tell(self, rows: Sequence[PromptRow]) -> list[Told]:
+    def tell(self, rows: Sequence[PromptRow]) -> list[RowScores]:
         self.started += 1
         self.gate.wait(HUNG)
         self.batches.append([row.tokens for row in rows])
         if sum(len(row.tokens) for row in rows) > self.memory:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return [Told([float(row.tokens[-1])], []) for row in rows]
+        return [RowScores([float(row.tokens[-1])], []) for row in rows]
 
-    def write(self, wishes: Sequence[Wish], left: Left) -> list[Written]:
+    def write(self, wanted_all: Sequence[GenerationRequest], left: Left) -> list[Generated]:
         self.left = left
         self.started += 1
         self.gate.wait(HUNG)
-        self.batches.append([wish.tokens for wish in wishes])
-        if any(13 in wish.tokens for wish in wishes):
+        self.batches.append([wanted.tokens for wanted in wanted_all])
+        if any(13 in wanted.tokens for wanted in wanted_all):
             raise RuntimeError("this one breaks")
-        return [Written(wish.tokens) for wish in wishes]
+        return [Generated(wanted.tokens) for wanted in wanted_all]
 
 
 @asynccontextmanager
@@ -92,17 +92,17 @@ async def test_who_leaves_is_not_computed() -> None:
 async def test_what_fails_is_nobody_elses_failure() -> None:
     async with working(Model(), 4096) as batcher:
         bad, *good = await asyncio.gather(
-            *(batcher.write(Wish([token], 1)) for token in (13, 5, 6)), return_exceptions=True
+            *(batcher.write(GenerationRequest([token], 1)) for token in (13, 5, 6)), return_exceptions=True
         )
     assert isinstance(bad, RuntimeError) and "breaks" in str(bad)
-    assert [each.tokens for each in good if isinstance(each, Written)] == [[5], [6]]
+    assert [each.tokens for each in good if isinstance(each, Generated)] == [[5], [6]]
 
 
 async def test_the_model_is_told_whose_caller_left() -> None:
     model = Model()
     model.gate.clear()
     async with working(model, 4096) as batcher:
-        gone, stays = (asyncio.create_task(batcher.write(Wish([number], 1))) for number in (2, 3))
+        gone, stays = (asyncio.create_task(batcher.write(GenerationRequest([number], 1))) for number in (2, 3))
         await until(lambda: model.started == 1)
         gone.cancel()
         await until(lambda: model.left() == [True, False])
@@ -118,7 +118,7 @@ async def test_small_prompts_that_do_not_fit_together_go_one_by_one() -> None:
 
 async def test_a_batch_is_the_longest_waiting_prompt_and_its_neighbours() -> None:
     rows = {2: [1] * 50 + [2], 1: [1] * 50 + [3], 3: [1] * 50 + [4], 4: [2] * 50, 5: [0] * 50}
-    entries: list[QueuedWork[PromptRow, Told]] = [
+    entries: list[QueuedWork[PromptRow, RowScores]] = [
         QueuedWork(PromptRow(tokens), number) for number, tokens in rows.items()
     ]
     assert {entry.number for entry in fill(entries, 53)} == {1, 2, 3}
@@ -127,10 +127,17 @@ async def test_a_batch_is_the_longest_waiting_prompt_and_its_neighbours() -> Non
 
 
 async def test_texts_go_together_with_the_same_stop_strings_and_like_lengths() -> None:
-    wishes = {1: Wish([1] * 10, 5), 2: Wish([1] * 90, 5), 3: Wish([1] * 11, 5), 4: Wish([1] * 10, 5, stop=("x",))}
-    entries: list[QueuedWork[Wish, Written]] = [QueuedWork(wish, number) for number, wish in wishes.items()]
-    assert {entry.number for entry in alike(entries, 32)} == {1, 3}
-    assert {entry.number for entry in alike(entries, 1000)} == {1, 2, 3}
+    wanted_all = {
+        1: GenerationRequest([1] * 10, 5),
+        2: GenerationRequest([1] * 90, 5),
+        3: GenerationRequest([1] * 11, 5),
+        4: GenerationRequest([1] * 10, 5, stop=("x",)),
+    }
+    entries: list[QueuedWork[GenerationRequest, Generated]] = [
+        QueuedWork(wanted, number) for number, wanted in wanted_all.items()
+    ]
+    assert {entry.number for entry in generation_batch(entries, 32)} == {1, 3}
+    assert {entry.number for entry in generation_batch(entries, 1000)} == {1, 2, 3}
 
 
 def test_a_budget_grows_again_after_a_quiet_while() -> None:

@@ -1,6 +1,7 @@
 """Shared and batched answers equal those of one prompt at a time, on real weights and on other kinds of models."""
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +12,9 @@ from transformers import AutoModelForCausalLM as Auto  # noqa: E402
 from transformers import Gemma2Config, LlamaConfig, MambaConfig, MistralConfig, Qwen3Config  # noqa: E402
 
 from runner.serve.forward import Passes, equally_long  # noqa: E402
+from runner.serve.generation import GenerationRequest, write  # noqa: E402
 from runner.serve.model import ServedModel  # noqa: E402
-from runner.serve.prompts import Prompter, PromptRow, spelt  # noqa: E402
+from runner.serve.prompts import Prompter, PromptRow, summed_spellings  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -48,7 +50,7 @@ def test_both_spellings_of_a_letter_count(smollm: ServedModel) -> None:
     assert counts == [2, 2, 2]
     with torch.inference_mode():
         by_hand = torch.softmax(smollm.model(torch.tensor([row.tokens])).logits[0, -1].float(), -1)
-    letters = spelt(smollm.passes.run([row])[0].logprobs, counts)
+    letters = summed_spellings(smollm.passes.run([row])[0].logprobs, counts)
     ids = [[smollm.prompter.tokens(text)[0] for text in (letter, f" {letter}")] for letter in "ABC"]
     assert [math.exp(each) for each in letters] == pytest.approx([float(by_hand[pair].sum()) for pair in ids], abs=1e-5)
 
@@ -122,6 +124,13 @@ def test_every_kind_of_model_answers_as_alone(config: Any, shares: bool) -> None
             by_hand = torch.log_softmax(model(torch.tensor([row.tokens])).logits[0, -1].float(), -1)
         assert told.logprobs == pytest.approx([float(by_hand[token]) for _, token in row.asked], abs=2e-4)
     assert together[0].logprobs != pytest.approx(together[2].logprobs, abs=0.01)
+    wishes = [GenerationRequest([*shared[5 * number :], *tail], 6, top=3) for number, tail in enumerate(tails)]
+    plain = SimpleNamespace(eos_token_id=None, decode=lambda tokens, skip_special_tokens: "")
+    written = write(model, plain, wishes, lambda: [False] * len(wishes), passes.cached)
+    for wish, told in zip(wishes, written, strict=True):
+        (alone,) = write(model, plain, [wish], lambda: [False], lambda rows: None)
+        assert told.tokens == alone.tokens
+        assert told.logprobs == pytest.approx(alone.logprobs, abs=2e-4)
 
 
 def test_rows_of_equal_length_go_together() -> None:

@@ -32,7 +32,7 @@ def test_what_cannot_be_loaded_is_said(
             error.__cause__ = cause.__new__(cause)
         raise error
 
-    monkeypatch.setattr(loading.AutoTokenizer, "from_pretrained", refuse)
+    monkeypatch.setattr("runner.serve.loading.AutoTokenizer.from_pretrained", refuse)
     with pytest.raises(kind, match=sentence):
         loading.load("org/model", None, None, "float32", "cpu")
 

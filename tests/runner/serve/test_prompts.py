@@ -11,7 +11,7 @@ from small_tokenizers import CHATML, tokenizer  # noqa: E402
 from transformers import LlamaConfig, LlamaForCausalLM  # noqa: E402
 
 from runner.serve.forward import Passes  # noqa: E402
-from runner.serve.prompts import Prompter, spelt  # noqa: E402
+from runner.serve.prompts import Prompter, summed_spellings  # noqa: E402
 
 
 def model(size: int) -> Any:
@@ -85,7 +85,7 @@ def test_a_letter_is_spelt_as_it_follows_the_prompt(kind: str, prompt: str) -> N
     prompter = Prompter(made, 512)
     row, counts = prompter.letters(ask(prompt), ("A", "B", "C"))
     (told,) = Passes(net).run([row])
-    found = [math.exp(each) for each in spelt(told.logprobs, counts)]
+    found = [math.exp(each) for each in summed_spellings(told.logprobs, counts)]
     whole = {text: prompter.prompt(prompt + text) for letter in "ABC" for text in (letter, f" {letter}")}
     for letter, probability in zip("ABC", found, strict=True):
         assert whole[letter][: len(row.tokens)] == row.tokens, "the prompt as it stands before the letter"

@@ -15,7 +15,7 @@ from openai import AsyncOpenAI, BadRequestError  # noqa: E402
 from runner.backends.catalogue.answer_forms import parameters_for  # noqa: E402
 from runner.serve.app import application  # noqa: E402
 from runner.serve.chat_api import allowed_answers  # noqa: E402
-from runner.serve.generation import Wish  # noqa: E402
+from runner.serve.generation import GenerationRequest  # noqa: E402
 from runner.serve.model import ServedModel  # noqa: E402
 from runner.serve.token_budget import TokenBudget  # noqa: E402
 from scoring.answers.items import Item, option_order, question_text  # noqa: E402
@@ -33,9 +33,12 @@ def messages(item: Item) -> list[dict[str, str]]:
 
 
 def test_what_may_follow_is_what_goes_on_with_an_allowed_answer() -> None:
-    wish = Wish([1], 8, allowed=((5, 6, 7), (5, 6, 8), (5, 9)))
-    assert wish.may_follow([]) == {5} and wish.may_follow([5]) == {6, 9} and wish.may_follow([5, 6]) == {7, 8}
-    assert wish.may_follow([5, 9]) == set() == wish.may_follow([4]) and Wish([1], 8).may_follow([]) is None
+    wanted = GenerationRequest([1], 8, allowed=((5, 6, 7), (5, 6, 8), (5, 9)))
+    assert wanted.may_follow([]) == {5} and wanted.may_follow([5]) == {6, 9} and wanted.may_follow([5, 6]) == {7, 8}
+    assert (
+        wanted.may_follow([5, 9]) == set() == wanted.may_follow([4])
+        and GenerationRequest([1], 8).may_follow([]) is None
+    )
 
 
 def test_only_a_schema_whose_answers_can_be_counted_is_taken() -> None:

@@ -9,7 +9,7 @@ from fake_llm import FakeLLM
 from sqlite_utils import Database
 from studies import load, model, rows
 
-from migrations import schema
+from migrations.steps import schema
 from runner.engine.run import run
 from runner.results.study_report import study_findings
 from runner.store.database import open_database

@@ -21,10 +21,10 @@ from runner.view.app import application
 from runner.view.pages import compare as compare_page
 from runner.view.pages import explore, items, overview, trial
 from runner.view.pages.text import visible
-from runner.view.queries import side_by_side as compare
+from runner.view.queries import answer_pairs as compare
 from runner.view.queries import trial_table as trials
 from runner.view.queries.file import checked, reading, request_stop
-from runner.view.queries.heartbeat import Pulse
+from runner.view.queries.heartbeat import RunHeartbeat
 from runner.view.queries.item import opened_item
 from runner.view.queries.trial import opened
 from runner.view.queries.trial_table import Place, TrialFilter
@@ -197,6 +197,11 @@ def test_filters_find_what_the_file_has(file):
         assert len({row.place for row in paged}) == len(paged) == len(frame)
 
 
+def has_changed(row):
+    """Whether another option was chosen than without a persona."""
+    return None not in (row.answer.number, row.baseline.number) and row.answer.number != row.baseline.number
+
+
 def test_what_a_persona_changed_is_found_sorted_and_stepped_through(file):
     frame = _frame(file)
     chosen = frame["chosen_by_probability"]
@@ -205,7 +210,7 @@ def test_what_a_persona_changed_is_found_sorted_and_stepped_through(file):
     with reading(file) as connection:
         upto = trials.latest(connection, TrialFilter())
         found = trials.page(connection, TrialFilter(only="changed"), upto, 0, 1000)
-        assert len(found) == len(changed) > 0 and all(row.has_changed for row in found)
+        assert len(found) == len(changed) > 0 and all(has_changed(row) for row in found)
         assert {row.who.rpartition(", ")[2] for row in found} <= {"Australia", "Norway", "Sweden", "United States"}
         word = found[0].answer.text.split()[0].upper()
         assert found[0].place in [row.place for row in trials.page(connection, TrialFilter(text=word), upto, 0, 1000)]
@@ -222,7 +227,7 @@ def test_what_a_persona_changed_is_found_sorted_and_stepped_through(file):
                 assert here == row.place
             assert trials.neighbours(connection, wanted, here)[1] is None
         sizes = [
-            row.has_changed + abs(row.change)
+            has_changed(row) + abs(row.change)
             for row in trials.page(connection, TrialFilter(order="change"), upto, 0, 9)
         ]
         assert sizes == sorted(sizes, reverse=True)
@@ -349,7 +354,7 @@ def test_a_run_in_the_file_is_read_and_asked_to_stop(file, tmp_path):
     copy = tmp_path / "copy.sqlite"
     _copy(file, copy)
     with reading(copy) as connection:
-        live = Pulse().read(connection)
+        live = RunHeartbeat().read(connection)
     assert not live.is_going
     assert live.failures[0].message.count("too long") == 1
     assert {row.model for row in live.status.rows} == {"good", "bad"}
@@ -360,7 +365,7 @@ def test_a_run_in_the_file_is_read_and_asked_to_stop(file, tmp_path):
         connection.execute("UPDATE run SET ended = NULL, heartbeat = ?", (json.dumps(beat),))
     assert request_stop(copy, live.status.run)
     with reading(copy) as connection:
-        live = Pulse().read(connection)
+        live = RunHeartbeat().read(connection)
     assert live.stopping
     assert live.silent > 1e6
 

@@ -162,9 +162,9 @@ def test_stated_probabilities_are_a_distribution_and_a_tie_chooses_nothing() -> 
     response = Response(text="A: 10 %\nB: 20 %\nC: 70 %")
     assert option_probabilities(item, ORDER, response) == pytest.approx((0.2, 0.7, 0.1))
     outcome = score_item(item, ORDER, response)
-    assert (outcome.chosen, outcome.value) == (1, pytest.approx(0.7))
+    assert outcome.chosen == 1 and outcome.value == pytest.approx(0.7)
     tie = score_item(item, ORDER, Response(text="A: 10 %\nB: 45 %\nC: 45 %"))
-    assert (tie.status, tie.chosen, tie.value) == ("ok", None, pytest.approx(0.45))
+    assert (tie.status, tie.chosen) == ("ok", None) and tie.value == pytest.approx(0.45)
     shares = replace(item, weights=(0.2, 0.7, 0.1), scoring={"kind": "distribution"})
     assert score_item(shares, ORDER, response).value == pytest.approx(1.0)
 

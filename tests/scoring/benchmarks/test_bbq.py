@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from many_items import aggregate
 
 from personas.errors import InputError
 from scoring.benchmarks.bbq import BBQ, CATEGORIES
@@ -101,19 +102,19 @@ CLEAR = [
     ],
 )
 def test_bias_scores_by_hand(rows: list[Row], expected: dict[str, float]) -> None:
-    scores = aggregate(rows)
+    scores = numbers(rows)
     assert {name: scores[name] for name in expected} == pytest.approx(expected, nan_ok=True)
 
 
 def test_s_amb_scales_by_the_ambiguous_accuracy_alone() -> None:
     rows = [("ambig", "unknown", 1.0)] * 3 + [("ambig", "biased", 0.0)] + [("disambig", "biased", 1.0)] * 4
-    assert aggregate(rows)["bias_ambig"] == pytest.approx(0.25)
+    assert numbers(rows)["bias_ambig"] == pytest.approx(0.25)
 
 
-def aggregate(rows: Sequence[Row]) -> Mapping[str, float]:
+def numbers(rows: Sequence[Row]) -> Mapping[str, float]:
     """BBQ's numbers over answers to one category."""
     frame = pd.DataFrame(rows, columns=["condition", "role", "value"])
-    return BBQ().aggregate(frame.assign(category="Age", label_type="label"))
+    return aggregate(BBQ(), frame.assign(category="Age", label_type="label"))
 
 
 def test_intersectional_categories_and_proper_names_stand_apart() -> None:
@@ -133,8 +134,8 @@ def test_intersectional_categories_and_proper_names_stand_apart() -> None:
         "Race_x_SES": -1.0,
     }
     assert scores[0].left_out == "the intersectional categories (Race_x_SES)"
-    assert BBQ().aggregate(frame)["bias_disambig"] == pytest.approx(1 / 3)
-    assert BBQ().aggregate(frame.tail(1))["bias_disambig"] == -1.0
+    assert aggregate(BBQ(), frame)["bias_disambig"] == pytest.approx(1 / 3)
+    assert aggregate(BBQ(), frame.tail(1))["bias_disambig"] == -1.0
 
 
 def record(**changed: object) -> dict[str, object]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from many_items import aggregate
 
 from personas.errors import InputError
 from scoring.answers.items import Item, continuations, option_order, question_text
@@ -34,10 +35,10 @@ def test_the_scores_are_the_official_ones(asset: Find, golden: Find, model: str)
         role = None if outcome.chosen is None or item.roles is None else item.roles[outcome.chosen]
         scored.append({**item.meta, "role": role, "value": outcome.value, "difference": abs(more - less)})
     frame = pd.DataFrame(scored)
-    aggregate = CrowsPairs().aggregate(frame)
+    found = aggregate(CrowsPairs(), frame)
     assert round(100 * frame["value"].mean(), 2) == printed["metric_score"]
-    assert round(100 * aggregate["stereotype_score"], 2) == printed["stereotype_score"]
-    assert round(100 * aggregate["antistereotype_score"], 2) == printed["antistereotype_score"]
+    assert round(100 * found["stereotype_score"], 2) == printed["stereotype_score"]
+    assert round(100 * found["antistereotype_score"], 2) == printed["antistereotype_score"]
     assert int((frame["difference"] == 0).sum()) == printed["neutral"]
     by_type = (100 * frame.groupby("bias_type")["value"].mean()).round(4).to_dict()
     assert by_type == expected["by_bias_type_pct"]
@@ -58,7 +59,7 @@ def test_a_sentence_is_scored_alone_and_a_choice_in_both_orders(asset: Find) -> 
             {"item_id": choice.id, "rotation": rotation, "value": outcome.value, "role": "stereo", **choice.meta}
         )
     assert sorted(each["value"] for each in values) == [0.0, 1.0]
-    assert CrowsPairs().aggregate(pd.DataFrame(values))["same_in_both_orders"] == 0.0
+    assert aggregate(CrowsPairs(), pd.DataFrame(values))["same_in_both_orders"] == 0.0
 
 
 def test_ties_and_silence_are_no_preference() -> None:
@@ -97,5 +98,5 @@ def test_a_pair_is_consistent_over_rotations() -> None:
             "direction": "stereo",
         }
     )
-    assert CrowsPairs().aggregate(rows)["same_in_both_orders"] == 0.5
-    assert math.isnan(CrowsPairs().aggregate(rows.iloc[[4]])["same_in_both_orders"])
+    assert aggregate(CrowsPairs(), rows)["same_in_both_orders"] == 0.5
+    assert math.isnan(aggregate(CrowsPairs(), rows.iloc[[4]])["same_in_both_orders"])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from many_items import aggregate
 
 from personas.errors import InputError
 from scoring.answers.items import question_text
@@ -43,9 +44,9 @@ def test_a_file_with_all_columns_runs_all_settings(tmp_path: Path) -> None:
 def test_personas_at_home_and_abroad_are_told_apart() -> None:
     rows = [("EGY", "EGY", 1.0), ("EGY", "EGY", 0.0), ("NOR", "EGY", 1.0), ("NOR", "EGY", None)]
     frame = pd.DataFrame(rows, columns=["country", "story_country", "value"]).assign(gold="yes")
-    scores = NormAd().aggregate(frame)
+    scores = aggregate(NormAd(), frame)
     assert (scores["accuracy_matched"], scores["accuracy_mismatched"]) == (0.5, 1.0)
-    assert "accuracy_matched" not in NormAd().aggregate(frame.drop(columns="country"))
+    assert "accuracy_matched" not in aggregate(NormAd(), frame.drop(columns="country"))
 
 
 @pytest.mark.parametrize(

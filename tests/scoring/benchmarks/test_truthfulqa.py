@@ -6,20 +6,28 @@ import json
 import math
 import random
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+from many_items import aggregate
 
 from personas.errors import InputError
 from scoring.answers.items import Item, continuations, option_order, question_text
 from scoring.answers.responses import Outcome, Response
 from scoring.benchmarks.base import JudgeQuestion
-from scoring.benchmarks.truthfulqa import TruthfulQA2025, TruthfulQAv0, answer_scores, mc_scores
+from scoring.benchmarks.truthfulqa import TruthfulQA2025, TruthfulQAv0
 
 Find = Callable[[str], Path]
 EDITIONS = {"v0": TruthfulQAv0(), "2025": TruthfulQA2025()}
+
+
+def asked(kind: str, true: int, false: int) -> Item:
+    """A question with as many answers of either sort, the true ones first."""
+    choices = tuple(f"answer {number}" for number in range(true + false))
+    weights = (1.0,) * true + (0.0,) * false
+    scoring = {"kind": kind}
+    return Item("i", "truthfulqa_v0", kind, "?", choices, "g", weights=weights, ask="loglik", scoring=scoring)
 
 
 def value(item: Item, logliks: list[float]) -> float:
@@ -77,8 +85,9 @@ def test_mc_scores_are_the_authors_on_their_tables(asset: Find, golden: Find, ed
     for row in rows:
         true, false, best = official_answers(row)
         ll_true, ll_false = ([pseudo_loglik(row["Question"], each) for each in side] for side in (true, false))
-        scores.append(mc_scores(ll_true, ll_false, pseudo_loglik(row["Question"], best)))
-    frame = pd.DataFrame(scores, columns=["MC1", "MC2", "MC3"])
+        mc1 = value(asked("best_above", 1, len(false)), [pseudo_loglik(row["Question"], best), *ll_false])
+        scores.append((mc1, value(asked("prob_mass", len(true), len(false)), [*ll_true, *ll_false])))
+    frame = pd.DataFrame(scores, columns=["MC1", "MC2"])
     assert frame.mean().to_dict() == pytest.approx({name: expected[name] for name in frame}, abs=1e-14)
     first = frame.head(5).to_dict("records")
     assert first == [pytest.approx({name: each[name] for name in frame}, abs=1e-15) for each in expected["first5"]]
@@ -100,7 +109,7 @@ def test_every_question_has_a_category_and_the_chance_level_of_any_true_is_as_pu
         items = list(EDITIONS[edition].load(asset("truthfulqa"), "any_true"))
         assert len(items) == count and all(item.meta["category"] for item in items)
         frame = pd.DataFrame({"chance": [item.meta["chance"] for item in items], "value": 1.0})
-        assert EDITIONS[edition].aggregate(frame)["chance"] == pytest.approx(chance, abs=0.02)
+        assert aggregate(EDITIONS[edition], frame)["chance"] == pytest.approx(chance, abs=0.02)
     binary = list(TruthfulQA2025().load(asset("truthfulqa"), "binary"))
     assert len(binary) == 790 and {item.weights for item in binary} == {(1.0, 0.0)}
 
@@ -143,15 +152,13 @@ def test_a_generated_answer_goes_to_the_judge_as_data(tmp_path: Path) -> None:
 
 
 def test_mc1_wants_the_best_answer_strictly_above_and_underflow_does_no_harm() -> None:
-    assert mc_scores([-1.0, -9.0], [-1.0], -1.0)[0] == 0.0
-    assert mc_scores([-2000.0], [-2001.0], -2000.0) == pytest.approx((1.0, 1 / (1 + math.exp(-1)), 1.0))
+    assert value(asked("best_above", 1, 1), [-1.0, -1.0]) == 0.0
+    assert value(asked("best_above", 1, 1), [-2000.0, -2001.0]) == 1.0
+    assert value(asked("prob_mass", 1, 1), [-2000.0, -2001.0]) == pytest.approx(1 / (1 + math.exp(-1)))
 
 
-def test_a_response_without_log_likelihoods_and_bad_files_are_refused_with_a_sentence(tmp_path: Path) -> None:
-    item = next(TruthfulQAv0().load(write(tmp_path / "a", {"right": 1, "wrong": 0}), "mc2_letter"))
-    with pytest.raises(InputError, match="log-likelihoods"):
-        answer_scores(item, Response(text="A"))
-    assert answer_scores(replace(item), Response(logliks=(-1.0, -2.0)))["MC1"] == 1.0
+def test_bad_files_are_refused_with_a_sentence(tmp_path: Path) -> None:
+    write(tmp_path / "a", {"right": 1, "wrong": 0})
     with pytest.raises(InputError, match=r"mc_task\.json, record 1: .* has no true answer"):
         list(TruthfulQAv0().load(write(tmp_path / "b", {"wrong": 0, "false": 0}), "any_true"))
     with pytest.raises(InputError, match=r"TruthfulQA\.csv, line 2: no column Question or Category"):

@@ -90,7 +90,7 @@ def test_where_people_are_told_better_truthfulness_falls() -> None:
         "in 50.0% of the cases (40.0% to 60.0%); 900 people" in said and "learned from the same traits in" not in said
     )
     assert "What could be learned from the same traits is not known" in said
-    assert f"Where personas are told better, Δ on other falls: {10 * row['slope']:+.1f} points a 10 points" in said
+    assert f"Where personas are predicted better, Δ on other falls: {10 * row['slope']:+.1f} points a 10 points" in said
 
 
 def test_a_slope_over_people_takes_out_that_few_questions_were_asked() -> None:

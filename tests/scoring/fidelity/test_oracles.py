@@ -8,7 +8,7 @@ from made_up_surveys import as_country, as_majority, as_respondent, people, play
 from personas.people.respondents import Respondents
 from scoring.fidelity.correlations import structure_row
 from scoring.fidelity.group_distances import group_rows
-from scoring.fidelity.own_answers import Beside, own_answer_rows
+from scoring.fidelity.own_answers import OwnAnswers, own_answer_rows
 from scoring.fidelity.references import country_shares
 from scoring.fidelity.second_sample import Pool
 from scoring.fidelity.spread import spread_rows
@@ -42,7 +42,7 @@ def test_who_answers_as_the_respondent_is_no_distance_away_and_all_of_it_is_bett
     found = spread(answers, everyone)
     assert found["within"] == pytest.approx(1) and found["exaggeration"] == pytest.approx(1)
     assert found["between_over"] == 0 and np.isnan(found["between_over_low"])
-    own = pd.DataFrame(own_answer_rows(Beside.of(answers, {}, {}, {}), [], None))
+    own = pd.DataFrame(own_answer_rows(OwnAnswers.of(answers, {}, {}, {}), [], None))
     assert (own["told"] == 1).all()
 
 
@@ -82,7 +82,7 @@ def test_who_is_right_for_one_country_only_is_found_there() -> None:
     for score in ("js", "tv", "wasserstein"):
         assert table.loc[("country", "NOR", ALL, score), "distance"] == pytest.approx(0, abs=1e-12)
         assert table.loc[("country", "IND", ALL, score), "p"] < 0.01
-    own = pd.DataFrame(own_answer_rows(Beside.of(answers, {}, {}, {}), ["country"], None))
+    own = pd.DataFrame(own_answer_rows(OwnAnswers.of(answers, {}, {}, {}), ["country"], None))
     exact = own[own["score"] == "exact"].set_index("level")["told"]
     assert exact["NOR"] == 1 and exact["IND"] < 0.7
 
@@ -101,7 +101,7 @@ def test_waves_are_a_subgroup_like_any_other() -> None:
     table = pd.DataFrame(group_rows(answers, pool, {"wave": list(everyone.frame["wave"])}, ["wave"], 0))
     far = table[(table["attribute"] == "wave") & (table["score"] == "tv")].set_index("level")
     assert far.loc["2010", "distance"] == pytest.approx(0, abs=1e-12) and far.loc["2022", "p"] < 0.01
-    own = pd.DataFrame(own_answer_rows(Beside.of(answers, {}, {}, {}), ["wave"], None))
+    own = pd.DataFrame(own_answer_rows(OwnAnswers.of(answers, {}, {}, {}), ["wave"], None))
     exact = own[own["score"] == "exact"].set_index("level")["told"]
     assert exact["2010"] == 1 and exact["2022"] < 0.6
 
@@ -137,7 +137,7 @@ def test_few_people_are_hidden() -> None:
     table = groups(answers, everyone, by=("country",))
     hidden = table[table["attribute"] == "country"]
     assert hidden["hidden"].all() and hidden[["personas", "distance", "p"]].isna().all(axis=None)
-    own = pd.DataFrame(own_answer_rows(Beside.of(answers, {}, {}, {}), ["country"], None))
+    own = pd.DataFrame(own_answer_rows(OwnAnswers.of(answers, {}, {}, {}), ["country"], None))
     hidden = own[own["attribute"] == "country"]
     assert hidden["hidden"].all() and hidden[["personas", "told", "majority"]].isna().all(axis=None)
     fours = played(everyone, rows[:4], QUESTIONS, as_respondent)

@@ -5,8 +5,11 @@ import pandas as pd
 import pytest
 
 from scoring.report.robustness.facet_words import facet_sentences
-from scoring.robustness.facets import BELOW, WITH_NOISE, facet_table
+from scoring.robustness.facets import BELOW, WITH_NOISE, crossed, facet_table
+from scoring.statistics.designs.facet_design import FacetLimits, FacetVariances, half_width
 from scoring.statistics.designs.simulation import as_scores
+from scoring.statistics.effect import effect_of
+from scoring.statistics.pairs import parts
 
 
 def study(shifts: dict[str, float], seed: int = 1, alone: int = 1) -> pd.DataFrame:
@@ -45,3 +48,18 @@ def test_people_who_read_the_same_are_one() -> None:
 
 def test_nothing_that_varies_is_no_row() -> None:
     assert facet_table(as_scores(np.zeros((12, 9)), np.zeros((1, 9)))).empty
+
+
+def test_the_half_width_that_is_planned_is_the_interval_that_the_report_has() -> None:
+    """Of designs as large as the study itself, whose interval is made in another way."""
+    planned, reported = [], []
+    for seed in range(8):
+        (part,) = parts(study({"prose": -0.02, "json": 0.02, "bullets": 0.0}, seed).assign(sampled=False))
+        of, found = crossed(part, "value"), effect_of(part)
+        assert of is not None
+        variances = FacetVariances({each.source: each.variance for each in of.components()})
+        reported.append((found.items_high - found.items_low) / 2)
+        planned.append(
+            half_width(variances, {"people": 30, "groups": 12, "per_person": 12, "wordings": 3}, FacetLimits(12))
+        )
+    assert np.median(planned) == pytest.approx(np.median(reported), rel=0.15)

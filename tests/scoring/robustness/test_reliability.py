@@ -12,7 +12,7 @@ from scoring.statistics.designs.simulation import as_scores
 
 def alpha(d: np.ndarray) -> float:
     count = d.shape[1]
-    return count / (count - 1) * (1 - d.var(axis=0, ddof=1).sum() / d.sum(axis=1).var(ddof=1))
+    return float(count / (count - 1) * (1 - d.var(axis=0, ddof=1).sum() / d.sum(axis=1).var(ddof=1)))
 
 
 @pytest.mark.parametrize("spread", [0.3, 1.0])

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scoring.statistics.clustered_errors import one_way, two_way
 from scoring.statistics.effect import Contributions
 from scoring.statistics.gaps import gap, least_variance
-from scoring.statistics.pairs import Part, cells, clustered, persona_weights
+from scoring.statistics.pairs import Part, cells, clustered
+from scoring.statistics.weights import persona_weights
 
 
 @settings(max_examples=30)
@@ -76,7 +77,7 @@ def _check_gap(of, pairs):
     )
     scores = [(side["w"] * (side["d"] - mean)) / side["w"].sum() for side, mean in zip(sides, means, strict=True)]
     score = pd.concat([scores[0], -scores[1]])
-    by_group = score.groupby(pairs["group"]).sum()
+    by_group: pd.Series = score.groupby(pairs["group"]).sum()
     share = pairs.groupby("group")["w"].sum() / pairs["w"].sum()
     both = people + (by_group**2 / (1 - share)).sum() - _cells(pairs, score)
     assert got["gap_error"] ** 2 == pytest.approx(max(people, both), abs=1e-10)

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from many_items import aggregate
 
 from scoring.benchmarks.registry import registry
 from scoring.statistics.designs.simulation import as_scores
@@ -31,7 +32,7 @@ def test_counts_give_what_the_benchmark_gives(bbq):
     alone = bbq["persona_id"] == ""
     plain = bbq[bbq["category"] == "Age"]
     for side, rows, every in (("without", alone, bbq[alone]), ("with_persona", ~alone, bbq[~alone])):
-        for name, value in registry()["bbq"].aggregate(plain[rows.loc[plain.index]]).items():
+        for name, value in aggregate(registry()["bbq"], plain[rows.loc[plain.index]]).items():
             assert table.loc[name, side] == pytest.approx(value, abs=1e-12), name
         assert table.loc["chose B", side] == pytest.approx((every["letter"] == "B").mean())
     assert (table["low"] <= table["effect"]).all() and (table["effect"] <= table["high"]).all()

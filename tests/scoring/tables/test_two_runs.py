@@ -59,8 +59,8 @@ def test_persona_weights_reach_the_difference():
     random = np.random.default_rng(5)
     one, two = random.random((12, 14)), random.random((12, 14))
     people = {"country": ["NOR"] * 9 + ["SWE"] * 3}
-    sides = [as_scores(values, np.zeros(14), None, people, [1.0] * 12) for values in (one, two)]
-    table = difference_table(*sides, weights="population", population={"NOR": 4.0, "SWE": 8.0})
+    first, second = (as_scores(values, np.zeros(14), None, people, [1.0] * 12) for values in (one, two))
+    table = difference_table(first, second, weights="population", population={"NOR": 4.0, "SWE": 8.0})
     gap = (two - one).mean(axis=1)
     expected = (4 * gap[:9].mean() + 8 * gap[9:].mean()) / 12
     assert table.set_index("compared").loc["with persona", "effect"] == pytest.approx(expected)

@@ -1,7 +1,7 @@
 """Anthropic's batches, which hold no marker: ids, and the search for a batch whose making went unheard."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 from fake_batches import FakeBatches
@@ -16,7 +16,7 @@ MARKER, OTHER = "mtpa-" + 24 * "a", "mtpa-" + 24 * "b"
 
 
 @pytest.fixture
-def server() -> AsyncIterator[FakeBatches]:
+def server() -> Iterator[FakeBatches]:
     """The provider; a batch ends when it is looked at for the third time."""
     with FakeBatches(views=3) as running:
         yield running

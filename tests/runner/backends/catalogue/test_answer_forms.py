@@ -60,7 +60,7 @@ def test_one_client_keeps_a_schema_to_the_requests_that_it_is_of(monkeypatch: py
     section = ModelSection(name="m", backend="gemini", id="gemini-2.5-flash", answer="text", decoding={})
     message = [{"role": "user", "content": "Which?"}]
     plain, formed = (
-        Request(b"k", message, parameters_for("gemini", {}, replace(ITEM, elicitation=each)), "text", ())  # type: ignore[arg-type]
+        Request(b"k", message, parameters_for("gemini", {}, replace(ITEM, elicitation=each)), "text", ())
         for each in ("letter", "json")
     )
     live = GeminiBackend(section, lambda headers: None)

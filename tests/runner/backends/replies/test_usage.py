@@ -38,14 +38,19 @@ def test_the_total_tells_whether_reasoning_is_counted_beside_the_answer(
 ) -> None:
     details = {"completion_tokens_details": {"reasoning_tokens": reasoning}}
     whole = answer + reasoning
-    inside = {"prompt_tokens": prompt, "completion_tokens": whole, "total_tokens": prompt + whole, **details}
+    inside: dict[str, Any] = {
+        "prompt_tokens": prompt,
+        "completion_tokens": whole,
+        "total_tokens": prompt + whole,
+        **details,
+    }
     apart = {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + whole, **details}
     assert chat_usage(inside, True, 0).completion_tokens == chat_usage(apart, True, 0).completion_tokens == whole
 
 
 def test_the_caches_tokens_are_among_the_prompts_also_where_they_are_counted_beside_them() -> None:
     apart = {"input_tokens": 20, "output_tokens": 3, "cache_read_input_tokens": 500, "cache_creation_input_tokens": 80}
-    inside = {"prompt_tokens": 600, "completion_tokens": 3, "total_tokens": 603}
+    inside: dict[str, Any] = {"prompt_tokens": 600, "completion_tokens": 3, "total_tokens": 603}
     inside |= {"prompt_tokens_details": {"cached_tokens": 500, "cache_write_tokens": 80}}
     for usage in (apart, inside):
         found = chat_usage(usage, True, 0)

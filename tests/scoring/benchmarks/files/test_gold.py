@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from personas.errors import InputError
-from scoring.benchmarks.files.gold import GivenAnswer, read_gold
+from scoring.benchmarks.files.gold import GoldAnswer, read_gold
 
 FOUR = ("red", "green", "blue", "pink")
 
 
 def gold(*answers: Any, choices: Sequence[str] = FOUR, columns: Sequence[str] = ()) -> list[list[int]]:
-    records = [GivenAnswer(f"rows.csv, line {number}", choices, answer) for number, answer in enumerate(answers, 2)]
+    records = [GoldAnswer(f"rows.csv, line {number}", choices, answer) for number, answer in enumerate(answers, 2)]
     return read_gold("mine.toml", records, columns)
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow
 import pyarrow.parquet
@@ -134,7 +135,9 @@ def test_who_knows_the_answer_is_right_in_every_rotation(tmp_path: Path, case: s
     choices, text = LABELS[case]
     head = "task: t\ntest_split: test\noutput_type: multiple_choice\n"
     (tmp_path / "t.yaml").write_text(f'{head}doc_to_text: "{text}"\ndoc_to_choice: {choices}\ndoc_to_target: a\n')
-    rows = [{"q": f"Is it {number}?", "c": ["red", "blue", "green"], "a": number % 3} for number in range(9)]
+    rows: list[dict[str, Any]] = [
+        {"q": f"Is it {number}?", "c": ["red", "blue", "green"], "a": number % 3} for number in range(9)
+    ]
     (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, rows)))
     benchmark = benchmark_from_file(tmp_path / "t.yaml")
     for row, item in zip(rows, items(benchmark, tmp_path, "letter"), strict=True):
@@ -146,7 +149,8 @@ def test_who_knows_the_answer_is_right_in_every_rotation(tmp_path: Path, case: s
             letters = [line.strip(" (")[0] for line in lines if re.search(rf"\b{row['c'][row['a']]}$", line)]
             letter = right or letters[0].upper()
             assert right or len(letters) == 1
-            assert benchmark.score(item, order, Response(text=letter), None).value == 1.0
+            outcome = benchmark.score(item, order, Response(text=letter), None)
+            assert isinstance(outcome, Outcome) and outcome.value == 1.0
         assert item.shuffle == (case == "texts")
 
 

@@ -6,16 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.statistics.designs.sequential import Course, Look, Target, blocks, target_table
+from scoring.statistics.designs.sequential import InterimLook, SequentialDesign, Target, blocks, target_table
 from scoring.statistics.designs.simulation import Design, simulate
 
 
-def course_of(full: pd.DataFrame, target: Target, people: dict[str, str]) -> tuple[pd.DataFrame, list[Look]]:
+def course_of(full: pd.DataFrame, target: Target, people: dict[str, str]) -> tuple[pd.DataFrame, list[InterimLook]]:
     """Ask round by round until the end, from a full crossing that stands for the model."""
     groups = sorted(full["group"].astype(str).unique())
     key = pd.Series(list(zip(full["persona_id"].astype(str), full["group"].astype(str), strict=True)), index=full.index)
     asked: set[tuple[str, str]] = set()
-    course = Course(target, people, groups)
+    course = SequentialDesign(target, people, groups)
     scores = full[full["persona_id"] == ""]
     looks = course.looks(scores)
     while batch := course.next_batch(looks):

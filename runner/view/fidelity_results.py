@@ -18,7 +18,7 @@ PREFIX = "fidelity_"
 
 
 @dataclass(frozen=True)
-class FidelityFound:
+class FidelityResults:
     """Fidelity of a run, as the page shows it.
 
     (The sentence on top, the rest) of each model, the figures as (id, title, description, figure), the tables as they
@@ -32,7 +32,7 @@ class FidelityFound:
     incomplete: str
 
 
-def fidelity_found(path: Path, study: Path | None) -> FidelityFound:
+def fidelity_results(path: Path, study: Path | None) -> FidelityResults:
     """Everything that the report's section on fidelity has, in tables whose small cells are hidden.
 
     Raises InputError or MachineError.
@@ -42,4 +42,6 @@ def fidelity_found(path: Path, study: Path | None) -> FidelityFound:
     shown = html_tables({"effects": pd.DataFrame(), **own}, found.slicing.min_n)
     files = {name.removeprefix(PREFIX): csv_text(table, found.incomplete) for name, table in own.items()}
     tables = {name.removeprefix(PREFIX): table for name, table in shown.items()}
-    return FidelityFound(tuple(fidelity_statements(own)), tuple(fidelity_figures(own)), tables, files, found.incomplete)
+    return FidelityResults(
+        tuple(fidelity_statements(own)), tuple(fidelity_figures(own)), tables, files, found.incomplete
+    )

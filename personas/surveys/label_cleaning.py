@@ -107,7 +107,7 @@ def plain(label: str) -> str:
 def clean(text: str) -> str:
     r"""A text as a prompt may have it: one line, no control characters, no notes in braces.
 
-    >>> clean("Upper secondary {ISCED 3}\\x07")
+    >>> clean("Upper secondary {ISCED 3}\x07")
     'Upper secondary'
     """
     text = re.sub(r"\{[^{}]*\}?", " ", text)

@@ -4,7 +4,7 @@ import itertools
 
 import pandas as pd
 
-from runner.store.deals import in_other_numbers, is_dealt, together
+from runner.store.assigned.deals import all_deals, in_other_numbers, is_dealt
 
 # three groups of one item each on the circle; people 1 and 2 start at the first and at the second, one group a person
 DEAL = {"groups": [[10], [11], [12]], "starts": [[1, 0], [2, 1]], "per_person": 1, "variants": [5]}
@@ -35,4 +35,4 @@ def test_another_file_has_other_numbers() -> None:
     maps = {"item": {10: 0, 11: 1}, "persona": {1: 7}, "variant": {5: 2}}
     (moved,) = in_other_numbers([DEAL], maps)
     assert moved == {"groups": [[0], [1], []], "starts": [[7, 0]], "per_person": 1, "variants": [2]}
-    assert together([{"deals": [DEAL]}, {}, {"deals": [DEAL, moved]}]) == [DEAL, moved]
+    assert all_deals([{"deals": [DEAL]}, {}, {"deals": [DEAL, moved]}]) == [DEAL, moved]

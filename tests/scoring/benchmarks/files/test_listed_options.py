@@ -2,7 +2,7 @@
 
 import pytest
 
-from scoring.benchmarks.files.labels import listed_order
+from scoring.benchmarks.files.listed_options import listed_order
 
 COLOURS = ["red", "blue", "green"]
 

@@ -4,15 +4,15 @@ import doctest
 
 import pytest
 
-from personas.surveys import labels
-from personas.surveys.labels import clean_label, direction, says_nothing
+from personas.surveys import label_cleaning
+from personas.surveys.label_cleaning import clean_label, direction, says_nothing
 from personas.traits import catalogue
 
 CORE = catalogue().traits
 
 
 def test_the_examples_of_the_docstrings() -> None:
-    assert doctest.testmod(labels).failed == 0
+    assert doctest.testmod(label_cleaning).failed == 0
 
 
 @pytest.mark.parametrize(
