@@ -74,13 +74,11 @@ def load_scores(
     DataFrame
         Its columns: model (marked where its answers are of an old method), metric (how an answer became the value),
         benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id (""
-        in the baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to
-        be: "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format,
-        frame, placement, trait_order, traits (the set shown), told (the traits that a random profile shows) and
-        told_text (the same where the same is shown), sampled (whether the answer is a draw), rotation, replicate,
-        status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is
-        of; no letter where none were shown), value, expected, the benchmarks' `meta_columns`, and the traits. Names are
-        categorical.
+        in the baseline), cluster, weight, survey, wave, the subgroup columns, cue ("none" in the baseline, "neutral" in
+        the control), elicitation, format, frame, placement, trait_order, traits (the set shown), told (the traits that
+        a random profile shows), told_text (the same where the same is shown), sampled (whether the answer is a draw),
+        rotation, replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the
+        option that the value is of; no letter where none were shown), value, expected, `meta_columns`, and the traits.
 
     Raises
     ------
