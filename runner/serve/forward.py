@@ -86,7 +86,8 @@ class Passes:
             blank[number, :, start:] = False
         found = DynamicCache()
         for number, layer in enumerate(packed.layers):
-            found.update(*(_rows(each, place, blank) for each in (layer.keys, layer.values)), number)
+            keys, values = (_rows(each, place, blank) for each in (layer.keys, layer.values))
+            found.update(keys, values, number)
             layer.keys = layer.values = None
         return found
 

@@ -72,13 +72,13 @@ def load_scores(
     Returns
     -------
     DataFrame
-        Its columns: model (marked where its answers are of an old method), metric (how an answer became the value),
+        Columns: model (marked where its answers are of an old method), metric (how an answer became the value),
         benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id (""
         in the baseline), cluster, weight, survey, wave, the subgroup columns, cue ("none" in the baseline, "neutral" in
-        the control), elicitation, format, frame, placement, trait_order, traits (the set shown), told (the traits that
-        a random profile shows), told_text (the same where the same is shown), sampled (whether the answer is a draw),
-        rotation, replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the
-        option that the value is of; no letter where none were shown), value, expected, `meta_columns`, and the traits.
+        the control), elicitation, format, frame, placement, trait_order, traits (the set shown), told (what a random
+        profile shows), told_text (the same where the same is shown), sampled (whether it is a draw), rotation,
+        replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that
+        the value is of; no letter where none were shown), value, expected, `meta_columns`, and the traits.
 
     Raises
     ------
@@ -287,10 +287,10 @@ def _asked_columns(
     return {"model": name.remove_unused_categories(), "metric": metric.remove_unused_categories()}
 
 
-def _ask(item: Mapping[str, Any]) -> tuple[str, str, Elicitation]:
+def _ask(item: Mapping[str, Any]) -> tuple[Any, str, Elicitation]:
     """How an item is asked, how an answer to it is scored, and how it is asked for."""
     record = json.loads(item["record"])
-    return str(record["ask"]), str(record["scoring"].get("kind", "")), record.get("elicitation", "letter")
+    return record["ask"], str(record["scoring"].get("kind", "")), record.get("elicitation", "letter")
 
 
 def _kind(item: tuple[str, str, Elicitation], answer: str) -> str:
