@@ -67,7 +67,7 @@ def load_scores(
     selection : mapping, optional
         The rows that a run selected, as `last_selection` gives them; all where it is absent.
     answers : bool
-        Whether there is a column for each trait that was answered: the label, or a number where there are no labels.
+        Whether each trait that was answered has a column: the label, or a number where there are no labels.
 
     Returns
     -------
@@ -80,10 +80,7 @@ def load_scores(
         replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that
         the value is of; no letter where none were shown), value, expected, `meta_columns`, and the traits.
 
-    Raises
-    ------
-    MtpaError
-        The file is missing, damaged, or not one of mtpa's.
+    Raises InputError or MachineError for a file that is missing, damaged or not one of mtpa's.
     """
     path = Path(database)
     with opened(path) as connection:
