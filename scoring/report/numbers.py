@@ -9,6 +9,8 @@ COUNTS = frozenset({"personas", "people", "clusters", "items", "groups", "pairs"
 SIGNED = frozenset(
     {
         "effect",
+        "alone",
+        "telling",
         "gap",
         "difference",
         "delta",

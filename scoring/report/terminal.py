@@ -11,6 +11,7 @@ from rich.text import Text
 from scoring.benchmarks.base import Benchmark
 from scoring.benchmarks.registry import measured
 from scoring.fidelity.summary import fidelity_sentences
+from scoring.report.covariate_terminal import covariate_sentences, covariates_shown
 from scoring.report.fidelity_terminal import fidelity_shown
 from scoring.report.findings import BETTER, Findings, direction_of, title_of
 from scoring.report.fitted import FittedTable
@@ -61,7 +62,7 @@ def print_report(console: Console, found: Findings, full: bool = False, after: S
         console.print(_headline(found))
         _print_lines(console, "Before you trust an interval", found.warnings if full else ())
         _print_finding(console, found)
-    for paragraph in fidelity:
+    for paragraph in (*fidelity, *covariate_sentences(found.tables)):
         console.print(Text(paragraph))
     for line in after:  # in a pipe a line stays one
         console.print(Text(line), soft_wrap=not console.is_terminal)
@@ -122,6 +123,7 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
     yield _overall(effects[effects["attribute"] == ALL])
     if len(target := _of(found, "target", model)):
         yield _target(target)
+    yield from covariates_shown(_of(found, "covariates", model))
     if len(conditionings := _of(found, "conditionings", model)):
         yield _conditionings(conditionings)
     if len(ways := _of(found, "ways", model)):

@@ -96,7 +96,7 @@ class Crossed:
             if depth:
                 own = list(side.values())[depth - 1]
                 code = compacted(code * (int(own.max(initial=0)) + 1) + own)[1]
-        count, total, square = (np.bincount(code, each) for each in (np.ones(len(code)), self.d, self.d**2))
+        count, total, square = (_added(code, each) for each in (np.ones(len(code)), self.d, self.d**2))
         return _CellSums(code, count, total, square)
 
     def _largest(self, key: Key) -> Key:
@@ -191,7 +191,8 @@ class Crossed:
         """Components without each level of a facet, a row each."""
         level = self.sums[facet].code
         size = len(self.sums[facet].count)
-        moments, pairs = {}, {}
+        moments: dict[Key, Floats] = {}
+        pairs: dict[Key, Floats] = {}
         rows = self.sums[facet].count
         for key in self.keys:
             own, both = self.sums[key], self.sums[tuple(map(max, key, facet))]
@@ -200,11 +201,11 @@ class Crossed:
             of, at = own.code[first], level[first]
             across = own.count[of] * both.square - 2 * both.total * own.total[of] + own.square[of] * both.count
             within = both.count * both.square - both.total**2
-            moments[key] = own.moment - np.bincount(at, across - within, size)
-            pairs[key] = own.pairs - np.bincount(at, 2 * own.count[of] * both.count - both.count**2, size)
+            moments[key] = own.moment - _added(at, across - within, size)
+            pairs[key] = own.pairs - _added(at, 2 * own.count[of] * both.count - both.count**2, size)
         found = self._solved(moments, pairs, len(self.d) - rows)
         noise = self.noise if self.noise is not None else np.zeros(len(self.d))
-        return None if found is None else found - self._noise(rows, np.bincount(level, noise, size))
+        return None if found is None else found - self._noise(rows, _added(level, noise, size))
 
     def _bounds(self, raw: Floats, shared: Floats) -> list[tuple[float, float]]:
         facets = self.outermost
@@ -264,6 +265,10 @@ class Crossed:
         ]
         sizes = [len(self.sums[each].count) for each in one]
         return max(sizes) if key is None and not self.unique else min(sizes, default=0)
+
+
+def _added(code: Codes, values: Floats, size: int = 0) -> Floats:
+    return np.bincount(code, values, size).astype(np.float64, copy=False)
 
 
 def _varied(side: Mapping[str, Codes]) -> dict[str, Codes]:

@@ -166,6 +166,8 @@ def _flipped(sums: Matrix, shares: Matrix, level: Codes, survey: Codes, random: 
     """
     names = int(level.max()) + 1
     of_level = _by_level(level, shares, names)
+    leverage = np.divide(shares, of_level[level], out=np.zeros_like(shares), where=shares > 0)
+    moves = sums / np.sqrt(np.maximum(1 - leverage, 0.5))  # as HC2 does: few people vary more than they show
     inside = (level == np.arange(names)[:, None]).astype(float)
     blocks = (survey == np.arange(int(survey.max()) + 1)[:, None]).astype(float)
     in_block = blocks @ shares
@@ -173,9 +175,9 @@ def _flipped(sums: Matrix, shares: Matrix, level: Codes, survey: Codes, random: 
     found = []
     for rows in _blocks(PERMUTATIONS):
         signs = random.choice([-1.0, 1.0], (rows, len(level)))
-        total = (signs[:, None, :] * inside) @ sums
+        total = (signs[:, None, :] * inside) @ moves
         moved = np.divide(
-            (signs[:, None, :] * blocks) @ sums, in_block, out=np.zeros((rows, *in_block.shape)), where=in_block > 0
+            (signs[:, None, :] * blocks) @ moves, in_block, out=np.zeros((rows, *in_block.shape)), where=in_block > 0
         )
         total -= np.einsum("rbs,lbs->rls", moved, both)
         found.append((np.divide(total**2, of_level, out=np.zeros_like(total), where=of_level > 0)).sum(axis=(1, 2)))

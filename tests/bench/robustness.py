@@ -258,7 +258,7 @@ def permuted(of: Ranked, random: Random) -> Found:
 
 
 RANKED = {
-    "3 levels of 20": Ranked(),
+    "60 people of 3 levels": Ranked(),
     "2 levels, 12 and 88": Ranked((12, 88), spreads=(0.1, 0.1)),
     "2 levels of 50, unequal spread": Ranked((50, 50), spreads=(0.2, 0.02)),
     "12 and 88, the few of wide spread": Ranked((12, 88), spreads=(0.2, 0.02)),

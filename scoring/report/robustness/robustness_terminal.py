@@ -164,7 +164,7 @@ def _told(table: pd.DataFrame) -> FittedTable:
         bounds = str(row["note"]) or points_interval(row["low"], row["high"])
         moves = ("–" if pd.isna(row[name]) else percent(row[name]) for name in ("moved", "moved_by_chance"))
         style = "bold" if row["holm"] < SIGNIFICANT else ""
-        values = (in_points(row["effect"]), bounds, p_value(row["holm"]), *moves, p_value(row["moved_holm"]))
+        values = (in_points(row["telling"]), bounds, p_value(row["holm"]), *moves, p_value(row["moved_holm"]))
         shown.add_row(*map(escape, names), *size, *values, style=style)
     return shown
 

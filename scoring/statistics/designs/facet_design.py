@@ -122,9 +122,11 @@ def cheapest_facets(of: FacetVariances, half_width: float, limits: FacetLimits) 
     if not there.any():
         return None
     best = int(requests.argmin())
-    numbers = [int(each[best]) for each in asked]
-    found, cost = _half_widths(of, _Grid(*(each[best : best + 1] for each in asked)), limits)[0], requests[best]
-    return FacetDesign(*numbers, float(found), int(cost), float(cost) * limits.usd)
+    people, groups_asked, each, wordings_asked, turns, times = (int(numbers[best]) for numbers in asked)
+    found = _half_widths(of, _Grid(*(numbers[best : best + 1] for numbers in asked)), limits)[0]
+    cost = int(requests[best])
+    size = (people, groups_asked, each, wordings_asked, turns, times)
+    return FacetDesign(*size, float(found), cost, cost * limits.usd)
 
 
 def half_width(of: FacetVariances, levels: Mapping[str, int], limits: FacetLimits) -> float:
