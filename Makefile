@@ -11,7 +11,7 @@ endif
 
 PYTEST := $(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test quick coverage browser dist hashes docs clean
+.PHONY: run test types tests quick coverage browser dist hashes docs clean
 
 run: $(VENV)/.local
 	@$(BIN)/mtpa-run
@@ -19,8 +19,14 @@ run: $(VENV)/.local
 test: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
+	+@$(MAKE) --no-print-directory -j2 types tests
+
+# Beside each other: mypy keeps one core busy for a minute, and the tests wait for theirs now and then.
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+tests: $(VENV)/.dev
 	$(PYTEST)
 
 # The tests that take no local model, kill or browser.

@@ -182,7 +182,7 @@ def label_views(database: Database) -> None:
     """What the codes of traits mean; the views say it, and how an answer was asked for."""
     database.execute(
         """CREATE TABLE trait_label (
-        trait TEXT NOT NULL, code TEXT NOT NULL, label TEXT NOT NULL, PRIMARY KEY (trait, code)) WITHOUT ROWID"""
+        trait TEXT NOT NULL, code TEXT NOT NULL, label TEXT NOT NULL, UNIQUE (trait, code))"""
     )
     for name, statement in VIEWS.items():
         database.execute(f"DROP VIEW IF EXISTS {name}")

@@ -92,10 +92,10 @@ def read_ids(path: Path, values: pd.Series, repeated_by_wave: bool = False) -> l
     ids = [text(value) for value in values]
     for row, (each, missing) in enumerate(zip(ids, values.isna(), strict=True)):
         if missing or each in ("", "nan", "None") or re.fullmatch(r"-?\d+\.\d+(e[+-]?\d+)?", each):
-            raise InputError(
-                f"{path}, column {values.name!r}, row {row + 1}: {each!r} is not a respondent id; check whether the "
-                "columns are shifted"
-            )
+            place = f"{path}, column {values.name!r}, row {row + 1}"
+            if missing or each in ("", "nan", "None"):
+                raise InputError(f"{place}: no respondent id; check whether the row is empty or columns are shifted")
+            raise InputError(f"{place}: {each!r} is not a respondent id; check whether the columns are shifted")
     if repeated_by_wave:
         return ids
     seen = pd.Series(ids)

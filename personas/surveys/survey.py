@@ -19,6 +19,7 @@ from personas.traits import OTHER, Trait, catalogue, trait_from
 Model = TypeVar("Model", bound=BaseModel)
 Reason = int
 Reasons = dict[str, Reason]
+TO_FILL_IN = "TO FILL IN"  # what a draft writes for what only a person can say
 
 
 class _Table(BaseModel):
@@ -28,6 +29,11 @@ class _Table(BaseModel):
 def _alpha3(country: str) -> str:
     found = parse_country(country) or called(country)
     if found is None:
+        if country == TO_FILL_IN:
+            raise ValueError(
+                'still to be filled in: write the country that the file is of, as its code (country = "TUN"), or '
+                'the file\'s own column (country = { variable = "NAME" })'
+            )
         raise ValueError(f'{country!r} is not a country; for a column of the file write {{ variable = "{country}" }}')
     return found
 

@@ -24,6 +24,7 @@ from runner.study.assets import assets, fetch
 from runner.study.sections import ModelSection
 from scoring.answers.responses import Response
 
+NO_TORCH = "local models need torch: pip install '.[local]' in mtpa's folder"
 START_SECONDS = 900.0
 URL = "http://local"
 DEATHS = 5
@@ -234,8 +235,14 @@ def local_identity(section: ModelSection, known_dtype: str | None) -> ModelIdent
 
 
 def fastest_dtype() -> str:
-    """float16 on CUDA, bfloat16 on a processor that multiplies it, float32 elsewhere."""
-    import torch
+    """float16 on CUDA, bfloat16 on a processor that multiplies it, float32 elsewhere.
+
+    Raises MachineError where torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError:
+        raise MachineError(NO_TORCH) from None
 
     if torch.cuda.is_available():
         return "float16"

@@ -1,5 +1,6 @@
 """`mtpa-run`: mounts the commands, and turns what goes wrong into a sentence and an exit code."""
 
+import errno
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -130,6 +131,8 @@ def _failure(error: Exception) -> MtpaError:
 
     if isinstance(error, sqlite3.Error):
         return MachineError(f"the study's database: {database_sentence(str(error))}")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        return MachineError("this machine lets no more files be open: raise `ulimit -n`, or end other programs")
     if isinstance(error, OSError) and error.strerror:
         place = f"{error.filename}: " if error.filename else ""
         return MachineError(f"{place}{error.strerror}; check the path, its permissions and the disk, and run again")

@@ -130,14 +130,25 @@ def export(
             "--lm-eval", metavar="FOLDER", help="What the study asks, prompts and all, as lm-evaluation-harness tasks."
         ),
     ] = None,
+    every_eval_ever: Annotated[
+        Path | None,
+        typer.Option(
+            "--every-eval-ever", metavar="FOLDER", help="Each model's overall numbers in the schema of Every Eval Ever."
+        ),
+    ] = None,
+    organization: Annotated[
+        str, typer.Option(metavar="NAME", help="Who reports them, for --every-eval-ever.")
+    ] = "unknown",
     share: MayShare = False,
 ) -> None:
     """The last run's trials for other tools, redacted: hashes of respondents and the columns of [report].
 
     With --lm-eval what is asked, not what was answered: the personas' text stands in it.
     """
-    if inspect is None and hf is None and lm_eval is None:
-        raise InputError("name what to export: --inspect FOLDER, --hf FOLDER, --lm-eval FOLDER, or several")
+    if inspect is None and hf is None and lm_eval is None and every_eval_ever is None:
+        raise InputError(
+            "name what to export: --inspect, --hf, --lm-eval or --every-eval-ever with a FOLDER, or several"
+        )
     study = mtpa.Study.load(context.obj)
     written: list[Path] = []
     if inspect is not None:
@@ -150,12 +161,14 @@ def export(
 
         with prepared(study) as ready:
             written += write_lm_eval_tasks(ready, lm_eval, share)
+    if every_eval_ever is not None:
+        from runner.sharing.every_eval_ever import write_every_eval_ever
+
+        written += write_every_eval_ever(study, every_eval_ever, organization)
     if inspect is not None or hf is not None:
         written += _answered(study, inspect, hf, share)
-    out.print(
-        f"Written: {len(written):,} files, {sum(each.stat().st_size for each in written) / 1e6:,.1f} MB.",
-        highlight=False,
-    )
+    size, many = sum(each.stat().st_size for each in written) / 1e6, "file" if len(written) == 1 else "files"
+    out.print(f"Written: {len(written):,} {many}, {size:,.1f} MB.", highlight=False)
 
 
 def _answered(study: "mtpa.Study", inspect: Path | None, hf: Path | None, share: bool) -> list[Path]:

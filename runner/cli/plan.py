@@ -14,6 +14,7 @@ import mtpa
 from runner.cli.resolve import ResolveBy, ResolveGap, print_resolution
 from runner.cli.study import ShardOption
 from runner.cli.terminal.console import AsJson, out, print_json
+from runner.cli.terminal.price_table import HalfWidth, print_ways
 
 if TYPE_CHECKING:
     from runner.crossing.trials import Asked
@@ -29,14 +30,19 @@ def plan(
     shard: ShardOption = "1/1",
     resolve: ResolveGap = None,
     by: ResolveBy = None,
+    half_width: HalfWidth = None,
 ) -> None:
     """What a run would send, before it is sent: trials, requests, tokens, dollars, minutes.
 
     With --resolve X: the cheapest design that finds a gap of X, by country or the attribute of --by; then the cheapest
-    whose Δ is known to ± X, over every facet that the study's database has varied.
+    whose Δ is known to ± X, over every facet that the study's database has varied. With --half-width X: what it takes
+    to know Δ to ± X in each of the ways that there are, and which costs least.
     """
     if resolve is not None:
         print_resolution(mtpa.Study.load(context.obj), resolve, by, out)
+        return
+    if half_width is not None:
+        print_ways(mtpa.Study.load(context.obj), half_width, as_json)
         return
     from personas.errors import MtpaError
     from runner.backends.catalogue.model_list import catalogue_remarks
@@ -86,7 +92,9 @@ def _plan_table(study: "mtpa.Study", found: "Plan", cap: "Cap") -> Table:
 
     part = "" if study.shard.whole else f", part {study.shard}"
     bound = f", at most: it ends at Δ ± {study.target.half_width:g}" if study.target else ""
-    table = Table("model", "benchmark", title=f"Plan of {escape(study.study.name)}{part}{bound}")
+    table = Table(title=f"Plan of {escape(study.study.name)}{part}{bound}")
+    for name in ("model", "benchmark"):
+        table.add_column(name, overflow="fold", min_width=9)
     for name in ("trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in found.rows:

@@ -153,7 +153,7 @@ def print_runs(first: Path, second: Path | None, models: str | None, study: "mtp
     """
     from runner.store.completeness import of_last_run
     from runner.store.scores import load_scores
-    from scoring.report.terminal import print_difference, print_difference_by_level
+    from scoring.report.difference_terminal import print_difference, print_difference_by_level
     from scoring.tables.two_runs import difference_by_level, difference_table
 
     tables = [load_scores(path, answers=False) for path in (first, second or first)]

@@ -37,11 +37,12 @@ def serve(
     token = None if socket else os.environ.get(TOKEN)
     if not (socket or token or is_loopback(host)):
         raise InputError(f"--host {host} is open to others: put a token of your choice into {TOKEN}")
+    from runner.backends.local import NO_TORCH, fastest_dtype, weights
+
     try:
         import torch
     except ImportError:
-        raise MachineError("local models need torch: pip install '.[local]' in mtpa's folder") from None
-    from runner.backends.local import fastest_dtype, weights
+        raise MachineError(NO_TORCH) from None
     from runner.serve.app import application
     from runner.serve.app import serve as serve_application
     from runner.serve.model import ServedModel

@@ -16,6 +16,8 @@ import mtpa
 from runner.cli.study import ShardOption
 from runner.cli.terminal.console import AsJson, out, print_json
 
+RAW = "raw Δ: the mean of all answers with personas less that of all without, in percentage points; a report pairs them"
+
 if TYPE_CHECKING:
     from runner.progress.status import Status
 
@@ -60,13 +62,16 @@ def _print_finding(study: "mtpa.Study") -> None:
 
 
 def _status(found: "Status", path: str) -> Group:
+    from scoring.report.numbers import in_points
+
     table = Table("model", "benchmark")
     spared = any(row.spared for row in found.rows)
-    for name in ("trials", "done", "failed", "unparsed", *(["spared"] if spared else []), "Δ so far"):
+    for name in ("trials", "done", "failed", "unparsed", *(["spared"] if spared else []), "raw Δ"):
         table.add_column(name, justify="right")
     for row in found.rows:
-        effect = "–" if row.effect is None else f"{row.effect:+.3f}"
+        effect = "–" if row.effect is None else in_points(row.effect)
         counts = (row.planned, row.hits + row.answered, row.failed, row.unparsed, *([row.spared] if spared else []))
         table.add_row(escape(row.model), escape(row.benchmark), *(f"{count:,}" for count in counts), effect)
     lines: list[Any] = [Text(line) for line in found.lines()]
+    table.caption = Text(RAW) if any(row.effect is not None for row in found.rows) else None
     return Group(*lines, *([table] if found.rows else []), Text(f"Browse it with: datasette {path}"))

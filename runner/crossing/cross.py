@@ -20,10 +20,11 @@ from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import without_schema
 from runner.backends.catalogue.parameters import without_loglikelihoods
 from runner.backends.request import AnswerKind, ModelIdentity
+from runner.crossing.asked_shares import share_of
 from runner.crossing.profiles import AskedVariant, Profiles, told_of
 from runner.crossing.request_keys import answer_kind, is_sampled
 from runner.crossing.trials import AskedModel, Crossing, Question
-from runner.store.deals import Starts
+from runner.store.assigned.deals import Starts
 from runner.store.rows import keep_labels, register
 from runner.study.config import Study
 from runner.study.sections import ModelSection
@@ -62,9 +63,9 @@ def cross(
     questions = [
         question
         for each in selections
-        for question in _questions(connection, study, each, _deal(study, each, respondents, known))
+        for question in _questions(connection, study, each, _deal(study, each, respondents, people, known))
     ]
-    asked = _models(study, connection, identities, questions, rule)
+    asked = _models(study, connection, identities, questions, rule, people)
     return Crossing(
         personas=list(zip(persona_ids, people, strict=True)),
         variants=profiles.variants if profiles else _variants(study, connection, sets),
@@ -106,20 +107,32 @@ def _profiles(
 
 
 def _deal(
-    study: Study, selection: Selection, respondents: Respondents, known: Mapping[tuple[str, ...], Starts]
+    study: Study,
+    selection: Selection,
+    respondents: Respondents,
+    people: Sequence[Persona],
+    known: Mapping[tuple[str, ...], Starts],
 ) -> Deal | None:
-    """Who is asked which groups of a benchmark; None where everybody is asked all."""
-    groups, per_person = {item.group for item in selection.items}, selection.section.per_person
-    if per_person is None or per_person == len(groups):
+    """Who is asked which groups of a benchmark; None where everybody is asked all.
+
+    People of whom only some models are asked are dealt groups after the others, so that both are balanced.
+    """
+    groups, section = {item.group for item in selection.items}, selection.section
+    shares = [share_of(model, study, people) for model in study.asked_models]
+    limits = sorted({len(each.people) for each in shares if each.people is not None})
+    per_person = section.per_person or len(groups)
+    if per_person == len(groups) and not limits:
         return None
     names = [str(name) for name in respondents.frame["persona_id"]]
     circle = deal(list(groups), [], [], per_person, study.study.seed).circle
     before = known.get(tuple(circle), {})
-    new = [place for place, name in enumerate(names) if TWIN not in name and pseudonym(name) not in before]
-    levels = [respondents.attribute(name).iloc[new].tolist() for name in study.personas.stratify]
-    found = deal(circle, [names[place] for place in new], levels, per_person, study.study.seed)
-    kept = {name: before[pseudonym(name)] for name in names if pseudonym(name) in before}
-    return replace(found, starts={**kept, **found.starts})
+    starts = {name: before[pseudonym(name)] for name in names if pseudonym(name) in before}
+    own = [place for place, name in enumerate(names) if TWIN not in name]
+    for most in (*limits, len(own)):
+        new = [place for place in own[:most] if names[place] not in starts]
+        levels = [respondents.attribute(name).iloc[new].tolist() for name in study.personas.stratify]
+        starts |= deal(circle, [names[place] for place in new], levels, per_person, study.study.seed).starts
+    return replace(deal(circle, [], [], per_person, study.study.seed), starts=starts)
 
 
 def _persona_records(
@@ -181,7 +194,12 @@ def _in_order(groups: Iterable[str], seed: int) -> list[str]:
 
 
 def _models(
-    study: Study, connection: Any, identities: Sequence[ModelIdentity], questions: Sequence[Question], rule: int
+    study: Study,
+    connection: Any,
+    identities: Sequence[ModelIdentity],
+    questions: Sequence[Question],
+    rule: int,
+    people: Sequence[Persona],
 ) -> list[AskedModel]:
     """The study's models with their rows.
 
@@ -206,7 +224,8 @@ def _models(
         connection.execute(sql, (json.dumps(identity.methods), *named))
         if twin := next((each for each in found if each.id == number), None):
             raise InputError(f"{study.path}: {_same(twin.section, section)}")
-        found.append(AskedModel(number, section, identity, _baseline_replicates(study, section, questions, rule)))
+        times = _baseline_replicates(study, section, questions, rule)
+        found.append(AskedModel(number, section, identity, times, share_of(section, study, people)))
     return found
 
 
@@ -234,7 +253,9 @@ def _baseline_replicates(study: Study, section: ModelSection, questions: Sequenc
     if section.name in study.judges or not sampled:
         return section.replicates
     rotated = max(len(question.orders) for question in sampled)
-    return baseline_replicates(DEFAULTS, study.personas.n, len(sampled), rotated)
+    return baseline_replicates(
+        DEFAULTS, min(section.people or study.personas.n, study.personas.n), len(sampled), rotated
+    )
 
 
 def _same(one: ModelSection, other: ModelSection) -> str:

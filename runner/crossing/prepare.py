@@ -15,9 +15,9 @@ from runner.backends.local import local_identity, weights
 from runner.backends.request import METHOD, AnswerKind, ModelIdentity
 from runner.crossing.cross import cross
 from runner.crossing.trials import Crossing
+from runner.store.assigned.deals import known_starts
 from runner.store.cache import ResultCache
 from runner.store.database import database_errors, keep_private, make_private, refuse_redacted
-from runner.store.deals import known_starts
 from runner.store.resolutions import has_answers, in_file, in_sibling_file
 from runner.store.runs import sampling_rule
 from runner.study.assets import assets

@@ -10,7 +10,7 @@ from personas.prompt.phrases import SECOND, Wording, facts
 from personas.prompt.random_profiles import RandomProfiles
 from personas.prompt.render import Variant
 from personas.traits import Persona, Trait
-from runner.store.profile_rows import ProfileRows
+from runner.store.assigned.profile_rows import ProfileRows
 
 if TYPE_CHECKING:
     from runner.crossing.trials import Question

@@ -28,6 +28,7 @@ from runner.store.runs import (
     selected_people,
 )
 from runner.study.config import Study
+from runner.study.sections import ModelSection
 from scoring.benchmarks.registry import measure
 from scoring.statistics.levels import ALL
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:  # a report reads registrations and asks nobody
     from runner.crossing.prepare import Prepared
 
 _MODEL = ("backend", "id", "revision", "dtype", "decoding", "answer", "replicates", "baseline_replicates")
+_PART = ("people", "covariate")
 _TABLES = ("personas", "variants", "fidelity", "target", "robustness", "gate", "report")
 EXCLUDED = (
     "answers that are unparsed, refused or failed are left out; their rate, and Δ with them as wrong, stand beside"
@@ -84,12 +86,18 @@ def document(study: Study, connection: Any, selection: SelectionRows) -> dict[st
         **tables,
         "benchmarks": {name: {"items": len(found), "sha256": _sha(sorted(found))} for name, found in items.items()},
         "asked": [each.model_dump(mode="json") for each in study.benchmarks],
-        "models": {each.name: each.model_dump(mode="json", include=set(_MODEL)) for each in study.models},
+        "models": {each.name: _of_model(each) for each in study.models},
         "people": {"personas": len(people), "sha256": _sha(people)},
         "families": {"attributes": [*report["by"], *pairs], "adjust": report["adjust"]},
         "looks": study.target.rounds if study.target else 1,
         "exclusions": {"where": tables["personas"]["where"], "min_n": report["min_n"], "answers": EXCLUDED},
     }
+
+
+def _of_model(section: ModelSection) -> dict[str, Any]:
+    """What is registered of a model; of what it is asked a part, only where it is."""
+    told = section.model_dump(mode="json", include={*_MODEL, *_PART})
+    return {name: value for name, value in told.items() if name in _MODEL or value is not None}
 
 
 def register_study(ready: "Prepared") -> tuple[Registration, bool]:

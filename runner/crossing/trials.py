@@ -14,10 +14,10 @@ from personas.prompt.render import Variant, render
 from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest
+from runner.crossing.asked_shares import EVERYTHING, AskedShare, deal_rows
 from runner.crossing.profiles import NOBODY, AskedVariant, Profiles
 from runner.crossing.request_keys import Envelopes, Form, answer_kind, encoded, is_sampled, key_of
 from runner.store.cache import Trial
-from runner.store.deals import DealRows
 from runner.store.runs import SelectionRows
 from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard
@@ -80,23 +80,24 @@ class Question:
         asked = persona is not None and trait in persona.answers
         return asked and (self.people is None or (persona is not None and persona.persona_id in self.people))
 
-    def is_put_to(self, persona: Persona | None, variant: Variant) -> bool:
-        """Whether it is asked of this persona in this variant; the baseline and the neutral control are asked all."""
-        if not self.is_for(persona):
+    def is_put_to(self, persona: Persona | None, variant: Variant, share: AskedShare = EVERYTHING) -> bool:
+        """Whether a model with this share puts it to a persona in a variant; the neutral control is asked all."""
+        if not self.is_for(persona) or (persona is not None and not share.has(persona)):
             return False
-        if self.deal is None or persona is None or variant.format == CONTROL:
+        if self.deal is None or persona is None or variant.format == CONTROL or share.all_groups:
             return True
         return self.deal.holds(persona.persona_id, self.item.group)
 
 
 @dataclass(frozen=True)
 class AskedModel:
-    """A model of the study with its row."""
+    """A model of the study with its row, and what part of the people and item groups it is asked."""
 
     id: int
     section: ModelSection
     identity: ModelIdentity
     baseline_replicates: int = 1
+    share: AskedShare = EVERYTHING
 
     def replicates_of(self, question: Question, persona: Persona | None) -> int:
         """How often a question is put to a persona, or, more often where answers are draws, to nobody."""
@@ -237,51 +238,61 @@ class Crossing:
         for question in self.questions:
             extra = model.replicates_of(question, None) - model.section.replicates
             alone = self._baseline_places[question.id] * extra if extra else 0
-            yield question, self._places[question.id] * model.section.replicates + alone
+            yield question, self._places(model.share)[question.id] * model.section.replicates + alone
 
     @cached_property
     def _baseline_places(self) -> Counter[int]:
         """How many baseline trials each question has in a model without replicates, by its id."""
         return Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
 
+    def _places(self, share: AskedShare) -> Mapping[int, int]:
+        """How many trials each question has in a model without replicates that is asked this share, by its id."""
+        if share not in self._known_places:
+            self._known_places[share] = self._counted(share) if self.shard.whole else self._in_shard(share).places
+        return self._known_places[share]
+
     @cached_property
-    def _places(self) -> Mapping[int, int]:
-        """How many trials each question has in a model without replicates, by its id."""
-        if not self.shard.whole:
-            return self._of_shard.places
+    def _known_places(self) -> dict[AskedShare, Mapping[int, int]]:
+        return {}
+
+    def _counted(self, share: AskedShare) -> Mapping[int, int]:
         if self.profiles is not None:
-            return self._places_of_profiles()
+            return self._places_of_profiles(share)
         places = {}
         dealt = [each.variant for each in self.variants if each.variant.format != CONTROL]
         for question in self.questions:
-            people = sum(question.is_for(persona) for _, persona in self.personas)
+            people = sum(question.is_for(each) and share.has(each) for _, each in self.personas)
             told = people * (len(self.variants) - len(dealt))
             if dealt:
-                told += len(dealt) * sum(question.is_put_to(persona, dealt[0]) for _, persona in self.personas)
+                told += len(dealt) * sum(question.is_put_to(each, dealt[0], share) for _, each in self.personas)
             places[question.id] = len(question.orders) * (question.is_for(None) + told)
         return places
 
-    def _places_of_profiles(self) -> Counter[int]:
+    def _places_of_profiles(self, share: AskedShare) -> Counter[int]:
         found = Counter({each.id: int(each.is_for(None)) for each in self.questions})
         for _, persona in self.personas:
             for variant in self.variants_of(persona):
-                found.update(each.id for each in self.questions if self._is_put_to(each, persona, variant))
+                found.update(each.id for each in self.questions if self._is_put_to(each, persona, variant, share))
         return Counter({each.id: found[each.id] * len(each.orders) for each in self.questions})
 
-    def _is_put_to(self, question: Question, persona: Persona | None, variant: AskedVariant) -> bool:
+    def _is_put_to(self, question: Question, persona: Persona | None, variant: AskedVariant, share: AskedShare) -> bool:
         if persona and self.profiles and not self.profiles.holds(persona.persona_id, variant, question.place):
             return False
-        return question.is_put_to(persona, variant.variant)
+        return question.is_put_to(persona, variant.variant, share)
 
     @cached_property
     def _of_shard(self) -> "ShardPart":
-        """Whom the shard asks, and how often each question."""
+        """Whom the shard asks anything of any model, and how often each question of one that is asked most."""
+        most = AskedShare(None, any(model.share.all_groups for model in self.models))
+        return self._in_shard(most)
+
+    def _in_shard(self, share: AskedShare) -> "ShardPart":
         places = Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
         people = []
         for place, (_, persona) in enumerate(self.personas):
             before = places.total()
             for each in self.variants_of(persona):
-                places.update(question.id for question, _, _ in self._asked_of(persona, each, self.questions))
+                places.update(question.id for question, _, _ in self._asked_of(persona, each, self.questions, share))
             if places.total() > before:
                 people.append(place)
         return ShardPart(people, places)
@@ -314,23 +325,9 @@ class Crossing:
             "variants": [each.id for each in self.variants],
             "items": [question.id for question in self.questions],
             **({} if self.shard.whole else {"here": [number for number, _ in self.in_order]}),
-            **({"deals": deals} if (deals := list(self._deals())) else {}),
+            **({"deals": deals} if (deals := list(deal_rows(self))) else {}),
             **({"profiles": [self.profiles.rows(self.personas, self.questions)]} if self.profiles else {}),
         }
-
-    def _deals(self) -> Iterator[DealRows]:
-        """Who is asked what, where not everybody is asked everything, in the numbers of the rows."""
-        told = [each.id for each in self.variants if each.variant.format != CONTROL]
-        dealt: dict[int, tuple[Deal, list[Question]]] = {}
-        for question in self.questions:
-            if question.deal:
-                dealt.setdefault(id(question.deal), (question.deal, []))[1].append(question)
-        for deal, questions in dealt.values():
-            circle: list[list[int]] = [[] for _ in deal.places]
-            for question in questions:
-                circle[deal.places[question.item.group]].append(question.id)
-            starts = [[number, deal.start(persona.persona_id)] for number, persona in self.personas]
-            yield {"per_person": deal.per_person, "groups": circle, "starts": starts, "variants": told}
 
     def _asked(
         self,
@@ -342,7 +339,7 @@ class Crossing:
         start: int = 0,
         stop: int | None = None,
     ) -> Iterator[Asked]:
-        for question, text, rotation in self._asked_of(persona, variant, questions):
+        for question, text, rotation in self._asked_of(persona, variant, questions, model.share):
             count = model.replicates_of(question, persona)
             for replicate in range(count)[start:stop]:
                 trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
@@ -350,12 +347,16 @@ class Crossing:
                 yield Asked(trial, question, persona, text, request)
 
     def _asked_of(
-        self, persona: Persona | None, variant: AskedVariant, questions: Sequence[Question]
+        self,
+        persona: Persona | None,
+        variant: AskedVariant,
+        questions: Sequence[Question],
+        share: AskedShare = EVERYTHING,
     ) -> Iterator[tuple[Question, str, int]]:
         """Which of the questions the shard puts to a persona, with the persona's text and the rotation."""
         texts: dict[Hashable, str] = {}
         for question in questions:
-            if not self._is_put_to(question, persona, variant):
+            if not self._is_put_to(question, persona, variant, share):
                 continue
             beside = question.item.shown_key
             if beside not in texts:

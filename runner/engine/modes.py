@@ -57,7 +57,7 @@ def _remark_on_logs(context: Context, name: str) -> None:
 async def _trials(context: Context, model: AskedModel, recorder: Recorder, live: LiveRun) -> AsyncIterator[list[Asked]]:
     """Blocks of the trials of the model, as its endpoint takes it."""
     model = await resolved(context, model, live, partial(first_trial, context))
-    if context.options.target:
+    if context.options.target and not model.share.all_groups:  # a covariate is asked everything
         trials = Rounds(context, model, recorder, live).blocks()
     else:
         trials = context.pace.blocks(context.crossing, model, context.options.limit)

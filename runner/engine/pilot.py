@@ -47,12 +47,13 @@ class Piloted:
 
 
 def verdict(pilot: Sequence[Piloted], is_local: bool = False) -> str | None:
-    """Why the model should not go on, with the three worst answers and the remedy; None where it should."""
+    """Why the model should not go on, with up to three such answers and the remedy; None where it should."""
     if reason := letters_verdict(pilot, is_local):
         return reason
     bad = [each for each in pilot if each.bad]
     if len(bad) > MOST_BAD * len(pilot):
-        shown = "; ".join(f"{each.bad}: {(each.response.text or '')[:80]!r}" for each in bad[:3])
+        kinds = dict.fromkeys(f"{each.bad}: {(each.response.text or '')[:80]!r}" for each in bad)
+        shown = "; ".join(list(kinds)[:3])
         cut = sum(each.bad in ("cut off", "empty") for each in bad)
         remedy = (
             "give it room to finish: raise decoding.max_tokens"

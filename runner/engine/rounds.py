@@ -4,9 +4,13 @@ import asyncio
 import math
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import islice
 
+import pandas as pd
+
 from personas.people.pseudonyms import TWIN
+from runner.crossing.asked_shares import deal_of
 from runner.crossing.trials import Asked, AskedModel, Crossing, Question, blocks
 from runner.engine.context import Context
 from runner.engine.live import LiveRun
@@ -14,6 +18,7 @@ from runner.engine.recorder import Recorder
 from runner.store.scores import load_scores
 from scoring.statistics.designs.sequential import InterimLook, SequentialDesign, Target
 from scoring.statistics.levels import ALL
+from scoring.statistics.pairs import Part, parts
 
 
 class Rounds:
@@ -30,11 +35,14 @@ class Rounds:
         for question in context.crossing.questions:
             if question.can_be_targeted:
                 self._questions[question.measure][question.item.group].append(question)
-        people = _levels(context.crossing, self._target)
+        people = _levels(context.crossing, model, self._target)
+        deals = {name: next(iter(of.values()))[0].deal for name, of in self._questions.items()}
         self._courses = {
-            name: SequentialDesign(self._target, people, list(of), next(iter(of.values()))[0].deal)
+            name: SequentialDesign(self._target, people, list(of), deal_of(deals[name], model.share))
             for name, of in self._questions.items()
         }
+        beside = (each.id for each in context.crossing.models if each.section.name == model.section.covariate)
+        self._covariate = next(beside, None)
 
     async def blocks(self) -> AsyncIterator[list[Asked]]:
         """The trials of all rounds, a few hundred at a time."""
@@ -66,9 +74,24 @@ class Rounds:
             tally.spared = tally.planned - tally.done - tally.failed
 
     def _looks(self) -> dict[str, list[InterimLook]]:
-        selection = {**self._context.crossing.selection(), "models": [self._model.id]}
-        scores = load_scores(self._context.cache.path, selection, answers=False)
-        return {name: course.looks(scores[scores["benchmark"] == name]) for name, course in self._courses.items()}
+        scores = self._scores(self._model.id)
+        return {
+            name: course.looks(scores[scores["benchmark"] == name], self._beside.get(name))
+            for name, course in self._courses.items()
+        }
+
+    def _scores(self, model: int) -> pd.DataFrame:
+        selection = {**self._context.crossing.selection(), "models": [model]}
+        return load_scores(self._context.cache.path, selection, answers=False)
+
+    @cached_property
+    def _beside(self) -> dict[str, Part]:
+        """The covariate's scores by benchmark; all of them were asked before."""
+        if self._covariate is None:
+            return {}
+        scores = self._scores(self._covariate)
+        by = self._target.by
+        return {part.benchmark: part for part in parts(scores, (by,) if by else ())} if len(scores) else {}
 
     def _next_cells(self, looks: Mapping[str, Sequence[InterimLook]]) -> dict[str, list[Question]]:
         """What each respondent is asked next, of all measures."""
@@ -87,11 +110,13 @@ class Rounds:
                 yield from self._context.crossing.of_persona(self._model, number, persona, questions)
 
 
-def _levels(crossing: Crossing, target: Target) -> dict[str, str]:
-    """The level of each respondent."""
+def _levels(crossing: Crossing, model: AskedModel, target: Target) -> dict[str, str]:
+    """The level of each respondent whom the model is asked about."""
     names = [persona.persona_id for _, persona in crossing.personas]
     levels = crossing.respondents.attribute(target.by) if target.by else [ALL] * len(names)
-    return {name: str(level) for name, level in zip(names, levels, strict=True) if TWIN not in name}
+    asked = model.share.people
+    found = {name: str(level) for name, level in zip(names, levels, strict=True) if TWIN not in name}
+    return {name: level for name, level in found.items() if asked is None or name in asked}
 
 
 def in_words(looks: Sequence[InterimLook], target: Target) -> str:

@@ -15,7 +15,7 @@ from runner.backends.catalogue.key_usage import account, key_usage
 from runner.backends.catalogue.prices import price_source
 from runner.backends.providers import make_backend
 from runner.crossing.prepare import Prepared, prepared
-from runner.crossing.trials import Crossing
+from runner.crossing.trials import AskedModel, Crossing
 from runner.engine.acknowledgement import agreed_keys, require_acknowledgement
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
@@ -163,11 +163,13 @@ async def _unless_lost(watch: Watch, models: Coroutine[Any, Any, None], cache: R
 async def _run_models(context: Context) -> None:
     """Run all models, and the judges until these are through; an error that ends one ends the others too."""
     judges = {name: JudgeRun(context, model) for name, model in context.crossing.judges.items()}
-    asking = [asyncio.create_task(ask(context, model, judges)) for model in context.crossing.models]
     judging = [asyncio.create_task(judge.run()) for judge in judges.values()]
-    tasks = [*asking, *judging]
+    tasks = [*judging]
     try:
-        await asyncio.gather(*asking)
+        for models in _in_turn(context):
+            asking = [asyncio.create_task(ask(context, model, judges)) for model in models]
+            tasks += asking
+            await asyncio.gather(*asking)
         for judge in judges.values():
             judge.finish()
         await asyncio.gather(*judging)
@@ -175,6 +177,14 @@ async def _run_models(context: Context) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _in_turn(context: Context) -> list[list[AskedModel]]:
+    """All models at once; with a target covariates before the others, whose intervals rest on their answers."""
+    models = context.crossing.models
+    if context.options.target is None:
+        return [list(models)]
+    return [[each for each in models if each.share.all_groups == first] for first in (True, False)]
 
 
 def _pace(crossing: Crossing, stop: asyncio.Event, options: Options, capped: bool) -> Pace:

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.store.completeness import of_last_run
-from runner.store.database import file_size, opened
+from runner.store.database import file_size, last_run_row, opened
 from runner.store.foreign import reads_file
-from runner.store.last_run import last_run_row
 from runner.store.leases import is_running
 from runner.store.ledger import accepted, by_usage
 from runner.store.prompt_caching import Caching, caching

@@ -39,6 +39,7 @@ from scoring.report.sentences import finding as sentences
 from scoring.statistics.designs.sequential import target_table
 from scoring.statistics.subgroups import Slicing
 from scoring.statistics.weights import Weights
+from scoring.tables.covariates import covariate_table
 from scoring.tables.distributions import distribution_table
 from scoring.tables.score_levels import score_table
 from scoring.tables.shown_traits import of_smallest_set
@@ -47,7 +48,13 @@ log = logger(__name__)
 
 
 def study_findings(study: Study) -> Findings:
-    """Every table of the last run of a study. Raises InputError or MachineError."""
+    """Every table of the last run of a study.
+
+    Raises
+    ------
+    MtpaError
+        The study's file is missing, damaged, or holds no run.
+    """
     known = [described(section.name, study) for section in study.benchmarks]
     selection = last_selection(study.database)
     scores = load_scores(study.database, selection, answers=False)
@@ -62,6 +69,7 @@ def study_findings(study: Study) -> Findings:
         about(study, scores, known) | registration_words(compared),
         lambda found: {
             "target": _target(study, scores, selection),
+            "covariates": covariate_table(found, _covariates(study), slicing.attributes, study.study.seed),
             **study_fidelity(study, found, slicing.attributes),
             "stated_shares": _stated_shares(study, selection),
             "distributions": distribution_table(
@@ -111,12 +119,17 @@ def paper_scores(study: Study, slicing: Slicing) -> pd.DataFrame:
     return score_table(replace(slicing, by=by, pairs=()).parts(scores), by, slicing.seed)
 
 
+def _covariates(study: Study) -> dict[str, str]:
+    """The model whose answers make another's Δ surer, by the name of that one."""
+    return {model.name: model.covariate for model in study.asked_models if model.covariate is not None}
+
+
 def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None) -> pd.DataFrame:
     """Where a targeted run stands; empty without a target."""
     target = target_of(study)
     if target is None or selection is None:
         return pd.DataFrame()
-    return target_table(scores, target, *load_levels(study.database, selection, target.by))
+    return target_table(scores, target, *load_levels(study.database, selection, target.by), _covariates(study))
 
 
 def _stated_shares(study: Study, selection: SelectionRows | None) -> pd.DataFrame:

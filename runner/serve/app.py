@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -151,9 +152,9 @@ async def _choices(app: web.Application, body: dict[str, Any], size: int) -> dic
     `logprobs` are natural logs in the order of the choices, `mass` is the probability that the choices hold together,
     `likeliest` the text of the likeliest token.
     """
-    row, counts = await _tokenised(
-        app, size, lambda: app[MODEL].prompter.letters(body["messages"], _texts(body["choices"]))
-    )
+    if not all(map(str.strip, choices := _texts(body["choices"]))):
+        raise ValueError("a choice has no text")
+    row, counts = await _tokenised(app, size, lambda: app[MODEL].prompter.letters(body["messages"], choices))
     (told,) = await app[BATCHER].tell([row])
     logprobs = summed_spellings(_numbers(told.logprobs), counts)
     mass = min(1.0, math.exp(log_sum(logprobs)))
@@ -245,6 +246,7 @@ def _texts(value: Any) -> Sequence[str]:
 
 async def serve(app: web.Application, socket: Path | None, host: str, port: int, ready: Callable[[], None]) -> None:
     """Serve until cancelled."""
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # whoever sends what is no HTTP is told so
     door = Door()
     app.middlewares.insert(0, door.noted)
     runner = web.AppRunner(

@@ -22,9 +22,9 @@ class TooMuch(ValueError):
 
 def refuse_too_much(body: Mapping[str, Any], context: int) -> int:
     """The bytes of the texts in a body, for a model that reads `context` tokens. Raises TooMuch, in a clause."""
-    for name, most in MOST.items():
-        if isinstance(body.get(name), list) and len(body[name]) > most and not _is_tokens(name, body[name]):
-            raise TooMuch(f"{name} has {len(body[name]):,} entries; {most:,} are the most")
+    for name in MOST:
+        if isinstance(value := body.get(name), list):
+            _refuse_many(name, value, context)
     stop = body.get("stop")
     for each in [stop] if isinstance(stop, str) else stop if isinstance(stop, list) else ():
         if isinstance(each, str) and len(each) > LONGEST_STOP:
@@ -39,9 +39,14 @@ def refuse_too_much(body: Mapping[str, Any], context: int) -> int:
     return total
 
 
-def _is_tokens(name: str, value: list[Any]) -> bool:
-    """Whether it is a prompt by its token ids, which the model's context bounds."""
-    return name == "prompt" and isinstance(value[0], int)
+def _refuse_many(name: str, entries: list[Any], context: int) -> None:
+    """Raises TooMuch for a list of too many entries; a prompt may be the tokens themselves, or a list of such."""
+    is_tokens = name == "prompt" and isinstance(next(iter(entries), None), int)
+    most = context if is_tokens else MOST[name]
+    if len(entries) > most:
+        raise TooMuch(f"{name} has {len(entries):,} {'tokens' if is_tokens else 'entries'}; {most:,} are the most")
+    if any(isinstance(each, list) and len(each) > context for each in entries):
+        raise TooMuch(f"{name} has an entry of more than the {context:,} tokens that this model reads")
 
 
 def _texts(value: Any, depth: int = 8) -> Iterator[int]:

@@ -73,7 +73,7 @@ class Passes:
             return None
         order = sorted(range(len(rows)), key=lambda number: rows[number])
         tree = plan([rows[number] for number in order])
-        packed = DynamicCache()
+        packed: Any = DynamicCache()
         with self._attending_by_tree():
             self._model.get_decoder()(use_cache=True, past_key_values=packed, **self._inputs(tree))
         longest = max(map(len, rows))

@@ -21,10 +21,9 @@ from personas.prompt.messages import compose
 from personas.prompt.render import Variant
 from personas.prompt.trait_sets import set_name
 from runner.sharing.redaction import GONE, HIDDEN
+from runner.store.assigned.deals import ELICITATION
 from runner.store.cache import unpack
-from runner.store.database import keep_private, opened
-from runner.store.deals import ELICITATION
-from runner.store.last_run import last_run_row
+from runner.store.database import keep_private, last_run_row, opened
 from runner.study.logs import logger
 from runner.study.sections import StudySection
 from scoring.answers.items import LETTERS, Item, option_order, question_text

@@ -19,8 +19,7 @@ from personas.errors import InputError
 from personas.people.pseudonyms import pseudonym
 from personas.release.assemble import source_of
 from runner.sharing.scratch import scratch_folder
-from runner.store.database import attached, database_errors, mark_redacted, opened, transaction
-from runner.store.last_run import last_run_row
+from runner.store.database import attached, database_errors, last_run_row, mark_redacted, opened, transaction
 from runner.store.runs import SELECTED, choose
 from runner.study.sections import ReportSection
 from scoring.statistics.levels import HIDDEN_UNDER

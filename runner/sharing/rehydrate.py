@@ -18,17 +18,17 @@ from runner.crossing.prepare import identity_of
 from runner.crossing.trials import Asked, Crossing
 from runner.sharing.redaction import GONE, checks, hash_of_column
 from runner.sharing.scratch import scratch_folder
+from runner.store.assigned.deals import known_starts
 from runner.store.database import (
     attached,
     database_errors,
     is_redacted,
     keep_private,
+    last_run_row,
     mark_redacted,
     opened,
     transaction,
 )
-from runner.store.deals import known_starts
-from runner.store.last_run import last_run_row
 from runner.store.leases import refuse_running
 from runner.store.ledger import forget_agreements
 from runner.store.runs import last_run

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from personas.people.pseudonyms import TWIN
-from runner.store.database import opened
+from runner.store.database import last_run_row, opened
 from runner.store.foreign import reads_file
-from runner.store.last_run import last_run_row
 from runner.store.runs import NOT_MERGED, LastRun, SelectionRows, last_run
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import migrations
 from personas.errors import InputError, MachineError, NewerFile
@@ -267,3 +267,10 @@ def refuse_redacted(connection: sqlite3.Connection, path: Path) -> None:
 def now() -> str:
     """The time in UTC, ISO 8601, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def last_run_row(connection: sqlite3.Connection, columns: str, schema: str = "main") -> tuple[Any, ...] | None:
+    """These columns of the last run's row; None before the first run. `schema` names an attached file."""
+    sql = f"SELECT {columns} FROM {schema}.run ORDER BY id DESC LIMIT 1"
+    row: tuple[Any, ...] | None = connection.execute(sql).fetchone()
+    return row

@@ -34,6 +34,7 @@ class _Deal(BaseModel):
     groups: list[Numbers]
     starts: list[tuple[Count, Count]]
     variants: Numbers
+    models: Numbers | None = None
 
 
 class _Profiles(BaseModel):
@@ -103,8 +104,26 @@ class _Remarked(BaseModel):
     remarks: list[str]
 
 
+class _Registered(BaseModel):
+    model_config = ConfigDict(extra="allow")
+    study: dict[str, Any]
+    benchmarks: dict[str, dict[str, Any]]
+    asked: list[dict[str, Any]]
+    models: dict[str, dict[str, Any]]
+    people: dict[str, Any]
+    families: dict[str, Any]
+    personas: dict[str, Any]
+    variants: dict[str, Any]
+    fidelity: dict[str, Any] | None
+    target: dict[str, Any] | None
+    robustness: dict[str, Any]
+    gate: dict[str, Any] | None
+    report: dict[str, Any]
+
+
 _JSON: Mapping[tuple[str, str], Any] = {
     ("run", "selection"): _Selection,
+    ("registration", "document"): _Registered,
     ("run", "planned"): list[_Planned],
     ("run", "heartbeat"): _Heartbeat,
     ("run", "packages"): dict[str, str],

@@ -15,8 +15,7 @@ from typing import NamedTuple
 
 from personas.errors import InputError, MachineError
 from runner.backends.keys import Account
-from runner.store.database import database_errors, now, opened, transaction
-from runner.store.last_run import last_run_row
+from runner.store.database import database_errors, last_run_row, now, opened, transaction
 from runner.store.leases import refuse_running
 
 MOST = 10**15  # micro-dollars that a row may name

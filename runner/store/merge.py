@@ -12,15 +12,27 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from personas.errors import InputError
-from runner.store import profile_rows
+from runner.store.assigned import profile_rows
+from runner.store.assigned.deals import in_other_numbers
 from runner.store.database import attached, database_errors, make_private, opened, refuse_redacted, transaction
-from runner.store.deals import in_other_numbers
 from runner.store.foreign import in_time, refuse_code, refuse_odd_contents
 from runner.store.identity import identity
 from runner.store.leases import refuse_open_jobs, refuse_running
 from runner.store.ledger import refuse_false_amounts
 from runner.store.resolutions import refuse_other_resolutions
-from runner.store.runs import NAMED, RUNS, LastRun, SelectionRows, add_run, last_run, same_rows, select_together
+from runner.store.runs import (
+    NAMED,
+    RUNS,
+    LastRun,
+    SelectionRows,
+    add_registration,
+    add_run,
+    is_answered,
+    last_run,
+    registered,
+    same_rows,
+    select_together,
+)
 from runner.study.logs import logger
 
 log = logger(__name__)
@@ -93,6 +105,7 @@ def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[
     with transaction(connection):
         _refuse_other_versions(connection, source)
         refuse_other_resolutions(connection, source)
+        found.remarks += _bring_registration(connection, source)
         for table in ("text", *NAMED):
             _count(found, table, _bring_named(connection, table))
         connection.execute("INSERT OR IGNORE INTO main.trait_label SELECT * FROM source.trait_label")
@@ -104,6 +117,22 @@ def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[
         _bring_spend(connection)
         _bring_jobs(connection)
     return last
+
+
+def _bring_registration(connection: sqlite3.Connection, source: Path) -> list[str]:
+    """The registration of the attached file, if no answers stand here that it came after; else what to know of it."""
+    ours, theirs = registered(connection), registered(connection, "source")
+    if theirs is None or ours == theirs:
+        return []
+    if ours is not None:
+        return [f"{source}: its registration of {theirs.at} is left out, for that of {ours.at} is kept"]
+    if is_answered(connection):
+        return [
+            f"{source}: its registration of {theirs.at} is left out, for there are answers here that were not "
+            "registered; merge that file first"
+        ]
+    add_registration(connection, theirs)
+    return []
 
 
 def _count(found: Merged, table: str, rows: int) -> None:

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN
+from runner.store.assigned.deals import ELICITATION, deals_by_measure
 from runner.store.cache import unpack
 from runner.store.database import opened
-from runner.store.deals import ELICITATION, deals_by_measure
 from runner.store.foreign import reads_file
 from runner.store.runs import SELECTED, SelectionRows, choose
 from runner.store.scores import SHARES, named_sets
@@ -93,11 +93,11 @@ def load_mass(database: str | Path, selection: Mapping[str, Sequence[int]] | Non
 @reads_file
 def load_levels(
     database: str | Path, selection: Mapping[str, Any], attribute: str | None
-) -> tuple[dict[str, str], dict[str, list[str]], dict[str, Deal]]:
+) -> tuple[dict[str, str], dict[str, list[str]], dict[tuple[str, str], Deal]]:
     """What a run may ask, answered or not.
 
     Each respondent's level of an attribute ("all" without one), each measure's item groups, and the deals of those
-    measures of which not everybody is asked everything. Twins are not respondents.
+    models and measures of which not everybody is asked everything. Twins are not respondents.
     """
     path = Path(database)
     with opened(path) as connection:

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.people.draws import RULE
-from runner.store.database import opened
-from runner.store.last_run import last_run_row
-from runner.store.profile_rows import together as profiles_together
+from runner.store.assigned.profile_rows import together as profiles_together
+from runner.store.database import last_run_row, opened
 
 NAMED = ("model", "item", "persona", "variant")
 SelectionRows = dict[str, Any]
@@ -108,7 +107,7 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
         for table in NAMED
     }
     remarks = _missing(connection, runs)
-    from runner.store.deals import all_deals  # takes pandas with it
+    from runner.store.assigned.deals import all_deals  # takes pandas with it
 
     if deals := all_deals([run.selection for run in runs]):
         together["deals"] = deals
@@ -189,20 +188,21 @@ class Registration(NamedTuple):
     document: str
 
 
-def registered(connection: sqlite3.Connection) -> Registration | None:
-    """The file's registration, if it has one."""
-    row = connection.execute("SELECT at, sha256, document FROM registration").fetchone()
+def registered(connection: sqlite3.Connection, schema: str = "main") -> Registration | None:
+    """The registration of the file, or of the one attached as `schema`, if it has one."""
+    row = connection.execute(f"SELECT at, sha256, document FROM {schema}.registration").fetchone()
     return Registration(*row) if row else None
 
 
 def add_registration(connection: sqlite3.Connection, entry: Registration) -> None:
     """Keep the file's registration, which has none yet."""
-    connection.execute("INSERT INTO registration (at, sha256, document) VALUES (?, ?, ?)", entry)
+    connection.execute("INSERT INTO main.registration (at, sha256, document) VALUES (?, ?, ?)", entry)
 
 
 def is_answered(connection: sqlite3.Connection) -> bool:
     """Whether any answer is in the file, or on its way in a job at a provider."""
-    sql = "SELECT EXISTS (SELECT 1 FROM completion) OR EXISTS (SELECT 1 FROM score) OR EXISTS (SELECT 1 FROM job)"
+    sql = " OR ".join(f"EXISTS (SELECT 1 FROM main.{table})" for table in ("completion", "score", "job"))
+    sql = f"SELECT {sql}"
     return bool(connection.execute(sql).fetchone()[0])
 
 

@@ -14,11 +14,10 @@ import pandas as pd
 from personas.prompt.cue_texts import CUES, NO_CUE, cue_of
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
-from runner.store.database import opened
-from runner.store.deals import is_dealt
+from runner.store.assigned.deals import is_dealt
+from runner.store.assigned.profile_rows import is_profiled, names_of_sets, told_columns
+from runner.store.database import last_run_row, opened
 from runner.store.foreign import reads_file
-from runner.store.last_run import last_run_row
-from runner.store.profile_rows import is_profiled, names_of_sets, told_columns
 from runner.store.resolutions import remarks
 from runner.store.rows import trait_labels
 from runner.store.runs import SelectionRows
@@ -61,15 +60,30 @@ def load_scores(
 ) -> pd.DataFrame:
     """Every score of the file, or of what one run selected: one row a trial; a trial that failed has status "failed".
 
-    Columns: model (marked where its answers are of an old method), metric (how an answer became the value), benchmark
-    ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id ("" in the
-    baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to be:
-    "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format, frame,
-    placement, trait_order, traits (the set shown), told (the traits that a random profile tells) and told_text (the
-    same where the same is told), sampled (whether the answer is a draw), rotation, replicate, status, chosen_by_text,
-    chosen_by_probability (option numbers), role and letter (of the option that the value is of), value, expected, the
-    benchmarks' `meta_columns`, and with `answers` a column for each trait that the respondents answered: the answer's
-    label, or a number where a trait has no labels. Names are categorical. Raises InputError or MachineError.
+    Parameters
+    ----------
+    database : str or Path
+        The study's results file, `study.database`.
+    selection : mapping, optional
+        The rows that a run selected, as `last_selection` gives them; all where it is absent.
+    answers : bool
+        Whether there is a column for each trait that was answered: the label, or a number where there are no labels.
+
+    Returns
+    -------
+    DataFrame
+        Its columns: model (marked where its answers are of an old method), metric (how an answer became the value),
+        benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id (""
+        in the baseline), cluster, weight, survey, wave, the subgroup columns, cue ("none" in the baseline, "neutral" in
+        the control), elicitation, format, frame, placement, trait_order, traits (the set shown), told (the traits that
+        a random profile shows), told_text (the same where the same is shown), sampled (whether the answer is a draw),
+        rotation, replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the
+        option that the value is of; no letter where none were shown), value, expected, `meta_columns`, and the traits.
+
+    Raises
+    ------
+    MtpaError
+        The file is missing, damaged, or not one of mtpa's.
     """
     path = Path(database)
     with opened(path) as connection:
@@ -85,7 +99,7 @@ def load_scores(
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
     columns["cue"] = _lookup(frame["variant"], tables["variant"], lambda row: cue_of(row["format"]), NO_CUE)
-    columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(*_ask(row)[::2]))
+    columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(_ask(row)[0], _ask(row)[2]))
     columns["sampled"] = _sampled(frame, tables)
     columns["traits"] = _lookup(frame["variant"], sets.names, lambda row: row["traits"])
     if sets.random:
@@ -349,6 +363,8 @@ def _role(record: Mapping[str, Any], option: int, rotation: int) -> str:
 
 
 def _letter(record: Mapping[str, Any], option: int, rotation: int) -> str:
+    if record["ask"] != "letter" or record.get("elicitation") == "text":  # no letters were shown
+        return ""
     return LETTERS[option_order(Item(**record), rotation).index(option)]
 
 

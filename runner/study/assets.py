@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
@@ -18,10 +19,10 @@ from personas.errors import InputError, MachineError, nearest
 from personas.whole_file import write_whole
 from runner.study.downloads import Asset, AssetFile, SourceError, _download, _sources
 from runner.study.logs import logger
-from runner.study.pickles import unpickle_frame
-from scoring.benchmarks.base import Benchmark
-from scoring.benchmarks.files.benchmark import DeclaredBenchmark, LmEvalBenchmark
-from scoring.benchmarks.files.schema import HubFile
+
+if TYPE_CHECKING:
+    from scoring.benchmarks.base import Benchmark
+    from scoring.benchmarks.files.schema import HubFile
 
 log = logger(__name__)
 
@@ -65,17 +66,19 @@ def fetch(name: str) -> Path:
     return directory
 
 
-def benchmark_directory(benchmark: Benchmark) -> Path:
+def benchmark_directory(benchmark: "Benchmark") -> Path:
     """The directory for `benchmark.load`: its asset's, or that of the files which its own file pins; fetched if absent.
 
     Raises as `fetch` and `fetch_files` do.
     """
+    from scoring.benchmarks.files.benchmark import DeclaredBenchmark, LmEvalBenchmark  # takes pandas with it
+
     if isinstance(benchmark, DeclaredBenchmark | LmEvalBenchmark):
         return fetch_files(benchmark.name, benchmark.files, benchmark.local)
     return fetch(benchmark.assets[0]) if benchmark.assets else Path()
 
 
-def fetch_files(name: str, pinned: Sequence[HubFile], local: Path) -> Path:
+def fetch_files(name: str, pinned: "Sequence[HubFile]", local: Path) -> Path:
     """The directory that holds a described benchmark's files: `local` where none has a URL, else the cache.
 
     A file is taken from `local`, from the cache, from $MTPA_DATA_DIR/<name>, then from its URL, and kept only with the
@@ -106,12 +109,12 @@ def _folders(name: str, local: Path) -> list[Path]:
     return [local, files_directory(name), *([Path(data) / name] if data else [])]
 
 
-def are_here(name: str, pinned: Sequence[HubFile], local: Path) -> bool:
+def are_here(name: str, pinned: "Sequence[HubFile]", local: Path) -> bool:
     """Whether every file of a described benchmark is on this machine; what is in it is checked when it is read."""
     return all(any((folder / file.path).is_file() for folder in _folders(name, local)) for file in pinned)
 
 
-def _from_hub(name: str, file: HubFile, local: Path, scratch: str) -> bytes:
+def _from_hub(name: str, file: "HubFile", local: Path, scratch: str) -> bytes:
     if file.by_hand:
         places = f"{files_directory(name)}, or into $MTPA_DATA_DIR/{name}"
         raise MachineError(f"{file.path} of benchmark {name!r} is got by hand: {file.by_hand}; put it into {places}")
@@ -127,13 +130,13 @@ def _from_hub(name: str, file: HubFile, local: Path, scratch: str) -> bytes:
     raise MachineError(f"{file.path} of benchmark {name!r} {why}: put it into {local}, or fix its pin")
 
 
-def _if_pinned(path: Path, file: HubFile) -> bytes | None:
+def _if_pinned(path: Path, file: "HubFile") -> bytes | None:
     """A file's bytes, if it is there and is the pinned one."""
     content = path.read_bytes() if path.is_file() else None
     return content if content is not None and _is_pinned(content, file) else None
 
 
-def _is_pinned(content: bytes, file: HubFile) -> bool:
+def _is_pinned(content: bytes, file: "HubFile") -> bool:
     both = (content, _normal(content, text=True))
     return file.sha256 is None or file.sha256 in [hashlib.sha256(each).hexdigest() for each in both]
 
@@ -221,6 +224,8 @@ def _keep_parquet(source: Path, target: Path) -> None:
     if target.exists() and seal.exists() and seal.read_text() == hashlib.sha256(target.read_bytes()).hexdigest():
         return
     buffer = BytesIO()
+    from runner.study.pickles import unpickle_frame  # takes pandas with it
+
     unpickle_frame(source.read_bytes()).to_parquet(buffer, index=False)
     write_whole(target, buffer.getvalue())
     write_whole(seal, hashlib.sha256(buffer.getvalue()).hexdigest().encode())

@@ -97,6 +97,25 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
+    def _has_covariates(self) -> Self:
+        names = {model.name: model for model in self.asked_models}
+        for model in self.models:
+            other = names.get(model.covariate or "")
+            if model.covariate is not None and (other is None or other is model):
+                raise ValueError(
+                    f"model {model.name!r}: covariate = {model.covariate!r} is no other model that is asked; name one "
+                    "of the [[models]] that are"
+                )
+            if other and other.covariate is not None:
+                raise ValueError(f"model {other.name!r} is a covariate, and is asked everything: leave its own out")
+            if other and other.people is not None and other.people < (model.people or self.personas.n):
+                raise ValueError(
+                    f"model {other.name!r} is the covariate of {model.name!r}, and is asked about fewer people: leave "
+                    "its people out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _has_traits_once(self) -> Self:
         if self.variants.traits and "traits" in self.personas.model_fields_set:
             raise ValueError("[personas] traits and [variants] traits both say what is shown: leave one out")
@@ -158,13 +177,24 @@ class Study(Section):
         return frozenset(section.judge for section in self.benchmarks if section.judge is not None)
 
     @property
+    def covariates(self) -> dict[str, str]:
+        """The models that another one names as its covariate, each with the first that does."""
+        return {name: model.name for model in reversed(self.models) if (name := model.covariate) is not None}
+
+    @property
     def asked_models(self) -> tuple[ModelSection, ...]:
         """The models that the study is about."""
         return tuple(model for model in self.models if model.name not in self.judges)
 
     @classmethod
     def load(cls, path: str | Path = "mtpa.toml") -> "Study":
-        """Read a study file. Raises InputError: one sentence that names the file, the key and the remedy."""
+        """Read a study file.
+
+        Raises
+        ------
+        InputError
+            One sentence that names the file, the key and the remedy.
+        """
         path = Path(path)
         try:
             return cls.parse(read_text(path), path)
@@ -177,8 +207,17 @@ class Study(Section):
     def from_dict(cls, tables: Mapping[str, Any], path: str | Path = "mtpa.toml") -> "Study":
         """A study from the tables that its file would have.
 
-        {"study": {"name": …}, "personas": {…}, "benchmarks": [{…}], "models": [{…}]}. No file is read or written;
-        relative paths start in the folder of `path`. Raises InputError.
+        Parameters
+        ----------
+        tables : mapping
+            {"study": {"name": …}, "personas": {…}, "benchmarks": [{…}], "models": [{…}]}.
+        path : str or Path
+            Where the file would be: relative paths start in its folder. No file is read or written.
+
+        Raises
+        ------
+        InputError
+            One sentence that names the key and the remedy.
         """
         path = Path(path)
         try:

@@ -234,6 +234,11 @@ class ModelSection(Section):
     """How often each question is asked; two or more tell the model's own noise from the persona's effect."""
     baseline_replicates: int | None = Field(None, gt=0)
     """How often the sampled baseline is asked; if absent, as often as is cheapest for Δ."""
+    people: int | None = Field(None, gt=0)
+    """How many of the respondents this model is asked about, the first of the sample; everybody if absent."""
+    covariate: str | None = None
+    """The name of a cheaper `[[models]]`, whose answers to everything make this one's Δ surer: it is asked all groups,
+    whatever `per_person` says."""
     mode: Mode = "live"
     """`batch` sends the provider's batch jobs, at a lower price within a day; `auto` does after a live pilot."""
     batch: BatchSection = BatchSection()

@@ -23,7 +23,7 @@ from runner.study.survey_questions import as_benchmark, asked_people, fidelity_i
 from scoring.answers.items import Item, rotations
 from scoring.benchmarks.base import Benchmark, JudgedBenchmark, default_part
 from scoring.benchmarks.loaded import load_items
-from scoring.benchmarks.registry import benchmark
+from scoring.benchmarks.registry import benchmark, measure
 from scoring.benchmarks.trait_inference import TraitInference
 
 DESCRIPTIONS = (".toml", ".yaml", ".yml")
@@ -158,7 +158,7 @@ def _unrotated(section: BenchmarkSection, items: Sequence[Item]) -> Iterator[str
     fewer = [item for item in items if rotations(item, section.rotations) < section.rotations]
     if not fewer:
         return
-    what = f"{section.name}: rotations = {section.rotations}"
+    what = f"{measure(section.name, items[0].part)}: rotations = {section.rotations}"
     fixed = [item for item in fewer if rotations(item, section.rotations) == 1]
     if len(fixed) < len(fewer):
         yield f"{what}, but {len(fewer) - len(fixed):,} of {len(items):,} items have fewer options, hence fewer orders"

@@ -14,7 +14,7 @@ LEAST_POINTS = 8
 LEAST_RELIABILITY = 0.3
 
 
-class Slope(NamedTuple):
+class MeasuredSlope(NamedTuple):
     """How much y changes with x, with its 95 % interval (NaN where there is none).
 
     `reliability` is the share of the variance of x that is not error.
@@ -26,10 +26,10 @@ class Slope(NamedTuple):
     reliability: float
 
 
-NO_SLOPE = Slope(math.nan, math.nan, math.nan, math.nan)
+NO_SLOPE = MeasuredSlope(math.nan, math.nan, math.nan, math.nan)
 
 
-def slope_between(x: Floats, y: Floats, errors: Matrix) -> Slope:
+def slope_between(x: Floats, y: Floats, errors: Matrix) -> MeasuredSlope:
     """The slope of y on the true x; `errors` (n, 2, 2) are the covariances of each (x, y).
 
     The moments corrected for the errors (Fuller 1987; Akritas & Bershady 1996), which leaves room for scatter about the
@@ -59,6 +59,6 @@ def slope_between(x: Floats, y: Floats, errors: Matrix) -> Slope:
     c = direct**2 - t * variance - doubt * shared**2
     root = b**2 - a * c
     if a <= 0 or root < 0:
-        return Slope(direct / reliability, math.nan, math.nan, reliability)
+        return MeasuredSlope(direct / reliability, math.nan, math.nan, reliability)
     bounds = ((b - math.sqrt(root)) / a, (b + math.sqrt(root)) / a)
-    return Slope(direct / reliability, *bounds, reliability)
+    return MeasuredSlope(direct / reliability, *bounds, reliability)

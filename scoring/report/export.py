@@ -122,7 +122,7 @@ _PRINTED: Mapping[str, tuple[str, ...]] = {
     "aggregates_by_category": ("model", "benchmark", "category", "metric", *_SIDES, "95 % interval"),
     "categories": (*_HEAD, "category", "items", *_SIDES, "items too"),
     "counterfactuals": (*_HEAD, "trait", "to", "personas", "effect", "items too", "holm", "controls"),
-    "told_traits": (*_HEAD, "trait", "personas", "effect", "95 % interval", "holm"),
+    "told_traits": (*_HEAD, "trait", "personas", "telling", "95 % interval", "holm"),
     "ways": (*_HEAD, "way", "personas", *_SIDES, "these items", "difference"),
     "conditionings": (*_HEAD, "traits", "personas", *_SIDES, "items too"),
     "validity": ("model", "benchmark", "attribute", "level", "unparsed_with", "refused_with", "failed_with", "effect",

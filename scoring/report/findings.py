@@ -12,6 +12,7 @@ from personas.prompt.cue_texts import CUES
 from scoring.benchmarks.registry import asked_for, measured
 from scoring.benchmarks.trait_inference import CONTROL_PART, OWN_ANSWER_PARTS
 from scoring.report.names import attribute_name, countries_in
+from scoring.report.numbers import points, points_interval
 from scoring.robustness.robustness_tables import brief_robustness_tables, robustness_tables
 from scoring.robustness.traits.twin_controls import with_controls
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
@@ -39,7 +40,7 @@ ASKED_FOR = {
     "probability": "answered in probabilities",
     "reasoning": "answered after reasoning",
 }
-ARROWS = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "→ ½ is unbiased"}
+BETTER = {"higher": "↑ higher is better", "lower": "↓ lower is better", "half": "50% is unbiased"}
 
 
 @dataclass(frozen=True)
@@ -264,7 +265,12 @@ def title_of(benchmark: str) -> str:
 def direction_of(benchmark: str) -> str:
     """The metric and which way is better."""
     known = measured(benchmark)
-    return f"{known.metric}, {ARROWS[known.better]}" if known else ""
+    return f"{known.metric}, {BETTER[known.better]}" if known else ""
+
+
+def too_few(groups: float) -> str:
+    """How many item groups there were, which is not enough."""
+    return "1 item group is too few" if groups == 1 else f"{int(groups)} item groups are too few"
 
 
 def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
@@ -276,12 +282,13 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
         return [f"{name}: no persona and baseline answer could be paired; there is nothing to compare."]
     if row["items_method"] == BOUND:
         low, high = row["items_low"], row["items_high"]
-        return [f"{name}: every persona scored alike, so {low:+.3f} to {high:+.3f} is a bound on Δ, not an interval."]
+        bounds = points_interval(low, high)
+        return [f"{name}: every persona scored alike, so {bounds} points are a bound on Δ, not an interval."]
     if np.isnan(row["items_error"]):
-        few = f"{int(row['groups'])} item groups are too few to generalise from (at least {LEAST_GROUPS})"
+        few = f"{too_few(row['groups'])} to generalise from (at least {LEAST_GROUPS})"
         return [f"{name}: {few}." if row["groups"] < LEAST_GROUPS else f"{name}: too few people to generalise from."]
     people, items = int(row["personas"]), int(row["items"])
-    least = f"had under 80 % power for effects under {row['resolvable']:.3f}"
+    least = f"had under 80 % power for effects under {points(row['resolvable'], signed=False)}"
     lines = [f"{name}: {people:,} people and {items:,} items {least}."]
     too_small: list[str] = []
     here = (effects[["model", "benchmark", "measure"]] == row[["model", "benchmark", "measure"]]).all(axis=1)
@@ -292,7 +299,7 @@ def _resolvable(row: pd.Series, effects: pd.DataFrame) -> list[str]:
             continue
         fewest, smallest = int(tested["personas"].min()), hardest_gap(tested)
         with_levels = f"with {fewest:,} people in the smallest level and {items:,} items"
-        gaps = f"gaps by {attribute_name(str(attribute))} under {smallest:.3f}"
+        gaps = f"gaps by {attribute_name(str(attribute))} under {points(smallest, signed=False)}"
         lines.append(f"{name}: {with_levels}, {gaps} had under 80 % power.")
     if too_small:
         lines.append(f"{name}: no level of {', '.join(too_small)} has enough people, or variance, to be compared.")

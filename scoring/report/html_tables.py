@@ -29,6 +29,7 @@ SHOWN = {"personas": 200, "item_differences": 100, "equivalence": 100}  # rows; 
 TITLES = {
     "effects_overall": "Persona effect Δ = with − without",
     "target": "Rounds until the target: the interval that holds though it was looked at while the run went on",
+    "covariates": "Δ with the answers of a cheaper model, which was asked everything",
     "ways": "Δ by the way of asking, and its difference to the first way",
     "conditionings": "Δ by what is shown of a persona, and its difference to the smallest set of traits",
     "aggregates": "Over many items, on the items and orders that both sides answered: pigeonhole bootstrap intervals",
@@ -72,14 +73,18 @@ TITLES = {
 }
 # The columns of tables that have more than fit; a name with ~ is an interval, of NAME_low and NAME_high.
 _CHOSEN = {
-    "effects_overall": "benchmark metric personas items without with_persona effect items~ people~ net net~",
-    "gaps": "attribute level benchmark personas effect people~ gap gap~ gap_holm net net~",
+    "effects_overall": "benchmark metric personas items without with_persona effect items~ people~ net net~ "
+    "registration",
+    "gaps": "attribute level benchmark personas effect people~ gap gap~ gap_holm net net~ registration",
+    "covariates": "benchmark metric covariate attribute level personas personas_covariate effect people~ items~ alone "
+    "alone~ rho_answers rho_people saves",
     "control": "benchmark metric personas items persona persona~ control control~ net net~",
     "categories": "benchmark category metric items personas without with_persona effect items~ people~",
     "aggregates_by_category": "benchmark category metric answers_with without with_persona effect ~",
-    "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null",
+    "families": "benchmark attribute metric levels tested omnibus_p omnibus_items_p disparity disparity_null "
+    "registration",
     "facets": "benchmark metric source levels variance ~ share of_effect note",
-    "told_traits": "trait benchmark metric told personas effect ~ holm note moved moved_by_chance moved_holm",
+    "told_traits": "trait benchmark metric told personas telling ~ holm note moved moved_by_chance moved_holm",
     "worst_tenth": "benchmark metric personas items chosen seen effect side bound",
     "reliability": "benchmark metric clusters groups reliability reliability_low reliability_high",
     "equivalence": "benchmark metric attribute level quantity estimate tost~ within equivalent",
@@ -95,6 +100,7 @@ _HEADS = {
     "personas": "people",
     "with_persona": "with",
     "effect": "Δ",
+    "telling": "effect of telling",
     "items~": "95% interval, items like these",
     "people~": "95% interval, these items",
     "gap_holm": "p (Holm)",
@@ -112,7 +118,7 @@ _HEADS = {
 }
 _SHARES = frozenset(
     "told changed same_sign off_zero first_share last_share moved moved_by_chance by_chance mass under_half hidden "
-    "share top_share agree_with agree_without of_effect right right_twin people_moved".split()
+    "share top_share agree_with agree_without of_effect right right_twin people_moved saves".split()
 )
 _SHARE_STARTS = ("unparsed", "refused", "no_probabilities", "failed", "invalid")
 _COUNTED = ("answers", "personas", "levels", "specifications", "tested", "round", "asked")

@@ -9,6 +9,8 @@ COUNTS = frozenset({"personas", "people", "clusters", "items", "groups", "pairs"
 SIGNED = frozenset(
     {
         "effect",
+        "alone",
+        "telling",
         "gap",
         "difference",
         "delta",
@@ -85,6 +87,11 @@ def in_points(value: float) -> str:
 def points_interval(low: float, high: float) -> str:
     """An interval in percentage points, without the unit."""
     return NONE if math.isnan(low) or math.isnan(high) else f"{_points(low)} to {_points(high)}"
+
+
+def half_points(low: float, high: float) -> str:
+    """Half of what an interval spans, in percentage points, without the unit."""
+    return NONE if math.isnan(low) or math.isnan(high) else _points((high - low) / 2, signed=False)
 
 
 def _points(value: float, signed: bool = True) -> str:

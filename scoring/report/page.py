@@ -45,6 +45,7 @@ _SECTIONS = (
             "equivalence contrasts item_differences".split()
         ),
     ),
+    ("covariates", "With a cheaper model's answers", ("covariates",)),
     ("formats", "Formats and rotations", ("formats", "rankings")),
     ("validity", "Answers that could not be scored", ("letters", "validity", "agreement", "recall")),
 )

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
+from scoring.answers.metrics import ANSWER, ELICITED
 from scoring.benchmarks.registry import measured
 from scoring.fidelity.summary import fidelity_sentences
-from scoring.report.findings import Findings, title_of
+from scoring.report.findings import Findings, title_of, too_few
 from scoring.report.names import attribute_name, people_of, who_else
 from scoring.report.numbers import chance, p_value, points, points_interval, score
 from scoring.report.robustness.robustness_sentences import robustness_sentences
@@ -19,6 +21,8 @@ from scoring.statistics.levels import ALL
 
 SIGNIFICANT = 0.05
 ONE_LETTER = 0.9  # the share of answers from which on a letter was chosen for its place
+DRAWN = {ANSWER, *ELICITED.values()}  # what is a draw at a temperature
+MANY_UNREAD = 0.05  # a share of the answers
 BRIEF = 3  # findings with every sentence; where there are more, a terminal shows the first of each
 NOTHING = "No scores yet: nothing to report."
 _VERBS = {True: "raised", False: "lowered"}
@@ -91,7 +95,8 @@ def _statement(found: Findings, row: pd.Series) -> Finding:
             else "no persona and baseline answer could be paired; there is nothing to compare"
         )
         return Finding(str(row["model"]), str(row["benchmark"]), f"{name}: {why}.", ())
-    rest = (*_neutral(row), *_changes(found, row), *_gap(found, row), *robustness_sentences(found.tables, row))
+    qualified = (*_unread(row), *_neutral(row), *_changes(found, row), *_gap(found, row))
+    rest = (*qualified, *robustness_sentences(found.tables, row))
     return Finding(str(row["model"]), str(row["benchmark"]), f"{name}: {_effect(row, who)}", rest)
 
 
@@ -110,7 +115,7 @@ def _effect(row: pd.Series, who: str) -> str:
         bounds = points_interval(row["items_low"], row["items_high"])
         return f"every persona scored alike, {metric} {levels} ({size}). {bounds} bounds Δ; it is no interval."
     if math.isnan(row["items_low"]):
-        few = f"{int(row['groups'])} item groups are too few to speak of other items"
+        few = f"{too_few(row['groups'])} to speak of other items"
         why = few if row["groups"] < LEAST_GROUPS else "there are too few people, or baseline answers, for an interval"
         return f"{metric} {levels}: Δ = {change} ({size}). How sure that is cannot be said: {why}."
     bounds = points_interval(row["items_low"], row["items_high"])
@@ -124,6 +129,13 @@ def _effect(row: pd.Series, who: str) -> str:
         f"no effect of personas is shown. {metric.capitalize()} {levels}, Δ = {change} ({sure}); "
         f"effects under {least} had under 80% power."
     )
+
+
+def _unread(row: pd.Series) -> Iterator[str]:
+    """Answers that were left out, where they are more than a few."""
+    if max(row["invalid_without"], row["invalid_with"]) >= MANY_UNREAD:
+        shares = f"{chance(row['invalid_without'])} of the answers without a persona and {chance(row['invalid_with'])}"
+        yield f"Left out, as unparsed, refused or failed, were {shares} of those with one: what remains is a selection."
 
 
 def _neutral(row: pd.Series) -> Iterator[str]:
@@ -152,7 +164,7 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
         if math.isnan(each["by_chance"]):
             by_chance = "how many would change by chance alone is not known, as the baseline was sampled once"
         elif each["by_chance"] == 0:
-            by_chance = _undrawn(found, str(row["model"]))
+            by_chance = _none_by_chance(found, str(row["model"]), str(row["metric"]))
         else:
             by_chance = f"by chance alone {chance(each['by_chance'])} would change"
         yield f"Personas changed {chance(each['changed'])} of {each['answers']:,} choices{neutral}; {by_chance}."
@@ -163,9 +175,11 @@ def _changes(found: Findings, row: pd.Series) -> Iterator[str]:
             )
 
 
-def _undrawn(found: Findings, model: str) -> str:
-    """What changes answers by chance where none is drawn."""
-    known: Mapping[str, str] = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
+def _none_by_chance(found: Findings, model: str, metric: str) -> str:
+    """Why chance changes no answers: none is drawn, or all draws agreed."""
+    known: Mapping[str, Any] = next((each for each in found.about.get("models", ()) if each["name"] == model), {})
+    if metric in DRAWN and known.get("answer") == "text" and known.get("parameters", {}).get("temperature") != 0:
+        return "by chance alone none would change, as every answer drawn again without a persona was the same"
     if known.get("provider") == "local" and known["dtype"] != "float32":
         return f"no answer is drawn, but rounding in {known['dtype']} alone turns some that are nearly even"
     if known.get("provider", "local") != "local":

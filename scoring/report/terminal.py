@@ -1,22 +1,24 @@
 """The finding as tables for a terminal."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
+from scoring.benchmarks.base import Benchmark
 from scoring.benchmarks.registry import measured
 from scoring.fidelity.summary import fidelity_sentences
+from scoring.report.covariate_terminal import covariate_sentences, covariates_shown
 from scoring.report.fidelity_terminal import fidelity_shown
-from scoring.report.findings import ARROWS, Findings, direction_of, title_of
+from scoring.report.findings import BETTER, Findings, direction_of, title_of
 from scoring.report.fitted import FittedTable
 from scoring.report.names import attribute_name, level_name, who_else
 from scoring.report.numbers import (
     count,
-    half_width,
+    half_points,
     in_points,
     interval,
     number,
@@ -33,6 +35,7 @@ from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL
 
 SIGNIFICANT = 0.05
+UNITS = "Scores are in per cent, differences of scores and their intervals in percentage points; files have shares."
 
 
 def print_report(console: Console, found: Findings, full: bool = False, after: Sequence[str] = ()) -> None:
@@ -44,6 +47,7 @@ def print_report(console: Console, found: Findings, full: bool = False, after: S
     effects = found.effects
     fidelity = fidelity_sentences(found.tables)
     if full:
+        console.print(Text(UNITS))
         for model in dict.fromkeys(map(str, found.tables.get("fidelity_people", pd.DataFrame()).get("model", []))):
             console.rule(Text(f"{model}: fidelity"))
             console.print(Group(*fidelity_shown(found.tables, model)))
@@ -58,7 +62,7 @@ def print_report(console: Console, found: Findings, full: bool = False, after: S
         console.print(_headline(found))
         _print_lines(console, "Before you trust an interval", found.warnings if full else ())
         _print_finding(console, found)
-    for paragraph in fidelity:
+    for paragraph in (*fidelity, *covariate_sentences(found.tables)):
         console.print(Text(paragraph))
     for line in after:  # in a pipe a line stays one
         console.print(Text(line), soft_wrap=not console.is_terminal)
@@ -94,13 +98,19 @@ def _headline(found: Findings) -> FittedTable:
     table = plain_table(title, caption, names, numbers)
     for _, row in rows.iterrows():
         known = measured(str(row["benchmark"]))
-        metric = f"{known.metric} {ARROWS[known.better][0]}" if known else "score"
+        metric = _metric(known) if known else "score"
         labels = [*([str(row["model"])] * models), title_of(str(row["benchmark"])), metric]
         values = [score(row["without"]), score(row["with_persona"]), in_points(row["effect"])]
         values.append(points_interval(row["items_low"], row["items_high"]))
         values += [in_points(row["net"]), points_interval(row["net_low"], row["net_high"])] * bool(net)
         table.add_row(*map(escape, labels), *values, f"{row['personas']:,.0f} × {row['items']:,.0f}")
     return table
+
+
+def _metric(known: Benchmark) -> str:
+    """What the score is, and what it would be at best: an arrow, or the neutral point."""
+    best = "\n(50% = unbiased)" if known.better == "half" else f" {BETTER[known.better][0]}"
+    return f"{known.metric}{best}"
 
 
 def print_incomplete(console: Console, sentence: str) -> None:
@@ -113,6 +123,7 @@ def _tables(found: Findings, model: str, effects: pd.DataFrame) -> Iterator[Rend
     yield _overall(effects[effects["attribute"] == ALL])
     if len(target := _of(found, "target", model)):
         yield _target(target)
+    yield from covariates_shown(_of(found, "covariates", model))
     if len(conditionings := _of(found, "conditionings", model)):
         yield _conditionings(conditionings)
     if len(ways := _of(found, "ways", model)):
@@ -166,14 +177,14 @@ def _overall(overall: pd.DataFrame) -> FittedTable:
             str(row["metric"]),
             f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
-            number(row["without"]),
-            number(row["with_persona"]),
-            signed(row["effect"]),
-            half_width(row["people_low"], row["people_high"]),
-            half_width(row["items_low"], row["items_high"]),
+            score(row["without"]),
+            score(row["with_persona"]),
+            in_points(row["effect"]),
+            half_points(row["people_low"], row["people_high"]),
+            half_points(row["items_low"], row["items_high"]),
             f"{percent(row['invalid_without'])} | {percent(row['invalid_with'])}",
-            *([signed(row["effect_as_wrong"]), half_width(row["as_wrong_low"], row["as_wrong_high"])] * as_wrong),
-            *([signed(row["net"]), half_width(row["net_low"], row["net_high"])] * bool(net)),
+            *([in_points(row["effect_as_wrong"]), half_points(row["as_wrong_low"], row["as_wrong_high"])] * as_wrong),
+            *([in_points(row["net"]), half_points(row["net_low"], row["net_high"])] * bool(net)),
         )
     return table
 
@@ -185,8 +196,13 @@ def _target(target: pd.DataFrame) -> FittedTable:
     for _, row in target.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level", "outcome"))
         people = "<5" if math.isnan(row["personas"]) else f"{row['personas']:,.0f}"
-        bounds = interval(row["low"], row["high"])
-        values = (signed(row["effect"]), bounds, number(row["half_width"]), f"{row['wanted']:g}")
+        bounds = points_interval(row["low"], row["high"])
+        values = (
+            in_points(row["effect"]),
+            bounds,
+            in_points(row["half_width"]).lstrip("+"),
+            f"{100 * row['wanted']:g}",
+        )
         table.add_row(*names, people, f"{row['asked']} of {row['rounds']}", *values)
     return table
 
@@ -200,11 +216,11 @@ def _conditionings(conditionings: pd.DataFrame) -> FittedTable:
         counts = (
             f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
-            number(row["without"]),
-            number(row["with_persona"]),
+            score(row["without"]),
+            score(row["with_persona"]),
         )
-        own = (signed(row["effect"]), half_width(row["items_low"], row["items_high"]))
-        against = (signed(row["difference"]), half_width(row["difference_low"], row["difference_high"]))
+        own = (in_points(row["effect"]), half_points(row["items_low"], row["items_high"]))
+        against = (in_points(row["difference"]), half_points(row["difference_low"], row["difference_high"]))
         table.add_row(*names, *counts, *own, *against)
     return table
 
@@ -217,9 +233,9 @@ def _ways(ways: pd.DataFrame) -> FittedTable:
     for _, row in ways.iterrows():
         names = (escape(str(row["way"])), escape(title_of(str(row["benchmark"]))), str(row["metric"]))
         counts = (f"{row['personas']:,.0f}", f"{row['items']:,.0f}", percent(row["invalid_with"]))
-        own = (signed(row["effect"]), half_width(row["people_low"], row["people_high"]))
-        against = (signed(row["difference"]), half_width(row["difference_low"], row["difference_high"]))
-        table.add_row(*names, *counts, number(row["without"]), number(row["with_persona"]), *own, *against)
+        own = (in_points(row["effect"]), half_points(row["people_low"], row["people_high"]))
+        against = (in_points(row["difference"]), half_points(row["difference_low"], row["difference_high"]))
+        table.add_row(*names, *counts, score(row["without"]), score(row["with_persona"]), *own, *against)
     return table
 
 
@@ -256,9 +272,9 @@ def _distributions(distributions: pd.DataFrame) -> FittedTable:
     table = plain_table("Answers as a distribution", caption, ["benchmark", "of", "level"], numbers)
     for _, row in distributions.iterrows():
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
-        size = (count(row["personas"]), count(row["items"]), number(row["pooled"]), count(row["draws"]))
-        values = (number(row["without"]), number(row["with_persona"]), signed(row["effect"]))
-        table.add_row(*names, *size, *values, half_width(row["items_low"], row["items_high"]))
+        size = (count(row["personas"]), count(row["items"]), score(row["pooled"]), count(row["draws"]))
+        values = (score(row["without"]), score(row["with_persona"]), in_points(row["effect"]))
+        table.add_row(*names, *size, *values, half_points(row["items_low"], row["items_high"]))
     return table
 
 
@@ -270,7 +286,7 @@ def _validity(validity: pd.DataFrame) -> FittedTable:
         names = (escape(str(row[name])) for name in ("benchmark", "attribute", "level"))
         rates = (percent(row[f"{name}_with"]) for name in ("unparsed", "refused", "no_probabilities", "failed"))
         table.add_row(
-            *names, *rates, signed(row["effect"]), number(row["value_left_out"]), number(row["value_as_wrong"])
+            *names, *rates, in_points(row["effect"]), score(row["value_left_out"]), score(row["value_as_wrong"])
         )
     return table
 
@@ -295,13 +311,13 @@ def _subgroups(effects: pd.DataFrame, attribute: str, min_n: int) -> FittedTable
         if row["hidden"]:
             table.add_row(*head, "hidden", style="dim")
             continue
-        scores = (f"{row['items']:,.0f}", number(row["without"]), number(row["with_persona"]))
-        values = (signed(row["effect"]), half_width(row["people_low"], row["people_high"]), signed(row["gap"]))
-        half, p = half_width(row["gap_low"], row["gap_high"]), p_value(row["gap_holm"])
+        scores = (f"{row['items']:,.0f}", score(row["without"]), score(row["with_persona"]))
+        values = (in_points(row["effect"]), half_points(row["people_low"], row["people_high"]), in_points(row["gap"]))
+        half, p = half_points(row["gap_low"], row["gap_high"]), p_value(row["gap_holm"])
         p += "*" if row["gap_scope"] == THESE_ITEMS else ""
         style = "dim" if row["personas"] < min_n else "bold" if row["gap_holm"] < SIGNIFICANT else ""
-        last = (count(row["gap_items"]), *([interval(row["gap_least"], row["gap_most"])] * bool(bounded)))
-        last += (signed(row["net"]), half_width(row["net_low"], row["net_high"])) if net else ()
+        last = (count(row["gap_items"]), *([points_interval(row["gap_least"], row["gap_most"])] * bool(bounded)))
+        last += (in_points(row["net"]), half_points(row["net_low"], row["net_high"])) if net else ()
         table.add_row(*head, f"{row['personas']:,.0f}", *scores, *values, half, p, *last, style=style)
     return table
 
@@ -322,8 +338,8 @@ def _families(families: pd.DataFrame) -> FittedTable:
             f"{row['tested']}/{row['levels']}",
             p_value(row["omnibus_p"]),
             p_value(row["omnibus_items_p"]),
-            number(row["disparity"]),
-            number(row["disparity_null"]),
+            in_points(row["disparity"]).lstrip("+"),
+            in_points(row["disparity_null"]).lstrip("+"),
             str(row["omnibus_note"]),
         )
     return table
@@ -341,58 +357,3 @@ def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findin
         console.print(shown)
     for line in found.sentences:
         console.print(Text(line))
-
-
-def print_difference(
-    console: Console, table: pd.DataFrame, weights: str = "none", incomplete: Iterable[str] = ()
-) -> None:
-    """What two runs or models differ by; `incomplete` says what is missing of them."""
-    for sentence in incomplete:
-        print_incomplete(console, sentence)
-    first, second = table["first"].iloc[0], table["second"].iloc[0]
-    shown = plain_table(
-        f"{second} − {first}, on the trials that both answered",
-        f"± is half a 95 % interval: for these items alone | for items like these too; persona weights: {weights}",
-        ["benchmark", "measure", "compared"],
-        ["people", "items", str(first), str(second), "difference", "± people", "± items too"],
-    )
-    for _, row in table.iterrows():
-        alone = row["compared"] == "baseline"
-        shown.add_row(
-            escape(title_of(str(row["benchmark"]))),
-            str(row["metric"]),
-            row["compared"],
-            "–" if alone else f"{row['personas']:,.0f}",
-            f"{row['items']:,.0f}",
-            number(row["without"]),
-            number(row["with_persona"]),
-            signed(row["effect"]),
-            "–" if alone else half_width(row["people_low"], row["people_high"]),
-            half_width(row["items_low"], row["items_high"]),
-        )
-    console.print(shown)
-
-
-def print_difference_by_level(console: Console, table: pd.DataFrame) -> None:
-    """For whom Δ differs between two runs: a row a level; nothing where no level is large enough."""
-    if table.empty:
-        return
-    shown = plain_table(
-        "For whom: the difference of Δ by level",
-        "± is half a 95 % interval of each level by itself, not adjusted for their number: for these items alone | for "
-        "items like these too",
-        ["benchmark", "measure", "attribute", "level"],
-        ["people", "difference", "± people", "± items too"],
-    )
-    for _, row in table.iterrows():
-        shown.add_row(
-            escape(title_of(str(row["benchmark"]))),
-            str(row["metric"]),
-            escape(attribute_name(str(row["attribute"]))),
-            escape(level_name(str(row["attribute"]), str(row["level"]))),
-            f"{row['personas']:,.0f}",
-            signed(row["effect"]),
-            half_width(row["people_low"], row["people_high"]),
-            half_width(row["items_low"], row["items_high"]),
-        )
-    console.print(shown)

@@ -130,7 +130,23 @@ def persona_effect(
     own noise, which all personas share: it widens the interval for these items, and without replicates there is none.
     The neutral control is left out.
 
-    Raises InputError where the scores are of several models or benchmarks, which have no common Δ.
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of `load_scores`, of one model and benchmark.
+    value : str
+        The column that is averaged: "value", or "expected" for the mean over letter probabilities.
+    weights : {"none", "survey", "population"}
+        How personas are weighted: alike, by the survey's weights within country, or by countries' adult populations.
+    population : mapping of str to float, optional
+        The adult population of each country (alpha-3), for `weights = "population"`.
+    seed : int
+        Of the random draws that some intervals need.
+
+    Raises
+    ------
+    InputError
+        The scores are of several models or benchmarks, which have no common Δ.
     """
     for name in ("model", "benchmark"):
         if name in scores and len(found := sorted(scores[name].astype(str).unique())) > 1:

@@ -88,7 +88,29 @@ def effects(
 ) -> pd.DataFrame:
     """Δ of every model and benchmark, overall and by level of these attributes, as one tidy table.
 
-    The columns are those of `effect_tables(...).effects`. Raises InputError for an attribute that the scores lack.
+    Parameters
+    ----------
+    scores : DataFrame
+        Rows of `load_scores`.
+    by : sequence of str
+        The attributes: columns of the scores such as "country", "gender" or "age_band".
+    pairs : sequence of (str, str)
+        Pairs of attributes, whose levels are crossed.
+    weights, population, seed
+        As for `persona_effect`.
+    min_n : int
+        The fewest people of a level that is tested; one under five people has its numbers withheld.
+
+    Returns
+    -------
+    DataFrame
+        A row a model, benchmark, measure and level; the columns are those of the table `effects` in the data
+        dictionary.
+
+    Raises
+    ------
+    InputError
+        The scores lack an attribute.
     """
     return effect_tables(scores, Slicing(tuple(by), tuple(pairs), weights, population, min_n, seed)).effects
 

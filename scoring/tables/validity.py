@@ -111,7 +111,8 @@ def recall_table(scores: Scores, gold: pd.DataFrame) -> pd.DataFrame:
 
 
 def _recall(part: Part, slots: pd.DataFrame) -> pd.DataFrame:
-    rows = part.scores.loc[part.scores["value"].notna(), ["item_id", "rotation", "persona_id", "letter"]]
+    lettered = part.scores["value"].notna() & (part.scores["letter"].astype(str) != "")
+    rows = part.scores.loc[lettered, ["item_id", "rotation", "persona_id", "letter"]]
     alone = (rows["persona_id"] == "").to_numpy()
     weight = np.where(alone, 1.0, part.weights_of(rows["persona_id"]))
     side = np.where(alone, "without", "with_persona")

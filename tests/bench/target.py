@@ -1,23 +1,53 @@
-"""What a precision-targeted run saves against the full crossing, and how often its interval covers the truth.
+"""What each way to know Δ to a half-width takes, and how often its interval covers the truth.
 
-python tests/bench/target.py [studies]    (200 by default, a design; crossed random effects, skewed)
+python tests/bench/target.py ways [studies [ρ ...]]    (2,000 by default: crossed random effects, skewed)
+python tests/bench/target.py recorded FILE [studies]   (people resampled from the answers of a local model in a results
+                                                        file; the dear model's are these with noise, ρ = 0.7 and 0.3)
+python tests/bench/target.py rounds [studies]          (200 by default: [target] by `SequentialDesign`, no covariate)
 
-The reference is the same study asked whole and looked at once. "One look" is the 95 % interval that takes no account of
-the looking, at the place where the targeted run stopped.
+"ways": as `mtpa-run plan --half-width` prices them, so that the price is checked, too: how many of the intervals are at
+most as wide as was wanted, and the mean half-width beside it. Dollars are at USD a request of the dear model; the
+covariate's requests are to a model of one's own, and counted apart. "rounds": the reference is the same study asked
+whole and looked at once; "one look" is the 95 % interval that takes no account of the looking.
 """
 
 import sys
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from scipy import stats
 
-from scoring.statistics.clustered_errors import LEVEL
+from runner.store.scores import load_scores
+from scoring.statistics.clustered_errors import EXACT, LEVEL, quantile
+from scoring.statistics.covariates.control_variates import PeopleRows, TwoPhase
+from scoring.statistics.designs.alpha_spending import confidence
+from scoring.statistics.designs.incomplete import ranks
+from scoring.statistics.designs.power import Components
+from scoring.statistics.designs.savings import (
+    ALL_OF_THEM,
+    COVARIATE,
+    PART,
+    ROUNDS,
+    DesignPool,
+    PricedWay,
+    SharedAnswers,
+    priced_ways,
+)
 from scoring.statistics.designs.sequential import SequentialDesign, Target
 from scoring.statistics.designs.simulation import Design, simulate
 from scoring.statistics.effect import persona_effect
+from scoring.statistics.pairs import parts
 
-DESIGNS = (
+USD = 0.002
+OF = Components(persona=0.0025, group=0.0064, level_group=0.0, residual=0.1225)
+POOL = DesignPool(people=400, groups=40)
+HALF_WIDTH = 0.02
+TARGETS = (
     (Design(100, 100, levels=1, baseline_replicates=50), Target(0.03)),
     (Design(200, 100, levels=1, baseline_replicates=50), Target(0.03)),
     (Design(40, 40, levels=1, baseline_replicates=50), Target(0.07)),
@@ -26,12 +56,163 @@ DESIGNS = (
 )
 
 
-def main(studies: int) -> None:
+class Drawn(NamedTuple):
+    """Paired differences of the dear model and scores of the cheap one, people × item groups; Δ on these items."""
+
+    d: np.ndarray
+    cheap: np.ndarray
+    effect: float
+
+
+Draw = Callable[[np.random.Generator], Drawn]
+
+
+class Outcome(NamedTuple):
+    """How a study ended: groups asked of a person, Δ, and half the interval."""
+
+    asked: float
+    effect: float
+    half_width: float
+
+
+def simulated(rho: float, of: Components = OF, pool: DesignPool = POOL) -> Draw:
+    """Gamma effects of people and answers that two models share to ρ; the cheap one's scores are a third as wide."""
+
+    def draw(random: np.random.Generator) -> Drawn:
+        def two(variance: float, *shape: int) -> tuple[np.ndarray, np.ndarray]:
+            one, other = (random.gamma(2.0, size=(2, *shape)) - 2) / np.sqrt(2)
+            return np.sqrt(variance) * one, np.sqrt(variance) / 3 * (rho * one + np.sqrt(1 - rho**2) * other)
+
+        person, answer = two(of.persona, pool.people, 1), two(of.residual, pool.people, pool.groups)
+        item = np.sqrt(of.group) * random.normal(size=pool.groups)
+        other = 0.3 * random.normal(size=pool.groups)
+        return Drawn(person[0] + answer[0] + item - 0.05, person[1] + answer[1] + other, float(item.mean()) - 0.05)
+
+    return draw
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A model's answers in a results file, people × item groups, the people resampled; the dear model's are these with
+    noise of as much variance as leaves ρ."""
+
+    d: np.ndarray
+
+    @classmethod
+    def read(cls, path: str) -> "Recorded":
+        """The paired differences of the file's first model and benchmark, by letter probabilities where there are any;
+        people with a gap are left out."""
+        part = parts(load_scores(path))[0]
+        found = part.pairs(part.measures[-1])
+        ones = np.ones(len(found.people))
+        total, share = found.per_group(found.d, ones), found.per_group(np.ones(len(found.item)), ones)
+        whole = (share > 0).all(axis=1)
+        return cls(total[whole] / share[whole])
+
+    def draw(self, rho: float, people: int) -> Draw:
+        """Of as many people as a study has."""
+        effects = self.d - self.d.mean(axis=0)
+        noise = effects.std() * np.sqrt(1 / rho**2 - 1)
+
+        def draw(random: np.random.Generator) -> Drawn:
+            cheap = self.d[random.integers(len(self.d), size=people)]
+            return Drawn(cheap + noise * random.normal(size=cheap.shape), cheap, float(self.d.mean()))
+
+        return draw
+
+    def components(self, rho: float) -> Components:
+        """Of the dear model's answers."""
+        groups = self.d.shape[1]
+        rest = self.d - self.d.mean(axis=0)
+        answers = float((rest - rest.mean(axis=1, keepdims=True)).var() * groups / (groups - 1))
+        persona = max(0.0, float(rest.mean(axis=1).var(ddof=1)) - answers / groups)
+        noise = float(rest.var()) * (1 / rho**2 - 1)
+        return Components(persona, float(self.d.mean(axis=0).var(ddof=1)), 0.0, answers + noise)
+
+
+def ended(way: PricedWay, pool: DesignPool, drawn: Drawn, seed: int) -> Outcome:
+    """A study asked in a way: of its first people, per_person groups each, with one look or round by round."""
+    shared, looking = way.name in (COVARIATE, ALL_OF_THEM), way.name in (ROUNDS, ALL_OF_THEM)
+    rounds = min(pool.rounds, way.per_person) if looking else 1
+    errors: list[float] = []
+    for number in range(1, rounds + 1):
+        asked = way.per_person * number // rounds
+        rows = of_way(way, drawn, asked, shared)
+        found = rows.estimate(EXACT, EXACT, LEVEL, seed).covaried
+        level = LEVEL
+        if looking:
+            errors.append(found.people.error)
+            level = level_of(tuple(round(each / errors[0], 2) for each in errors), rounds)
+        half = quantile(level, found.people.freedom) * found.people.error
+        if half <= HALF_WIDTH:
+            break
+    return Outcome(asked, found.effect, half)
+
+
+@cache
+def level_of(errors: tuple[float, ...], rounds: int) -> float:
+    """What a look has to be sure of; errors as shares of the first one's, to two places, so that studies share it."""
+    return confidence(errors, rounds)
+
+
+def of_way(way: PricedWay, drawn: Drawn, per_person: int, shared: bool) -> TwoPhase:
+    """What was asked so far, with the covariate's answers or without."""
+    groups = drawn.d.shape[1]
+    start = np.arange(way.people) % groups
+    asked = ranks(groups)[(np.arange(groups) - start[:, None]) % groups] < per_person
+    share = asked / per_person
+    cheap = drawn.cheap - drawn.cheap.mean(axis=0) if shared else np.zeros_like(drawn.cheap)
+    number = np.arange(len(cheap))
+    known, others = (
+        PeopleRows(np.ones(len(number[rows])), number[rows], cheap[rows] / groups)
+        for rows in (slice(way.people), slice(way.people, None if shared else way.people))
+    )
+    return TwoPhase(known, others, share * drawn.d[: way.people], share, share * cheap[: way.people])
+
+
+def ways(name: str, draw: Draw, of: Components, pool: DesignPool, rho: float, studies: int) -> None:
+    """A line a way."""
+    start = time.perf_counter()
+    print(
+        f"\n{name}, ρ = {rho}: Δ to ± {HALF_WIDTH}, {pool.people} people and {pool.groups} item groups to draw from, "
+        f"{studies:,} studies, US$ {USD} a request"
+    )
+    print(
+        "way                                people  groups  looks  requests   US$  covariate  ± mean    within 5% "
+        "covers  of per_person  of target"
+    )
+    priced = priced_ways(of, HALF_WIDTH, pool, SharedAnswers(rho, rho))
+    requests: dict[str, float] = {}
+    outcomes = np.array([_all_ways(priced, pool, draw, seed) for seed in range(studies)])
+    for way, found in zip(priced, outcomes.swapaxes(0, 1), strict=True):
+        asked, half, reached, covers = found.mean(axis=0)
+        requests[way.name] = asked * way.people + pool.groups
+        beside = [
+            f"{requests[way.name] / requests[other]:6.1%}" if other in requests else "" for other in (PART, ROUNDS)
+        ]
+        print(f"{way.name:34s} {way.people:6d} {asked:7.2f} {way.looks:6d} {requests[way.name]:9,.0f} "
+              f"{requests[way.name] * USD:5.2f} {way.beside:10,d} {half:7.4f} {reached:11.1%} {covers:7.1%} "
+              f"{beside[0]:>14s} {beside[1]:>10s}", flush=True)  # fmt: skip
+    print(f"{time.perf_counter() - start:.0f} s")
+
+
+def _all_ways(priced: Sequence[PricedWay], pool: DesignPool, draw: Draw, seed: int) -> list[tuple[float, ...]]:
+    """Of each way: groups asked, half-width, whether it is at most 5 % over the wanted one, whether it covers."""
+    drawn = draw(np.random.default_rng(seed))
+    found = [ended(way, pool, drawn, seed) for way in priced]
+    misses = [abs(each.effect - drawn.effect) for each in found]
+    return [
+        (each.asked, each.half_width, each.half_width <= 1.05 * HALF_WIDTH, miss <= each.half_width)
+        for each, miss in zip(found, misses, strict=True)
+    ]
+
+
+def rounds(studies: int) -> None:
     """A line a design: means over the studies and their levels."""
     start = time.perf_counter()
     print(f"{studies} simulated studies a design; {Target(0.1).rounds} looks at most")
     print("people x items, levels, baseline   target    asked   ± there   ± of full   covers   one look covers")
-    for design, target in DESIGNS:
+    for design, target in TARGETS:
         found = pd.DataFrame([row for seed in range(studies) for row in course(design, target, seed)])
         means = found.mean()
         head = f"{design.personas} x {design.items}, {design.levels}, asked {design.baseline_replicates} times"
@@ -66,5 +247,28 @@ def course(design: Design, target: Target, seed: int) -> list[dict[str, float]]:
     return rows
 
 
+def main(kind: str, *rest: str) -> None:
+    """One of the three kinds."""
+    if kind == "rounds":
+        rounds(int(rest[0]) if rest else 200)
+        return
+    if kind == "recorded":
+        read = Recorded.read(rest[0])
+        studies = int(rest[1]) if len(rest) > 1 else 2000
+        pool = replace(POOL, groups=read.d.shape[1])
+        for rho in (0.7, 0.3):
+            ways(
+                f"recorded ({len(read.d)} people)",
+                read.draw(rho, pool.people),
+                read.components(rho),
+                pool,
+                rho,
+                studies,
+            )
+        return
+    for rho in map(float, rest[1:] or ("0.7", "0")):
+        ways("simulated", simulated(rho), OF, POOL, rho, int(rest[0]) if rest else 2000)
+
+
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 200)
+    main(*(sys.argv[1:] or ["ways"]))

@@ -37,6 +37,7 @@ SHOWN = {
     "text": "what a command prints",
     "stata": "Stata is not free software",
     "py": "the notebook's cells, which are run below",
+    "yaml": "a build server's workflow; tests/docs/test_site.py reads it",
     "r": "needs RSQLite; docs/how-to/analyse.R is run below",
 }
 UNRUNNABLE = {

@@ -5,8 +5,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import yaml
 from pages import blocks, build_site
 from studies import ROOT
+from typer.testing import CliRunner
+
+from runner.cli.app import app
 
 LOADING = {"src", "srcset", "poster", "data", "action", "formaction", "background"}
 LINKS_THAT_LOAD = {
@@ -59,6 +63,19 @@ def test_every_page_is_in_the_site_and_loads_nothing_from_elsewhere(site: Path) 
         assert [each for each in here if not Path(str(each).partition("?")[0]).exists()] == []
     styles = "".join(style.read_text(encoding="utf-8") for style in site.rglob("*.css"))
     assert re.findall(r"(?:url\(|@import)\s*['\"]?https?:[^)]*", styles) == []
+
+
+def test_the_build_servers_workflow_has_commands_that_there_are() -> None:
+    (block,) = (each for each in blocks(ROOT / "docs" / "how-to" / "watch.md") if each.language == "yaml")
+    steps = yaml.safe_load(block.text)["jobs"]["watch"]["steps"]
+    lines = [line for step in steps for line in step.get("run", "").splitlines() if "mtpa-run" in line]
+    assert len(lines) == 4
+    for line in lines:
+        words = line.partition("mtpa-run --study planned.toml")[2].split()
+        command = [word for word in words[:1] if not word.startswith("-")]
+        shown = CliRunner().invoke(app, [*command, "--help"])
+        assert shown.exit_code == 0
+        assert all(word in shown.output for word in words if word.startswith("--")), line
 
 
 def test_the_public_names_are_in_the_site(site: Path) -> None:

@@ -114,14 +114,14 @@ def test_help_and_lists(arguments: list[str], said: Said) -> None:
 def test_a_real_model_answers_and_a_second_run_needs_none(tmp_path: Path) -> None:
     """The default study, smaller: SmolLM2 on its own server, BBQ and CrowS-Pairs by letter and by log-likelihood."""
     pytest.importorskip("torch")
-    text = (ROOT / "mtpa.toml").read_text().replace("n = 40", "n = 5").replace("groups = 120", "groups = 6")
+    text = (ROOT / "mtpa.toml").read_text().replace("n = 40", "n = 3").replace("groups = 120", "groups = 6")
     text = text.replace("per_person = 30", "per_person = 3").replace("groups = 6\nper_person = 2", "groups = 3")
     text = text.replace("[[models]]", '[[benchmarks]]\nname = "bbq"\ngroups = 1\n\n[[models]]')
     (tmp_path / "mtpa.toml").write_text(text.replace('name = "default"', 'name = "d"\ndatabase = "study.sqlite"'))
     study = str(tmp_path / "mtpa.toml")
     first = command("--study", study)
     assert first.returncode == 0, first.stderr
-    trials = (6 + 5 * 3 + 5 * 6) + 2 * 3 * (1 + 5 + 5) + 4 * (1 + 5 + 5)
+    trials = (6 + 3 * 3 + 3 * 6) + 2 * 3 * (1 + 3 + 3) + 4 * (1 + 3 + 3)
     assert f"{trials} trials: " in first.stdout and ", 0 failed" in first.stdout
     assert "Persona effect" in first.stdout and "net of it, personas move it by" in first.stdout
     assert rows(tmp_path, "SELECT count(*) FROM score WHERE status = 'ok' AND value IS NOT NULL") == [(trials,)]

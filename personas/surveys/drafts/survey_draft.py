@@ -12,6 +12,7 @@ from personas.countries import called, parse_country
 from personas.surveys.data_file import open_table
 from personas.surveys.drafts import draft_words as words
 from personas.surveys.label_cleaning import clean, clean_question, direction, plain, says_nothing, stems
+from personas.surveys.survey import TO_FILL_IN
 from personas.surveys.table import Table, text
 from personas.traits import Trait, catalogue
 
@@ -20,6 +21,9 @@ _MOST = 0.9  # of the answers
 _SAME_QUESTION = 0.75  # of the words of a trait's question
 _MANY = 400
 _WIDTH = 100
+_COUNTRY = (
+    'country in [columns]: the file has no column of countries; write the code of the country it is of, such as "TUN"'
+)
 
 
 @dataclass
@@ -83,6 +87,7 @@ def draft(path: Path, country: str = "") -> Drafted:
     name = re.sub(r"\W+", "_", path.stem).strip("_").lower() or "mine"
     file = _remark(path.name)
     head = [
+        *([f"# TO FILL IN FIRST: {_COUNTRY}."] if any(TO_FILL_IN in line for line in columns) else []),
         f"# Drafted from {file}: {table.rows:,} rows, {len(table.variables):,} variables. Correct it;",
         f"# `mtpa-run personas check {path.stem}.toml --data {file}` shows what becomes of every value.",
         f"survey = {_toml(name)}",
@@ -111,8 +116,8 @@ def _columns(made: _Draft, country: str) -> list[str]:
     if column:
         made.lines.append(f"country = {{ variable = {_toml(column)} }}")
     else:
-        made.lines.append(f'country = "{country or "XXX"}"' + ("" if country else "  # to be named: an ISO code"))
-        to_say += [] if country else ['[columns] country: no column has countries; name the one of the file, as "TUN"']
+        made.lines.append(f'country = "{country or TO_FILL_IN}"' + ("" if country else '  # such as "TUN"'))
+        to_say += [] if country else [f"{_COUNTRY}, or draft again with --country TUN"]
     if weights := list(made.named(words.WEIGHTS)):
         made.lines.append(f"weight = {_toml(weights)}  # the first that a respondent has")
     if region := next(made.named(words.REGIONS), None):

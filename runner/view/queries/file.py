@@ -8,8 +8,15 @@ from typing import Any
 
 import migrations
 from personas.errors import InputError, MachineError, NewerFile
-from runner.store.database import TABLES, applied_steps, database_errors, opened, read_only, refuse_false_tables
-from runner.store.last_run import last_run_row
+from runner.store.database import (
+    TABLES,
+    applied_steps,
+    database_errors,
+    last_run_row,
+    opened,
+    read_only,
+    refuse_false_tables,
+)
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 
 
@@ -28,7 +35,7 @@ def checked(path: Path) -> Path:
                 pass
         with reading(path) as connection:
             for name in TABLES:
-                connection.execute(f"SELECT * FROM {name} ORDER BY rowid DESC LIMIT 1").fetchall()
+                connection.execute(f"SELECT * FROM {name} ORDER BY 1 DESC LIMIT 1").fetchall()
     except NewerFile:
         raise
     except MachineError as error:

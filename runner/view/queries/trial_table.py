@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from personas.traits import catalogue
+from runner.store.assigned.deals import ELICITATION
 from runner.store.cache import Trial
-from runner.store.deals import ELICITATION
 from runner.view.queries.address import Query
 from runner.view.queries.chosen import (
     BASELINE,

@@ -63,6 +63,7 @@ def make_item(description: Description, ask: str, number: int, values: Mapping[s
     context = None if alone else _optional(values.get("context"))
     question = "" if alone else str(values.get("question", ""))
     delimiter = " " if context or question else ""
+    roles, ordinals = _on_scale(_roles(description, choices, values), values)
     return Item(
         id=f"{description.name}/{ask}/{key}",
         benchmark=description.name,
@@ -72,8 +73,8 @@ def make_item(description: Description, ask: str, number: int, values: Mapping[s
         question=question,
         choices=choices,
         weights=_weights(description.scoring.kind, choices, values),
-        roles=_roles(description, choices, values),
-        ordinals=tuple(float(each) for each in values["ordinals"]) if "ordinals" in values else None,
+        roles=roles,
+        ordinals=ordinals,
         group=f"{description.name}/{values.get('group', key)}",
         shuffle=description.shuffle,
         ask=cast(Ask, ask),
@@ -142,6 +143,23 @@ def _roles(
         return None
     refusals = {_plain(each) for each in description.refusals}
     return tuple("refusal" if _plain(choice) in refusals else None for choice in choices)
+
+
+def _on_scale(
+    roles: tuple[str | None, ...] | None, values: Mapping[str, Any]
+) -> tuple[tuple[str | None, ...] | None, tuple[float, ...] | None]:
+    """The options' roles and their places on the scale.
+
+    As in OpinionQA's files, a list of places that leaves out the last options, a refusal among them, says that these
+    stand beside the scale, where a refusal stands: no place of theirs is ever read.
+    """
+    if "ordinals" not in values:
+        return roles, None
+    places = tuple(float(each) for each in values["ordinals"])
+    beside = () if roles is None else roles[len(places) :]
+    if roles is None or "refusal" not in beside or "refusal" in roles[: len(places)]:
+        return roles, places
+    return (*roles[: len(places)], *["refusal"] * len(beside)), (*places, *[0.0] * len(beside))
 
 
 def _plain(text: str) -> str:

@@ -8,7 +8,7 @@ from rich.markup import escape
 from scoring.report.findings import title_of
 from scoring.report.fitted import FittedTable
 from scoring.report.names import attribute_name, level_name
-from scoring.report.numbers import count, interval, number, p_value, percent, signed, variance
+from scoring.report.numbers import count, in_points, interval, number, p_value, percent, points_interval, variance
 from scoring.report.robustness.facet_words import facet_sentences
 from scoring.statistics.levels import ALL
 
@@ -31,7 +31,7 @@ def _multiverse(table: pd.DataFrame) -> FittedTable:
     shown = FittedTable("Would another wording say the same?", caption, ["benchmark", "measure", "over"], numbers)
     for _, row in table.iterrows():
         names = (escape(title_of(str(row["benchmark"]))), str(row["metric"]), str(row["axes"]))
-        deltas = (signed(row[name]) for name in ("lowest", "median", "highest"))
+        deltas = (in_points(row[name]) for name in ("lowest", "median", "highest"))
         shares = (percent(row["same_sign"]), "–" if pd.isna(row["off_zero"]) else percent(row["off_zero"]))
         shown.add_row(*names, count(row["specifications"]), *deltas, *shares, p_value(row["p"]))
     return shown
@@ -79,8 +79,8 @@ def _worst(table: pd.DataFrame) -> FittedTable:
     shown = FittedTable("The worst tenth", caption, ["benchmark", "measure"], ["texts", "seen", "Δ", "bound"])
     for _, row in table.iterrows():
         names = (escape(title_of(str(row["benchmark"]))), str(row["metric"]))
-        bound = "none" if pd.isna(row["bound"]) else f"{row['side']} {signed(row['bound'])}"
-        shown.add_row(*names, count(row["chosen"]), signed(row["seen"]), signed(row["effect"]), bound)
+        bound = "none" if pd.isna(row["bound"]) else f"{row['side']} {in_points(row['bound'])}"
+        shown.add_row(*names, count(row["chosen"]), in_points(row["seen"]), in_points(row["effect"]), bound)
     return shown
 
 
@@ -114,7 +114,8 @@ def _equivalence(table: pd.DataFrame) -> FittedTable:
         level = level_name(str(row["attribute"]), str(row["level"]))
         who = "Δ" if row["attribute"] == ALL else f"gap: {attribute_name(str(row['attribute']))} {level}"
         names = (escape(who), escape(title_of(str(row["benchmark"]))), str(row["metric"]))
-        values = (signed(row["estimate"]), interval(row["tost_low"], row["tost_high"]), number(row["within"]))
+        bounds, within = points_interval(row["tost_low"], row["tost_high"]), in_points(row["within"]).lstrip("+")
+        values = (in_points(row["estimate"]), bounds, within)
         shown.add_row(*names, *values, str(row["equivalent"]) or "–")
     return shown
 
@@ -126,8 +127,8 @@ def _contrasts(table: pd.DataFrame) -> FittedTable:
     for _, row in table.iterrows():
         levels = (escape(level_name(str(row["attribute"]), str(row[name]))) for name in ("level", "other_level"))
         names = (escape(title_of(str(row["benchmark"]))), str(row["metric"]))
-        bounds = interval(row["difference_low"], row["difference_high"])
-        shown.add_row(*levels, *names, signed(row["difference"]), bounds, p_value(row["holm"]))
+        bounds = points_interval(row["difference_low"], row["difference_high"])
+        shown.add_row(*levels, *names, in_points(row["difference"]), bounds, p_value(row["holm"]))
     return shown
 
 
@@ -144,7 +145,7 @@ def _items(table: pd.DataFrame) -> FittedTable | None:
     for _, row in held.head(MOST_ITEMS).iterrows():
         attribute = str(row["attribute"])
         of = (attribute_name(attribute), level_name(attribute, str(row["level"])), title_of(str(row["benchmark"])))
-        shown.add_row(*map(escape, (*of, str(row["item_id"]))), signed(row["difference"]), p_value(row["q"]))
+        shown.add_row(*map(escape, (*of, str(row["item_id"]))), in_points(row["difference"]), p_value(row["q"]))
     return shown
 
 
@@ -160,10 +161,10 @@ def _told(table: pd.DataFrame) -> FittedTable:
     for _, row in table.iterrows():
         names = (str(row["trait"]), title_of(str(row["benchmark"])), str(row["metric"]))
         size = (percent(row["told"]), count(row["personas"]))
-        bounds = str(row["note"]) or interval(row["low"], row["high"])
+        bounds = str(row["note"]) or points_interval(row["low"], row["high"])
         moves = ("–" if pd.isna(row[name]) else percent(row[name]) for name in ("moved", "moved_by_chance"))
         style = "bold" if row["holm"] < SIGNIFICANT else ""
-        values = (signed(row["effect"]), bounds, p_value(row["holm"]), *moves, p_value(row["moved_holm"]))
+        values = (in_points(row["telling"]), bounds, p_value(row["holm"]), *moves, p_value(row["moved_holm"]))
         shown.add_row(*map(escape, names), *size, *values, style=style)
     return shown
 

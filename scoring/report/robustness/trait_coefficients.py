@@ -18,7 +18,7 @@ def coefficient_figures(tables: Mapping[str, pd.DataFrame], titled: Mapping[str,
     for number, ((model, benchmark), rows) in enumerate(
         table.groupby(["model", "benchmark"], sort=False, observed=True) if len(table) else ()
     ):
-        rows = rows[(rows["measure"] == rows["measure"].iloc[-1]) & rows["effect"].notna()]
+        rows = rows[(rows["measure"] == rows["measure"].iloc[-1]) & rows["telling"].notna()]
         if len(rows):
             name = f"{model} on {titled.get(str(benchmark), str(benchmark))}"
             text = (
@@ -30,9 +30,9 @@ def coefficient_figures(tables: Mapping[str, pd.DataFrame], titled: Mapping[str,
 
 def coefficients(rows: pd.DataFrame) -> go.Figure:
     """A row a trait, the largest effect on top; interactions below."""
-    rows = rows.sort_values(["kind", "effect"], ascending=[True, True], kind="stable")
+    rows = rows.sort_values(["kind", "telling"], ascending=[True, True], kind="stable")
     rows = rows.iloc[::-1] if rows["kind"].nunique() > 1 else rows
-    effect, holds = 100 * rows["effect"], rows["holm"] < 0.05
+    effect, holds = 100 * rows["telling"], rows["holm"] < 0.05
     bars = {
         "type": "data",
         "symmetric": False,

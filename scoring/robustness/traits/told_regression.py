@@ -29,7 +29,7 @@ LEAST = 8  # item groups below which the interval covers too seldom
 TOLERANCE, SWEEPS = 1e-11, 500
 
 
-class Slope(NamedTuple):
+class ToldSlope(NamedTuple):
     """The effect of telling, with its interval for people like these on items like these.
 
     `people` were told in some texts and not in others; `note` says why there is no interval ("" where there is one).
@@ -73,11 +73,11 @@ class ToldCells:
         return found
 
 
-def slopes(cells: ToldCells) -> list[Slope]:
+def slopes(cells: ToldCells) -> list[ToldSlope]:
     """A slope for each column of `told`, by weighted least squares of d on all of them."""
     x, d = cells.within(cells.told), cells.within(cells.d[:, None])[:, 0]
     known = _identified(x, cells.weight)
-    found = [Slope(np.nan, NO_INTERVAL, 0, "told to everybody alike, or together with another")] * x.shape[1]
+    found = [ToldSlope(np.nan, NO_INTERVAL, 0, "told to everybody alike, or together with another")] * x.shape[1]
     if not known.any():
         return found
     moments = (x[:, known].T * cells.weight) @ x[:, known]
@@ -108,12 +108,12 @@ def _identified(x: Matrix, weight: Vector) -> NDArray[np.bool_]:
     return found
 
 
-def _slope(cells: ToldCells, effect: float, own: Vector, rest: Vector) -> Slope:
+def _slope(cells: ToldCells, effect: float, own: Vector, rest: Vector) -> ToldSlope:
     share = cells.weight * own**2
     total = effect * share + cells.weight * own * rest
     people = int((np.bincount(cells.person, weights=share) > 1e-12).sum())
     variance, note = _variance(cells, total, share)
-    return Slope(effect, t_interval(effect, variance), people, note)
+    return ToldSlope(effect, t_interval(effect, variance), people, note)
 
 
 def _sums(code: Codes, values: Vector, size: int = 0) -> Vector:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from scoring.robustness.traits.told_regression import Slope, ToldCells, slopes
+from scoring.robustness.traits.told_regression import ToldCells, ToldSlope, slopes
 from scoring.robustness.traits.trait_relevance import UNTESTED, Relevance, relevance
 from scoring.statistics.clustered_errors import two_sided_p
 from scoring.statistics.multiplicity import adjusted
@@ -63,11 +63,11 @@ def _of_measure(
     return table
 
 
-def _numbers(slope: Slope) -> dict[str, object]:
+def _numbers(slope: ToldSlope) -> dict[str, object]:
     error, freedom = slope.interval.error, slope.interval.freedom
     p = two_sided_p(slope.effect / error, freedom) if error > 0 else np.nan
     bounds = {"low": slope.interval.low, "high": slope.interval.high, "freedom": freedom}
-    return {"personas": slope.people, "effect": slope.effect, **bounds, "p": p, "note": slope.note}
+    return {"personas": slope.people, "telling": slope.effect, **bounds, "p": p, "note": slope.note}
 
 
 def told_cells(

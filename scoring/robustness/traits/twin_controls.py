@@ -53,8 +53,9 @@ def with_controls(twins: pd.DataFrame, controls: pd.DataFrame | None) -> pd.Data
 
     "" where none was asked.
     """
-    if controls is None or controls.empty or twins.empty or not (told := controls[controls["beside"] == TOLD]).size:
-        return twins
+    told = controls[controls["beside"] == TOLD] if controls is not None and len(controls) else pd.DataFrame()
+    if twins.empty or told.empty:
+        return twins.assign(controls="") if len(twins) else twins
     return twins.assign(controls=[_verdict(told, row.model, row.trait, row.to) for row in twins.itertuples()])
 
 

@@ -85,7 +85,7 @@ class PeopleRows:
         if not len(self.weight):
             return 0.0, UNKNOWN
         sums = (self.weight * self.whole.sum(axis=1), self.weight)
-        total, share = (np.bincount(self.cluster, weights=each) for each in sums)
+        total, share = (np.bincount(self.cluster, weights=each).astype(np.float64) for each in sums)
         return float(total.sum() / share.sum()), one_way(total, share)
 
 
@@ -121,19 +121,19 @@ class TwoPhase:
         if len(np.unique(self.known.cluster)) < LEAST_CLUSTERS:
             return found
         doubt = self.others.mean()[1].value
+        means = np.stack([each.sum(axis=1) for each in (self.d, self.told - self.known.whole, self.known.whole)])
         for inside in folds(self.known.cluster, seed):
-            found[inside] = self._tuning(~inside, doubt)
+            found[inside] = self._tuning(means[:, ~inside], ~inside, doubt)
         return found
 
-    def _tuning(self, rows: NDArray[np.bool_], doubt: float) -> Floats:
-        """λ that leaves Δ the least variance, over the clusters of some rows.
+    def _tuning(self, means: Matrix, rows: NDArray[np.bool_], doubt: float) -> Floats:
+        """λ that leaves Δ the least variance, over the clusters of some rows, whose `means` are of d and both variates.
 
         What clusters add to Δ is regressed on what they add to the control variates, where that of the people costs the
         `doubt` about the others' mean, too.
         Each λ is shrunk by 1 − 1/t², its positive part: where the models share nothing it is 0 and costs nothing.
         """
         weight = self.known.weight[rows] / self.known.weight[rows].sum()
-        means = np.stack([each[rows].sum(axis=1) for each in (self.d, self.told - self.known.whole, self.known.whole)])
         sums = clustered((weight * (means - (means @ weight)[:, None])).T, self.known.cluster[rows])
         y, x = sums[:, 0], sums[:, 1:]
         square = x.T @ x

@@ -38,7 +38,8 @@ def confidence(errors: tuple[float, ...], looks: int) -> float:
 
     Raises
     ------
-        ValueError: no look, more looks than there may be, or an error that is not positive.
+    ValueError
+        No look, more looks than there may be, or an error that is not positive.
     """
     if not 0 < len(errors) <= looks or min(errors) <= 0:
         raise ValueError(f"{len(errors)} of {looks} looks with standard errors {errors}")

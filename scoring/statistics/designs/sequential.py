@@ -3,7 +3,8 @@
 The study is asked in rounds. Item groups are dealt into `rounds` blocks; in each round a persona answers one block, the
 p-th persona of a level starting with block p, so that within a level every item is asked equally often after each
 round. Levels whose interval is wide are given further rounds. The baseline is asked first and whole; the noise that its
-replicates show is part of the interval, and only more replicates narrow it.
+replicates show is part of the interval, and only more replicates narrow it. Where a covariate was asked everything, the
+looks are at Δ with its answers.
 
 Every look is one of at most `rounds`, fixed beforehand, and spends its share of α (`alpha_spending`): looks are made
 at the end of a round, and a round takes hours, so a confidence sequence, which bears a look after every answer, would
@@ -15,17 +16,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from personas.stable_order import rank
 from scoring.statistics.clustered_errors import LEVEL
+from scoring.statistics.covariates.two_models import SideBySide
 from scoring.statistics.designs.alpha_spending import confidence
 from scoring.statistics.designs.incomplete import Deal, numbered
 from scoring.statistics.effect import Contributions, estimate
-from scoring.statistics.levels import ALL, HIDDEN_UNDER
-from scoring.statistics.pairs import is_twin, parts
+from scoring.statistics.levels import ALL, HIDDEN_UNDER, levels_of
+from scoring.statistics.pairs import Part, is_twin, parts
 
 LEAST_PERSONAS = 10
 REACHED, ALL_ASKED, UNFINISHED = "reached", "everything asked", "not finished"
@@ -101,10 +104,13 @@ class SequentialDesign:
         self._asked = dict.fromkeys(sorted(self._members), 0)
         self._errors: dict[str, dict[int, float]] = {level: {} for level in self._members}
 
-    def looks(self, scores: pd.DataFrame) -> list[InterimLook]:
-        """Each level's state, from the scores of one model and benchmark; those not asked for yet are not looked at."""
+    def looks(self, scores: pd.DataFrame, beside: Part | None = None) -> list[InterimLook]:
+        """Each level's state, from the scores of one model and benchmark; those not asked for yet are not looked at.
+
+        `beside` has the scores of its covariate, which was asked everything.
+        """
         started = len(scores) and any(self._asked.values())
-        intervals = self._intervals(self._of_course(scores)) if started else {}
+        intervals = self._intervals(self._of_course(scores), beside) if started else {}
         found = []
         for level, asked in self._asked.items():
             effect, half_width, confidence = intervals.get(level, (math.nan, math.inf, LEVEL))
@@ -146,23 +152,34 @@ class SequentialDesign:
             wanted = (place >= 0) & (block >= 0) & ((block - place) % len(self._blocks) < asked)
         return scores[(person == "").to_numpy() | wanted]
 
-    def _intervals(self, scores: pd.DataFrame) -> dict[str, tuple[float, float, float]]:
+    def _intervals(self, scores: pd.DataFrame, beside: Part | None) -> dict[str, tuple[float, float, float]]:
         """Δ, its half-width and the level of that interval, by level of the attribute, of those with any answer."""
-        (part,) = parts(scores)
+        (part,) = parts(scores, (self._target.by,) if self._target.by else ())
         found = part.pairs(part.measures[-1])  # letter probabilities, where there are any, resolve more
         of = Contributions.of(found, np.ones(len(found.people)))
+        both = SideBySide.read(part, beside) if beside is not None else None
         level = found.people["persona_id"].astype(str).map(self._people)
         result = {}
         for name in sorted(set(level)):
             inside = (level == name).to_numpy()
-            seen = estimate(of, inside, (math.nan, math.nan))
-            if seen.clusters < LEAST_PERSONAS or math.isnan(seen.people_error):
+            clusters = len(set(found.cluster[inside]))
+            seen = _seen(of, both, self._inside(name, both, inside), LEVEL, self._target.seed)
+            if clusters < LEAST_PERSONAS or math.isnan(seen.error):
                 result[name] = (seen.effect, math.inf, LEVEL)
                 continue
-            sure = self._confidence(name, seen.people_error)
-            own = estimate(of, inside, (math.nan, math.nan), level=sure)
-            result[name] = (own.effect, (own.people_high - own.people_low) / 2, sure)
+            sure = self._confidence(name, seen.error)
+            own = _seen(of, both, self._inside(name, both, inside), sure, self._target.seed)
+            result[name] = (own.effect, own.half_width, sure)
         return result
+
+    def _inside(self, level: str, both: SideBySide | None, known: np.ndarray) -> np.ndarray:
+        """Who is at a level, of those whom the model was asked about, or of everybody where there is a covariate."""
+        if both is None:
+            return known
+        attribute = self._target.by
+        theirs = levels_of(both.people, attribute or ALL) == level
+        found: np.ndarray = np.r_[known, theirs.to_numpy()[len(known) :]]
+        return found
 
     def _confidence(self, level: str, error: float) -> float:
         """What this look has to be sure of, after the looks at this level before it."""
@@ -173,26 +190,49 @@ class SequentialDesign:
         return confidence(tuple(errors[asked] for asked in sorted(errors)), self._rounds)
 
 
+class _Seen(NamedTuple):
+    effect: float
+    error: float
+    half_width: float
+
+
+def _seen(of: Contributions, both: SideBySide | None, inside: np.ndarray, level: float, seed: int) -> _Seen:
+    """Δ of some people for these items, with the covariate's answers where there is one."""
+    if both is not None:
+        covaried = both.estimate(inside, level, seed)
+        if covaried is not None:
+            found = covaried.covaried
+            return _Seen(found.effect, found.people.error, (found.people.high - found.people.low) / 2)
+    own = estimate(of, inside, (math.nan, math.nan), level=level)
+    return _Seen(own.effect, own.people_error, (own.people_high - own.people_low) / 2)
+
+
 def target_table(
     scores: pd.DataFrame,
     target: Target,
     people: Mapping[str, str],
     groups: Mapping[str, Sequence[str]],
-    deals: Mapping[str, Deal] = MappingProxyType({}),
+    deals: Mapping[tuple[str, str], Deal] = MappingProxyType({}),
+    covariates: Mapping[str, str] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """Where a targeted run stands: a row a model, benchmark and level, with the interval that is valid under looking.
 
-    `groups` are each benchmark's item groups, `deals` say who is asked which of them, where not all. Columns: model,
+    `groups` are each benchmark's item groups, `deals` say, by model and benchmark, who is asked which of them, where
+    not all; `covariates` names each model's covariate, which is asked everything and has no row. Columns: model,
     benchmark, attribute, level, personas, asked and rounds, effect, low, high (at `confidence`, all looks together
     95 %), half_width, wanted, and outcome: reached, everything asked, or not finished. A level under five people has
     its numbers withheld. Benchmarks without a baseline have no Δ and no row.
     """
     rows = []
-    for part in parts(scores) if len(scores) else ():
-        if part.benchmark not in groups or not part.alone.any():
+    found = parts(scores, (target.by,) if target.by else ()) if len(scores) else ()
+    by_name = {(part.model, part.benchmark): part for part in found}
+    for part in found:
+        if part.benchmark not in groups or not part.alone.any() or part.model in covariates.values():
             continue
-        course = SequentialDesign(target, people, groups[part.benchmark], deals.get(part.benchmark))
-        for look in _replayed(part.scores, course):
+        deal = deals.get((part.model, part.benchmark))
+        asked = {name: level for name, level in people.items() if deal is None or name in deal.starts}
+        course = SequentialDesign(target, asked, groups[part.benchmark], deal)
+        for look in _replayed(part.scores, course, by_name.get((covariates.get(part.model, ""), part.benchmark))):
             values = asdict(look)
             outcome = REACHED if values.pop("reached") else ALL_ASKED if look.done else UNFINISHED
             if look.personas < HIDDEN_UNDER:
@@ -204,15 +244,15 @@ def target_table(
     return pd.DataFrame(rows).replace([math.inf, -math.inf], math.nan)
 
 
-def _replayed(scores: pd.DataFrame, course: SequentialDesign) -> list[InterimLook]:
+def _replayed(scores: pd.DataFrame, course: SequentialDesign, beside: Part | None) -> list[InterimLook]:
     """The looks at the end of the course, or at the first round that the scores do not have whole."""
     pairs = scores.loc[~is_twin(scores["persona_id"]), ["persona_id", "group"]].drop_duplicates().astype(str)
     answered = set(pairs.itertuples(index=False, name=None))
-    looks = course.looks(scores)
+    looks = course.looks(scores, beside)
     while batch := course.next_batch(looks):
         if not answered.issuperset(_pairs(batch)):
             break
-        looks = course.looks(scores)
+        looks = course.looks(scores, beside)
     return looks
 
 

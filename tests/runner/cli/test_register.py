@@ -18,6 +18,8 @@ from waiting import HUNG
 from personas.errors import InputError, MachineError
 from runner.cli.app import app
 from runner.engine.run import run
+from runner.store.database import opened
+from runner.store.merge import merge
 from runner.study.config import Study
 
 
@@ -75,6 +77,8 @@ def test_a_registered_study_says_what_was_not_registered(tmp_path: Path) -> None
         new = (effects["model"] == "later") | (effects["attribute"] == "country")
         assert new.any() and not new.all()
         assert ((effects["registration"] == "not registered") == new).all()
+        call(path, "report", "--html")
+        assert (tmp_path / "study.html").read_text().count(">not registered</td>") >= new.sum()
 
 
 def test_a_study_that_was_asked_cannot_be_registered(tmp_path: Path) -> None:
@@ -88,6 +92,25 @@ def test_a_study_that_was_asked_cannot_be_registered(tmp_path: Path) -> None:
         assert "nothing of this study was registered before its first request" in " ".join(methods.split())
         call(path, "report", "--csv")
         assert "registration" not in pd.read_csv(tmp_path / "study.effects.csv").columns
+
+
+def test_a_registration_is_merged_where_no_answer_came_before_it(tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        path = write_study(tmp_path, [model(server.url)], n=4, groups=3)
+        call(path, "register")
+        ask(path)
+        (tmp_path / "other").mkdir()
+        ask(write_study(tmp_path / "other", [model(server.url)], n=4, groups=3))
+    registered, other = tmp_path / "study.sqlite", tmp_path / "other" / "study.sqlite"
+    merge([registered, other], tmp_path / "first.sqlite")
+    with opened(tmp_path / "first.sqlite") as connection:
+        assert [tuple(row) for row in connection.execute("SELECT * FROM registration")] == rows(
+            tmp_path, "SELECT * FROM registration"
+        )
+    found = merge([other, registered], tmp_path / "second.sqlite")
+    assert "there are answers here that were not registered" in found.remarks[0]
+    with opened(tmp_path / "second.sqlite") as connection:
+        assert not connection.execute("SELECT * FROM registration").fetchall()
 
 
 @pytest.mark.parametrize("change", ["document = '{}'", "document = 'x'", "sha256 = 'x'"])

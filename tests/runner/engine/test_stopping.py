@@ -61,12 +61,12 @@ async def test_a_backend_that_cannot_go_on_ends_the_run_with_its_sentence(concur
 async def test_a_stop_does_not_wait_for_limits(tmp_path: Path) -> None:
     """What waits for its turn within requests a minute, or for a breaker that is open, is not sent any more."""
     with FakeLLM() as server:
-        slow = model(server.url, concurrency=16, requests_per_minute=20)
+        slow = model(server.url, concurrency=16, requests_per_minute=1)
         stop = asyncio.Event()
         going = asyncio.create_task(run(load(tmp_path, [slow]), stop=stop, pilot=False))
         await until(lambda: server.requests, going)
         stop.set()
-        state = await asyncio.wait_for(going, 20)
+        state = await asyncio.wait_for(going, HUNG)
         sent = server.requests
         await asyncio.sleep(0.2)
         assert sent == server.requests == rows(tmp_path, "SELECT count(*) FROM completion")[0][0] < 30

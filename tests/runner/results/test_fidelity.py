@@ -24,10 +24,11 @@ from scoring.report.page import page
 ASK = [f"starter_gss2018:{name}" for name in ("natenvir", "natheal", "natcrime", "natrace")]
 
 
-def study(folder: Path, url: str = "http://127.0.0.1:9/v1", n: int = 24, **fidelity: Any) -> Study:
+def study(folder: Path, url: str = "http://127.0.0.1:9/v1", n: int = 24, swap: str = "", **fidelity: Any) -> Study:
     tables = {
         "study": {"name": "f", "database": "study.sqlite", "seed": 3},
-        "personas": {"sources": ["starter_gss2018"], "n": n, "stratify": ["gender"], "traits": "all"},
+        "personas": {"sources": ["starter_gss2018"], "n": n, "stratify": ["gender"], "traits": "all"}
+        | ({"swap": [swap]} if swap else {}),
         "fidelity": {"ask": ASK, **fidelity},
         "models": [model(url)],
         "report": {"by": ["gender"]},
@@ -62,6 +63,20 @@ def test_each_person_is_asked_some_the_first_people_only_and_other_traits_are_sh
         trials = list(ready.crossing.trials(ready.crossing.models[0]))
         assert len({each.trial.persona for each in trials if each.persona}) == 5
         assert {each.question.item.part for each in trials if each.persona is None} == {"shares"}
+
+
+def test_twins_are_asked_for_what_is_told_and_what_is_hidden_beside_the_same_text(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"there are none: set .personas. swap"):
+        study(tmp_path, twins=True)
+    with prepared(study(tmp_path, n=8, swap="gender", twins=True, controls=["education"])) as ready:
+        crossing = ready.crossing
+        trials = [each for each in crossing.trials(crossing.models[0]) if each.persona]
+        controls = [each for each in trials if each.question.item.part == "control"]
+        assert {each.question.item.target_trait for each in controls} == {"education"}
+        assert all("highest level of education" in each.persona_text for each in controls)
+        assert sum("~gender" in each.persona.persona_id for each in controls if each.persona) == len(controls) / 2
+        texts = {each.trial.persona: each.persona_text for each in controls}
+        assert all(texts.get(each.trial.persona, each.persona_text) == each.persona_text for each in trials)
 
 
 @pytest.mark.parametrize(

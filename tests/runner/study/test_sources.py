@@ -27,10 +27,10 @@ def test_a_part_that_is_not_named_is_the_default_and_said(tmp_path: Path) -> Non
 
 def test_rotations_without_effect_are_said(tmp_path: Path) -> None:
     assert remarks(tmp_path, 'name = "crows_pairs"\npart = "loglik"\nrotations = 2') == (
-        "crows_pairs: rotations = 2 changes nothing: options that are scored by log-likelihood have no order",
+        "crows_pairs:loglik: rotations = 2 changes nothing: options that are scored by log-likelihood have no order",
     )
     assert remarks(tmp_path, 'name = "crows_pairs"\npart = "choice"\nrotations = 3') == (
-        "crows_pairs: rotations = 3, but 1,508 of 1,508 items have fewer options, hence fewer orders",
+        "crows_pairs:choice: rotations = 3, but 1,508 of 1,508 items have fewer options, hence fewer orders",
     )
 
 

@@ -12,7 +12,7 @@ from simulated_findings import found_in
 from scoring.report.export import write_tables
 from scoring.report.findings import Findings
 from scoring.report.methods import methods_text
-from scoring.report.numbers import in_points, signed
+from scoring.report.numbers import in_points, points, signed
 from scoring.report.page import page
 from scoring.report.terminal import print_report
 from scoring.statistics.designs.simulation import Design, as_scores, simulate
@@ -36,17 +36,18 @@ def test_same_numbers_everywhere(found, tmp_path):
     (parquet,) = [p for p in write_tables(tmp_path / "s.sqlite", found.tables, "parquet") if "effects" in p.name]
     pd.testing.assert_frame_equal(pd.read_parquet(parquet), found.effects)
     (latex,) = [p for p in write_tables(tmp_path / "s.sqlite", found.tables, "tex") if "effects" in p.name]
-    shown = signed(overall["effect"])
+    shown = in_points(overall["effect"])
     assert f" {signed(overall['effect'])} & " in latex.read_text()
-    assert shown in printed(found) and f'<td class="n">{in_points(overall["effect"])}</td>' in page(found)
+    assert shown in printed(found) and f'<td class="n">{shown}</td>' in page(found)
     gap = found.effects.loc[found.effects["level"] == "level 2", "gap"].iloc[0]
-    assert signed(gap) in printed(found) and f'<td class="n">{in_points(gap)}</td>' in page(found)
+    assert in_points(gap) in printed(found) and f'<td class="n">{in_points(gap)}</td>' in page(found)
 
 
 def test_says_what_could_not_be_seen(found):
     overall = found.effects.iloc[0]
     (effect, gap) = found.sentences
-    assert f"100 people and 30 items had under 80 % power for effects under {overall['resolvable']:.3f}" in effect
+    least = points(overall["resolvable"], signed=False)
+    assert f"100 people and 30 items had under 80 % power for effects under {least}" in effect
     assert "with 20 people in the smallest level and 30 items" in gap and "gaps by level under" in gap
     once = as_scores([[1, 0], [0, 0], [1, 1]], [1, 0]).assign(sampled=True)
     assert any("sampled once" in line for line in found_in(once).warnings)

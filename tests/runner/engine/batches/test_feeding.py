@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import sqlite3
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,11 @@ from runner.study.config import Study
 STEPS = ("before upload", "after upload", "before create", "after create", "while waiting", "while downloading")
 
 
+def killing(process: BaseProcess, at: str) -> Callable[[str], bool]:
+    """What kills the process at a step; only then is it true."""
+    return lambda step: step == at and process.kill() is None  # type: ignore[func-returns-value]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("backend", "steps"), [("openai", STEPS), ("gemini", ("after upload", "after create")), ("anthropic", STEPS[2:])]
@@ -31,7 +38,7 @@ def test_killed_at_every_step_nothing_goes_up_twice_and_nothing_is_lost(
         study = write_study(tmp_path, [table], budget={"usd": 1.0})
         for step in steps:
             process = run_in_process(study)
-            server.at = lambda name, step=step, process=process: name == step and process.kill() is None
+            server.at = killing(process, step)
             process.join(HUNG)
             assert process.exitcode == -signal.SIGKILL, step
         server.at = lambda step: False
@@ -79,7 +86,7 @@ async def test_a_run_that_ends_while_it_makes_a_job_leaves_it_to_the_next(tmp_pa
         study = write_study(tmp_path, [batched(server, batch={**QUICK, "lag": 30.0})], budget={"usd": 1.0})
         for step in ("before create", "after create"):
             process = run_in_process(study)
-            server.at = lambda name, step=step, process=process: name == step and process.kill() is None
+            server.at = killing(process, step)
             process.join(HUNG)
             if step == "before create":
                 with sqlite3.connect(tmp_path / "study.sqlite") as connection:

@@ -4,7 +4,7 @@ import itertools
 
 import pandas as pd
 
-from runner.store.deals import all_deals, in_other_numbers, is_dealt
+from runner.store.assigned.deals import all_deals, in_other_numbers, is_dealt
 
 # three groups of one item each on the circle; people 1 and 2 start at the first and at the second, one group a person
 DEAL = {"groups": [[10], [11], [12]], "starts": [[1, 0], [2, 1]], "per_person": 1, "variants": [5]}

@@ -2,6 +2,7 @@
 
 A run's selection has a list `deals`: of each benchmark that is dealt out, the groups' items on the circle, where each
 persona starts, how many groups a person is asked, and the variants that this is true of; all by the numbers of rows.
+Where it is of some models alone it has their numbers, too, and whoever has no start is asked nothing.
 """
 
 import json
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from personas.people.pseudonyms import TWIN, pseudonym
-from runner.store.last_run import last_run_row
+from runner.store.database import last_run_row
 from scoring.benchmarks.registry import measure
 from scoring.statistics.designs.incomplete import Deal, ranks
 
@@ -33,9 +34,12 @@ def is_dealt(frame: pd.DataFrame, deals: Sequence[DealRows]) -> np.ndarray:
     for each in deals:
         place = _mapped(frame["item"], {item: at for at, items in enumerate(each["groups"]) for item in items})
         start = _mapped(frame["persona"], {int(person): at for person, at in each["starts"]})
-        about = (place >= 0) & (start >= 0) & frame["variant"].isin(each["variants"]).to_numpy()
+        about = (place >= 0) & frame["variant"].isin(each["variants"]).to_numpy()
+        about &= (
+            frame["model"].isin(each["models"]).to_numpy() & (frame["persona"] != 0) if "models" in each else start >= 0
+        )
         distance = (place - start) % len(each["groups"])
-        kept |= about & (ranks(len(each["groups"]))[distance] < each["per_person"])
+        kept |= about & (start >= 0) & (ranks(len(each["groups"]))[distance] < each["per_person"])
         free &= ~about
     return kept | free
 
@@ -52,6 +56,7 @@ def in_other_numbers(deals: Sequence[DealRows], maps: Mapping[str, Mapping[int, 
             "groups": [ours("item", items) for items in each["groups"]],
             "starts": [[maps["persona"][who], at] for who, at in each["starts"] if who in maps["persona"]],
             "variants": ours("variant", each["variants"]),
+            **({"models": ours("model", each["models"])} if "models" in each else {}),
         }
         for each in deals
     ]
@@ -76,26 +81,29 @@ def known_starts(connection: sqlite3.Connection) -> dict[tuple[str, ...], Starts
         return {}
     groups = dict(connection.execute("SELECT id, grp FROM main.item"))
     people = dict(connection.execute("SELECT id, persona_id FROM main.persona"))
-    return {
-        tuple(str(groups.get(items[0], "")) if items else "" for items in each["groups"]): {
-            pseudonym(str(people[who])): at for who, at in each["starts"] if who in people
-        }
-        for each in deals
-    }
+    found: dict[tuple[str, ...], Starts] = {}
+    for each in deals:
+        circle = tuple(str(groups.get(items[0], "")) if items else "" for items in each["groups"])
+        starts = {pseudonym(str(people[who])): at for who, at in each["starts"] if who in people}
+        found[circle] = {**found.get(circle, {}), **starts}
+    return found
 
 
-def deals_by_measure(connection: sqlite3.Connection, selection: Mapping[str, Any]) -> dict[str, Deal]:
-    """What each measure's deal is, by the names in the file."""
+def deals_by_measure(connection: sqlite3.Connection, selection: Mapping[str, Any]) -> dict[tuple[str, str], Deal]:
+    """What each model's and measure's deal is, by the names in the file."""
+    models = {number: str(name) for number, name in connection.execute("SELECT id, name FROM model")}
     rows = connection.execute(f"SELECT id, benchmark, part, {ELICITATION}, grp FROM item").fetchall()
     items = {number: (measure(name, part, how), str(group)) for number, name, part, how, group in rows}
     people = {number: str(name) for number, name in connection.execute("SELECT id, persona_id FROM persona")}
-    found: dict[str, Deal] = {}
+    found: dict[tuple[str, str], Deal] = {}
     for each in selection.get("deals", []):
         starts = {people[who]: at for who, at in each["starts"] if who in people and TWIN not in people[who]}
         named = [items[group[0]] for group in each["groups"] if group and group[0] in items]
         if len(named) == len(each["groups"]):
             deal = Deal(each["per_person"], {group: place for place, (_, group) in enumerate(named)}, starts)
-            found |= {items[number][0]: deal for group in each["groups"] for number in group if number in items}
+            measures = {items[number][0] for group in each["groups"] for number in group if number in items}
+            asked = [models[number] for number in each.get("models", selection["models"]) if number in models]
+            found |= {(model, name): deal for model in asked for name in measures}
     return found
 
 

@@ -1,4 +1,4 @@
-"""Two models on one benchmark side by side: the dear one on a part of the crossing, the cheap one on more."""
+"""Two models' scores on one benchmark side by side: one was asked a part of the crossing, one was asked all."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,7 +20,8 @@ class SideBySide:
 
     `people` are everybody whom either model was asked about, those of the dear model first, in the order of its pairs;
     matrices have a row a person and a column an item group, those of the answers that the dear model gave (`d`,
-    `share`, `told`) end with its people. `weight` is of everybody.
+    `share`, `told`) end with its people. `weight` is of everybody; `beside` has the cheap model's score beside each
+    pair of the dear one.
     """
 
     of: Contributions
@@ -31,6 +32,7 @@ class SideBySide:
     told: Matrix
     whole: Matrix
     whole_share: Matrix
+    beside: Floats
 
     @classmethod
     def read(cls, dear: Part, cheap: Part) -> "SideBySide | None":
@@ -69,7 +71,7 @@ class SideBySide:
         columns = ["persona_id", "cluster", *(name for name in dear.columns if name in beside.people)]
         everybody = pd.concat([found.people[columns], beside.people[columns][~people.is_known]], ignore_index=True)
         weight = np.r_[of.weight, cheap.weights_of(everybody["persona_id"].iloc[number:])]
-        return cls(of, everybody, weight, d, share, told, whole, whole_share)
+        return cls(of, everybody, weight, d, share, told, whole, whole_share, cells.told)
 
     @cached_property
     def cluster(self) -> Codes:
@@ -78,25 +80,60 @@ class SideBySide:
 
     def estimate(self, inside: NDArray[np.bool_], level: float = LEVEL, seed: int = 0) -> Covaried | None:
         """Δ of some of the people by both models' answers; None where the dear one has none of them."""
-        number = len(self.d)
-        known, others = inside[:number], np.r_[np.zeros(number, dtype=bool), inside[number:]]
+        known = inside[: len(self.d)]
         if not known.any():
             return None
+        wording = mean_variance(wording_means(self.of.cells.wording[known], self.of.weight[known]))
+        return self.rows(inside).estimate(wording, baseline_draws(self.of, known)[0], level, seed)
+
+    def rows(self, inside: NDArray[np.bool_]) -> TwoPhase:
+        """Some of the people, those whom the dear model was asked about and the others.
+
+        Cheap scores are less what these people differ by from the items' means.
+        """
+        number = len(self.d)
+        known = inside[:number]
         mean = self._means(inside)
         whole = self.whole - mean * self.whole_share
-        everybody = [PeopleRows(self.weight[rows], self.cluster[rows], whole[rows]) for rows in (inside, others)]
-        first = PeopleRows(
-            *(each[: known.sum()] for each in (everybody[0].weight, everybody[0].cluster, everybody[0].whole))
-        )
-        told = (self.told - mean * self.share)[known]
-        rows = TwoPhase(first, everybody[1], self.d[known], self.share[known], told)
-        wording = mean_variance(wording_means(self.of.cells.wording[known], self.of.weight[known]))
-        return rows.estimate(wording, baseline_draws(self.of, known)[0], level, seed)
+
+        def of(rows: slice) -> PeopleRows:
+            there = inside[rows]
+            return PeopleRows(self.weight[rows][there], self.cluster[rows][there], whole[rows][there])
+
+        first, others = of(slice(number)), of(slice(number, None))
+        return TwoPhase(first, others, self.d[known], self.share[known], (self.told - mean * self.share)[known])
+
+    def correlations(self, inside: NDArray[np.bool_]) -> tuple[float, float]:
+        """ρ of both models within a person and between people, of d less its item's mean.
+
+        Moments of pairs of one person's answers tell the people's part. NaN where nothing varies.
+        """
+        found = self.of.cells
+        mean = np.bincount(found.item, weights=found.d) / np.maximum(np.bincount(found.item), 1)
+        here = inside[: len(self.d)][found.person]
+        person, d, c = found.person[here], (found.d - mean[found.item])[here], self.beside[here]
+        pairs = {name: _moments(person, *each) for name, each in {"dc": (d, c), "dd": (d, d), "cc": (c, c)}.items()}
+        within, between = (_correlation(*(pairs[name][part] for name in ("dc", "dd", "cc"))) for part in range(2))
+        return within, between
 
     def _means(self, inside: NDArray[np.bool_]) -> Floats:
         """What these people differ by from the items' means, group by group."""
         total, share = (self.weight[inside] @ each[inside] for each in (self.whole, self.whole_share))
         return np.divide(total, share, out=np.zeros_like(total), where=share > 0)
+
+
+def _moments(person: Codes, one: Floats, two: Floats) -> tuple[float, float]:
+    """Covariance within people, and between them: the mean product of two different answers of one person."""
+    count = np.bincount(person).astype(float)
+    pairs = float((count * (count - 1)).sum())
+    products = float(one @ two)
+    sums = float(np.bincount(person, weights=one) @ np.bincount(person, weights=two))
+    between = (sums - products) / pairs if pairs > 0 else np.nan
+    return products / max(1, len(one)) - between, between
+
+
+def _correlation(both: float, one: float, two: float) -> float:
+    return float(np.clip(both / np.sqrt(one * two), -1, 1)) if one > 0 and two > 0 else float("nan")
 
 
 @dataclass(frozen=True)
