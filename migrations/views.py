@@ -47,8 +47,7 @@ SELECT score.id AS trial, model.name AS model, item.benchmark, item.part, item.i
     CASE WHEN json_array_length(variant.traits) > 8 THEN json_array_length(variant.traits) || ' traits ('
         || (SELECT group_concat(value, ', ') FROM json_each(variant.traits) WHERE key < 3) || ', …)'
         ELSE coalesce((SELECT group_concat(value, ', ') FROM json_each(variant.traits)), 'none') END AS traits,
-    score.variant,
-    score.rotation, score.replicate, score.status,
+    score.variant, score.rotation, score.replicate, score.status,
     item.record ->> ('$.choices[' || coalesce(chosen_by_probability, chosen_by_text) || ']') AS chosen,
     item.record ->> ('$.roles[' || coalesce(chosen_by_probability, chosen_by_text) || ']') AS role,
     score.value, score.expected, completion.answer, lower(hex(completion.key)) AS key, score.scorer

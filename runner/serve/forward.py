@@ -73,7 +73,7 @@ class Passes:
             return None
         order = sorted(range(len(rows)), key=lambda number: rows[number])
         tree = plan([rows[number] for number in order])
-        packed = DynamicCache()
+        packed: Any = DynamicCache()
         with self._attending_by_tree():
             self._model.get_decoder()(use_cache=True, past_key_values=packed, **self._inputs(tree))
         longest = max(map(len, rows))
@@ -86,7 +86,8 @@ class Passes:
             blank[number, :, start:] = False
         found = DynamicCache()
         for number, layer in enumerate(packed.layers):
-            found.update(*(_rows(each, place, blank) for each in (layer.keys, layer.values)), number)
+            keys, values = (_rows(each, place, blank) for each in (layer.keys, layer.values))
+            found.update(keys, values, number)
             layer.keys = layer.values = None
         return found
 

@@ -30,7 +30,6 @@ log = logger(__name__)
 SCHEMA = "0.3.0"
 COLLECTION = "mtpa"
 _PACKAGE = "every_eval_ever.eval_types"
-_SERVED_BY_OTHERS = frozenset({"openai", "gemini", "anthropic"})
 # name of the result → (column, lowest, highest, what it is)
 _RESULTS = {
     "without a persona": ("without", 0, 1, "mean score without a persona"),
@@ -68,9 +67,7 @@ def _record(study: Study, found: Findings, model: Mapping[str, Any], organizatio
     rows = effects[(effects["model"] == model["name"]) & overall]
     told = {name: text for name, text in _qualified(found).items() if text}
     provider, started = str(model["provider"]), str(found.about.get("started") or "")
-    local = provider == "local"
-    kind = "self_deployed" if local else "externally_managed" if provider in _SERVED_BY_OTHERS else "unknown"
-    weights = "open_weights" if local else "closed_weights" if provider in _SERVED_BY_OTHERS else "unknown"
+    kind, weights = _served(study, model)
     details = {name: str(model[name]) for name in ("revision", "dtype", "served", "answer") if model.get(name)}
     developer, _, _ = str(model["model"]).rpartition("/")
     return {
@@ -95,6 +92,18 @@ def _record(study: Study, found: Findings, model: Mapping[str, Any], organizatio
         },
         "evaluation_results": [each for _, row in rows.iterrows() for each in _results(row, model)],
     }
+
+
+def _served(study: Study, model: Mapping[str, Any]) -> tuple[str, str]:
+    """Who runs the model, and whether its weights are open.
+
+    Known of a model on this machine, which has a dtype, and of a provider's own, which has no address in the study.
+    """
+    if model.get("dtype"):
+        return "self_deployed", "open_weights"
+    addressed = {section.name for section in study.models if section.base_urls}
+    known = {section.name for section in study.models} - addressed
+    return ("externally_managed", "closed_weights") if model["name"] in known else ("unknown", "unknown")
 
 
 def _qualified(found: Findings) -> dict[str, str]:

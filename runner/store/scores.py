@@ -67,25 +67,20 @@ def load_scores(
     selection : mapping, optional
         The rows that a run selected, as `last_selection` gives them; all where it is absent.
     answers : bool
-        Whether there is a column for each trait that was answered: the label, or a number where there are no labels.
+        Whether each trait that was answered has a column: the label, or a number where there are no labels.
 
     Returns
     -------
     DataFrame
-        Its columns: model (marked where its answers are of an old method), metric (how an answer became the value),
+        Columns: model (marked where its answers are of an old method), metric (how an answer became the value),
         benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id (""
-        in the baseline), cluster, weight, survey, wave, the subgroup columns, cue (by what the model knows who it is to
-        be: "none" in the baseline, "neutral" in the control), elicitation (how the answer was asked for), format,
-        frame, placement, trait_order, traits (the set shown), told (the traits that a random profile shows) and
-        told_text (the same where the same is shown), sampled (whether the answer is a draw), rotation, replicate,
-        status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that the value is
-        of; no letter where none were shown), value, expected, the benchmarks' `meta_columns`, and the traits. Names are
-        categorical.
+        in the baseline), cluster, weight, survey, wave, the subgroup columns, cue ("none" in the baseline, "neutral" in
+        the control), elicitation, format, frame, placement, trait_order, traits (the set shown), told (what a random
+        profile shows), told_text (the same where the same is shown), sampled (whether it is a draw), rotation,
+        replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that
+        the value is of; no letter where none were shown), value, expected, `meta_columns`, and the traits.
 
-    Raises
-    ------
-    MtpaError
-        The file is missing, damaged, or not one of mtpa's.
+    Raises InputError or MachineError for a file that is missing, damaged or not one of mtpa's.
     """
     path = Path(database)
     with opened(path) as connection:
@@ -101,7 +96,7 @@ def load_scores(
     for name in ("format", "frame", "placement", "trait_order"):
         columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
     columns["cue"] = _lookup(frame["variant"], tables["variant"], lambda row: cue_of(row["format"]), NO_CUE)
-    columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(*_ask(row)[::2]))
+    columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(_ask(row)[0], _ask(row)[2]))
     columns["sampled"] = _sampled(frame, tables)
     columns["traits"] = _lookup(frame["variant"], sets.names, lambda row: row["traits"])
     if sets.random:
@@ -289,10 +284,10 @@ def _asked_columns(
     return {"model": name.remove_unused_categories(), "metric": metric.remove_unused_categories()}
 
 
-def _ask(item: Mapping[str, Any]) -> tuple[str, str, Elicitation]:
+def _ask(item: Mapping[str, Any]) -> tuple[Any, str, Elicitation]:
     """How an item is asked, how an answer to it is scored, and how it is asked for."""
     record = json.loads(item["record"])
-    return str(record["ask"]), str(record["scoring"].get("kind", "")), record.get("elicitation", "letter")
+    return record["ask"], str(record["scoring"].get("kind", "")), record.get("elicitation", "letter")
 
 
 def _kind(item: tuple[str, str, Elicitation], answer: str) -> str:

@@ -114,7 +114,7 @@ class Item:
             raise ValueError(f"cannot be asked for its answer as {self.elicitation!r}")
 
 
-def asked_as(ask: Ask, elicitation: Elicitation) -> str:
+def asked_as(ask: str, elicitation: Elicitation) -> str:
     """How an answer was asked for, in a word: an elicitation only where there is a choice of them."""
     return {"letter": str(elicitation), "loglik": "log-likelihood", "text": "free text"}[ask]
 

@@ -26,6 +26,7 @@ from scoring.statistics.weights import Floats
 
 LEAST_LEVELS = 5  # of a facet, below which its variance has no interval
 LEAST_TOGETHER = 20  # of each facet in an interaction
+DRAWN_AT = 0.97  # for 95 %: intervals drawn at 95 % hold too seldom where effects are skewed
 FLOOR = 0.05  # of what is estimated: where the logarithm is cut off
 _SINGULAR = 1e10
 
@@ -245,7 +246,7 @@ class Crossed:
             return math.nan, math.nan
         less = 2 if self._alone(key) else 3
         doubt = sum(part**2 / ((size - 1) / less) for part, size in zip(parts, sizes, strict=True))
-        half = float(special.stdtrit(max(1.0, whole**2 / doubt), 0.975)) * math.sqrt(whole)
+        half = float(special.stdtrit(max(1.0, whole**2 / doubt), (1 + DRAWN_AT) / 2)) * math.sqrt(whole)
         middle = math.log(max(value + beside, floor))
         low, high = (math.exp(middle + each) - beside for each in (-half, half))
         return max(0.0, low), max(0.0, high)

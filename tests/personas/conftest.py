@@ -4,18 +4,19 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import survey_files
 
 
 @pytest.fixture(scope="session")
-def wvs_frame() -> Callable[..., survey_files.Frame]:
+def wvs_frame() -> Callable[..., pd.DataFrame]:
     """`wvs_frame(rows, country, first_id)`."""
     return survey_files.wvs_frame
 
 
 @pytest.fixture(scope="session")
-def write() -> Callable[[survey_files.Frame, Path], Path]:
+def write() -> Callable[[pd.DataFrame, Path], Path]:
     """`write(frame, path)`."""
     return survey_files.write_wvs
 

@@ -86,8 +86,8 @@ class CommandServer:
         if not set(STAYS) & set(arguments[:1]):
             process.join(HUNG)
             return process.exitcode
-        said = [self.folder / "out", self.folder / "err"]
-        wait_until(lambda: not process.is_alive() or any(b"http://" in each.read_bytes() for each in said))
+        printed = [self.folder / "out", self.folder / "err"]
+        wait_until(lambda: not process.is_alive() or any(b"http://" in each.read_bytes() for each in printed))
         self.staying.append(process)
         return 0 if process.is_alive() else process.exitcode or 98
 

@@ -1,5 +1,7 @@
 """The findings of simulated scores, as a study without items or data of its own has them."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from scoring.report.findings import Findings, findings
@@ -20,7 +22,7 @@ ABOUT = {
 }
 
 
-def no_items(ids):
+def no_items(ids: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(columns=["item_id", "benchmark", "part", "question", "choices"])
 
 

@@ -23,9 +23,8 @@ from runner.sharing.inspect_logs import write_inspect_logs
 from runner.store.database import opened
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
-from runner.view.queries.trial import Place
 from runner.view.queries.trial import opened as opened_trial
-from runner.view.queries.trial_table import TrialFilter
+from runner.view.queries.trial_table import Place, TrialFilter
 from scoring.answers.items import INSTRUCTIONS, elicitation_of
 
 ALL = list(INSTRUCTIONS)

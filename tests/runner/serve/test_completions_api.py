@@ -93,7 +93,7 @@ async def test_without_an_echo_it_goes_on_from_the_text(server: TestServer, smol
     ("body", "status", "message"),
     [
         ({"prompt": "x " * 9000}, 400, "the model reads at most 8192"),
-        ({"prompt": [7] * 9000, "echo": True}, 400, "the model reads at most 8192"),
+        ({"prompt": [7] * 9000, "echo": True}, 413, "8,192 are the most"),
         ({"prompt": [49_152_000]}, 400, "has no token 49152000"),
         ({"prompt": [-1]}, 400, "has no token -1"),
         ({"prompt": []}, 400, "no tokens"),

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from personas.errors import InputError, MachineError
 from runner.backends.catalogue import key_usage
-from runner.backends.catalogue.key_usage import Account
+from runner.backends.keys import Account
 from runner.cli.app import app
 from runner.engine.run import run
 from runner.progress.status import read_status

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from personas.errors import InputError, MachineError
 from runner.cli.app import app
+from runner.crossing.prepare import Prepared
 from runner.engine import run as engine
 from runner.engine.run import run
 from runner.engine.state import State
@@ -46,7 +47,7 @@ async def test_a_prune_while_a_run_begins_takes_no_row_that_is_asked(
 ) -> None:
     begin = engine._begin
 
-    def slow(ready: engine.Prepared, state: State) -> int:
+    def slow(ready: Prepared, state: State) -> int:
         prune(ready.study.database, delete=True)
         return begin(ready, state)
 
