@@ -7,10 +7,10 @@ import typer
 from rich.markup import escape
 
 from runner.cli.terminal.console import out, print_json
-from runner.study.config import Study
 
 if TYPE_CHECKING:
     from runner.planning.price_ways import StudyWays
+    from runner.study.config import Study
 
 HalfWidth = Annotated[
     float | None,
@@ -18,7 +18,7 @@ HalfWidth = Annotated[
 ]
 
 
-def print_ways(study: Study, half_width: float, as_json: bool) -> None:
+def print_ways(study: "Study", half_width: float, as_json: bool) -> None:
     """A table per model and benchmark, the assumptions under it, and the way that costs least."""
     from runner.planning.price_ways import study_ways
     from scoring.report.fitted import FittedTable
