@@ -30,8 +30,7 @@ def coefficient_figures(tables: Mapping[str, pd.DataFrame], titled: Mapping[str,
 
 def coefficients(rows: pd.DataFrame) -> go.Figure:
     """A row a trait, the largest effect on top; interactions below."""
-    rows = rows.sort_values(["kind", "telling"], ascending=[True, True], kind="stable")
-    rows = rows.iloc[::-1] if rows["kind"].nunique() > 1 else rows
+    rows = rows.sort_values(["kind", "telling"], kind="stable")  # drawn from below
     effect, holds = 100 * rows["telling"], rows["holm"] < 0.05
     bars = {
         "type": "data",

@@ -25,7 +25,7 @@ from scoring.statistics.clustered_errors import (
 )
 from scoring.statistics.pairs import Codes
 
-LEAST = 8  # item groups below which the interval covers too seldom
+LEAST = 10  # item groups below which the interval covers too seldom
 TOLERANCE, SWEEPS = 1e-11, 500
 
 

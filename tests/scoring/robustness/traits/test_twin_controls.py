@@ -26,7 +26,7 @@ def _respondents(random: np.random.Generator) -> Respondents:
 def _scores(everyone: Respondents, drift: float, random: np.random.Generator) -> pd.DataFrame:
     """Respondents and twins recite their education, female twins one step less as often as `drift`; twins guess the
     other gender's answer about faith."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for person in everyone.personas():
         if len(rows) >= PEOPLE * 4:
             break
