@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.people.draws import RULE
-from runner.store.assigned.profile_rows import together as profiles_together
 from runner.store.database import last_run_row, opened
 
 NAMED = ("model", "item", "persona", "variant")
@@ -108,6 +107,7 @@ def select_together(connection: sqlite3.Connection, runs: Sequence[LastRun]) -> 
     }
     remarks = _missing(connection, runs)
     from runner.store.assigned.deals import all_deals  # takes pandas with it
+    from runner.store.assigned.profile_rows import together as profiles_together
 
     if deals := all_deals([run.selection for run in runs]):
         together["deals"] = deals
