@@ -110,10 +110,10 @@ def register_study(ready: "Prepared") -> tuple[Registration, bool]:
     text = canonical(document(study, connection, ready.crossing.selection())).decode()
     with transaction(connection):
         if before := registered(connection):
-            if before.document == text:
-                return before, False
             with _unchanged(before, study.database) as document_before:
-                told = "; ".join(_differences(document_before, json.loads(text)))
+                told = "; ".join(_differences(document_before, json.loads(text), _defaults(study)))
+            if not told:
+                return before, False
             raise InputError(
                 f"{study.database}: registered on {before.at}, and the study has changed since ({told}); undo that, or "
                 "give the changed study a name and a database of its own"
@@ -146,7 +146,7 @@ def registration_of(study: Study) -> Comparison:
         models = {name for name, told in before["models"].items() if after["models"].get(name, told) == told}
         return Comparison(
             entry,
-            _differences(before, after),
+            _differences(before, after, _defaults(study)),
             frozenset(models),
             frozenset(before["benchmarks"]),
             frozenset(before["families"]["attributes"]),
@@ -189,8 +189,18 @@ def _has_answers(path: Path) -> bool:
         return is_answered(connection)
 
 
-def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """What differs, in words: names added or left out, keys changed, other people or items."""
+def _defaults(study: Study) -> Set[str]:
+    """The dotted names of the keys that a study leaves at their defaults."""
+    whole = study.model_dump(mode="json", include=set(_TABLES))
+    own = study.model_dump(mode="json", include=set(_TABLES), exclude_defaults=True)
+    return {f"{table}.{key}" for table in _TABLES for key in whole[table] or () if key not in (own.get(table) or ())}
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any], defaults: Set[str]) -> list[str]:
+    """What differs, in words: names added or left out, keys changed, other people or items.
+
+    A key that mtpa did not have when the study was registered is no difference where it is at its default.
+    """
     found = []
     for one, many, old, new in (
         ("model", "models", before["models"], after["models"]),
@@ -207,6 +217,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
         found.append(f"other personas asked ({sizes})")
     both = before["models"].keys() & after["models"].keys()
     old_keys, new_keys = _keys(before, both), _keys(after, both)
+    new_keys = {key: value for key, value in new_keys.items() if key in old_keys or key not in defaults}
     keys = [key for key in sorted({*old_keys, *new_keys}) if old_keys.get(key) != new_keys.get(key)]
     return [*found, *([f"keys changed: {', '.join(keys)}"] if keys else [])]
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from waiting import HUNG
 
 from personas.errors import InputError, MachineError
+from runner.backends.request import canonical
 from runner.cli.app import app
 from runner.engine.run import run
 from runner.store.database import opened
@@ -111,6 +112,21 @@ def test_a_registration_is_merged_where_no_answer_came_before_it(tmp_path: Path)
     assert "there are answers here that were not registered" in found.remarks[0]
     with opened(tmp_path / "second.sqlite") as connection:
         assert not connection.execute("SELECT * FROM registration").fetchall()
+
+
+def test_a_key_that_mtpa_did_not_have_yet_is_no_change(tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        path = write_study(tmp_path, [model(server.url)], n=4, groups=3)
+        call(path, "register")
+        with closing(sqlite3.connect(tmp_path / "study.sqlite")) as connection, connection:
+            document = json.loads(connection.execute("SELECT document FROM registration").fetchone()[0])
+            assert document["personas"].pop("profiles")
+            text = canonical(document).decode()
+            sha = hashlib.sha256(text.encode()).hexdigest()
+            connection.execute("UPDATE registration SET document = ?, sha256 = ?", (text, sha))
+        assert "Nothing has changed" in call(path, "register")
+        path.write_text(path.read_text().replace("n = 4", "n = 4\nshow = 'random:2'\nprofiles = 2"))
+        assert "keys changed: personas.profiles, personas.show" in refused(path, "register")
 
 
 @pytest.mark.parametrize("change", ["document = '{}'", "document = 'x'", "sha256 = 'x'"])
