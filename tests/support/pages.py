@@ -45,6 +45,8 @@ def script(found: list[Block], unrunnable: dict[str, str]) -> str:
         name, here = block.title, f"block_{number}.py"
         if name:
             way, name = (">>", name.removeprefix(APPENDED)) if name.startswith(APPENDED) else (">", name)
+            if "/" in name:
+                parts.append(f"mkdir -p {shlex.quote(name.rpartition('/')[0])}")
             parts.append(f"cat {way} {shlex.quote(name)} <<'END OF FILE'\n{block.text}END OF FILE")
         elif block.language == "python":
             parts.append(f"cat > {here} <<'END OF FILE'\n{block.text}END OF FILE\npython {here}")
