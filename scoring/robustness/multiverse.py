@@ -5,7 +5,7 @@ over all of them instead of one each.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -97,8 +97,17 @@ def multiverse_table(scores: Scores, specifications: pd.DataFrame, seed: int = 0
             values = {"lowest": deltas.min(), "median": median, "highest": deltas.max()}
             shares = {"same_sign": float((sign * deltas > 0).mean()), "off_zero": _share(off, own["items_low"])}
             p = flipped_p(group_moves(part, name), seed)
-            rows.append({**keys, "specifications": len(own), "axes": " × ".join(axes), **values, **shares, "p": p})
+            rows.append(
+                {**keys, "specifications": len(own), "axes": " × ".join(_words(part, axes)), **values, **shares, "p": p}
+            )
     return pd.DataFrame(rows)
+
+
+def _words(part: Part, axes: Sequence[str]) -> list[str]:
+    """The axes by the names that a reader knows: cues stand in the column of the formats."""
+    told = part.clean.scores[~part.clean.alone]
+    cued = "cue" in told and told["cue"].nunique() > 1
+    return ["cue" if each == "format" and cued else each for each in axes]
 
 
 def _share(off: pd.Series, low: pd.Series) -> float:

@@ -40,13 +40,16 @@ def _multiverse(tables: Mapping[str, pd.DataFrame], row: pd.Series) -> Iterator[
     for _, each in _of(tables, "multiverse", row).iterrows():
         if each["specifications"] < FEWEST:
             continue
+        over = f"Over {each['specifications']:,} specifications ({each['axes'].replace('_', ' ')}) Δ"
+        if each["lowest"] == each["highest"]:
+            yield f"{over} is {points(each['lowest'])} each time."
+            continue
         sure = "" if math.isnan(each["off_zero"]) else f", {chance(each['off_zero'])} with an interval off zero"
         p = p_value(each["p"])
         p = f"; p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'} over all together" if p != NONE else ""
         yield (
-            f"Over {each['specifications']:,} specifications ({each['axes'].replace('_', ' ')}) Δ runs from "
-            f"{points(each['lowest'])} to {points(each['highest'])}: {chance(each['same_sign'])} have the sign of the "
-            f"median{sure}{p}."
+            f"{over} runs from {points(each['lowest'])} to {points(each['highest'])}: {chance(each['same_sign'])} have "
+            f"the sign of the median{sure}{p}."
         )
 
 

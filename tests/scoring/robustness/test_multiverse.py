@@ -76,3 +76,10 @@ def test_concordance_is_friedmans_statistic() -> None:
     chi = stats.friedmanchisquare(*means.T).statistic
     assert found["concordance"] == pytest.approx(chi / (4 * 2))
     assert found["specifications"] == 4 and found["p"] > 0.05
+
+
+def test_cues_are_called_cues() -> None:
+    scores = study({"prose": 0.0, "name": 0.1})
+    cue = scores["format"].map({"": "none", "prose": "description", "name": "name"})
+    (row,) = multiverse_table(scores.assign(cue=cue), specification_table(scores), 1).to_dict("records")
+    assert row["axes"] == "cue"
