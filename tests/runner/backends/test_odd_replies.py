@@ -65,7 +65,7 @@ def _request(kind: Any = "letters") -> Request:
 
 def _result(job: Any, read: Callable[[Mapping[str, Any]], Answer]) -> Callable[[Mapping[str, Any]], Answer]:
     def reading(line: Mapping[str, Any]) -> Answer:
-        found = job._found(line)
+        found = job._result(line)
         if isinstance(found, BackendError):
             raise found
         return read(found)
