@@ -51,6 +51,7 @@ def test_what_libraries_say_of_what_came_from_outside_is_text_too(
     monkeypatch.setattr(logging.root, "handlers", [])
     monkeypatch.setattr(logging, "lastResort", logging.lastResort)
     monkeypatch.setattr(logging.getLogger("py.warnings"), "handlers", [])
+    logging.captureWarnings(False)  # a command that another test ran has them captured, and pytest has undone it
     try:
         show_log(1)
         warnings.warn(f"{HOSTILE} is not a valid FinishReason", stacklevel=1)
