@@ -103,7 +103,7 @@ def facet_figures(tables: Mapping[str, pd.DataFrame]) -> Iterator[Drawn]:
 
 
 def bars(groups: list[tuple[tuple[str, str], pd.DataFrame]]) -> go.Figure:
-    """Stacked bars of shares in per cent; what two or more facets have together is one piece."""
+    """Stacked shares in per cent; what two or more facets have together is one piece."""
     several = len({model for (model, _), _ in groups}) > 1
     names = [escape(f"{model}: {title_of(part)}" if several else title_of(part)) for (model, part), _ in groups]
     pieces: dict[str, list[float]] = {name: [0.0] * len(groups) for name in _COLOURS}
@@ -111,19 +111,29 @@ def bars(groups: list[tuple[tuple[str, str], pd.DataFrame]]) -> go.Figure:
         for sides, value in _summed(rows, "share").items():
             pieces["interactions" if len(sides) > 1 else sides[0]][place] += 100 * value
     figure = go.Figure()
+    starts = [0.0] * len(groups)
     for name, values in pieces.items():
-        if any(values):
-            hover = f"{name}: %{{x:.1f}}%<extra>%{{y}}</extra>"
-            colour = _COLOURS[name]
-            figure.add_bar(x=values, y=names, name=name, orientation="h", marker_color=colour, hovertemplate=hover)
+        if not any(values):
+            continue
+        ends = [start + value for start, value in zip(starts, values, strict=True)]
+        # thick lines: the page's plotly.js has no bars
+        figure.add_scatter(
+            x=[each for pair in zip(starts, ends, strict=True) for each in (*pair, None)],
+            y=[each for group in names for each in (group, group, None)],
+            name=name,
+            mode="lines",
+            line={"width": 18, "color": _COLOURS[name]},
+            text=[f"{name}: {value:.1f}%" for value in values for _ in range(3)],
+            hovertemplate="%{text}<extra>%{y}</extra>",
+        )
+        starts = ends
     figure.update_layout(
-        barmode="stack",
         height=140 + 32 * len(groups),
         margin={"l": 10, "r": 10, "t": 10, "b": 40},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
         xaxis={"title": "% of the variance of one answer's d", "range": [0, 100], "automargin": True},
-        yaxis={"automargin": True, "autorange": "reversed"},
+        yaxis={"automargin": True, "range": [len(groups) - 0.5, -0.5]},
     )
     return figure

@@ -7,6 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
+FEW = 12  # specifications that each have a tick of their own
 _NUMBERS = ("model", "benchmark", "measure", "metric", "personas", "items", "effect", "items_low", "items_high")
 Drawn = tuple[str, str, str, go.Figure]  # id, title, description, figure
 
@@ -63,6 +64,7 @@ def curve(rows: pd.DataFrame) -> go.Figure:
         plot_bgcolor="rgba(0,0,0,0)",
         xaxis={
             "title": "specification, by Δ",
+            **({"dtick": 1} if len(rows) <= FEW else {}),
             "automargin": True,
             "showgrid": False,
             "zeroline": False,

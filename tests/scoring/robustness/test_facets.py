@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from scoring.report.robustness.facet_words import facet_sentences
+from scoring.report.robustness.facet_words import facet_figures, facet_sentences
 from scoring.robustness.facets import BELOW, WITH_NOISE, crossed, facet_table
 from scoring.statistics.designs.facet_design import FacetLimits, FacetVariances, half_width
 from scoring.statistics.designs.simulation import as_scores
@@ -63,3 +63,12 @@ def test_the_half_width_that_is_planned_is_the_interval_that_the_report_has() ->
             half_width(variances, {"people": 30, "groups": 12, "per_person": 12, "wordings": 3}, FacetLimits(12))
         )
     assert np.median(planned) == pytest.approx(np.median(reported), rel=0.15)
+
+
+def test_the_figure_is_made_of_what_the_pages_plotly_can_draw() -> None:
+    """The bundle of plotly.js that reports carry has scatter plots and maps, and draws a bar as a line of points."""
+    table = facet_table(study({"prose": 0.0, "json": 0.4}, alone=4).assign(sampled=True))
+    ((_, _, _, figure),) = facet_figures({"facets": table})
+    assert {trace.type for trace in figure.data} == {"scatter"}
+    ends = [max(each for each in trace.x if each is not None) for trace in figure.data]
+    assert ends == sorted(ends) and ends[-1] == pytest.approx(100)
