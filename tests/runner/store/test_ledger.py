@@ -152,7 +152,7 @@ def test_a_negative_row_makes_no_room(tmp_path: Path) -> None:
 
 
 ACCOUNT = Account("https://openrouter.ai", 7)
-LONG_AGO, LATELY = "2026-01-02T00:00:00+00:00", (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+LONG_AGO = "2026-01-02T00:00:00+00:00"
 
 
 def _ran(connection: sqlite3.Connection, run: int, *, held: int, settled: int, before: float | None, at: str) -> None:
@@ -186,7 +186,8 @@ def test_what_the_key_was_charged_tells_what_a_killed_run_spent(
         _ran(connection, 1, held=700, settled=300, before=1.0, at=LONG_AGO)
         assert [each.spent for each in held(connection, {ACCOUNT: now})] == spent
         assert [each.spent for each in held(connection, {ACCOUNT._replace(mark=8): now})] == [None]
-        connection.execute("UPDATE run SET heartbeat = ?", (json.dumps({"at": LATELY}),))
+        lately = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+        connection.execute("UPDATE run SET heartbeat = ?", (json.dumps({"at": lately}),))
         assert [each.spent for each in held(connection, {ACCOUNT: now})] == [None]  # not all of it is posted yet
 
 
