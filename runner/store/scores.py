@@ -15,6 +15,7 @@ from personas.prompt.cue_texts import CUES, NO_CUE, cue_of
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.assigned.deals import is_dealt
+from runner.store.assigned.drawn_rounds import with_drawn_rounds
 from runner.store.assigned.profile_rows import is_profiled, names_of_sets, told_columns
 from runner.store.database import last_run_row, opened
 from runner.store.foreign import reads_file
@@ -88,6 +89,7 @@ def load_scores(
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
         sets = named_sets(connection, tables["variant"])
         read = _texts_read(connection)
+        (is_drawn,) = connection.execute("SELECT EXISTS (SELECT 1 FROM drawn_round)").fetchone()
         labels = trait_labels(connection) if answers else {}
     frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
@@ -105,7 +107,8 @@ def load_scores(
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     columns |= {name: frame[name] for name in plain}
     told = _trait_columns(frame, tables["persona"], labels) if answers else {}
-    return pd.DataFrame({**columns, **{name: column for name, column in told.items() if name not in columns}})
+    found = pd.DataFrame({**columns, **{name: column for name, column in told.items() if name not in columns}})
+    return with_drawn_rounds(path, found, frame["model"], selection) if is_drawn else found
 
 
 def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> np.ndarray:

@@ -358,6 +358,16 @@ class TargetSection(Section):
     """For each level of this attribute, which must be in `[report] by`; for everybody if absent."""
     rounds: int = Field(8, ge=2, le=64)
     """How often the interval is looked at, at most."""
+    allocation: Literal["equal", "neyman"] = "equal"
+    """Whether every round asks all item groups alike, or later ones ask more of those that vary ("neyman")."""
+    strata: tuple[str, ...] = ()
+    """Attributes, in `[report] by`, of whose levels those that vary more are asked more; for "neyman"."""
+
+    @model_validator(mode="after")
+    def _has_use_of_strata(self) -> Self:
+        if self.strata and self.allocation != "neyman":
+            raise ValueError('strata are for allocation = "neyman"; leave them out, or say so')
+        return self
 
 
 class ReportSection(Section):

@@ -1,0 +1,142 @@
+"""Runs by adaptive rounds: what they send, how a killed one goes on, and that every table honours the chances."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_llm import FakeLLM
+from studies import load, model, rows
+
+from personas.errors import InputError
+from runner.engine.run import run
+from runner.engine.state import State
+from runner.results.study_report import study_findings
+from runner.store.scores import last_selection, load_scores
+from runner.study.config import Study
+
+FULL = 41 * 32
+CHOSEN = "SELECT persona_id, item_id FROM score JOIN persona ON persona.id = persona JOIN item ON item.id = item"
+
+
+@pytest.fixture
+def server() -> Iterator[FakeLLM]:
+    with FakeLLM(latency=0.001) as server:
+        yield server
+
+
+def study_of(folder: Path, server: FakeLLM, half_width: float = 0.09, **changes: object) -> Study:
+    target = {"half_width": half_width, "allocation": "neyman", **changes}
+    exact = model(server.url, concurrency=8, decoding={"max_tokens": 3, "temperature": 0})
+    return load(folder, [exact], n=40, groups=32, target=target, report={"by": ["country", "gender"]})
+
+
+async def test_a_killed_run_takes_the_same_course_and_sends_nothing_twice(server: FakeLLM, tmp_path: Path) -> None:
+    for name in ("whole", "cut"):
+        (tmp_path / name).mkdir()
+    state = await run(study_of(tmp_path / "whole", server))
+    sent = server.requests
+    assert state.exit_code == 0 and sent == state.total("done") < 0.8 * FULL
+    study = study_of(tmp_path / "cut", server)
+    while True:
+        state, stop = State(), asyncio.Event()
+        task = asyncio.create_task(run(study, state, stop))
+        while state.sent < 170 and not task.done():
+            await asyncio.sleep(0.002)
+        stop.set()
+        await task
+        if not state.sent:
+            break
+    assert server.requests == 2 * sent
+    assert sorted(rows(tmp_path / "cut", CHOSEN)) == sorted(rows(tmp_path / "whole", CHOSEN))
+
+
+async def test_the_report_is_of_the_chances_with_which_was_asked(server: FakeLLM, tmp_path: Path) -> None:
+    study = study_of(tmp_path, server, strata=["country"])
+    await run(study)
+    found = study_findings(study)
+    (target,) = found.tables["target"].to_dict("records")
+    assert target["outcome"] == "reached" and 2 <= target["asked"] < target["rounds"]
+    overall = found.effects.query("attribute == 'all' and measure == 'value'").iloc[0]
+    people, d, base = by_hand(study, int(target["asked"]), int(target["rounds"]))
+    assert overall["effect"] == pytest.approx(d.mean()) == pytest.approx(target["effect"])
+    error = np.sqrt(d.mean(axis=1).var(ddof=1) / len(d))
+    assert len(people) == overall["clusters"] == 40 and overall["people_error"] == pytest.approx(error)
+    assert overall["pairs"] == len(rows(tmp_path, f"{CHOSEN} WHERE score.persona > 0"))
+    assert overall["without"] == pytest.approx(base.mean())
+    for level, row in found.effects.query("attribute == 'gender' and measure == 'value'").set_index("level").iterrows():
+        inside = people == level
+        assert row["effect"] == pytest.approx(d[inside].mean())
+        assert row["gap"] == pytest.approx(d[inside].mean() - d[~inside].mean())
+    scores = load_scores(study.database, last_selection(study.database), answers=False)
+    first = scores[(scores["asked_round"] == 1).to_numpy()]
+    told = found.tables["personas"]
+    assert told["items"].sum() == len(first) < overall["pairs"]
+    assert any("drawn with equal chances" in line for line in found.warnings)
+
+
+def by_hand(study: Study, asked: int, planned: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Gender, and every person's d of every item as the rounds estimate it, by the formula and the file alone."""
+    scores = load_scores(study.database, last_selection(study.database), answers=False)
+    alone = scores["persona_id"] == ""
+    base = scores[alone].set_index(scores.loc[alone, "item_id"].astype(str))["value"]
+    group = scores[alone].set_index(scores.loc[alone, "item_id"].astype(str))["group"].astype(str)
+    told = scores[~alone]
+    names, items = sorted(told["persona_id"].astype(str).unique()), sorted(base.index)
+    answer = {
+        (who, item): value - base[item]
+        for who, item, value in zip(
+            told["persona_id"].astype(str), told["item_id"].astype(str), told["value"], strict=True
+        )
+    }
+    people = dict(rows(study.database.parent, "SELECT id, persona_id FROM persona"))
+    when: dict[tuple[str, str], tuple[int, float]] = {}
+    for number, text in rows(study.database.parent, "SELECT number, cells FROM drawn_round"):
+        for who, cells in json.loads(text).items():
+            when |= {(people[int(who)], name): (number, chance) for name, chance in cells.items()}
+    found = np.zeros((len(names), len(items)))
+    for number in range(1, asked + 1):
+        step = planned / (number * (planned - number + 1))
+        seen = {key: value for key, value in answer.items() if when[key[0], group[key[1]]][0] <= number}
+        for row, who in enumerate(names):
+            others = [(item, value) for (name, item), value in seen.items() if name != who]
+            everything = float(np.mean([value for _, value in others]))
+            for column, item in enumerate(items):
+                own = [value for each, value in others if each == item]
+                mean = (sum(own) + everything) / (len(own) + 1)
+                estimate = mean
+                if (who, item) in seen:
+                    drawn, chance = when[who, group[item]]
+                    estimate += (seen[who, item] - mean) / (chance if drawn == number else 1.0)
+                found[row, column] += step * (estimate - found[row, column])
+    by_name = told.drop_duplicates("persona_id").set_index("persona_id")["gender"].astype(str)
+    return np.array([by_name[name] for name in names]), found, np.array([base[item] for item in items])
+
+
+async def test_where_everything_is_asked_the_report_is_that_of_a_full_crossing(server: FakeLLM, tmp_path: Path) -> None:
+    for name in ("adaptive", "full"):
+        (tmp_path / name).mkdir()
+    study = study_of(tmp_path / "adaptive", server, half_width=0.0001, rounds=3)
+    exact = model(server.url, concurrency=8, decoding={"max_tokens": 3, "temperature": 0})
+    whole = load(tmp_path / "full", [exact], n=40, groups=32, report={"by": ["country", "gender"]})
+    await run(study)
+    await run(whole)
+    found, full = study_findings(study), study_findings(whole)
+    assert found.tables["target"]["outcome"].tolist() == ["everything asked"]
+    for name in ("effects", "families", "items", "categories", "worst_tenth"):
+        pd.testing.assert_frame_equal(found.tables[name], full.tables[name])
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"allocation": "equal", "strata": ["country"]}, "strata are for allocation"),
+        ({"strata": ["religion"]}, "strata has 'religion', which is not in"),
+    ],
+)
+def test_what_cannot_be_is_refused(tmp_path: Path, changes: dict[str, object], words: str) -> None:
+    with pytest.raises(InputError, match=words):
+        load(tmp_path, [model("http://127.0.0.1:9/v1")], target={"half_width": 0.1, "allocation": "neyman", **changes})
