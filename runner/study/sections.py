@@ -13,6 +13,7 @@ from runner.study.backend_kinds import BackendKind, backend_kind, known_name, na
 from runner.study.decoding import check_decoding, check_routing
 from runner.study.tables.endpoint_section import EndpointSection
 from scoring.answers.items import Ask
+from scoring.statistics.designs.adaptive_floor import FLOOR, MOST_ADAPTIVE_ROUNDS
 
 Mode = Literal["live", "batch", "auto"]
 
@@ -367,6 +368,11 @@ class TargetSection(Section):
     def _has_use_of_strata(self) -> Self:
         if self.strata and self.allocation != "neyman":
             raise ValueError('strata are for allocation = "neyman"; leave them out, or say so')
+        if self.allocation == "neyman" and self.rounds > MOST_ADAPTIVE_ROUNDS:
+            raise ValueError(
+                f"rounds = {self.rounds}: no item group's chance is under {FLOOR:g}, which leaves more than "
+                f'{MOST_ADAPTIVE_ROUNDS} rounds no choice; name fewer, or leave allocation = "neyman" out'
+            )
         return self
 
 

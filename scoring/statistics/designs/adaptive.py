@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.statistics.clustered_errors import Matrix, Vector
+from scoring.statistics.designs.adaptive_floor import FLOOR
 
-FLOOR = 0.1
 _PRIOR_GROUP, _PRIOR_STRATUM = 2.0, 20.0  # how many answers the mean of all counts among those that were seen
 _FACTORS = 0.5, 2.0  # of a stratum's standard deviation
 

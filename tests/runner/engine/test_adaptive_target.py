@@ -99,7 +99,8 @@ def by_hand(study: Study, asked: int, planned: int) -> tuple[np.ndarray, np.ndar
             when |= {(people[int(who)], name): (number, chance) for name, chance in cells.items()}
     found = np.zeros((len(names), len(items)))
     for number in range(1, asked + 1):
-        step = planned / (number * (planned - number + 1))
+        worth = [1 / ((planned - s + 1) * (planned - s) * (1 if s == 1 else 0.75)) for s in range(1, number + 1)]
+        step = worth[-1] / sum(worth)
         seen = {key: value for key, value in answer.items() if when[key[0], group[key[1]]][0] <= number}
         for row, who in enumerate(names):
             others = [(item, value) for (name, item), value in seen.items() if name != who]
@@ -134,6 +135,7 @@ async def test_where_everything_is_asked_the_report_is_that_of_a_full_crossing(s
     ("changes", "words"),
     [
         ({"allocation": "equal", "strata": ["country"]}, "strata are for allocation"),
+        ({"rounds": 12}, "leaves more than 9 rounds no choice"),
         ({"strata": ["religion"]}, "strata has 'religion', which is not in"),
     ],
 )

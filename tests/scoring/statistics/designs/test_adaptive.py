@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from scoring.statistics.designs.adaptive import FLOOR, Spread, chances, drawn, in_proportion, spread, systematic
+from scoring.statistics.designs.adaptive import Spread, chances, drawn, in_proportion, spread, systematic
+from scoring.statistics.designs.adaptive_floor import FLOOR
 
 SIZES = arrays(np.float64, st.integers(1, 30), elements=st.floats(1e-3, 10))
 

@@ -3,10 +3,11 @@
 from itertools import pairwise, product
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from scoring.statistics.designs.adaptive import in_proportion, systematic
-from scoring.statistics.designs.inclusion import AskedCells, gain, whole_rows
+from scoring.statistics.designs.inclusion import AskedCells, gain, row_weights, whole_rows
 
 D = np.array([[0.0, 1.0, -1.0, 0.5], [1.0, 0.0, 0.0, -0.5], [0.25, -1.0, 1.0, 0.0]])
 PLANNED = 3
@@ -63,12 +64,29 @@ def test_after_the_last_round_an_estimate_is_the_answer() -> None:
     assert estimates(number, chance, 3) == pytest.approx(D)
 
 
-def test_rounds_weigh_what_a_plain_sample_does_where_chances_are_equal() -> None:
-    """After r of R equal rounds every answer stands for R/r answers on average, and the last round has everything."""
-    weights, left = [], 1.0
-    for number in range(4, 0, -1):
-        step = float(gain(number, np.array([8]))[0])
-        weights.append(step * left)
-        left *= 1 - step
-    assert left == pytest.approx(0) and sum(weights) == pytest.approx(1)
-    assert float(gain(8, np.array([8]))[0]) == 1
+def test_rounds_weigh_by_their_variance_with_equal_chances() -> None:
+    """The weights of all rounds so far, from the definition."""
+    for planned, until in ((8, 4), (3, 2), (5, 5), (1, 1)):
+        variance = [(planned - s + 1) * (planned - s) * (1 if s == 1 else 0.75) for s in range(1, until + 1)]
+        expected = np.array([1 / max(each, 1e-12) for each in variance])
+        weights, left = [], 1.0
+        for number in range(until, 0, -1):
+            step = float(gain(number, np.array([planned]))[0])
+            weights.append(step * left)
+            left *= 1 - step
+        assert weights[::-1] == pytest.approx((expected / expected.sum()).tolist()) and left == 0
+
+
+def test_a_row_counts_what_its_answer_moves_the_estimate_by() -> None:
+    """Beside the means of the others, which it moves for these, and which are taken to stand still here."""
+    number, chance = np.array([[1, 2, 0, 0], [2, 1, 0, 0], [1, 0, 2, 0]]), np.full((3, 4), 0.3)
+    person, item = np.nonzero(number)
+    names = {"persona_id": [f"p{each}" for each in person], "asked_round": number[person, item].astype(float)}
+    frame = pd.DataFrame({**names, "inclusion": 0.3, "rounds_asked": 2.0, "rounds_planned": 3.0})
+    told = AskedCells(number, chance, np.full(3, 2), np.full(3, PLANNED))
+    before = whole_rows(np.where(number > 0, D, np.nan), told, np.arange(3))
+    for row, (who, what) in enumerate(zip(person, item, strict=True)):
+        moved = D.copy()
+        moved[who, what] += 1.0
+        after = whole_rows(np.where(number > 0, moved, np.nan), told, np.arange(3))
+        assert row_weights(frame)[row] == pytest.approx((after - before)[who].sum())
