@@ -155,7 +155,8 @@ def in_words(looks: Sequence[InterimLook], target: Target) -> str:
     widest = max(looks, key=lambda look: (not look.reached, look.half_width))
     none = "no interval, too few different people," if widest.done else "no interval yet"
     width = none if math.isinf(widest.half_width) else f"± {widest.half_width:.4f}"
-    state = f"{width} after {widest.asked} of {widest.rounds} rounds, wanted ± {target.half_width:g}"
+    rounds = "adaptive rounds" if target.adaptive else "rounds"
+    state = f"{width} after {widest.asked} of {widest.rounds} {rounds}, wanted ± {target.half_width:g}"
     if target.by is None:
         return state
     reached = sum(look.reached for look in looks)

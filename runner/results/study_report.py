@@ -37,6 +37,7 @@ from scoring.fidelity.stated_shares import stated_share_table
 from scoring.report.findings import Findings, brief_findings, findings
 from scoring.report.paper import BY
 from scoring.report.sentences import finding as sentences
+from scoring.statistics.designs.adaptive_floor import FLOOR
 from scoring.statistics.designs.adaptive_rounds import AdaptiveDesign
 from scoring.statistics.designs.inclusion import Round
 from scoring.statistics.designs.sequential import Target, target_table
@@ -218,11 +219,25 @@ def about(study: Study, scores: pd.DataFrame, benchmarks: Sequence[Benchmark]) -
     return found | {
         "name": study.study.name,
         "sampling": _sampling(study),
+        "chances": _chances(study),
         "trials": len(scores),
         "incomplete": of_scores(study.database, scores).sentence,
         "data": [{"title": each.title, "licence": each.licence, "citation": each.citation} for each in data],
         "declared": declared(found["study"], study),
     }
+
+
+def _chances(study: Study) -> str:
+    """How adaptive rounds drew and count item groups, in words; "" without them."""
+    if study.target is None or study.target.allocation == "equal":
+        return ""
+    strata = study.target.strata
+    among = f", and people by {', '.join(strata)}," if strata else ""
+    return (
+        f"after the first, each round drew item groups{among} by Neyman allocation over what had varied so far, none "
+        f"with a chance under {FLOOR:g}, and every answer counts by the inverse of its chance (Des Raj 1956), beside "
+        "the mean of the other people's answers to the item; "
+    )
 
 
 def _sampling(study: Study) -> str:

@@ -25,6 +25,8 @@ _METHOD_REFERENCES = (
     ("pustejovsky2018", "Pustejovsky and Tipton", "Small-Sample Methods for Cluster-Robust Variance Estimation and "
      "Hypothesis Testing in Fixed Effects Models", "JBES 36", 2018),
     ("owen2007", "Owen", "The pigeonhole bootstrap", "Annals of Applied Statistics 1", 2007),
+    ("desraj1956", "Des Raj", "Some Estimators in Sampling with Varying Probabilities without Replacement", "JASA 51",
+     1956),
     ("lan1983", "Lan and DeMets", "Discrete Sequential Boundaries for Clinical Trials", "Biometrika 70", 1983),
     ("holm1979", "Holm", "A simple sequentially rejective multiple test procedure", "Scand. J. Statistics 6", 1979),
     ("benjamini1995", "Benjamini and Hochberg", "Controlling the False Discovery Rate", "JRSS B 57", 1995),
@@ -169,10 +171,11 @@ def _rounds(found: Findings) -> str:
         return ""
     row = target.iloc[0]
     of = "everybody" if row["attribute"] == ALL else f"each level of {row['attribute']}"
+    adaptive = found.about.get("chances", "")
     return (
-        f"Items were asked in at most {row['rounds']} balanced rounds, until Δ of {of} was known to ± "
-        f"{row['wanted']:g} for these items; the looks after each round spend 5 % of error together (Lan and DeMets' "
-        "Pocock-type function)."
+        f"Items were asked in at most {row['rounds']} {'adaptive' if adaptive else 'balanced'} rounds, until Δ of {of} "
+        f"was known to ± {row['wanted']:g} for these items; {adaptive}the looks after each round spend 5 % of error "
+        "together (Lan and DeMets' Pocock-type function)."
     )
 
 

@@ -52,7 +52,7 @@ from scoring.statistics.pairs import parts
 USD = 0.002
 OF = Components(persona=0.0025, group=0.0064, level_group=0.0, residual=0.1225)
 POOL = DesignPool(people=400, groups=40)
-HALF_WIDTH = 0.02
+HALF_WIDTH, NARROW = 0.02, 0.012
 TARGETS = (
     (Design(100, 100, levels=1, baseline_replicates=50), Target(0.03)),
     (Design(200, 100, levels=1, baseline_replicates=50), Target(0.03)),
@@ -159,10 +159,10 @@ class Recorded:
         return Components(persona, float(self.d.mean(axis=0).var(ddof=1)), 0.0, answers + noise)
 
 
-def ended(way: PricedWay, pool: DesignPool, drawn: Drawn, seed: int) -> Outcome:
+def ended(way: PricedWay, pool: DesignPool, drawn: Drawn, seed: int, wanted: float) -> Outcome:
     """A study asked in a way: of its first people, per_person groups each, with one look or round by round."""
     if way.name == ADAPTIVE:
-        return adaptively(way, pool, drawn, np.random.default_rng([seed, 1]))
+        return adaptively(way, pool, drawn, np.random.default_rng([seed, 1]), wanted)
     shared, looking = way.name in (COVARIATE, ALL_OF_THEM), way.name in (ROUNDS, ALL_OF_THEM)
     rounds = min(pool.rounds, way.per_person) if looking else 1
     errors: list[float] = []
@@ -175,12 +175,12 @@ def ended(way: PricedWay, pool: DesignPool, drawn: Drawn, seed: int) -> Outcome:
             errors.append(found.people.error)
             level = level_of(tuple(round(each / errors[0], 2) for each in errors), rounds)
         half = quantile(level, found.people.freedom) * found.people.error
-        if half <= HALF_WIDTH:
+        if half <= wanted:
             break
     return Outcome(asked, found.effect, half)
 
 
-def adaptively(way: PricedWay, pool: DesignPool, drawn: Drawn, random: np.random.Generator) -> Outcome:
+def adaptively(way: PricedWay, pool: DesignPool, drawn: Drawn, random: np.random.Generator, wanted: float) -> Outcome:
     """A study by adaptive rounds, as `AdaptiveDesign` asks and `whole_rows` counts; draws come from `random`."""
     d, rounds, people = drawn.d[: way.people], min(pool.rounds, pool.groups), np.arange(way.people)
     number, chance = np.zeros(d.shape, dtype=np.int64), np.ones(d.shape)
@@ -203,7 +203,7 @@ def adaptively(way: PricedWay, pool: DesignPool, drawn: Drawn, random: np.random
         errors.append(float(np.sqrt(found.value)))
         level = level_of(tuple(round(each / errors[0], 2) for each in errors), rounds)
         half = quantile(level, found.freedom) * errors[-1]
-        if half <= HALF_WIDTH:
+        if half <= wanted:
             break
     return Outcome(float((number > 0).sum() / len(d)), float(means.mean()), half)
 
@@ -229,20 +229,32 @@ def of_way(way: PricedWay, drawn: Drawn, per_person: int, shared: bool) -> TwoPh
     return TwoPhase(known, others, share * drawn.d[: way.people], share, share * cheap[: way.people])
 
 
-def ways(name: str, draw: Draw, of: Components, pool: DesignPool, rho: float, studies: int) -> None:
+class Ways(NamedTuple):
+    """Which studies are asked in every way."""
+
+    name: str
+    draw: Draw
+    of: Components
+    pool: DesignPool
+    rho: float
+    wanted: float = HALF_WIDTH
+
+
+def ways(study: Ways, studies: int) -> None:
     """A line a way."""
+    name, of, pool, rho, wanted = study.name, study.of, study.pool, study.rho, study.wanted
     start = time.perf_counter()
     print(
-        f"\n{name}, ρ = {rho}: Δ to ± {HALF_WIDTH}, {pool.people} people and {pool.groups} item groups to draw from, "
+        f"\n{name}, ρ = {rho}: Δ to ± {wanted}, {pool.people} people and {pool.groups} item groups to draw from, "
         f"{studies:,} studies, US$ {USD} a request"
     )
     print(
         "way                                people  groups  looks  requests   US$  covariate  ± mean    within 5% "
         "covers  of per_person  of target"
     )
-    priced = priced_ways(of, HALF_WIDTH, pool, SharedAnswers(rho, rho))
+    priced = priced_ways(of, wanted, pool, SharedAnswers(rho, rho))
     requests: dict[str, float] = {}
-    outcomes = np.array([_all_ways(priced, pool, draw, seed) for seed in range(studies)])
+    outcomes = np.array([_all_ways(priced, study, seed) for seed in range(studies)])
     for way, found in zip(priced, outcomes.swapaxes(0, 1), strict=True):
         asked, half, reached, covers = found.mean(axis=0)
         requests[way.name] = asked * way.people + pool.groups
@@ -255,13 +267,13 @@ def ways(name: str, draw: Draw, of: Components, pool: DesignPool, rho: float, st
     print(f"{time.perf_counter() - start:.0f} s")
 
 
-def _all_ways(priced: Sequence[PricedWay], pool: DesignPool, draw: Draw, seed: int) -> list[tuple[float, ...]]:
+def _all_ways(priced: Sequence[PricedWay], study: Ways, seed: int) -> list[tuple[float, ...]]:
     """Of each way: groups asked, half-width, whether it is at most 5 % over the wanted one, whether it covers."""
-    drawn = draw(np.random.default_rng(seed))
-    found = [ended(way, pool, drawn, seed) for way in priced]
+    drawn = study.draw(np.random.default_rng(seed))
+    found = [ended(way, study.pool, drawn, seed, study.wanted) for way in priced]
     misses = [abs(each.effect - drawn.effect) for each in found]
     return [
-        (each.asked, each.half_width, each.half_width <= 1.05 * HALF_WIDTH, miss <= each.half_width)
+        (each.asked, each.half_width, each.half_width <= 1.05 * study.wanted, miss <= each.half_width)
         for each, miss in zip(found, misses, strict=True)
     ]
 
@@ -316,20 +328,14 @@ def main(kind: str, *rest: str) -> None:
         studies = int(rest[1]) if len(rest) > 1 else 2000
         for rho, alike in product((0.7, 0.3), (False, True)):
             pool = replace(POOL, groups=read.d.shape[1], spreads=read.spreads(rho, alike))
-            ways(
-                f"recorded ({len(read.d)} people, noise {'alike' if alike else 'as each item varies'})",
-                read.draw(rho, pool.people, alike),
-                read.components(rho),
-                pool,
-                rho,
-                studies,
-            )
+            name = f"recorded ({len(read.d)} people, noise {'alike' if alike else 'as each item varies'})"
+            ways(Ways(name, read.draw(rho, pool.people, alike), read.components(rho), pool, rho), studies)
         return
     share = 0.4 if kind == "unequal" else 1.0
     pool = replace(POOL, spreads=spreads_of(share, POOL.groups))
-    for rho in map(float, rest[1:] or ("0.7", "0")):
-        name = f"simulated, {share:.0%} of the item groups vary"
-        ways(name, simulated(rho, pool=pool), OF, pool, rho, int(rest[0]) if rest else 2000)
+    name, studies = f"simulated, {share:.0%} of the item groups vary", int(rest[0]) if rest else 2000
+    for rho, wanted in product(map(float, rest[1:] or ("0.7", "0")), (HALF_WIDTH, NARROW)):
+        ways(Ways(name, simulated(rho, pool=pool), OF, pool, rho, wanted), studies)
 
 
 if __name__ == "__main__":
