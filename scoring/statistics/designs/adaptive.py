@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.statistics.clustered_errors import Matrix, Vector
-from scoring.statistics.designs.adaptive_floor import FLOOR
+from scoring.statistics.designs.adaptive_floor import FLOOR, PRIOR_GROUP
 
-_PRIOR_GROUP, _PRIOR_STRATUM = 2.0, 20.0  # how many answers the mean of all counts among those that were seen
+_PRIOR_STRATUM = 20.0  # how many answers the mean of all strata counts among those of one
 _FACTORS = 0.5, 2.0  # of a stratum's standard deviation
 
 
@@ -36,7 +36,7 @@ def spread(rest: Matrix, seen: NDArray[np.bool_], strata: NDArray[np.int64]) -> 
     people = np.ones(len(rest))
     if pooled <= 0:
         return Spread(np.ones(rest.shape[1]), people)
-    variance = (square.sum(axis=0) + _PRIOR_GROUP * pooled) / (np.maximum(count - 1, 0) + _PRIOR_GROUP)
+    variance = (square.sum(axis=0) + PRIOR_GROUP * pooled) / (np.maximum(count - 1, 0) + PRIOR_GROUP)
     relative = (square / variance).sum(axis=1)
     sums, counts = (np.bincount(strata, weights=each) for each in (relative, seen.sum(axis=1).astype(float)))
     factor = np.sqrt((sums + _PRIOR_STRATUM) / (counts + _PRIOR_STRATUM))

@@ -3,7 +3,7 @@
 import numpy as np
 
 from scoring.statistics.clustered_errors import Vector
-from scoring.statistics.designs.adaptive_floor import FLOOR
+from scoring.statistics.designs.adaptive_floor import FLOOR, PRIOR_GROUP
 from scoring.statistics.designs.inclusion import gain
 from scoring.statistics.pairs import Cells
 
@@ -17,12 +17,12 @@ def group_spreads(found: Cells) -> tuple[float, ...]:
     nothing that varies.
     """
     count = np.bincount(found.item, minlength=len(found.items))
-    mean = np.bincount(found.item, weights=found.d, minlength=len(found.items)) / np.maximum(count, 1)
+    mean: Vector = np.bincount(found.item, weights=found.d, minlength=len(found.items)) / np.maximum(count, 1)
     place = found.person * found.n_groups + found.group
     used, code = np.unique(place, return_inverse=True)
-    group, rest = used % max(found.n_groups, 1), np.bincount(code, weights=found.d - mean[found.item])
-    rest = rest / np.sqrt(np.bincount(code))
-    answers = np.bincount(group, minlength=found.n_groups).astype(float)
+    group = used % max(found.n_groups, 1)
+    rest: Vector = np.bincount(code, weights=found.d - mean[found.item]) / np.sqrt(np.bincount(code))
+    answers = np.bincount(group, minlength=found.n_groups).astype(np.float64)
     if not len(answers) or answers.min() < 2 or answers.mean() < LEAST_ANSWERS:
         return ()
     square, fourth = (np.bincount(group, weights=rest**power) for power in (2, 4))
@@ -36,19 +36,21 @@ def group_spreads(found: Cells) -> tuple[float, ...]:
     return tuple(np.sqrt((pooled + trust * (variance - pooled)) / pooled).tolist())
 
 
-def left_to_know(spreads: tuple[float, ...], rounds: int) -> list[float]:
+def left_to_know(spreads: tuple[float, ...], rounds: int, people: int) -> list[float]:
     """The variance that the choice of item groups adds to a person's mean after each round.
 
-    Per residual variance of one answer. With equal spreads it is that of a plain sample, 1/k − 1/G.
+    Per residual variance of one answer. With equal spreads it is nearly that of a plain sample, 1/k − 1/G. What varies,
+    and the items' means, are learnt from the answers of so many people in the rounds before.
     """
-    sizes: Vector = np.maximum(np.array(spreads), 1e-6)
-    groups = len(sizes)
+    variance: Vector = np.array(spreads) ** 2
+    groups = len(variance)
     left, found, known = np.ones(groups), list[float](), 0.0
     for number in range(1, rounds + 1):
-        equal = np.ones(groups)
-        chance = equal if number == rounds else _chance(sizes if number > 1 else equal, left, rounds)
+        seen = people * (number - 1) / rounds  # answers to a group
+        sizes: Vector = np.sqrt((seen * variance + PRIOR_GROUP) / (seen + PRIOR_GROUP))
+        chance = np.ones(groups) if number == rounds else _chance(sizes, left, rounds)
         step = float(gain(number, np.array([rounds]))[0])
-        own = float((np.array(spreads) ** 2 * left * (1 / chance - 1)).sum()) / groups**2
+        own = float((variance * left * (1 / chance - 1)).sum()) / groups**2 * (1 + rounds / (number * people))
         known = (1 - step) ** 2 * known + step**2 * own
         found.append(known)
         left = left * (1 - chance)

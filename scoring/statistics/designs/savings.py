@@ -160,9 +160,9 @@ def _adaptive(of: Components, half_width: float, pool: DesignPool) -> Iterator[P
     What answers to an item group have in common is known from the other people's, and plays no part.
     """
     rounds = min(pool.rounds, pool.groups)
-    left = left_to_know(pool.spreads, rounds) if pool.spreads else []
-    for people in _sizes(pool) if left else ():
+    for people in _sizes(pool) if pool.spreads else ():
         whole, errors = of.persona + of.residual / pool.groups, list[float]()
+        left = left_to_know(pool.spreads, rounds, people)
         for number, choice in enumerate(left, start=1):
             errors.append(math.sqrt((whole + of.residual * choice) / people))
             if quantile(LEVEL, people - 1) * errors[-1] > half_width:

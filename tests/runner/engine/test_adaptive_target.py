@@ -12,11 +12,18 @@ from fake_llm import FakeLLM
 from studies import load, model, rows
 
 from personas.errors import InputError
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.engine.state import State
+from runner.planning.plan import Plan, plan
+from runner.planning.price_ways import study_ways
 from runner.results.study_report import study_findings
+from runner.sharing.bundle import unbundle, write_bundle
+from runner.store.merge import merge
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
+from scoring.report.methods import methods_text
+from scoring.statistics.designs.savings import ADAPTIVE
 
 FULL = 41 * 32
 CHOSEN = "SELECT persona_id, item_id FROM score JOIN persona ON persona.id = persona JOIN item ON item.id = item"
@@ -129,6 +136,38 @@ async def test_where_everything_is_asked_the_report_is_that_of_a_full_crossing(s
     assert found.tables["target"]["outcome"].tolist() == ["everything asked"]
     for name in ("effects", "families", "items", "categories", "worst_tenth"):
         pd.testing.assert_frame_equal(found.tables[name], full.tables[name])
+
+
+async def test_a_bundle_and_a_merged_file_know_the_chances(server: FakeLLM, tmp_path: Path) -> None:
+    (tmp_path / "study").mkdir()
+    study = study_of(tmp_path / "study", server)
+    await run(study)
+    expected = study_findings(study)
+    other = unbundle(write_bundle(study, tmp_path / "b.zip"), tmp_path / "there")
+    merge([study.database], tmp_path / "study" / "merged.sqlite")
+    merge([study.database], tmp_path / "study" / "merged.sqlite")
+    merged = Study.parse(study.path.read_text().replace("study.sqlite", "merged.sqlite"), study.path)
+    for each in (other, merged):
+        found = study_findings(each)
+        for name in ("effects", "target"):
+            pd.testing.assert_frame_equal(found.tables[name], expected.tables[name])
+    assert 1 < expected.tables["target"]["asked"][0] == len(rows(tmp_path / "study", "SELECT id FROM drawn_round"))
+    text = methods_text(expected)
+    assert "at most 8 adaptive rounds" in text and "by the inverse of their chances" in text
+    assert any("π under 0.1" in line for line in plan_of(study).remarks)
+
+
+def plan_of(study: Study) -> Plan:
+    with prepared(study) as ready:
+        return plan(ready)
+
+
+async def test_the_plan_prices_adaptive_rounds_by_the_answers_in_the_file(server: FakeLLM, tmp_path: Path) -> None:
+    study = study_of(tmp_path, server, half_width=0.0001)
+    assert ADAPTIVE not in [way.name for found in study_ways(study, 0.3) for way in found.ways]
+    await run(study)
+    (found,) = study_ways(study, 0.3)
+    assert len(found.pool.spreads) == 32 and ADAPTIVE in [way.name for way in found.ways]
 
 
 @pytest.mark.parametrize(
