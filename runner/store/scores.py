@@ -79,7 +79,7 @@ def load_scores(
         the control), elicitation, format, frame, placement, trait_order, traits (the set shown), told (what a random
         profile shows), told_text (the same where the same is shown), sampled (whether it is a draw), rotation,
         replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that
-        the value is of; no letter where none were shown), value, expected, `meta_columns`, and the traits.
+        the value is of; no letter where none were shown), value, expected, `meta_columns`, traits, adaptive rounds'.
 
     Raises InputError or MachineError for a file that is missing, damaged or not one of mtpa's.
     """
@@ -89,7 +89,6 @@ def load_scores(
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
         sets = named_sets(connection, tables["variant"])
         read = _texts_read(connection)
-        (is_drawn,) = connection.execute("SELECT EXISTS (SELECT 1 FROM drawn_round)").fetchone()
         labels = trait_labels(connection) if answers else {}
     frame = _without_lone_answers(frame, tables["item"])
     columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
@@ -107,8 +106,8 @@ def load_scores(
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     columns |= {name: frame[name] for name in plain}
     told = _trait_columns(frame, tables["persona"], labels) if answers else {}
-    found = pd.DataFrame({**columns, **{name: column for name, column in told.items() if name not in columns}})
-    return with_drawn_rounds(path, found, frame["model"], selection) if is_drawn else found
+    told = {name: column for name, column in told.items() if name not in columns}
+    return with_drawn_rounds(path, pd.DataFrame(columns | told), frame["model"], selection)
 
 
 def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> np.ndarray:

@@ -19,11 +19,11 @@ from runner.study.sections import (
     ReportSection,
     Section,
     StudySection,
-    TargetSection,
 )
 from runner.study.shard import WHOLE, Shard
 from runner.study.tables.fidelity_section import FidelitySection
 from runner.study.tables.robustness_sections import GateSection, RobustnessSection
+from runner.study.tables.target_section import TargetSection
 from runner.study.tables.variant_section import VariantSection
 from runner.study.written.toml_writer import toml_text
 

@@ -12,6 +12,7 @@ from fake_llm import FakeLLM
 from studies import load, model, rows
 
 from personas.errors import InputError
+from runner.cli.terminal.price_table import print_ways
 from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.engine.state import State
@@ -162,12 +163,19 @@ def plan_of(study: Study) -> Plan:
         return plan(ready)
 
 
-async def test_the_plan_prices_adaptive_rounds_by_the_answers_in_the_file(server: FakeLLM, tmp_path: Path) -> None:
+async def test_the_plan_prices_adaptive_rounds_by_the_answers_in_the_file(
+    server: FakeLLM, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = study_of(tmp_path, server, half_width=0.0001)
-    assert ADAPTIVE not in [way.name for found in study_ways(study, 0.3) for way in found.ways]
+    print_ways(study, 0.3, False)
+    before = " ".join(capsys.readouterr().out.split())
+    assert ADAPTIVE not in before and "Adaptive rounds are not priced" in before
     await run(study)
     (found,) = study_ways(study, 0.3)
     assert len(found.pool.spreads) == 32 and ADAPTIVE in [way.name for way in found.ways]
+    print_ways(study, 0.3, False)
+    after = capsys.readouterr().out
+    assert ADAPTIVE in after and "Adaptive rounds: item groups vary" in " ".join(after.split())
 
 
 @pytest.mark.parametrize(
