@@ -237,8 +237,8 @@ def _about_chances(found: Sequence[Part]) -> Iterator[str]:
         rest = f" {len(people) - used:,} answers of no whole round are left out." if used < len(people) else ""
         yield (
             f"{part.model} on {title_of(part.benchmark)}: adaptive rounds drew item groups with unequal chances. Δ, "
-            "its intervals, gaps, contrasts, categories, equivalence, the neutral control and the rates of unread "
-            f"answers weigh all {used:,} answers by the inverse of their chances; all other tables are of the "
+            "its intervals, gaps, contrasts, equivalence, the neutral control and the rates of unread answers weigh "
+            f"all {used:,} answers by the inverse of their chances; all other tables are of the "
             f"{equal:,} answers of the first round, which were drawn with equal chances, but for what letters held, "
             f"which is of all answers as they were asked.{rest}"
         )

@@ -134,7 +134,7 @@ def persona_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
 def category_table(scores: Scores) -> pd.DataFrame:
     """Δ by item category, both intervals; the category is the benchmark's own, or its parts."""
     rows = []
-    for part in (each.whole for each in parts(scores)):
+    for part in parts(scores):
         clean, column = part.clean.scores, category_column(part.benchmark)
         if column not in clean or clean[column].nunique() < 2:
             continue

@@ -18,13 +18,16 @@ from runner.engine.run import run
 from runner.engine.state import State
 from runner.planning.plan import Plan, plan
 from runner.planning.price_ways import study_ways
-from runner.results.study_report import study_findings
+from runner.results.study_report import slicing_of, study_findings
 from runner.sharing.bundle import unbundle, write_bundle
 from runner.store.merge import merge
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
+from scoring.report.findings import findings
 from scoring.report.methods import methods_text
+from scoring.statistics.designs.inclusion import COLUMNS
 from scoring.statistics.designs.savings import ADAPTIVE
+from scoring.statistics.subgroups import Slicing
 
 FULL = 41 * 32
 CHOSEN = "SELECT persona_id, item_id FROM score JOIN persona ON persona.id = persona JOIN item ON item.id = item"
@@ -86,6 +89,55 @@ async def test_the_report_is_of_the_chances_with_which_was_asked(server: FakeLLM
     assert any("drawn with equal chances" in line for line in found.warnings)
 
 
+async def test_every_table_is_of_all_rounds_by_their_chances_or_of_the_first(server: FakeLLM, tmp_path: Path) -> None:
+    """Those of all rounds are as if the estimates by hand were the answers; the others as if there were one round."""
+    study = study_of(tmp_path, server)
+    section = study.robustness.model_copy(update={"contrasts": ("gender",), "margin": 0.05})
+    study = study.model_copy(update={"robustness": section})
+    await run(study)
+    found = study_findings(study)
+    scores = load_scores(study.database, last_selection(study.database), answers=False)
+    alone = scores["persona_id"] == ""
+    (target,) = found.tables["target"].to_dict("records")
+    _, d, base = by_hand(study, int(target["asked"]), int(target["rounds"]))
+    plain = scores[alone].drop(columns=[*COLUMNS]).reset_index(drop=True)
+    people = scores[~alone].drop_duplicates("persona_id").astype({"persona_id": str}).sort_values("persona_id")
+    order = plain["item_id"].astype(str).argsort().to_numpy()
+    crossing = [plain.astype(object)]
+    for (_, person), moved in zip(people.iterrows(), d, strict=True):
+        own = plain.iloc[order].astype(object).assign(**{name: person[name] for name in PERSON})
+        crossing.append(own.assign(value=base + moved))
+    slicing = slicing_of(study, scores)
+    whole = pd.concat(crossing, ignore_index=True).infer_objects()
+    expected, rest = findings_of(whole, slicing), findings_of(first_round(scores), slicing)
+    for name in WHOLE:
+        same = [each for each in expected[name] if each not in OF_ANSWERS]
+        pd.testing.assert_frame_equal(found.tables[name][same], expected[name][same], check_dtype=False)
+    assert {*WHOLE, "items", "categories", "reliability"} <= {*rest}
+    for name in {*rest} - {*WHOLE, "families"}:
+        pd.testing.assert_frame_equal(found.tables[name], rest[name])
+
+
+WHOLE = ("effects", "contrasts", "equivalence")
+PERSON = ("persona_id", "cluster", "weight", "survey", "wave", "country", "gender", "format", "cue")
+# what rests on the answers themselves: the least variance of a gap is that of as many answers as were given
+OF_ANSWERS = {"pairs", "p", "holm", "within", "equivalent"}
+OF_ANSWERS |= {f"gap_{name}" for name in ("error", "low", "high", "freedom", "p", "holm", "q", "resolvable")}
+OF_ANSWERS |= {f"{name}_{side}" for name in ("difference", "tost") for side in ("low", "high")}
+
+
+def first_round(scores: pd.DataFrame) -> pd.DataFrame:
+    kept = (scores["persona_id"] == "") | (scores["asked_round"] == 1)
+    return scores[kept.to_numpy()].drop(columns=[*COLUMNS])
+
+
+def findings_of(scores: pd.DataFrame, slicing: Slicing) -> dict[str, pd.DataFrame]:
+    """The tables with rows that scores alone make."""
+    gold = pd.DataFrame({"item_id": [], "rotation": [], "letter": []})
+    tables = findings(scores, slicing, gold, lambda names: pd.DataFrame(), {}).tables
+    return {name: table for name, table in tables.items() if len(table)}
+
+
 def by_hand(study: Study, asked: int, planned: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Gender, and every person's d of every item as the rounds estimate it, by the formula and the file alone."""
     scores = load_scores(study.database, last_selection(study.database), answers=False)
@@ -135,7 +187,7 @@ async def test_where_everything_is_asked_the_report_is_that_of_a_full_crossing(s
     await run(whole)
     found, full = study_findings(study), study_findings(whole)
     assert found.tables["target"]["outcome"].tolist() == ["everything asked"]
-    for name in ("effects", "families", "items", "categories", "worst_tenth"):
+    for name in ("effects", "families", "items", "categories", "reliability"):
         pd.testing.assert_frame_equal(found.tables[name], full.tables[name])
 
 
