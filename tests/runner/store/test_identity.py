@@ -65,7 +65,7 @@ def test_a_hard_link_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
-@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
 def test_what_stands_beside_a_file_is_regular(tmp_path: Path, end: str, make: Callable[[Path], None]) -> None:
     """Also before the file is made: SQLite would wait for ever at a pipe."""
     path = tmp_path / "one.sqlite"
@@ -79,7 +79,15 @@ def test_what_stands_beside_a_file_is_regular(tmp_path: Path, end: str, make: Ca
         open_database(path).close()
 
 
-LOCKER = "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
+LOCKER = """
+import fcntl, sys
+file = open(sys.argv[1], "a")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print(flush=True)
+sys.stdin.read()
+"""
+    "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
+)
 
 
 def test_a_lock_that_another_program_keeps_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
