@@ -86,8 +86,6 @@ fcntl.lockf(file, fcntl.LOCK_EX)
 print(flush=True)
 sys.stdin.read()
 """
-    "import fcntl, sys; f = open(sys.argv[1], 'a'); fcntl.lockf(f, fcntl.LOCK_EX); print(flush=True); sys.stdin.read()"
-)
 
 
 def test_a_lock_that_another_program_keeps_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
