@@ -73,12 +73,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for other program
 
 def print_json(document: Any) -> None:
     """A result for other programs: JSON on standard output, in ASCII; what is not a number is null, a path a text."""
-    sys.stdout.write(scrub(json.dumps(_plain(document), indent=2, default=str)) + "\n")
+    sys.stdout.write(json.dumps(_plain(document), indent=2, default=lambda other: scrub(str(other))) + "\n")
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, str):  # not in the JSON as a whole: in a number, there may be the same digits as in a key
+        return scrub(value)
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items()}
+        return {scrub(str(key)): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(each) for each in value]
     if hasattr(value, "item"):  # a number of numpy's

@@ -1,11 +1,13 @@
 """What reaches the terminal: text as text, whatever it holds, and whatever the terminal can show."""
 
 import io
+import json
 import logging
 import sys
 import unicodedata
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -77,6 +79,13 @@ def test_what_is_printable_stays_and_nothing_else(text: str) -> None:
 def test_a_key_in_a_message_is_masked() -> None:
     remember("sk-console-0123456789")
     assert _printed("it is sk-console-0123456789", highlight=False).strip() == f"it is {MASK}"
+
+
+def test_a_key_is_masked_in_json_which_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
+    remember(key := "1234567890")
+    console.print_json({"said": f"it is {key}", f"{key}?": [Path(f"/{key}")], "minutes": 0.12345678901})
+    found = json.loads(capsys.readouterr().out)
+    assert found == {"said": f"it is {MASK}", f"{MASK}?": [f"/{MASK}"], "minutes": 0.12345678901}
 
 
 def test_rich_may_still_colour() -> None:
