@@ -236,7 +236,7 @@ def _chances(study: Study) -> str:
     among = f", and people by {', '.join(strata)}," if strata else ""
     return (
         f"after the first, each round drew item groups{among} by Neyman's (1934) allocation over what had varied so "
-        f"far, none with a chance under {FLOOR:g}, and every answer counts by the inverse of its chance (Des Raj 1956), "
+        f"far, none with a chance under {FLOOR:g}; every answer counts by the inverse of its chance (Des Raj 1956), "
         "beside the mean of the other people's answers to the item; "
     )
 
