@@ -23,6 +23,7 @@ from runner.engine.limits import fitted
 from runner.engine.modes import ask
 from runner.engine.pace import Pace
 from runner.engine.state import State
+from runner.store.assigned.drawn_rounds import refuse_equal_rounds
 from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, database_errors, now, transaction
 from runner.store.identity import Watch
@@ -79,6 +80,7 @@ async def _run(
         if options.send:
             people = ready.crossing.respondents
             require_acknowledgement(ready.cache.connection, people, study.models, acknowledge)
+        refuse_equal_rounds(ready.cache.connection, study.database, options.target)
         state.notice(*ready.remarks)
         number = _begin(ready, state)
         log.info("run %d of %s begins", number, study.database)
