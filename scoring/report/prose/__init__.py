@@ -1,0 +1,1 @@
+"""Texts for a paper: the methods section and its bibliography."""
