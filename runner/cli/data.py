@@ -1,6 +1,5 @@
 """`mtpa-run data`: pinned data and models, and what a study's file keeps."""
 
-import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -96,6 +95,8 @@ def release_reserved(
     Where the provider reports what the key was charged (OpenRouter), the part that may have been spent is counted as
     spent.
     """
+    import asyncio
+
     from runner.backends.catalogue.key_usage import key_usage
     from runner.engine.acknowledgement import agreed_keys
     from runner.store.database import opened

@@ -75,8 +75,8 @@ def print_study_report(
     """Print the report of a study's last run and write what was asked for beside its database."""
     from runner.results.study_report import paper_scores, study_findings
     from scoring.report.export import write_tables, write_text
+    from scoring.report.methods import methods_text
     from scoring.report.paper import paper_tables
-    from scoring.report.prose.methods import methods_text
     from scoring.report.terminal import print_paper, print_report
 
     found = study_findings(study)

@@ -14,8 +14,8 @@ from scoring.fidelity.summary import fidelity_statements
 from scoring.report.figures import Figure, figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.html_tables import gap_rows, html_tables
+from scoring.report.methods import references
 from scoring.report.names import attribute_name, level_name
-from scoring.report.prose.methods import references
 from scoring.report.sentences import BRIEF, NOTHING, SIGNIFICANT, largest_gaps, statements
 
 MAP = "world_110m"

@@ -11,9 +11,9 @@ from simulated_findings import found_in
 
 from scoring.report.export import write_tables
 from scoring.report.findings import Findings
+from scoring.report.methods import methods_text
 from scoring.report.numbers import in_points, points, signed
 from scoring.report.page import page
-from scoring.report.prose.methods import methods_text
 from scoring.report.terminal import print_report
 from scoring.statistics.designs.simulation import Design, as_scores, simulate
 

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from scoring.report.findings import Findings, findings
+from scoring.report.methods import methods_text
 from scoring.report.page import page
-from scoring.report.prose.methods import methods_text
 from scoring.report.sentences import finding, statements
 from scoring.report.terminal import print_report
 from scoring.statistics.designs.simulation import as_scores

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from scoring.report.bibliography import bibtex
 from scoring.report.findings import Findings, title_of
 from scoring.report.names import who_else
-from scoring.report.prose.bibliography import bibtex
 from scoring.report.sentences import NOTHING, statements
 from scoring.statistics.clustered_errors import LEAST_GROUPS
 from scoring.statistics.gaps import THESE_ITEMS

@@ -2,7 +2,7 @@
 
 import re
 
-from scoring.report.prose.bibliography import bibtex
+from scoring.report.bibliography import bibtex
 
 TEXT = "within the bounds of the score (Newcombe 1998; Zou and Donner 2008), with p adjusted (Holm 1979)."
 

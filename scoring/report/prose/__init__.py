@@ -1,1 +1,0 @@
-"""Texts for a paper: the methods section and its bibliography."""
