@@ -17,9 +17,11 @@ from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.planning.explain import explain
 from runner.progress.status import read_status
+from runner.sharing.redaction import write_copy
 from runner.store.foreign import refuse_odd_contents
 from runner.store.merge import merge
 from runner.store.scores import load_about, load_scores
+from runner.study.sections import ReportSection
 from runner.view.queries.file import checked
 
 
@@ -121,3 +123,10 @@ async def test_a_study_on_a_spoilt_file_says_what_is_wrong_with_it(sql: str, tmp
             await run(study)
         with pytest.raises(InputError, match="holds what mtpa never writes"), prepared(study) as ready:
             explain(ready, "no item")
+
+
+def test_what_copies_a_spoilt_file_names_it(file: Path) -> None:
+    """Not the copy."""
+    _change(file, "UPDATE run SET selection = '<b>'")
+    with pytest.raises(InputError, match=r"study\.sqlite: its table 'run'"):
+        write_copy(file, file.with_name("copy.sqlite"), ReportSection(), share=False)
