@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from runner.study import masking
+
 # A busy machine is slow, and that is no failure.
 settings.register_profile("mtpa", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mtpa")
@@ -31,3 +33,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("OPENAI_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _secrets_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that one test has read is not taken out of what another prints."""
+    monkeypatch.setattr(masking, "_secrets", set(masking._secrets))

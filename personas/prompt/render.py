@@ -4,20 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 from personas.prompt.cue_texts import interview, memory
 from personas.prompt.given_names import given_name
 from personas.prompt.neutral import neutral_text
 from personas.prompt.phrases import SECOND, THIRD, Facts, Wording, facts
+from personas.prompt.written_forms import Format, Frame, Placement
 from personas.stable_order import rank
 from personas.traits import Persona, Trait, catalogue
-
-Format = Literal[
-    "none", "prose-paper", "prose", "bullets", "json", "oneliner", "neutral", "interview", "memory", "name"
-]
-Frame = Literal["role", "user", "third-person"]
-Placement = Literal["prompt", "system"]
 
 _PERSPECTIVE = "It is very important that you always answer questions from this perspective."
 _CHARGES: Mapping[Frame, str] = {

@@ -10,9 +10,9 @@ from rich.text import Text
 from personas.errors import InputError
 from runner.cli.terminal.console import AsJson, out, print_json
 from runner.cli.terminal.help import WholeHelp
-from scoring.answers.items import Item, option_order, question_text
 
 if TYPE_CHECKING:
+    from scoring.answers.items import Item
     from scoring.benchmarks.base import Benchmark
 
 app = typer.Typer(
@@ -48,6 +48,7 @@ def show(
 ) -> None:
     """One item, as it is sent, with its right answer."""
     from runner.cli.terminal.benchmark_tables import print_item
+    from scoring.answers.items import option_order, question_text
     from scoring.benchmarks.registry import benchmark
 
     found = benchmark(name)
@@ -66,6 +67,7 @@ def check(name: Name, as_json: AsJson = False) -> None:
     Five items are shown as they will be asked, with the right answer marked.
     """
     from runner.cli.terminal.benchmark_tables import parts_of, print_parts, print_sample, sample_of
+    from scoring.answers.items import option_order, question_text
     from scoring.benchmarks.registry import benchmark
 
     if Path(name).suffix in _DATA:
@@ -137,7 +139,7 @@ def agreement_command(
     out.print(f"n {found['n']:.0f} · agreement {found['agreement']:.3f} · Cohen's kappa {kappa} (95 %)")
 
 
-def _find(found: "Benchmark", wanted: str) -> Item:
+def _find(found: "Benchmark", wanted: str) -> "Item":
     """The item of this id or number. Raises InputError where there is none."""
     items, _ = _items(found)
     if wanted.isdigit():
@@ -151,7 +153,7 @@ def _find(found: "Benchmark", wanted: str) -> Item:
     return chosen
 
 
-def _items(found: "Benchmark") -> tuple[list[Item], list[str]]:
+def _items(found: "Benchmark") -> tuple[list["Item"], list[str]]:
     """The items of every part that can be asked, and a sentence for each part that cannot.
 
     Raises InputError where none can.

@@ -1,6 +1,5 @@
 """`mtpa-run coherence`: are similar respondents embedded similarly?"""
 
-import asyncio
 import signal
 import sys
 from typing import Annotated
@@ -26,6 +25,8 @@ def coherence(
     ] = False,
 ) -> None:
     """Are similar respondents embedded similarly? Correlates embeddings of the personas with their traits."""
+    import asyncio
+
     from runner.results.coherence import study_coherence
     from scoring.report.export import write_tables
     from scoring.report.numbers import number, p_value, signed

@@ -1,6 +1,5 @@
 """`mtpa-run data`: pinned data and models, and what a study's file keeps."""
 
-import asyncio
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +10,7 @@ from rich.table import Table
 
 import mtpa
 from personas.errors import InputError
-from runner.cli.terminal.console import out
+from runner.cli.terminal.console import AsJson, out, print_json
 from runner.cli.terminal.help import WholeHelp
 
 if TYPE_CHECKING:
@@ -21,10 +20,15 @@ app = typer.Typer(cls=WholeHelp, no_args_is_help=True)
 
 
 @app.command("list")
-def list_assets() -> None:
+def list_assets(as_json: AsJson = False) -> None:
     """Every asset: size, licence, and whether it is in the cache."""
     from runner.study.assets import assets, cache_directory, is_cached
 
+    if as_json:
+        facts = ("title", "licence", "citation", "size")
+        rows = [{"name": name, **{fact: getattr(each, fact) for fact in facts}} for name, each in assets().items()]
+        print_json({"cache": cache_directory(), "assets": [row | {"cached": is_cached(row["name"])} for row in rows]})
+        return
     table = Table("name", "what", "licence", "MB", "cached", caption=f"Cache: {escape(str(cache_directory()))}")
     for name, asset in assets().items():
         cached = "yes" if is_cached(name) else "no"
@@ -91,6 +95,8 @@ def release_reserved(
     Where the provider reports what the key was charged (OpenRouter), the part that may have been spent is counted as
     spent.
     """
+    import asyncio
+
     from runner.backends.catalogue.key_usage import key_usage
     from runner.engine.acknowledgement import agreed_keys
     from runner.store.database import opened

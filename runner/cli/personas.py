@@ -11,10 +11,9 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from personas.countries import called, parse_country
 from personas.errors import InputError, nearest
 from personas.people.draws import Allocation
-from personas.prompt.render import Format, Frame, Variant, render
+from personas.prompt.written_forms import Format, Frame
 from runner.cli.terminal.console import AsJson, print_json
 from runner.cli.terminal.console import out as console
 from runner.cli.terminal.help import WholeHelp
@@ -141,6 +140,8 @@ def _named(given: str, option: str, example: str, files: Mapping[str, object]) -
 
 
 def _alpha3(given: str, code: str) -> str:
+    from personas.countries import called, parse_country
+
     found = parse_country(code) or called(code)
     if found is None:
         raise InputError(f"--country {given}: {code!r} is not a country; expected an ISO 3166-1 code, such as IND")
@@ -284,6 +285,7 @@ def show_command(
     as_json: AsJson = False,
 ) -> None:
     """Print one persona as a model gets it."""
+    from personas.prompt.render import Variant, render
     from personas.prompt.trait_sets import chosen_traits
 
     respondents = _respondents(personas)

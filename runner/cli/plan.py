@@ -1,6 +1,5 @@
 """What would be sent: `plan`, and `explain` of one trial."""
 
-import asyncio
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -45,6 +44,8 @@ def plan(
     if half_width is not None:
         print_ways(mtpa.Study.load(context.obj), half_width, as_json)
         return
+    import asyncio
+
     from personas.errors import MtpaError
     from runner.backends.catalogue.model_list import catalogue_remarks
     from runner.crossing.prepare import prepared

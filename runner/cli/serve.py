@@ -1,6 +1,5 @@
 """`mtpa-run serve`: the local batching server."""
 
-import asyncio
 import os
 import signal
 import threading
@@ -47,6 +46,8 @@ def serve(
         import torch
     except ImportError:
         raise MachineError(NO_TORCH) from None
+    import asyncio
+
     from runner.serve.app import application
     from runner.serve.app import serve as serve_application
     from runner.serve.model import ServedModel
@@ -73,6 +74,8 @@ def serve(
 
 async def _until_interrupted(serving: Coroutine[Any, Any, None]) -> None:
     """Serve until a signal; a pass of the model that goes on, which nothing can interrupt, is not waited for long."""
+    import asyncio
+
     task = asyncio.create_task(serving)
 
     def end() -> None:

@@ -57,7 +57,10 @@ def _print_finding(study: "mtpa.Study") -> None:
     from runner.results.study_report import brief_study_findings
     from scoring.report.sentences import statements
 
-    for each in statements(brief_study_findings(study)):
+    found = brief_study_findings(study)
+    if made_up := str(found.about.get("synthetic", "")):
+        out.print(Text(made_up, style="bold red"))
+    for each in statements(found):
         out.print(Text(each.text))
 
 

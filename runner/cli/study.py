@@ -1,6 +1,5 @@
 """What `mtpa-run` does with a study: run it, score it again; parses and prints, decides nothing."""
 
-import asyncio
 import signal
 import sys
 from contextlib import suppress
@@ -24,6 +23,8 @@ ShardOption = Annotated[
 
 def run_study(study: "mtpa.Study", limit: int | None, yes: bool, pilot: bool, acknowledge: bool) -> int:
     """Run, report, and say how it ended; returns the exit code."""
+    import asyncio
+
     from runner.engine.state import State
     from runner.study.amounts import dollars_spent
 
@@ -137,6 +138,8 @@ def _confirm(study: "mtpa.Study", limit: int | None, yes: bool) -> None:
 
 def _offer_to_cancel(study: "mtpa.Study") -> None:
     """Jobs go on without us, and the next run collects them: whether to cancel them is asked where somebody can be."""
+    import asyncio
+
     from runner.engine.batches.cancel_jobs import cancel_jobs, jobs_left
     from runner.study.amounts import counted
 
@@ -164,6 +167,8 @@ def _offer_to_cancel(study: "mtpa.Study") -> None:
 
 
 async def _watched(study: "mtpa.Study", state: "State", limit: int | None, pilot: bool, acknowledge: bool) -> None:
+    import asyncio
+
     from runner.engine.run import run
     from runner.progress.bars import watch
 
@@ -194,6 +199,8 @@ async def _watched(study: "mtpa.Study", state: "State", limit: int | None, pilot
 
 def rescore(context: typer.Context) -> None:
     """Score every answer of the file anew, with the scorers as they are now; nothing is sent."""
+    import asyncio
+
     from runner.engine.run import rescore as score_again
     from runner.engine.state import State
 

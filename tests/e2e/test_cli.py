@@ -111,24 +111,24 @@ def test_help_and_lists(arguments: list[str], said: Said) -> None:
 
 
 @pytest.mark.slow
-def test_a_real_model_answers_and_a_second_run_needs_none(tmp_path: Path) -> None:
+def test_a_real_model_answers_and_a_second_run_needs_none(said: Said, tmp_path: Path) -> None:
     """The default study, smaller: SmolLM2 on its own server, BBQ and CrowS-Pairs by letter and by log-likelihood."""
     pytest.importorskip("torch")
-    text = (ROOT / "mtpa.toml").read_text().replace("n = 40", "n = 3").replace("groups = 120", "groups = 6")
-    text = text.replace("per_person = 30", "per_person = 3").replace("groups = 6\nper_person = 2", "groups = 3")
+    text = (ROOT / "mtpa.toml").read_text().replace("n = 40", "n = 3").replace("groups = 120", "groups = 2")
+    text = text.replace("per_person = 30", "per_person = 1").replace("groups = 6\nper_person = 2", "groups = 1")
     text = text.replace("[[models]]", '[[benchmarks]]\nname = "bbq"\ngroups = 1\n\n[[models]]')
     (tmp_path / "mtpa.toml").write_text(text.replace('name = "default"', 'name = "d"\ndatabase = "study.sqlite"'))
     study = str(tmp_path / "mtpa.toml")
     first = command("--study", study)
     assert first.returncode == 0, first.stderr
-    trials = (6 + 3 * 3 + 3 * 6) + 2 * 3 * (1 + 3 + 3) + 4 * (1 + 3 + 3)
+    trials = (2 + 3 * 1 + 3 * 2) + 2 * 1 * (1 + 3 + 3) + 4 * (1 + 3 + 3)
     assert f"{trials} trials: " in first.stdout and ", 0 failed" in first.stdout
     assert "Persona effect" in first.stdout and "net of it, personas move it by" in first.stdout
     assert rows(tmp_path, "SELECT count(*) FROM score WHERE status = 'ok' AND value IS NOT NULL") == [(trials,)]
-    second = command("--study", study)
+    second = said("--study", study)
     assert second.returncode == 0, second.stderr
     assert f"{trials} needed no request of their own, 0 requests sent" in second.stdout
-    planned = json.loads(command("--study", study, "plan", "--json").stdout)
+    planned = json.loads(said("--study", study, "plan", "--json").stdout)
     assert [row["to_send"] for row in planned["rows"]] == [0, 0, 0]
     assert (tmp_path / "study.effects.csv").read_text().startswith("model,benchmark,")
 

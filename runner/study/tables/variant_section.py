@@ -8,7 +8,8 @@ from pydantic import Field, field_validator, model_validator
 
 from personas.prompt.cue_texts import Cue
 from personas.prompt.fraction import balanced_fraction
-from personas.prompt.render import Frame, Placement, Variant
+from personas.prompt.render import Variant
+from personas.prompt.written_forms import Frame, Placement
 from runner.study.sections import Section
 from scoring.answers.items import Elicitation
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from personas.prompt.given_names import common_names, given_name
 from personas.prompt.messages import compose
-from personas.prompt.render import Format, Frame, Variant, render
+from personas.prompt.render import Variant, render
+from personas.prompt.written_forms import Format, Frame
 from personas.surveys.survey import load_survey
 from personas.traits import Persona, Trait, catalogue
 

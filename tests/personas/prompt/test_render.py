@@ -13,8 +13,9 @@ from personas.countries import country_name
 from personas.errors import InputError
 from personas.prompt.cue_texts import CUES
 from personas.prompt.messages import compose
-from personas.prompt.render import Format, Frame, Variant, permuted, render
+from personas.prompt.render import Variant, permuted, render
 from personas.prompt.trait_sets import cluster
+from personas.prompt.written_forms import Format, Frame
 from personas.surveys.survey import load_survey
 from personas.traits import Persona, Trait, catalogue
 

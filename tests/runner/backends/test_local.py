@@ -2,11 +2,10 @@
 
 import asyncio
 import json
-import os
-import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import psutil
@@ -18,7 +17,7 @@ from studies import load, rows
 from waiting import HUNG, listens, until
 
 from personas.errors import MachineError
-from runner.backends.base import Learn
+from runner.backends.base import Answer, Learn
 from runner.backends.errors import BadRequest
 from runner.backends.local import DEATHS, LOSSES, LocalBackend, local_identity
 from runner.backends.providers import make_backend
@@ -38,42 +37,56 @@ def server_of(parent: psutil.Process) -> psutil.Process | None:
     return next((each for each in parent.children() if "serve" in each.cmdline()), None)
 
 
-async def kill_the_server_once(state: State) -> int:
-    await until(lambda: any(tally.answered >= 2 for tally in state.tallies.values()))
-    server = server_of(psutil.Process())
-    assert server is not None
-    os.kill(server.pid, signal.SIGKILL)
-    return server.pid
+class Held(LocalBackend):
+    """Lets two requests through, and the others when it is opened."""
+
+    def __init__(self, section: ModelSection, identity: ModelIdentity) -> None:
+        super().__init__(section, identity)
+        self.asked, self.opened = 0, asyncio.Event()
+
+    async def answer(self, request: Request) -> Answer:
+        self.asked += 1
+        if self.asked > 2:
+            await self.opened.wait()
+        return await super().answer(request)
 
 
-async def test_a_server_that_is_killed_is_started_again_with_half_the_batch(tmp_path: Path) -> None:
-    started: list[LocalBackend] = []
+async def test_a_server_that_is_killed_is_started_again_with_half_the_batch(
+    tiny: dict[str, Any], tmp_path: Path
+) -> None:
+    made: list[Held] = []
 
     def remembering(section: ModelSection, identity: ModelIdentity, learn: Learn) -> LocalBackend:
-        started.append(LocalBackend(section, identity))
-        return started[-1]
+        made.append(Held(section, identity))
+        return made[-1]
 
     factory: BackendFactory = remembering
-    study = load(tmp_path, [{**LOCAL, "concurrency": 4}], n=2, groups=4)
+    study = load(tmp_path, [{**tiny, "concurrency": 4}], n=2, groups=4)
     state = State()
-    killer = asyncio.create_task(kill_the_server_once(state))
-    await asyncio.wait_for(run(study, state, backend=factory), HUNG)
-    pid = await killer
-    assert not psutil.pid_exists(pid) and server_of(psutil.Process()) is None
+    running = asyncio.create_task(run(study, state, backend=factory, pilot=False))
+    await until(lambda: state.total("answered") == 2, running)
+    server = server_of(psutil.Process())
+    assert server is not None
+    server.suspend()  # so that it is sure to have requests in hand when it is killed
+    made[0].opened.set()
+    await asyncio.sleep(0.2)
+    server.kill()
+    await asyncio.wait_for(running, HUNG)
+    assert not psutil.pid_exists(server.pid) and server_of(psutil.Process()) is None
     ((trials, completions),) = rows(
         tmp_path, "SELECT COUNT(*), COUNT(DISTINCT completion) FROM score WHERE status='ok'"
     )
     assert trials == completions == 12
     assert state.sent == 12 and not state.failures, "a request was counted, or answered, twice"
-    assert started[0]._batch_tokens == 2048
+    assert made[0]._batch_tokens == 2048
     ((exactness,),) = rows(tmp_path, "SELECT exactness FROM model")
     found = json.loads(exactness)
     assert found["checked"] == 8 and found["changed"] == 0 and found["largest_difference"] < 1e-4
 
 
-async def test_a_local_model_writes_text(tmp_path: Path) -> None:
-    table = {**LOCAL, "answer": "text", "decoding": {"max_tokens": 3, "temperature": 0}}
-    await asyncio.wait_for(run(load(tmp_path, [table], n=1, groups=2)), HUNG)
+async def test_a_local_model_writes_text(tiny: dict[str, Any], tmp_path: Path) -> None:
+    table = {**tiny, "answer": "text", "decoding": {"max_tokens": 3, "temperature": 0}}
+    await asyncio.wait_for(run(load(tmp_path, [table], n=1, groups=2), pilot=False), HUNG)
     found = rows(tmp_path, "SELECT answer, completion_tokens, finish FROM completion")
     assert len(found) == 4
     assert all(answer and 0 < tokens <= 3 and finish in ("length", "stop") for answer, tokens, finish in found)

@@ -38,28 +38,6 @@ SMALL = {"object_store_memory": 80_000_000, "include_dashboard": False, "node_ip
 IDENTITY = ModelIdentity("local", "tiny", "", "float32", {})
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """A [[models]] table of a made-up model whose letters differ in probability, and a tokenizer made of this file.
-
-    Most of the probability is on other tokens: a pilot would stop it.
-    """
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
-
-    folder = tmp_path_factory.mktemp("tiny")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    trainer = trainers.BpeTrainer(vocab_size=1000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
-    tokenizer.train_from_iterator(Path(__file__).read_text().splitlines(), trainer)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
-    torch.manual_seed(0)
-    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
-    sizes |= {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 4096}
-    LlamaForCausalLM(LlamaConfig(initializer_range=0.3, **sizes)).save_pretrained(folder)
-    return {"name": "tiny", "backend": "local", "id": str(folder), "dtype": "float32"}
-
-
 def processes() -> list[psutil.Process]:
     """What this process started, and what that started: Ray's, and the servers."""
     found = psutil.Process().children(recursive=True)
