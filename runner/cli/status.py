@@ -54,11 +54,16 @@ def status(
 
 def _print_finding(study: "mtpa.Study") -> None:
     """What an ended run found, in sentences; its banner stands above."""
-    from runner.results.study_report import brief_study_findings
-    from scoring.report.sentences import statements
+    from runner.results.kept_finding import kept_finding
 
-    for each in statements(brief_study_findings(study)):
-        out.print(Text(each.text))
+    told = kept_finding(study)
+    if told is None:
+        from runner.results.study_report import brief_study_findings  # reads every score, and takes pandas with it
+        from scoring.report.sentences import statements
+
+        told = [each.text for each in statements(brief_study_findings(study))]
+    for sentence in told:
+        out.print(Text(sentence))
 
 
 def _status(found: "Status", path: str) -> Group:

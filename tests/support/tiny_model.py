@@ -1,6 +1,7 @@
 """A model that is made in a second: random weights, and a tokenizer made of a text."""
 
 from pathlib import Path
+from typing import Any
 
 
 def save_tiny_model(folder: Path, text: str) -> None:
@@ -16,8 +17,9 @@ def save_tiny_model(folder: Path, text: str) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(vocab_size=1000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(text.splitlines(), trainer)
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
+    wrapped: Any = PreTrainedTokenizerFast
+    wrapped(tokenizer_object=tokenizer).save_pretrained(folder)
     torch.manual_seed(0)
-    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
     sizes |= {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 4096}
     LlamaForCausalLM(LlamaConfig(initializer_range=0.3, **sizes)).save_pretrained(folder)

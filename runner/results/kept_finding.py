@@ -1,0 +1,39 @@
+"""The finding that a run ended with, kept with the run: to say it again takes no reading of scores."""
+
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from runner.backends.request import digest
+from runner.store.database import last_run_row, opened, transaction
+from runner.study.config import Study
+
+
+def keep_finding(study: Study, sentences: Sequence[str]) -> None:
+    """Keep what the report on the last run of a study says, as long as the file and the study stay as they are."""
+    with opened(study.database) as connection, transaction(connection):
+        kept = json.dumps({"of": _state(connection, study), "sentences": list(sentences)})
+        sql = (
+            "UPDATE run SET heartbeat = json_set(heartbeat, '$.finding', json(?)) WHERE id = (SELECT max(id) FROM run)"
+        )
+        connection.execute(sql, (kept,))
+
+
+def kept_finding(study: Study) -> list[str] | None:
+    """The sentences; None where none are kept, or an answer, a score or a word of the study has come since."""
+    with opened(study.database) as connection:
+        (beat,) = last_run_row(connection, "heartbeat") or ("{}",)
+        found = json.loads(beat).get("finding")
+        if not isinstance(found, dict) or found.get("of") != _state(connection, study):
+            return None
+    sentences = found.get("sentences")
+    return sentences if isinstance(sentences, list) and all(isinstance(each, str) for each in sentences) else None
+
+
+def _state(connection: sqlite3.Connection, study: Study) -> str:
+    """What the finding depends on; a score that is made anew has a new id."""
+    run = last_run_row(connection, "id, started, ended, code")
+    tables = ("score", "completion", "failure", "persona", "item")
+    last = [connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in tables]
+    registered = connection.execute("SELECT sha256 FROM registration ORDER BY at").fetchall()
+    return digest([run, last, registered, study.text]).hex()
