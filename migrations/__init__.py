@@ -17,6 +17,7 @@ STEPS = (
     "key_usage",
     "registrations",
     "labelled_views",
+    "people_who_were_asked",
 )
 """The names in order; the library that applies them takes longer to load than most commands run."""
 

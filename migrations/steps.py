@@ -6,7 +6,7 @@ in a UNIQUE.
 
 from sqlite_utils import Database, Migrations
 
-from migrations.views import FIRST_VIEWS, VIEWS
+from migrations.views import FIRST_VIEWS, LABELLED_VIEWS, VIEWS
 
 schema = Migrations("mtpa")
 
@@ -184,9 +184,16 @@ def label_views(database: Database) -> None:
         """CREATE TABLE trait_label (
         trait TEXT NOT NULL, code TEXT NOT NULL, label TEXT NOT NULL, UNIQUE (trait, code))"""
     )
-    for name, statement in VIEWS.items():
+    for name, statement in LABELLED_VIEWS.items():
         database.execute(f"DROP VIEW IF EXISTS {name}")
         database.execute(statement)
+
+
+@schema(name="people_who_were_asked")
+def leave_out_planned(database: Database) -> None:
+    """The view people has those whom a run selected."""
+    database.execute("DROP VIEW IF EXISTS people")
+    database.execute(VIEWS["people"])
 
 
 _TABLES = (

@@ -76,5 +76,10 @@ SELECT persona_id, survey, wave, country,
         ON trait_label.trait = given.key AND trait_label.code = CAST(given.value AS TEXT)) AS answers,
     answers AS codes FROM persona"""
 
-VIEWS = {"trials": _TRIALS, "answers": _ANSWERS, "people": _PEOPLE}
-KNOWN = {name: {VIEWS[name], FIRST_VIEWS[name]} for name in VIEWS}
+# Those whom a run selected: a plan makes rows of people who were never asked.
+_ASKED_PEOPLE = f"""{_PEOPLE}
+WHERE id IN (SELECT value FROM run, json_each(run.selection, '$.personas'))"""
+
+LABELLED_VIEWS = {"trials": _TRIALS, "answers": _ANSWERS, "people": _PEOPLE}
+VIEWS = {"trials": _TRIALS, "answers": _ANSWERS, "people": _ASKED_PEOPLE}
+KNOWN = {name: {VIEWS[name], LABELLED_VIEWS[name], FIRST_VIEWS[name]} for name in VIEWS}

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from personas.errors import InputError
+from personas.errors import InputError, MachineError
 
 if TYPE_CHECKING:
     import pyarrow.parquet as pq
@@ -65,15 +65,17 @@ def check_file(path: Path, most: int = DATA) -> None:
 def readable(place: object, kind: str, remedy: str) -> Iterator[None]:
     """While a file is read, or a part of one that `place` names: what is wrong with it, in a sentence.
 
-    Raises InputError, with the remedy, where it is out of reach, is not UTF-8 text, or its text is not what `kind`
-    names (a ValueError, or too deep a value).
+    Raises InputError, with the remedy, where it is not there, is not UTF-8, or its text is not what `kind` names (a
+    ValueError, or too deep a value); MachineError where this machine cannot read it.
     """
     try:
         yield
+    except FileNotFoundError:
+        raise InputError(f"{place}: no such file; {remedy}") from None
     except UnicodeDecodeError:
         raise InputError(f"{place}: not UTF-8 text; {remedy}") from None
     except OSError as error:
-        raise InputError(f"{place}: cannot be read ({error.strerror or error}); {remedy}") from None
+        raise MachineError(f"{place}: cannot be read ({error.strerror or error})") from None
     except RecursionError:
         raise InputError(f"{place}: not {kind} (nested too deeply); {remedy}") from None
     except ValueError as error:

@@ -45,12 +45,13 @@ def chosen_traits(selection: str | Sequence[str], traits: Mapping[str, Trait]) -
 
 
 def trait_sets(selections: Sequence[str | Sequence[str]], traits: Mapping[str, Trait]) -> list[list[str]]:
-    """The traits of each selection, the smallest set first.
+    """The traits of each selection, the smallest set first; selections that come to the same are one set.
 
     Raises InputError where one does not hold the smallest: respondents who read the same in that one must be one
     cluster in all.
     """
-    sets = sorted((chosen_traits(each, traits) for each in selections), key=len)
+    chosen = dict.fromkeys(tuple(chosen_traits(each, traits)) for each in selections)
+    sets = [list(each) for each in sorted(chosen, key=len)]
     for each in sets[1:]:
         if lacking := [name for name in sets[0] if name not in each]:
             raise InputError(

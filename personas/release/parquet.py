@@ -76,7 +76,11 @@ def read_store(path: Path) -> tuple[Respondents, dict[str, Any]]:
             codes[row] = pc.fill_null(column, pa.scalar(NOT_ASKED, pa.int16())).to_numpy()
         sources = {name: Source(**table) for name, table in about["sources"].items()}
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist: make it with `mtpa-run personas build`") from None
+        raise InputError(
+            f"{path} does not exist: make it with `mtpa-run personas build --survey NAME=FILE` from a survey's file "
+            "(`mtpa-run personas list` says where to get which), or take surveys that need no file: "
+            'sources = ["starter_wvs3", "starter_gss2018"]'
+        ) from None
     except (pa.ArrowException, OSError, LookupError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} is not a persona file ({error}): make one with `mtpa-run personas build`") from None
     frame = pd.concat([_tidy(head), pd.DataFrame(codes.T, columns=names, copy=False)], axis=1)

@@ -81,10 +81,20 @@ def build(requests: Sequence[SurveyRequest], options: BuildOptions) -> tuple[lis
     _refuse_overlap(surveys)
     parts, reports = [], []
     for request, survey in zip(requests, surveys, strict=True):
+        _refuse_absent(request, survey)
         part, report = _build_one(request, survey, options)
         parts.append(part)
         reports.append(report)
     return parts, reports
+
+
+def _refuse_absent(request: SurveyRequest, survey: Survey) -> None:
+    """Raises InputError for a file that is not there: where it is to be had, and how to name it."""
+    if absent := next((path for path in request.paths if not path.exists()), None):
+        raise InputError(
+            f"{absent}: there is no such file. {survey.title}: {survey.licence}. Once you have it, say where it "
+            f"lies: --survey {request.survey}=FILE"
+        )
 
 
 def _refuse_overlap(surveys: Sequence[Survey]) -> None:

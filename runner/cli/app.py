@@ -27,7 +27,9 @@ from runner.cli.view import view
 app = typer.Typer(
     name="mtpa-run",
     cls=WholeHelp,
-    help="Ask whether a language model stays truthful, fair and well-mannered when it answers as somebody.",
+    help="Ask whether a language model stays truthful, fair and well-mannered when it answers as somebody.\n\n"
+    "Without a command: run the study of ./mtpa.toml, or of --study FILE, and report.",
+    subcommand_metavar="[COMMAND [ARGS]...]",
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # Rich would take "[report]" for a style and ":wave:" for an emoji
     pretty_exceptions_enable=False,
@@ -55,8 +57,12 @@ for command in (
     app.command()(command)
 app.command("import")(files.import_logs)
 app.command("try")(init.try_model)
-app.add_typer(personas.app, name="personas", help="Survey files into personas: build, check, show, export.")
-app.add_typer(benchmarks.app, name="benchmarks", help="Benchmarks: list them, show an item, check a file.")
+app.add_typer(
+    personas.app, name="personas", help="Survey files into personas: list, draft, check, build, show, export."
+)
+app.add_typer(
+    benchmarks.app, name="benchmarks", help="Benchmarks: list and show them, draft and check one of your own."
+)
 app.add_typer(
     data.app,
     name="data",
@@ -76,7 +82,9 @@ def run_study(
     version: Annotated[
         bool, typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version and leave.")
     ] = False,
-    study: Annotated[Path, typer.Option(metavar="FILE", help="The study.")] = Path("mtpa.toml"),
+    study: Annotated[
+        Path, typer.Option(metavar="FILE", help="The study; the commands take it too, and it stands before them.")
+    ] = Path("mtpa.toml"),
     verbose: Annotated[
         int, typer.Option("-v", "--verbose", count=True, help="Show what is done; -vv: every failed attempt as well.")
     ] = 0,

@@ -21,7 +21,7 @@ app = typer.Typer(
     help="Benchmarks: list them, look at an item, draft and check a file of your own.",
 )
 _DATA = (".csv", ".tsv", ".json", ".jsonl", ".parquet")
-Name = Annotated[str, typer.Argument(help="A benchmark's name, or a .toml or lm-eval .yaml file.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A benchmark's name, or a .toml or lm-eval .yaml file.")]
 
 
 @app.command("list")
@@ -42,7 +42,7 @@ def list_benchmarks(as_json: AsJson = False) -> None:
 @app.command()
 def show(
     name: Name,
-    item: Annotated[str, typer.Argument(help="An item's id, or its number from 0.")],
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="An item's id, or its number from 0.")],
     rotation: Annotated[int, typer.Option(min=0, help="Which order of the options.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -61,12 +61,13 @@ def show(
 
 
 @app.command()
-def check(name: Name) -> None:
+def check(name: Name, as_json: AsJson = False) -> None:
     """Read a benchmark and every record of its data, and say what it holds, or what is wrong and where.
 
     Five items are shown as they will be asked, with the right answer marked.
     """
-    from runner.cli.terminal.benchmark_tables import print_parts, print_sample
+    from runner.cli.terminal.benchmark_tables import parts_of, print_parts, print_sample, sample_of
+    from scoring.answers.items import option_order, question_text
     from scoring.benchmarks.registry import benchmark
 
     if Path(name).suffix in _DATA:
@@ -76,6 +77,11 @@ def check(name: Name) -> None:
         )
     found = benchmark(name)
     items, refused = _items(found)
+    if as_json:
+        shown = [{**asdict(each), "text": question_text(each, option_order(each, 0))} for each in sample_of(items)]
+        about = {"name": found.name, "title": found.title, "version": found.version, "items": len(items)}
+        print_json({**about, "parts": parts_of(items), "not_to_be_asked": refused, "sample": shown})
+        return
     out.print(Text(f"{found.title} ({found.name}, version {found.version or 'not given'}): {len(items)} items"))
     print_parts(items)
     for reason in refused:
@@ -85,7 +91,7 @@ def check(name: Name) -> None:
 
 @app.command("init")
 def init_command(
-    file: Annotated[Path, typer.Argument(help="A CSV, TSV, JSON, JSONL or Parquet file of questions.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV, TSV, JSON, JSONL or Parquet file of questions.")],
     to: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="The .toml to write; beside the data if absent.")
     ] = None,
@@ -116,9 +122,10 @@ def init_command(
 @app.command("agreement")
 def agreement_command(
     first: Annotated[
-        Path, typer.Argument(help="Verdicts: a CSV, JSONL or Parquet file with the columns id and label.")
+        Path,
+        typer.Argument(metavar="ONE", help="Verdicts: a CSV, JSONL or Parquet file with the columns id and label."),
     ],
-    second: Annotated[Path, typer.Argument(help="Verdicts of a second judge, or of people.")],
+    second: Annotated[Path, typer.Argument(metavar="OTHER", help="Verdicts of a second judge, or of people.")],
     as_json: AsJson = False,
 ) -> None:
     """How far two sets of verdicts agree: share of equal ones and Cohen's kappa."""

@@ -32,7 +32,9 @@ def list_assets() -> None:
 
 
 @app.command("fetch")
-def fetch_assets(names: Annotated[list[str], typer.Argument(metavar="NAME…")]) -> None:
+def fetch_assets(
+    names: Annotated[list[str], typer.Argument(metavar="NAME…", help="Names of `data list`, or prices.")],
+) -> None:
     """Fetch assets into the cache; what is there and whole is not fetched again. `prices` is the present price list."""
     from runner.backends.catalogue.price_list import fetch_price_list
     from runner.study.assets import fetch

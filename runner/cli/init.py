@@ -22,8 +22,9 @@ def init(
     kind: Annotated[
         Kind,
         typer.Argument(
+            metavar="KIND",
             help="The paper's protocol, an API, Anthropic, Azure, OpenRouter, Vertex AI, a vLLM server, a local model, "
-            "or fidelity to a survey."
+            "or fidelity to a survey.",
         ),
     ],
     path: Annotated[Path, typer.Option("--to", metavar="FILE", help="Where to write it.")] = Path("mtpa.toml"),

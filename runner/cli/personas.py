@@ -1,4 +1,4 @@
-"""`mtpa-run personas`: build, check, init, export, show and summary."""
+"""`mtpa-run personas`: list, init, check, build, show, summary and export."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -24,26 +24,53 @@ if TYPE_CHECKING:
 
 app = typer.Typer(cls=WholeHelp, no_args_is_help=True, help="Turn survey files into personas, and look at them.")
 
-Personas = Annotated[Path, typer.Option("--personas", help="personas.parquet, MTPA.jsonl or mpta.json")]
-Source = Annotated[str, typer.Option("--personas", help="a file of personas, or the name of a built-in survey")]
+Personas = Annotated[Path, typer.Option("--personas", metavar="FILE", help="personas.parquet, MTPA.jsonl or mpta.json")]
+Source = Annotated[
+    str, typer.Option("--personas", metavar="FILE|SURVEY", help="a file of personas, or the name of a built-in survey")
+]
+CountryOption = Annotated[str, typer.Option(metavar="CODE", help="the country of a file without a column of countries")]
 _DEFAULT = Path("personas.parquet")
 _STRATA = "country,age_band,gender"
+
+
+@app.command("list")
+def list_command(as_json: AsJson = False) -> None:
+    """Every survey that is described already: its waves, where its file is to be had and on what terms."""
+    from personas.surveys.survey import known_surveys, load_survey
+    from runner.cli.terminal.persona_tables import print_surveys
+
+    found = [load_survey(name) for name in known_surveys()]
+    if as_json:
+        names = ("survey", "title", "wave", "licence", "citation", "restricted", "synthetic", "untried")
+        rows = [{name: getattr(each, name) for name in names} | {"fetched": bool(each.asset)} for each in found]
+        print_json({"surveys": rows})
+        return
+    print_surveys(found)
 
 
 @app.command("build")
 def build_command(
     survey: Annotated[
-        list[str], typer.Option(help="NAME=FILE, a folder or a pattern (dir/*.sav); again for more files and surveys")
+        list[str],
+        typer.Option(
+            metavar="NAME=FILE",
+            help="a survey of `personas list` or a .toml, and its file, folder or pattern (dir/*.sav); again for more",
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="the file to write")] = _DEFAULT,
-    wave: Annotated[list[str] | None, typer.Option(help="NAME=YEAR[,YEAR...]: other waves than the usual")] = None,
-    country: Annotated[
-        list[str] | None, typer.Option(help="NAME=CODE: the country of files without a column of countries")
+    out: Annotated[Path, typer.Option(metavar="FILE", help="the file to write")] = _DEFAULT,
+    wave: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=YEAR[,YEAR...]", help="other waves than the usual")
     ] = None,
-    missing_limit: Annotated[float, typer.Option(min=0, max=1, help="most that may be missing of a variable")] = 0.15,
+    country: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=CODE", help="the country of files without a column of countries")
+    ] = None,
+    missing_limit: Annotated[
+        float, typer.Option(min=0, max=1, help="a variable of which more is missing is left out")
+    ] = 0.15,
     missing_by: Annotated[Literal["survey", "country"], typer.Option(help="what that is counted over")] = "survey",
     not_asked: Annotated[Literal["missing", "ignored"], typer.Option(help='what "not asked" counts as')] = "missing",
     weights: Annotated[bool, typer.Option("--weights", help="refuse a survey file without weights")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Build personas.parquet from the files that you registered for."""
     from personas.release.parquet import write_personas
@@ -55,6 +82,9 @@ def build_command(
     rule = MissingRule(missing_limit, missing_by, not_asked)
     parts, reports = build(requests, BuildOptions(rule, weights=weights))
     write_personas(out, parts, {"rule": asdict(rule), "surveys": [asdict(report) for report in reports]})
+    if as_json:
+        print_json({"personas": sum(map(len, parts)), "file": out, "surveys": [asdict(report) for report in reports]})
+        return
     for report in reports:
         print_report(report)
     console.print(f"[bold]{sum(map(len, parts)):,} personas[/bold] in {escape(str(out))}")
@@ -132,18 +162,24 @@ def _pair(given: str, option: str, example: str) -> tuple[str, str]:
 
 @app.command("check")
 def check_command(
-    description: Annotated[str, typer.Argument(help="the TOML file of a survey, or a built-in survey's name")],
-    data: Annotated[Path, typer.Option(help="the survey's data file")],
-    country: Annotated[str, typer.Option(help="the country of a file without a column of countries")] = "",
+    description: Annotated[
+        str, typer.Argument(metavar="SURVEY", help="the TOML file of a survey, or a name of `personas list`")
+    ],
+    data: Annotated[Path, typer.Option(metavar="FILE", help="the survey's data file")],
+    country: CountryOption = "",
+    as_json: AsJson = False,
 ) -> None:
     """Say what a survey description makes of a data file: what every value becomes, and what does not map."""
     from personas.surveys.build import check
     from personas.surveys.survey import load_survey
-    from runner.cli.terminal.persona_tables import print_check
+    from runner.cli.terminal.persona_tables import as_plain, print_check
 
     survey = load_survey(description)
     found = check(survey, data, _one_country(country))
-    print_check(f"{survey.title}: {data.name}", found)
+    if as_json:
+        print_json({"survey": survey.survey, "title": survey.title, "file": data, **as_plain(found)})
+    else:
+        print_check(f"{survey.title}: {data.name}", found)
     if found.problems:
         count = len(found.problems)
         columns = "1 column is not what it should be" if count == 1 else f"{count} columns are not what they should be"
@@ -152,8 +188,8 @@ def check_command(
 
 @app.command("init")
 def init_command(
-    data: Annotated[Path, typer.Argument(help="a survey's data file that no description is of")],
-    country: Annotated[str, typer.Option(help="the country of a file without a column of countries")] = "",
+    data: Annotated[Path, typer.Argument(metavar="FILE", help="a survey's data file that no description is of")],
+    country: CountryOption = "",
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="the .toml to write; named as the data")] = None,
 ) -> None:
     """Draft the description of a survey from its file's own questions and labels, for you to correct."""
@@ -177,10 +213,13 @@ def init_command(
 @app.command("export")
 def export_command(
     personas: Personas = _DEFAULT,
-    out: Annotated[Path, typer.Option(help="the folder to write into")] = Path("release"),
+    out: Annotated[Path, typer.Option(metavar="FOLDER", help="the folder to write into")] = Path("release"),
     n: Annotated[int, typer.Option(min=1, help="respondents in the sample")] = 50_000,
-    stratify: Annotated[str, typer.Option(help="what the sample is stratified by")] = _STRATA,
-    allocation: Annotated[Allocation, typer.Option(help="equal: the same number a country")] = "proportional",
+    stratify: Annotated[str, typer.Option(metavar="NAMES", help="what the sample is stratified by")] = _STRATA,
+    allocation: Annotated[
+        Allocation,
+        typer.Option(help="equal: the same number for each level of the first of --stratify, then in proportion"),
+    ] = "proportional",
     weights: Annotated[bool, typer.Option("--weights", help="sample by the surveys' weights")] = False,
     minimum: Annotated[int, typer.Option(min=0, help="at least so many in every cell")] = 0,
     seed: Annotated[int, typer.Option(help="another seed, another sample")] = 0,
@@ -239,7 +278,9 @@ def show_command(
     personas: Source = str(_DEFAULT),
     format: Annotated[Format, typer.Option(help="how it is written")] = "prose",
     frame: Annotated[Frame, typer.Option(help="whose it is")] = "role",
-    traits: Annotated[str, typer.Option(help="core, demographic, all, all-but:NAME, or names")] = "core",
+    traits: Annotated[
+        str, typer.Option(metavar="NAMES", help="core, demographic, all, all-but:NAME, or names")
+    ] = "core",
     trait_order: Annotated[int, typer.Option(min=0, help="0, or another permutation")] = 0,
     as_json: AsJson = False,
 ) -> None:

@@ -1,7 +1,7 @@
 """What would be sent: `plan`, and `explain` of one trial."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from runner.crossing.trials import Asked
     from runner.planning.cap import Cap
     from runner.planning.plan import Plan
+    from scoring.report.fitted import FittedTable
 
 
 def plan(
@@ -88,44 +89,51 @@ def _as_sent(asked: "Asked") -> dict[str, Any]:
     return content | {"parameters": dict(request.parameters), "answer": request.kind}
 
 
-def _plan_table(study: "mtpa.Study", found: "Plan", cap: "Cap") -> Table:
+def _plan_table(study: "mtpa.Study", found: "Plan", cap: "Cap") -> "FittedTable":
     from runner.planning.cap import dollars
+    from scoring.report.fitted import FittedTable
 
     part = "" if study.shard.whole else f", part {study.shard}"
     bound = f", at most: it ends at Δ ± {study.target.half_width:g}" if study.target else ""
-    table = Table(title=f"Plan of {escape(study.study.name)}{part}{bound}")
-    for name in ("model", "benchmark"):
-        table.add_column(name, overflow="fold", min_width=9)
-    for name in ("trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in found.rows:
-        counts = (row.trials, row.requests, row.answered, row.to_send, row.prompt_tokens)
-        outputs = _span(row.output_tokens_low, row.output_tokens_high, ",.0f")
-        usd = _span(row.usd_low, row.usd_high, ",.4f")
-        numbers = [f"{count:,}" for count in counts]
-        minutes = "?" if row.minutes is None else f"{row.minutes:,.1f}"
-        table.add_row(escape(row.model), escape(row.benchmark), *numbers, outputs, usd, minutes)
-    if len(found.rows) > 1:
-        table.add_section()
-        table.add_row("total", "", *_totals(found))
     batch = f", {dollars(found.usd_batch)} in batches" if found.usd_batch < found.usd else ""
     stop = f"; {cap.sentence()}" if cap.sentence() else ""
-    table.caption = f"At most {dollars(found.usd)}{batch}{stop}"
+    numbers = ["trials", "requests", "answered", "to send", "tokens in", "tokens out", "US$", "minutes"]
+    caption = f"At most {dollars(found.usd)}{batch}{stop}"
+    table = FittedTable(f"Plan of {study.study.name}{part}{bound}", caption, ["model", "benchmark"], numbers, least=9)
+    for row in found.rows:
+        counts = [f"{count:,}" for count in (row.trials, row.requests, row.answered, row.to_send)]
+        counts.append(_tokens(row.prompt_tokens))
+        outputs = _span(row.output_tokens_low, row.output_tokens_high, _tokens)
+        usd = _span(row.usd_low, row.usd_high, _usd)
+        minutes = "?" if row.minutes is None else f"{row.minutes:,.1f}"
+        table.add_row(escape(row.model), escape(row.benchmark), *counts, outputs, usd, minutes)
+    if len(found.rows) > 1:
+        table.add_row("total", "", *_totals(found), style="bold")
     return table
 
 
 def _totals(found: "Plan") -> Iterator[str]:
     """The sums of every column but the minutes: models are asked side by side."""
-    for name in ("trials", "requests", "answered", "to_send", "prompt_tokens"):
+    for name in ("trials", "requests", "answered", "to_send"):
         yield f"{sum(getattr(row, name) for row in found.rows):,}"
-    for name, form in (("output_tokens", ",.0f"), ("usd", ",.4f")):
+    yield _tokens(sum(row.prompt_tokens for row in found.rows))
+    for name, form in (("output_tokens", _tokens), ("usd", _usd)):
         low, high = (sum(getattr(row, f"{name}_{end}") for row in found.rows) for end in ("low", "high"))
         yield _span(low, high, form)
     yield ""
 
 
-def _span(low: float, high: float, form: str) -> str:
-    return format(low, form) if low == high else f"{low:{form}}–{high:{form}}"
+def _span(low: float, high: float, form: Callable[[float], str]) -> str:
+    ends = (form(low), form(high))
+    return ends[0] if ends[0] == ends[1] else "–".join(ends)
+
+
+def _tokens(count: float) -> str:
+    return f"{count:,.0f}" if count < 1e6 else f"{count / 1e6:,.1f} M"
+
+
+def _usd(amount: float) -> str:
+    return f"{amount:.4f}" if amount < 1 else f"{amount:,.2f}"
 
 
 def explain(

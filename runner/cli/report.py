@@ -99,13 +99,18 @@ def print_study_report(
     if paper:
         print_paper(out, {name: tables[name] for name in tables if name.startswith("paper")}, found)
     elif text:
-        out.print(Text(text))
+        print_methods(text)
     else:
         print_report(out, found, full, [*next_steps, *files])
         return found
     for line in files:
         out.print(escape(line), highlight=False, soft_wrap=True)
     return found
+
+
+def print_methods(text: str) -> None:
+    """The text as the file has it: a table's rows and a prompt's lines are not broken."""
+    out.print(Text(text), soft_wrap=True)
 
 
 def _files(database: Path, written: Sequence[Path]) -> str:

@@ -20,16 +20,20 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 
 
 def serve(
-    model: Annotated[str, typer.Option(help="A name of `mtpa-run data list`, a folder, or a Hugging Face id.")],
-    gguf: Annotated[str | None, typer.Option(help="The GGUF file in the model's folder.")] = None,
-    revision: Annotated[str | None, typer.Option(help="The hub revision.")] = None,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="A name of `mtpa-run data list`, a folder, or a Hugging Face id.")
+    ],
+    gguf: Annotated[str | None, typer.Option(metavar="FILE", help="The GGUF file in the model's folder.")] = None,
+    revision: Annotated[str | None, typer.Option(metavar="REVISION", help="The hub revision.")] = None,
     dtype: Annotated[Precision, typer.Option(help="What the weights are computed in.")] = "auto",
     device: Annotated[Device, typer.Option(help="Where; auto takes a GPU if there is one.")] = "auto",
     socket: Annotated[Path | None, typer.Option(help="A Unix socket instead of a port.")] = None,
-    host: Annotated[str, typer.Option(help=f"An address; any but loopback wants a token in {TOKEN}.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help=f"An address; any but loopback wants a token in {TOKEN}.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="The port.")] = 8765,
-    batch_tokens: Annotated[int | None, typer.Option(help="Tokens computed at once, at most.")] = None,
-    check: Annotated[int, typer.Option(help="Compare this many answers with unbatched ones (GET /check).")] = 0,
+    batch_tokens: Annotated[int | None, typer.Option(metavar="N", help="Tokens computed at once, at most.")] = None,
+    check: Annotated[int, typer.Option(metavar="N", help="Compare N answers with unbatched ones (GET /check).")] = 0,
     with_parent: Annotated[bool, typer.Option("--with-parent", hidden=True)] = False,
 ) -> None:
     """Serve one model on loopback or a Unix socket until interrupted."""

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from personas.errors import MtpaError
+from personas.people.respondents import Respondents
+from personas.prompt.trait_sets import trait_sets
 from runner.backends.catalogue.parameters import adapted
 from runner.backends.likelihoods.continuations import method
 from runner.backends.local import local_identity, weights
@@ -64,10 +66,19 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
         with database_errors(study.database):
             known = known_starts(cache.connection)
             crossing = cross(study, cache.connection, respondents, selections, identities, known, rule)
-        remarks = tuple(remark for selection in selections for remark in selection.remarks)
+        remarks = (*_same_sets(study, respondents), *(each for found in selections for each in found.remarks))
         yield Prepared(study, cache, crossing, rule, remarks)
     finally:
         cache.close()
+
+
+def _same_sets(study: Study, respondents: Respondents) -> tuple[str, ...]:
+    """That selections of traits come to the same for these people, where they do."""
+    named = study.trait_sets
+    if len(trait_sets(named, respondents.traits)) == len(named):
+        return ()
+    words = ", ".join(f"{each!r}" if isinstance(each, str) else str(list(each)) for each in named)
+    return (f"[variants] traits: of {words} some are the same for these people, and asked once",)
 
 
 def identity_of(section: ModelSection, connection: sqlite3.Connection, whole: Path) -> ModelIdentity:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 
 from runner.backends.base import Answer, Batching, Remarking
@@ -19,11 +19,12 @@ from runner.engine.context import Context
 from runner.engine.limits import ALL_REFUSED, FIRST_SLOTS, NONE_READABLE, Admission, Breaker, Gate, RateLimits, Refusals
 from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
 from runner.engine.recorder import Recorder, declined
-from runner.engine.stopping import Stopped, Stopping
+from runner.engine.stopping import Stopped, Stopping, Waiting
 from runner.store.database import when_free
 
 POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 15.0
+LOCAL_SECONDS = 10.0  # that a run which is to stop waits for a local model, which costs nothing to ask again
 LONG_WAIT = 60.0  # seconds from which on the user is told why nothing happens
 NO_LIMIT = Admission(0.0, 0.0)
 
@@ -69,7 +70,7 @@ class LiveRun:
         self._landed = asyncio.Event()
         self._flights: dict[bytes, Flight] = {}
         self._workers: list[asyncio.Task[None]] = []
-        self._admitting: set[asyncio.Task[None] | None] = set()
+        self._admitting, self._computing = Waiting(), Waiting()
         self._letting_go = asyncio.Event()
         self._said_until = 0.0
         self._error: Exception | None = None
@@ -144,19 +145,21 @@ class LiveRun:
                 self._state.remark(*self._backend.remarks())
 
     async def _let_go(self) -> None:
-        """Once the model is to stop, what waits for a limit or for another try is not sent: that may take minutes."""
+        """Once the model is to stop, nothing is waited for that takes minutes: a limit, another try, a local model."""
         while not self.stopping.due:
             await self.stopping.sleep(POLL_SECONDS)
         self._letting_go.set()
-        while self._admitting:
-            if worker := self._admitting.pop():
-                worker.cancel()
+        self._admitting.let_go()
+        await asyncio.sleep(LOCAL_SECONDS)
+        self._computing.let_go()
 
     async def _note_exactness(self) -> None:
         """Keep what a backend that batches knows of its batches' exactness."""
-        if not isinstance(self._backend, Batching) or (found := await self._backend.exactness()) is None:
-            return
-        self._recorder.note_exactness(found)
+        if isinstance(self._backend, Batching):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOCAL_SECONDS if self.stopping.due else None):
+                    if found := await self._backend.exactness():
+                        self._recorder.note_exactness(found)
 
     async def settle(self) -> None:
         """Wait until everything taken so far is answered, here or by another process."""
@@ -283,11 +286,14 @@ class LiveRun:
         self._state.in_flight += 1
         flight.attempts += 1
         try:
-            answer = self._recorder.ends.admit(
-                await self._backend.answer(request), isinstance(flight.failure, BrokenOff)
-            )
+            with self._computing.here() if self._is_local else nullcontext():
+                answer = await self._backend.answer(request)
+            answer = self._recorder.ends.admit(answer, isinstance(flight.failure, BrokenOff))
         except PromptRefused as error:
             answer = declined(error)
+        except Stopped:
+            self._budget.settle(reserved, Charge())
+            raise
         except BackendError as error:
             self._settle_costs(request, reserved, error.usage, error.charged)
             self._count_failure(error, flight.first)
@@ -321,27 +327,22 @@ class LiveRun:
 
         What is let through is sent at once. Returns what was reserved for it, in money and tokens. Raises Stopped.
         """
-        worker, reserved, inside = asyncio.current_task(), Reservation(), False
-        self._admitting.add(worker)
+        reserved, inside = Reservation(), False
         try:
-            if self._budget.capped:
-                reserved = await self._budget.reserve(worst_cost(self._recorder.price, self._model.identity, request))
-            await self._gate.enter()
-            inside, rates = True, self._rates
-            admission = await rates.admit(self._recorder.most_tokens(request)) if rates.limited else NO_LIMIT
-        except asyncio.CancelledError:
+            with self._admitting.here():
+                if self._budget.capped:
+                    worst = worst_cost(self._recorder.price, self._model.identity, request)
+                    reserved = await self._budget.reserve(worst)
+                await self._gate.enter()
+                inside, rates = True, self._rates
+                admission = await rates.admit(self._recorder.most_tokens(request)) if rates.limited else NO_LIMIT
+                if self.stopping.due:  # while it waited
+                    raise Stopped
+        except (asyncio.CancelledError, Stopped):
             self._budget.settle(reserved, Charge())
             if inside:
                 self._gate.leave()
-            if worker in self._admitting:
-                raise
-            raise Stopped from None
-        finally:
-            self._admitting.discard(worker)
-        if self.stopping.due:  # while it waited
-            self._gate.leave()
-            self._budget.settle(reserved, Charge())
-            raise Stopped
+            raise
         return reserved, admission
 
     def _may_wait(self, error: Transient) -> bool:

@@ -98,7 +98,7 @@ async def _run(
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
                 await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:
-                    state.remark(*(f"{each}." for each in cap_remarks(ready.cache.connection)))
+                    state.remark(*(f"{each}." for each in cap_remarks(ready.cache.connection, number)))
             finally:
                 beat.cancel()
                 state.interrupted = stop.is_set()

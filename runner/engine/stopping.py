@@ -1,7 +1,8 @@
 """When one model of a run is to stop: because the whole run is, or for a reason of its own."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from runner.engine.context import Context
 
@@ -37,3 +38,30 @@ class Stopping:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):  # wait_for may swallow a cancellation in Python 3.11
                 await self._stop.wait()
+
+
+class Waiting:
+    """The tasks that wait for something which a model that is to stop waits for no longer."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None] | None] = set()
+
+    @contextmanager
+    def here(self) -> Iterator[None]:
+        """Where a task waits. Raises Stopped where it is let go of."""
+        task = asyncio.current_task()
+        self._tasks.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if task in self._tasks:
+                raise
+            raise Stopped from None
+        finally:
+            self._tasks.discard(task)
+
+    def let_go(self) -> None:
+        """Have none of them wait any longer."""
+        while self._tasks:
+            if task := self._tasks.pop():
+                task.cancel()

@@ -97,7 +97,8 @@ def brief_study_findings(study: Study, scores: pd.DataFrame | None = None, fidel
         scores = load_scores(study.database, last_selection(study.database), answers=False)
     missing = of_scores(study.database, scores).sentence
     slicing = slicing_of(study, scores)
-    about = {"incomplete": missing, **registration_words(registration_of(study))}
+    models = load_about(study.database)["models"]
+    about = {"incomplete": missing, "models": models, **registration_words(registration_of(study))}
     if not fidelity:
         return brief_findings(scores, slicing, about)
     told = partial(study_fidelity, study, attributes=slicing.attributes)
@@ -208,8 +209,16 @@ def about(study: Study, scores: pd.DataFrame, benchmarks: Sequence[Benchmark]) -
 def _sampling(study: Study) -> str:
     """How people were drawn, in words."""
     section = study.personas
-    strata = f", by {', '.join(section.stratify)} ({section.allocation} allocation)" if section.stratify else ""
-    weighted = ", in proportion to the survey's weights" if section.weights else ""
+    first, rest = section.stratify[:1], section.stratify[1:]
+    if not first:
+        strata = ""
+    elif section.allocation == "equal":
+        strata = f", as many of each {first[0]}" + (
+            f" and, within it, in proportion by {', '.join(rest)}" if rest else ""
+        )
+    else:
+        strata = f", in proportion by {', '.join(section.stratify)}"
+    weighted = ", with odds by the survey's weights" if section.weights == "survey" else ""
     return f"{section.n:,} respondents of {', '.join(section.sources)} were drawn{strata}{weighted}."
 
 

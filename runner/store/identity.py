@@ -12,6 +12,7 @@ from personas.errors import InputError, MachineError
 
 LOG = "-wal"
 BESIDE = (LOG, "-shm")  # what SQLite keeps beside a file that is open, by its name
+JOURNAL = "-journal"  # in place of the log, for a moment
 Identity = tuple[int, int]
 
 
@@ -30,7 +31,16 @@ def identity(path: Path) -> Identity | None:
 
 
 def refuse_odd_file(path: Path) -> None:
-    """Raises InputError for what is no regular file, or has two names: its log goes by one of them."""
+    """Raises InputError for what is no regular file, or has two names: its log goes by one of them.
+
+    What stands beside it under the names of SQLite's own files must be regular, too: it waits for a pipe without an
+    end, and writes to whatever a link leads to.
+    """
+    place = real(path)
+    for beside in (place.with_name(f"{place.name}{end}") for end in (*BESIDE, JOURNAL)):
+        with suppress(OSError):
+            if not stat.S_ISREG(beside.lstat().st_mode):
+                raise InputError(f"{beside}: not a regular file, and SQLite's name for one; remove it")
     try:
         found = path.stat()
     except OSError:

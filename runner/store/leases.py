@@ -5,10 +5,12 @@ lives: each process locks a byte of its own in FILE.lock, and the system drops t
 it ends. FILE is the file itself, whatever links lead to it.
 """
 
+import errno
 import fcntl
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +22,7 @@ from runner.store.database import NO_LOCKS, transaction
 from runner.store.identity import Identity, identity, real
 from runner.store.rows import insert, select_many
 
+LOCK_SECONDS = 2.0
 _LIVE_HERE: set[tuple[Identity | None, int]] = set()  # a process never sees its own locks as taken
 
 
@@ -92,10 +95,7 @@ class Leases:
         self._file = _open_lock(database)
 
     def __enter__(self) -> Self:
-        try:  # waits for whoever looks, for a moment, whether it is locked
-            fcntl.lockf(self._file, fcntl.LOCK_EX, 1, self._process)
-        except OSError as error:
-            raise MachineError(f"{self.path}: {error.strerror}; {NO_LOCKS}") from None
+        self._lock()
         _LIVE_HERE.add((self._database, self._process))
         for (process,) in self._connection.execute("SELECT DISTINCT process FROM lease").fetchall():
             if process != self._process and not self.lives(process):
@@ -110,6 +110,24 @@ class Leases:
         _LIVE_HERE.discard((self._database, self._process))
         if not any(live == self._database for live, _ in _LIVE_HERE):
             os.close(self._file)  # closing drops every lock of this process on the file
+
+    def _lock(self) -> None:
+        """Take this run's byte. Whoever looks whether it is locked has it for a moment; nobody has it for longer."""
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, self._process)
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EAGAIN):
+                    raise MachineError(f"{self.path}: {error.strerror}; {NO_LOCKS}") from None
+                if time.monotonic() > deadline:
+                    raise MachineError(
+                        f"{self.path}: another program has locked it, which no run does for so long; end that one "
+                        f"(`fuser {self.path}` names it), and run again"
+                    ) from None
+                time.sleep(0.01)
+            else:
+                return
 
     def take(self, keys: Sequence[bytes]) -> set[bytes]:
         """Of these keys, those that another run holds or has answered meanwhile, and those of open jobs.

@@ -175,9 +175,12 @@ def by_usage(connection: sqlite3.Connection) -> list[str]:
     ]
 
 
-def cap_remarks(connection: sqlite3.Connection) -> list[str]:
-    """What a cap that is reached holds or leaves out beside what was spent; sentences without their full stop."""
-    total = sum(each.micro_usd for each in held(connection))
+def cap_remarks(connection: sqlite3.Connection, run: int) -> list[str]:
+    """What a cap that is reached holds or leaves out beside what was spent; sentences without their full stop.
+
+    What `run`, which is still on, has reserved is settled as it ends.
+    """
+    total = sum(each.micro_usd for each in held(connection) if each.run != run)
     found = []
     if total:
         found.append(

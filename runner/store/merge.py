@@ -73,6 +73,8 @@ def merge(sources: Sequence[Path], into: Path) -> Merged:
     with opened(into, create=True) as connection:
         refuse_redacted(connection, into)
         refuse_running(connection, into)
+        with database_errors(into), transaction(connection, undo=True):  # what cannot be written is said of this file
+            connection.execute("DELETE FROM main.text WHERE false")
         selected = last_run(connection)
         for source in sources:
             log.info("merging %s", source)

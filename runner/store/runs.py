@@ -80,7 +80,7 @@ SELECTED = " AND ".join(
 
 def choose(connection: sqlite3.Connection, selection: SelectionRows) -> None:
     """Put a selection into the table temp.chosen (kind, id), which the condition `SELECTED` of a trial's row reads."""
-    chosen = [(name, number) for name in NAMED for number in selection.get(f"{name}s", [])]
+    chosen = [(name, number) for name in NAMED for number in set(selection.get(f"{name}s", []))]
     connection.execute("CREATE TEMP TABLE chosen (kind TEXT, id INTEGER, PRIMARY KEY (kind, id)) WITHOUT ROWID")
     sql = "INSERT INTO temp.chosen SELECT value ->> 0, value ->> 1 FROM json_each(?)"
     connection.execute(sql, (json.dumps(chosen),))

@@ -197,26 +197,28 @@ def _block(packed: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
+_RUN = ("study", "code", "seed", "started", "ended", "packages", "prices")
+_SERVED = ("name", "provider", "model", "revision", "dtype", "answer", "served", "exactness", "parameters")
+
+
 @reads_file
 def load_about(database: str | Path) -> dict[str, Any]:
-    """The last run's own account: study text, code version, seed, times, packages; and every model as it was served."""
+    """The last run, by its own account: study text, code version, seed, times, packages; and its models as served."""
     path = Path(database)
     with opened(path) as connection:
-        run = last_run_row(connection, "study, code, seed, started, ended, packages, prices")
+        run = last_run_row(connection, ", ".join(_RUN))
         selected = last_run_row(connection, "selection")
-        resolved = remarks(connection, json.loads(selected[0])["models"] if selected else [])
-        models = connection.execute(
-            "SELECT name, provider, model, revision, dtype, answer, served, exactness, parameters FROM model"
-        ).fetchall()
-    names = ("study", "code", "seed", "started", "ended", "packages", "prices")
-    about = dict(zip(names, run or ("", "", 0, "", "", "{}", ""), strict=True))
-    fields = ("name", "provider", "model", "revision", "dtype", "answer", "served", "exactness", "parameters")
-    served = [dict(zip(fields, row, strict=True)) for row in models]
-    read = ("exactness", "parameters")
+        chosen = json.loads(selected[0])["models"] if selected else []
+        resolved = remarks(connection, chosen)
+        # a plan and other runs make rows too; a judge has answers and no scores
+        asked = "id IN (SELECT value FROM json_each(?)) OR served != '' AND id NOT IN (SELECT model FROM score)"
+        models = connection.execute(f"SELECT {', '.join(_SERVED)} FROM model WHERE {asked}", [json.dumps(chosen)])
+        served = [dict(zip(_SERVED, row, strict=True)) for row in models]
+    about = dict(zip(_RUN, run or ("", "", 0, "", "", "{}", ""), strict=True))
     return about | {
         "resolved": resolved,
         "packages": json.loads(about["packages"]),
-        "models": [each | {name: json.loads(each[name]) for name in read} for each in served],
+        "models": [each | {name: json.loads(each[name]) for name in ("exactness", "parameters")} for each in served],
     }
 
 

@@ -27,14 +27,15 @@ def print_difference(
     )
     for _, row in table.iterrows():
         alone = row["compared"] == "baseline"
+        value = in_points if row["compared"] == "persona effect" else score
         shown.add_row(
             escape(title_of(str(row["benchmark"]))),
             str(row["metric"]),
             row["compared"],
             "–" if alone else f"{row['personas']:,.0f}",
             f"{row['items']:,.0f}",
-            score(row["without"]),
-            score(row["with_persona"]),
+            value(row["without"]),
+            value(row["with_persona"]),
             in_points(row["effect"]),
             "–" if alone else half_points(row["people_low"], row["people_high"]),
             half_points(row["items_low"], row["items_high"]),

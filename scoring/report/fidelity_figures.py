@@ -6,13 +6,12 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
+from scoring.report.drawing import BLUE, GREY, Drawn, framed
 from scoring.report.names import attribute_name, level_name
 from scoring.statistics.levels import ALL
 
 HALVES = ["model", "of", "shown", "metric", "x"]
 LEAST_LEVELS = 3  # two points are no picture of how two quantities go together
-BLUE, GREY = "#0072B2", "#808080"
-Drawn = tuple[str, str, str, go.Figure]  # id, title, description, figure
 
 
 def fidelity_figures(tables: Mapping[str, pd.DataFrame]) -> Iterator[Drawn]:
@@ -72,13 +71,9 @@ def both_halves(rows: pd.DataFrame, x: str) -> go.Figure:
 
 
 def _layout(figure: go.Figure, x: str, y: str) -> go.Figure:
-    figure.update_layout(
-        height=380,
-        margin={"l": 10, "r": 10, "t": 10, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+    return framed(
+        figure,
+        380,
         xaxis={"title": x, "automargin": True},
         yaxis={"title": y, "automargin": True},
     )
-    return figure

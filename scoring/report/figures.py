@@ -1,4 +1,4 @@
-"""The report's figures, as plotly figures; colours are Okabe & Ito's, distinguished by shape and position too."""
+"""The report's figures, as plotly figures; what colours tell, shape and position tell too."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from itertools import chain
 import pandas as pd
 import plotly.graph_objects as go
 
+from scoring.report.drawing import BLUE, GREY, ORANGE, error_bars, framed
 from scoring.report.fidelity_figures import fidelity_figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.names import attribute_name, level_name
@@ -19,7 +20,6 @@ from scoring.report.sentences import headline
 from scoring.statistics.levels import ALL
 from scoring.statistics.subgroups import MEASURES
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
 SCALE = [[0.0, "#D55E00"], [0.5, "#c4c8ce"], [1.0, "#0072B2"]]  # no colour at all is no data
 NET_OF_NEUTRAL = "net of the neutral text"
 POINTS = "Δ in percentage points"
@@ -103,26 +103,16 @@ def _resolved(effects: pd.DataFrame) -> Iterator[pd.DataFrame]:
 
 
 def _layout(figure: go.Figure, height: int, axis: str = POINTS) -> go.Figure:
-    figure.update_layout(
-        height=height,
-        margin={"l": 10, "r": 10, "t": 10, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
+    return framed(
+        figure,
+        height,
         xaxis={"title": axis, "zeroline": True, "zerolinewidth": 2, "automargin": True, "rangemode": "tozero"},
         yaxis={"automargin": True},
     )
-    return figure
 
 
 def _bars(rows: pd.DataFrame, scope: str) -> dict[str, object]:
-    return _between(rows["effect"], rows[f"{scope}_low"], rows[f"{scope}_high"])
-
-
-def _between(middle: pd.Series, low: pd.Series, high: pd.Series) -> dict[str, object]:
-    """An interval as plotly's error bars have it, in points."""
-    high, low = 100 * (high - middle), 100 * (middle - low)
-    return {"type": "data", "symmetric": False, "array": high.tolist(), "arrayminus": low.tolist()}
+    return error_bars(rows["effect"], rows[f"{scope}_low"], rows[f"{scope}_high"])
 
 
 def forest(overall: pd.DataFrame) -> go.Figure:
@@ -140,7 +130,7 @@ def forest(overall: pd.DataFrame) -> go.Figure:
         bars = {**_bars(rows, scope), "thickness": width, "color": colour, "width": 5 if scope == "items" else 0}
         figure.add_scatter(x=100 * rows["effect"], y=places, mode="markers", marker=marker, error_x=bars, name=label)
     if "net" in rows and rows["net"].notna().any():
-        bars = {**_between(rows["net"], rows["net_low"], rows["net_high"]), "thickness": 1}
+        bars = error_bars(rows["net"], rows["net_low"], rows["net_high"], thickness=1)
         marker = {"symbol": "circle-open", "size": 9, "color": ORANGE}
         below = [place - BELOW for place in places]
         figure.add_scatter(

@@ -9,16 +9,19 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-LEAST = 16  # a column of words is never narrower, unless its longest cell is
+LEAST = 16  # letters of a column of words
 INDENT = 2
 _EDGE = 3  # a column's padding and rule
 
 
 class FittedTable:
-    """Columns of words, which fold, then right-aligned columns of numbers, which do not."""
+    """Columns of words, which fold, then right-aligned columns of numbers, which do not.
 
-    def __init__(self, title: str, caption: str, names: list[str], numbers: list[str]) -> None:
-        self.title, self.caption = title, caption
+    A column of words is never narrower than `least`, unless its longest cell is.
+    """
+
+    def __init__(self, title: str, caption: str, names: list[str], numbers: list[str], least: int = LEAST) -> None:
+        self.title, self.caption, self._least = title, caption, least
         self._names, self._numbers = names, numbers
         self._rows: list[tuple[list[Text], str]] = []
 
@@ -45,7 +48,7 @@ class FittedTable:
     def _least_width(self) -> int:
         widths = self._widths()
         words = len(self._names)
-        return sum(min(width, LEAST) for width in widths[:words]) + sum(widths[words:]) + _EDGE * len(widths)
+        return sum(min(width, self._least) for width in widths[:words]) + sum(widths[words:]) + _EDGE * len(widths)
 
     def _table(self) -> Table:
         shown = Table(
@@ -57,7 +60,7 @@ class FittedTable:
         )
         widths = self._widths()
         for name, width in zip(self._names, widths, strict=False):
-            shown.add_column(Text(name), overflow="fold", min_width=min(width, LEAST))
+            shown.add_column(Text(name), overflow="fold", min_width=min(width, self._least))
         for name in self._numbers:
             shown.add_column(Text(name), justify="right", no_wrap=True)
         for cells, style in self._rows:

@@ -9,26 +9,12 @@ import pandas as pd
 
 from scoring.report.findings import Findings, title_of
 from scoring.report.names import who_else
+from scoring.report.references import bibtex
 from scoring.report.sentences import NOTHING, statements
 from scoring.statistics.clustered_errors import LEAST_GROUPS
 from scoring.statistics.gaps import THESE_ITEMS
 from scoring.statistics.levels import ALL
 from scoring.statistics.omnibus import PERMUTATIONS
-
-_METHOD_REFERENCES = (
-    ("mtpa2025", "Tehenan, Chamoun and Vlachos", "MPTA: MultiTask Personalization Assessment", "EMNLP Findings", 2025),
-    ("cameron2011", "Cameron, Gelbach and Miller", "Robust Inference With Multiway Clustering", "JBES 29", 2011),
-    ("bell2002", "Bell and McCaffrey", "Bias reduction in standard errors for linear regression with multi-stage "
-     "samples", "Survey Methodology 28", 2002),
-    ("zou2008", "Zou and Donner", "Construction of confidence limits about effect measures: a general approach",
-     "Statistics in Medicine 27", 2008),
-    ("pustejovsky2018", "Pustejovsky and Tipton", "Small-Sample Methods for Cluster-Robust Variance Estimation and "
-     "Hypothesis Testing in Fixed Effects Models", "JBES 36", 2018),
-    ("owen2007", "Owen", "The pigeonhole bootstrap", "Annals of Applied Statistics 1", 2007),
-    ("lan1983", "Lan and DeMets", "Discrete Sequential Boundaries for Clinical Trials", "Biometrika 70", 1983),
-    ("holm1979", "Holm", "A simple sequentially rejective multiple test procedure", "Scand. J. Statistics 6", 1979),
-    ("benjamini1995", "Benjamini and Hochberg", "Controlling the False Discovery Rate", "JRSS B 57", 1995),
-)  # fmt: skip
 
 
 def methods_text(found: Findings) -> str:
@@ -53,6 +39,11 @@ def methods_text(found: Findings) -> str:
     )
 
 
+def references(found: Findings) -> str:
+    """BibTeX of the paper, of the methods that the paragraph names, and of the data."""
+    return bibtex(_paragraph(found), found.about.get("data", []))
+
+
 def _paragraph(found: Findings) -> str:
     effects, about = found.effects, found.about
     if effects.empty:
@@ -63,8 +54,12 @@ def _paragraph(found: Findings) -> str:
         f"groups, {row['personas']:,.0f} personas in {row['clusters']:,.0f} clusters)"
         for _, row in overall.iterrows()
     )
+    people = (
+        "a persona, which is not always a respondent" if about.get("synthetic") else "a persona of a survey respondent"
+    )
     sentences = [
-        f"Each model answered every item with and without a persona drawn from real survey respondents: {asked}.",
+        f"Each model answered items with and without {people}: {asked}.",
+        str(about.get("synthetic", "")),
         about.get("sampling", ""),
         about.get("asked", ""),
         "The persona effect is the mean over personas of the mean difference to the baseline on the same items and the "
@@ -216,22 +211,7 @@ def _fenced(text: str) -> str:
     return f"{fence}text\n{text}\n{fence}"
 
 
-def bibtex(found: Findings) -> str:
-    """Entries for the data, the paper and the methods."""
-    entries = [
-        f"@article{{{key},\n  author = {{{author.replace(', ', ' and ')}}},\n  title = {{{title}}},\n"
-        f"  journal = {{{journal}}},\n  year = {{{year}}}\n}}"
-        for key, author, title, journal, year in _METHOD_REFERENCES
-    ]
-    return "\n\n".join([*entries, *(_data_entry(each) for each in found.about.get("data", []))])
-
-
-def _data_entry(data: Mapping[str, Any]) -> str:
-    key = re.sub(r"[^a-z0-9]+", "-", str(data["title"]).lower())[:30].strip("-")
-    return f"@misc{{{key},\n  title = {{{data['title']}}},\n  note = {{{data['citation']}. {data['licence']}}}\n}}"
-
-
 def _references(found: Findings) -> Iterator[str]:
     models = json.dumps(found.about.get("models", []), indent=2, ensure_ascii=False)
     yield f"## Models\n\n{_fenced(models)}"
-    yield f"## References\n\n```bibtex\n{bibtex(found)}\n```"
+    yield f"## References\n\n```bibtex\n{references(found)}\n```"

@@ -14,7 +14,7 @@ from scoring.fidelity.summary import fidelity_statements
 from scoring.report.figures import Figure, figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.html_tables import gap_rows, html_tables
-from scoring.report.methods import bibtex
+from scoring.report.methods import references
 from scoring.report.names import attribute_name, level_name
 from scoring.report.sentences import BRIEF, NOTHING, SIGNIFICANT, largest_gaps, statements
 
@@ -94,7 +94,7 @@ def page(found: Findings, geometry: str | None = None, script: str | None = None
         items=_script_json(_items(found)),
         plots=_script_json({figure.id: json.loads(figure.figure.to_json()) for figure in drawn}),
         geometry=_script_json({MAP: json.loads(geometry)} if geometry else {}),
-        bibtex=bibtex(found),
+        bibtex=references(found),
         plotly=Markup(get_plotlyjs() if script is None else script),
         style=Markup(_resource("page.css")),
         script=Markup(_resource("page.js")),

@@ -21,7 +21,7 @@ TITLES = {
     "paper_table_5": "Table 5: BBQ and NormAd with personas, by country",
 }
 BY = ("country", "gender")
-_HEAD = ["benchmark", "measured_by", "model"]
+HEAD = ["benchmark", "measured_by", "model"]
 
 
 def paper_figures() -> pd.DataFrame:
@@ -50,8 +50,8 @@ def paper_tables(scores: pd.DataFrame) -> dict[str, pd.DataFrame]:
         both = printed.rename(columns={"value": "paper"}).merge(here.drop(columns="attribute"), on=keys, how="outer")
         both["measured_by"] = both["measured_by"].fillna("")
         order = pd.Categorical(both["column"], COLUMNS)
-        both = both.assign(order=order).sort_values([*_HEAD, "level", "order"], ignore_index=True)
-        tables[f"paper_table_{table}"] = both[[*_HEAD, "level", "column", "paper", "this_run", "people", "low", "high"]]
+        both = both.assign(order=order).sort_values([*HEAD, "level", "order"], ignore_index=True)
+        tables[f"paper_table_{table}"] = both[[*HEAD, "level", "column", "paper", "this_run", "people", "low", "high"]]
     return tables
 
 
@@ -63,7 +63,7 @@ def paper_grid(table: pd.DataFrame) -> pd.DataFrame:
     across = "column" if table["column"].nunique() > 1 else "level"
     names = [each for each in COLUMNS if each in set(table["column"])] if across == "column" else None
     cells = table.assign(cell=[_cell(row) for _, row in table.iterrows()])
-    wide = cells.pivot(index=_HEAD, columns=across, values="cell").fillna(NONE)
+    wide = cells.pivot(index=HEAD, columns=across, values="cell").fillna(NONE)
     wide = wide[names] if names else wide
     return wide.reset_index().rename_axis(columns=None).rename(columns={"measured_by": "this run's"})
 
@@ -75,12 +75,12 @@ def _cell(row: pd.Series) -> str:
         lines.append(f"{number(row['this_run'])}{bounds}, n = {row['people']:,.0f}")
     if not math.isnan(row["paper"]):
         lines.append(f"paper {number(row['paper'])}")
-    return "; ".join(lines) or NONE
+    return ", ".join(lines) or NONE
 
 
 def _ours(scores: pd.DataFrame) -> pd.DataFrame:
     """The numbers of this run under the paper's names; none of a benchmark that the paper has not."""
-    columns = [*_HEAD, "attribute", "level", "column", "this_run", "people", "low", "high"]
+    columns = [*HEAD, "attribute", "level", "column", "this_run", "people", "low", "high"]
     rows = []
     for _, row in scores.iterrows():
         known = measured(str(row["benchmark"]))

@@ -17,6 +17,7 @@ from scoring.report.findings import BETTER, Findings, direction_of, title_of
 from scoring.report.fitted import FittedTable
 from scoring.report.names import attribute_name, level_name, who_else
 from scoring.report.numbers import (
+    NONE,
     count,
     half_points,
     in_points,
@@ -28,7 +29,7 @@ from scoring.report.numbers import (
     score,
     signed,
 )
-from scoring.report.paper import TITLES, paper_grid
+from scoring.report.paper import HEAD, TITLES, paper_grid
 from scoring.report.robustness.robustness_terminal import robustness_shown
 from scoring.report.sentences import BRIEF, NOTHING, headline, statements
 from scoring.statistics.gaps import THESE_ITEMS
@@ -351,9 +352,11 @@ def print_paper(console: Console, tables: dict[str, pd.DataFrame], found: Findin
     for name, table in tables.items():
         caption = "This run's number with its 95 % interval for items like these too, and n; then the paper's"
         grid = paper_grid(table)
-        shown = plain_table(TITLES[name], caption, [str(each) for each in grid.columns], [])
+        names = [str(each) for each in grid.columns]
+        labels = len(HEAD)
+        shown = plain_table(TITLES[name], caption, names[:labels], names[labels:])
         for _, row in grid.iterrows():
-            shown.add_row(*(escape(str(value)) for value in row))
+            shown.add_row(*("" if value == NONE else escape(str(value)) for value in row))
         console.print(shown)
     for line in found.sentences:
         console.print(Text(line))

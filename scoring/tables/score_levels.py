@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from scoring.statistics.clustered_errors import Variance, t_interval
+from scoring.statistics.clustered_errors import LEAST_GROUPS, Interval, Variance, clipped, t_interval
 from scoring.statistics.effect import Contributions, estimate
 from scoring.statistics.levels import ALL, levels_of, shown_levels
 from scoring.statistics.pairs import Part, Scores, parts
@@ -44,11 +44,16 @@ def _rows(part: Part, people: NDArray[np.bool_], seed: int) -> Iterator[dict[str
         of = estimate(Contributions.of(cells, weight), people, (math.nan, math.nan), seed)
         values = {"value": of.effect, "low": of.items_low, "high": of.items_high}
         yield {"column": column, "personas": of.personas, "items": of.items, **values}
-    shares = Contributions.of(replace(found, y=found.b, b=np.zeros_like(found.b)), weight)
+    only_baseline = replace(found, y=found.b, b=np.zeros_like(found.b), sampled=False)
+    shares = Contributions.of(only_baseline, weight)
     total, share = shares.total[people].sum(axis=0), shares.share[people].sum(axis=0)
     value, groups = float(total.sum() / share.sum()), int((share > 0).sum())
     residual = (total - value * share) / share.sum()
-    variance = groups / (groups - 1) * float(residual @ residual) if groups > 1 else math.nan
-    low, high = t_interval(value, Variance(variance, groups - 1))[1:3]
+    variance = groups / (groups - 1) * float(residual @ residual) if groups >= LEAST_GROUPS else math.nan
+    low, high = _bounded(t_interval(value, Variance(variance, groups - 1)), only_baseline.possible)[1:3]
     size = {"personas": of.personas, "items": of.items}
     yield {"column": "baseline", **size, "value": value, "low": low, "high": high}
+
+
+def _bounded(found: Interval, possible: tuple[float, float] | None) -> Interval:
+    return found if possible is None else clipped(found, *possible)

@@ -6,8 +6,8 @@ Real TruthfulQA questions with their official primer, and real CrowS-Pairs behin
 `mtpa-run serve` (SmolLM2-135M-Instruct, float32) by the `openai-compatible` backend. A row for each way that it is
 compared with: the local backend's own service; the official MC2 of lm-evaluation-harness (`local-completions`, its own
 prompts and its own sums, through the same server), where PYTHON has lm_eval with its api extra; llama.cpp on the same
-GGUF, by its logits, and by llama-cpp-python's server with a beginning-of-text token and without, where PYTHON has
-llama_cpp with its server extra.
+GGUF (it rounds what the weights are multiplied with, too) and on its weights as 32-bit numbers, by its logits, and by
+llama-cpp-python's server with a beginning-of-text token and without, where PYTHON has llama_cpp with its server extra.
 """
 
 import argparse
@@ -75,6 +75,13 @@ for line in sys.stdin:
     logits -= logits.max(-1, keepdims=True)
     logprobs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     print("FOUND" + json.dumps([logprobs[place - 1, ids[place]] for place in range(begins, len(ids))]))
+"""
+
+WIDEN = """
+import ctypes, sys, llama_cpp
+wanted = llama_cpp.llama_model_quantize_default_params()
+wanted.ftype, wanted.allow_requantize = llama_cpp.LLAMA_FTYPE_ALL_F32, True
+sys.exit(llama_cpp.llama_model_quantize(sys.argv[1].encode(), sys.argv[2].encode(), ctypes.byref(wanted)))
 """
 
 
@@ -199,20 +206,26 @@ def against_llama(python: str, gguf: Path, url: str, rows: Sequence[Asked], fold
     writer = TokenWriter.load(source, name)
     sent = [writer.written(each.request) for each in rows]
     lines = "".join(json.dumps([each.prompt, each.begins]) + "\n" for several in sent for each in several)
-    done = subprocess.run([python, "-c", LLAMA, str(gguf)], input=lines, capture_output=True, text=True, check=True)
-    told = iter([json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("FOUND")])
-    by_token = [[next(told) for _ in several] for several in sent]
-    theirs = [[sum(numbers) for numbers in several] for several in by_token]
     ours = asyncio.run(asked_of(study(folder, url, 1, tokenizer=ID).models[0], rows))
-    lengths = [len(numbers) for several in by_token for numbers in several]
-    pairs = [pair for several in zip(ours, theirs, strict=True) for pair in zip(*several, strict=True)]
-    mean = sum(abs(float(one) - other) for one, other in pairs) / sum(lengths)
-    alike = sum(best(one) == best(other) for one, other in zip(ours, theirs, strict=True))
-    print(f"llama.cpp's logits, same GGUF: log-likelihoods of {min(lengths)} to {max(lengths)} tokens differ by")
-    print(f"  {largest(ours, theirs)}, {mean:.4f} a token on average; likeliest text alike in {alike} of {len(ours)}")
-    for row, own, other in zip(rows, ours, theirs, strict=True):
-        if row.question.item.weights:
-            print(f"  MC2 of {row.question.item.id}: {mc2(row, own):.6f} here, {mc2(row, other):.6f} there")
+    wide = folder / "wide.gguf"
+    subprocess.run([python, "-c", WIDEN, str(gguf), str(wide)], capture_output=True, check=True)
+    for words, file in (("same GGUF", gguf), ("its weights as 32-bit numbers", wide)):
+        done = subprocess.run([python, "-c", LLAMA, str(file)], input=lines, capture_output=True, text=True, check=True)
+        told = iter([json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("FOUND")])
+        by_token = [[next(told) for _ in several] for several in sent]
+        theirs = [[sum(numbers) for numbers in several] for several in by_token]
+        lengths = [len(numbers) for several in by_token for numbers in several]
+        pairs = [pair for several in zip(ours, theirs, strict=True) for pair in zip(*several, strict=True)]
+        mean = sum(abs(float(one) - other) for one, other in pairs) / sum(lengths)
+        alike = sum(best(one) == best(other) for one, other in zip(ours, theirs, strict=True))
+        print(f"llama.cpp's logits, {words}: log-likelihoods of {min(lengths)} to {max(lengths)} tokens differ by")
+        print(
+            f"  {largest(ours, theirs)}, {mean:.4f} a token on average; likeliest text alike in {alike} of {len(ours)}"
+        )
+        for row, own, other in zip(rows, ours, theirs, strict=True):
+            if row.question.item.weights:
+                print(f"  MC2 of {row.question.item.id}: {mc2(row, own):.6f} here, {mc2(row, other):.6f} there")
+    wide.unlink()
     tokenizer = writer._tokenizer
     for first in ("true", "false"):
         port = free_port()

@@ -20,6 +20,11 @@ def save_tiny_model(folder: Path, text: str) -> None:
     wrapped: Any = PreTrainedTokenizerFast
     wrapped(tokenizer_object=tokenizer).save_pretrained(folder)
     torch.manual_seed(0)
-    sizes: dict[str, Any] = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    sizes: dict[str, Any] = {
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+    }
     sizes |= {"vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 4096}
     LlamaForCausalLM(LlamaConfig(initializer_range=0.3, **sizes)).save_pretrained(folder)

@@ -32,8 +32,8 @@ SHUTDOWN_FIELDS = (
 async def catalogue_remarks(models: Sequence[ModelSection], agreed: Collection[Pairing] = ()) -> list[str]:
     """A remark for each model that its endpoint does not list, or lists with a shutdown date.
 
-    An endpoint that cannot be asked (no key, no network, no such list) says nothing; one that a key is not known to
-    belong to, and that is not among those `agreed` to, is not asked.
+    One that nothing answers at says so; one that cannot be asked otherwise (no key, no such list) says nothing, and one
+    that a key is not known to belong to, and that is not among those `agreed` to, is not asked.
     """
     found = await asyncio.gather(*(_remark(model, agreed) for model in models))
     return [remark for remark in found if remark]
@@ -45,12 +45,15 @@ async def _remark(model: ModelSection, agreed: Collection[Pairing]) -> str | Non
         return None
     if asked := [each for each in unfamiliar(model) if each not in agreed]:
         return f"{model.name}: not looked up, for that sends {asked[0]}; a run asks whether it belongs there"
+    url = ""
     try:
         url, headers = _question(model)
         limit = aiohttp.ClientTimeout(total=SECONDS)
         async with open_session(url, limit, headers, guarded=True) as session, session.get(url) as reply:
             body = await read_body(reply)
         listed = _entries(json.loads(body))
+    except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError, TimeoutError):
+        return f"{model.name}: nothing answers at {url.partition('?')[0]}: is the server on, and the address right?"
     except (aiohttp.ClientError, BackendError, InputError, OSError, RecursionError, ValueError, LookupError, TypeError):
         return None
     except AttributeError:  # what is listed is no object

@@ -80,21 +80,34 @@ def described(found: "Benchmark") -> dict[str, Any]:
     return facts | {"default": default, "items": _items_of(found) or None, "data": data_of(found)}
 
 
-def print_parts(items: Sequence[Item]) -> None:
+def parts_of(items: Sequence[Item]) -> dict[str, dict[str, Any]]:
     """How many items, groups and options each part has."""
+    found = {}
     for part, count in Counter(each.part for each in items).items():
         of_part = [each for each in items if each.part == part]
-        options = sorted({len(each.choices) for each in of_part})
         groups = len({each.group for each in of_part})
+        found[part] = {"items": count, "groups": groups, "options": sorted({len(each.choices) for each in of_part})}
+    return found
+
+
+def print_parts(items: Sequence[Item]) -> None:
+    """A line for each part."""
+    for part, each in parts_of(items).items():
+        options = each["options"]
         span = f"{options[0]} to {options[-1]}" if len(options) > 1 else f"{options[0]}"
-        out.print(Text(f"  part {part!r}: {count} items in {groups} groups, {span} options"))
+        out.print(Text(f"  part {part!r}: {each['items']} items in {each['groups']} groups, {span} options"))
 
 
 def print_sample(items: Sequence[Item]) -> None:
-    """Five items from the first to the last, as they are asked, with the right answer marked."""
+    """Five items as they are asked, with the right answer marked."""
+    for each in sample_of(items):
+        print_item(each)
+
+
+def sample_of(items: Sequence[Item]) -> list[Item]:
+    """Five items from the first to the last."""
     last = len(items) - 1
-    for place in dict.fromkeys(round(step * last / (SHOWN - 1)) for step in range(SHOWN)):
-        print_item(items[place])
+    return [items[place] for place in dict.fromkeys(round(step * last / (SHOWN - 1)) for step in range(SHOWN))]
 
 
 def print_item(item: Item, rotation: int = 0) -> None:

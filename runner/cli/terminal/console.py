@@ -73,19 +73,20 @@ AsJson = Annotated[bool, typer.Option("--json", help="As JSON, for other program
 
 def print_json(document: Any) -> None:
     """A result for other programs: JSON on standard output, in ASCII; what is not a number is null, a path a text."""
-    sys.stdout.write(json.dumps(_plain(document), indent=2, default=lambda other: scrub(str(other))) + "\n")
+    sys.stdout.write(json.dumps(_plain(document), indent=2) + "\n")
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, str):  # not in the JSON as a whole: in a number, there may be the same digits as in a key
-        return scrub(value)
+    """A value as JSON has it, keys taken out of its texts: out of the whole document, a number could lose digits."""
     if isinstance(value, Mapping):
         return {scrub(str(key)): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(each) for each in value]
     if hasattr(value, "item"):  # a number of numpy's
         value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    if value is None or isinstance(value, int):
+        return value
+    return (value if math.isfinite(value) else None) if isinstance(value, float) else scrub(str(value))
 
 
 def say(line: str) -> None:

@@ -1,18 +1,56 @@
 """What `mtpa-run personas build` and `check` print."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
 
 from personas.surveys.build import Check, Mapped, SurveyReport
 from personas.surveys.reading import ValueRow
+from personas.surveys.survey import Survey
 from personas.traits import Trait
 from runner.cli.terminal.console import out as console
 
 _MANY = 12
 # What is printed in full, however long.
 _WHOLE = ("described, too many missing", "answered", "proxies", "notes")
+
+
+def print_surveys(found: Iterable[Survey]) -> None:
+    """Each described survey: whether its file comes by itself, its terms, and whether a real file was read with it."""
+    for each in found:
+        console.print(Text.assemble((each.survey, "bold"), f"  {each.title}{_wave(each)}"), soft_wrap=True)
+        terms = "fetched when first asked for; no registration" if each.asset else "to be got by hand"
+        sent = "; answers are sent to another machine only after --acknowledge" if each.restricted else ""
+        console.print(Text(f"  {terms}{sent} · {each.licence}"), soft_wrap=True)
+        if each.untried:
+            console.print(Text(f"  {each.untried}", style="dim"), soft_wrap=True)
+    console.print(
+        "mtpa-run personas build --survey NAME=FILE reads a file; `personas init FILE` drafts another survey."
+    )
+
+
+def _wave(survey: Survey) -> str:
+    return f", {survey.wave}" if survey.wave and survey.wave not in survey.title else ""
+
+
+def as_plain(found: Check) -> dict[str, Any]:
+    """What `check` found, for other programs."""
+    described = [
+        {
+            "trait": each.trait.name,
+            **{name: getattr(each, name) for name in ("variable", "found", "question", "filled", "off_scale", "proxy")},
+            "values": [
+                {"value": row.value, "label": row.label, "code": row.code, "means": each.trait.label(row.code)}
+                | {"count": row.count}
+                for row in each.values
+            ],
+        }
+        for each in found.described
+    ]
+    names = ("extended", "silent", "no_scale", "notes", "warnings", "problems")
+    return {"described": described, **{name: getattr(found, name) for name in names}}
 
 
 def print_report(report: SurveyReport) -> None:

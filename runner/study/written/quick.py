@@ -23,8 +23,8 @@ def quick_study(
         model = {"answer": "text", "decoding": short, "allow_dropped": ["temperature"], "concurrency": 16, **model}
     tables = {
         "study": {
-            "name": quick_name(model["id"], benchmark),
-            "database": f"{quick_name(model['id'], benchmark)}.sqlite",
+            "name": name,
+            "database": f"{name}.sqlite",
         },
         "personas": {"sources": ["starter_wvs3", "starter_gss2018"], "n": people, "allocation": "equal"},
         "variants": {"neutral": True},

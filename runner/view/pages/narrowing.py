@@ -5,6 +5,7 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
+from scoring.report.drawing import error_bars, framed
 from scoring.report.figures import POINTS
 from scoring.report.findings import title_of
 
@@ -18,23 +19,18 @@ def narrowing(history: pd.DataFrame) -> go.Figure:
     figure = go.Figure()
     for number, ((model, benchmark), rows) in enumerate(history.groupby(["model", "benchmark"], sort=False)):
         colour, symbol = _COLOURS[number % len(_COLOURS)], _SYMBOLS[number % len(_SYMBOLS)]
-        high, low = 100 * (rows["high"] - rows["effect"]).fillna(0), 100 * (rows["effect"] - rows["low"]).fillna(0)
         figure.add_scatter(
             x=rows["answers"],
             y=100 * rows["effect"],
-            error_y={"type": "data", "symmetric": False, "array": high, "arrayminus": low, "thickness": 2},
+            error_y=error_bars(rows["effect"], rows["low"], rows["high"], thickness=2),
             mode="lines+markers",
             marker={"symbol": symbol, "size": 9, "color": colour},
             name=escape(f"{model}, {title_of(str(benchmark))}"),
         )
-    figure.update_layout(
-        height=320,
-        margin={"l": 10, "r": 10, "t": 10, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+    return framed(
+        figure,
+        320,
         showlegend=True,
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0},
         xaxis={"title": "answers so far", "automargin": True, "rangemode": "tozero"},
         yaxis={"title": POINTS, "automargin": True, "zeroline": True, "zerolinewidth": 2},
     )
-    return figure

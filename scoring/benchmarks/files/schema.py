@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from personas import bounded
-from personas.errors import InputError, MachineError, nearest
+from personas.errors import InputError, nearest
 from scoring.answers.items import Ask
 from scoring.benchmarks.files import transforms
 from scoring.benchmarks.meta_names import check_meta_names
@@ -146,16 +146,8 @@ class Description(Strict):
 
 def read_description(path: Path) -> Description:
     """The description in a TOML file. Raises InputError naming the file and the key."""
-    try:
+    with bounded.readable(path, "TOML", "fix it, or name another benchmark file"):
         tables = bounded.parse_toml(bounded.read_text(path))
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such benchmark file; name one that is there") from None
-    except OSError as error:
-        raise MachineError(f"{path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; save it as UTF-8") from None
-    except ValueError as error:
-        raise InputError(f"{path}: not TOML ({error}); fix it") from None
     try:
         return Description.model_validate(tables)
     except ValidationError as error:

@@ -6,6 +6,7 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
+from scoring.report.drawing import Drawn, framed
 from scoring.report.findings import title_of
 from scoring.report.numbers import chance
 from scoring.statistics.designs.facet_design import BY, GROUP, ITEM, PERSONA, REST, ROTATION, TRAITS, WORDINGS
@@ -31,7 +32,6 @@ _COLOURS = {
     REST: "#c4c8ce",
 }
 _KEYS = ["model", "benchmark", "measure"]
-Drawn = tuple[str, str, str, go.Figure]  # id, title, description, figure
 
 
 def facet_sentences(table: pd.DataFrame) -> Iterator[str]:
@@ -127,13 +127,10 @@ def bars(groups: list[tuple[tuple[str, str], pd.DataFrame]]) -> go.Figure:
             hovertemplate="%{text}<extra>%{y}</extra>",
         )
         starts = ends
-    figure.update_layout(
-        height=140 + 32 * len(groups),
-        margin={"l": 10, "r": 10, "t": 10, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "traceorder": "normal"},
+    framed(
+        figure,
+        140 + 32 * len(groups),
         xaxis={"title": "% of the variance of one answer's d", "range": [0, 100], "automargin": True},
         yaxis={"automargin": True, "range": [len(groups) - 0.5, -0.5]},
     )
-    return figure
+    return figure.update_layout(legend_traceorder="normal")

@@ -6,10 +6,10 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#808080"
+from scoring.report.drawing import BLUE, GREY, ORANGE, Drawn, error_bars, framed
+
 FEW = 12  # specifications that each have a tick of their own
 _NUMBERS = ("model", "benchmark", "measure", "metric", "personas", "items", "effect", "items_low", "items_high")
-Drawn = tuple[str, str, str, go.Figure]  # id, title, description, figure
 
 
 def curve_figures(tables: Mapping[str, pd.DataFrame], titled: Mapping[str, str]) -> Iterator[Drawn]:
@@ -39,15 +39,7 @@ def curve(rows: pd.DataFrame) -> go.Figure:
     share = 0.28 + 0.6 * len(names) / (len(names) + 14)
     figure = go.Figure()
     effect = 100 * rows["effect"]
-    bars = {
-        "type": "data",
-        "symmetric": False,
-        "array": (100 * rows["items_high"] - effect).fillna(0).tolist(),
-        "arrayminus": (effect - 100 * rows["items_low"]).fillna(0).tolist(),
-        "thickness": 1,
-        "width": 0,
-        "color": GREY,
-    }
+    bars = error_bars(rows["effect"], rows["items_low"], rows["items_high"], thickness=1, width=0, color=GREY)
     off = (rows["items_low"] > 0) | (rows["items_high"] < 0)
     marker = {"size": 7, "color": [BLUE if each else ORANGE for each in off]}
     marker["symbol"] = ["circle" if each else "circle-open" for each in off]
@@ -57,11 +49,9 @@ def curve(rows: pd.DataFrame) -> go.Figure:
         mark = {"symbol": "square", "size": 6, "color": BLUE if axes.index(axis) % 2 == 0 else ORANGE}
         figure.add_scatter(x=there, y=[-place] * len(there), mode="markers", marker=mark, showlegend=False, yaxis="y2")
     ticks = [escape(f"{axis.replace('_', ' ')}: {level}") for axis, level in names]
-    figure.update_layout(
-        height=300 + 20 * len(names),
-        margin={"l": 10, "r": 10, "t": 10, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+    return framed(
+        figure,
+        300 + 20 * len(names),
         xaxis={
             "title": "specification, by Δ",
             **({"dtick": 1} if len(rows) <= FEW else {}),
@@ -81,4 +71,3 @@ def curve(rows: pd.DataFrame) -> go.Figure:
             "automargin": True,
         },
     )
-    return figure

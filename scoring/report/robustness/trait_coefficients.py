@@ -6,7 +6,7 @@ from html import escape
 import pandas as pd
 import plotly.graph_objects as go
 
-from scoring.report.robustness.specification_curve import BLUE, GREY, ORANGE, Drawn
+from scoring.report.drawing import BLUE, GREY, ORANGE, Drawn, error_bars, framed
 
 
 def coefficient_figures(tables: Mapping[str, pd.DataFrame], titled: Mapping[str, str]) -> Iterator[Drawn]:
@@ -32,25 +32,15 @@ def coefficients(rows: pd.DataFrame) -> go.Figure:
     """A row a trait, the largest effect on top; interactions below."""
     rows = rows.sort_values(["kind", "telling"], kind="stable")  # drawn from below
     effect, holds = 100 * rows["telling"], rows["holm"] < 0.05
-    bars = {
-        "type": "data",
-        "symmetric": False,
-        "array": (100 * rows["high"] - effect).fillna(0).tolist(),
-        "arrayminus": (effect - 100 * rows["low"]).fillna(0).tolist(),
-        "thickness": 1,
-        "color": GREY,
-    }
+    bars = error_bars(rows["telling"], rows["low"], rows["high"], thickness=1, color=GREY)
     marker = {"size": 9, "color": [BLUE if each else ORANGE for each in holds]}
     marker["symbol"] = ["circle" if each else "circle-open" for each in holds]
     names = [escape(str(name)) for name in rows["trait"]]
     figure = go.Figure()
     figure.add_scatter(x=effect, y=names, mode="markers", marker=marker, error_x=bars, showlegend=False)
-    figure.update_layout(
-        height=110 + 24 * len(rows),
-        margin={"l": 10, "r": 10, "t": 10, "b": 40},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
+    return framed(
+        figure,
+        110 + 24 * len(rows),
         xaxis={"title": "effect of telling it, in percentage points", "zeroline": True, "automargin": True},
         yaxis={"automargin": True, "showgrid": True},
     )
-    return figure

@@ -32,5 +32,7 @@ def test_sets_of_traits_share_the_smallest() -> None:
     known = catalogue().traits
     few, many = trait_sets(["core", "demographic"], known)
     assert (set_name(few), set_name(many)) == ("demographic (10)", "demographic, value (33)")
+    own = {name: known[name] for name in ("age", "gender")}  # of a survey that asked no more
+    assert trait_sets(["demographic", "core"], own) == [["age", "gender"]]
     with pytest.raises(InputError, match="the smallest set has 'gender', a larger one does not"):
         trait_sets([["gender"], ["education", "imp_family"]], known)

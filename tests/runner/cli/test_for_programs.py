@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fake_llm import FakeLLM
 from studies import load, model, rows
+from survey_files import write_wvs, wvs_frame
 from typer.testing import CliRunner
 
 from personas.errors import InputError
+from personas.release.parquet import read_store
 from runner.cli.app import app
 from runner.engine.run import run
 from runner.store.database import open_database
@@ -46,7 +49,19 @@ def test_every_command_for_programs_prints_json_and_nothing_else(study: Study) -
     assert shown["item_id"] == item and shown["matches"] and shown["messages"]
     assert [row["name"] for row in invoke_json(study, "benchmarks", "list")["benchmarks"]]
     assert invoke_json(study, "benchmarks", "show", "crows_pairs", "0")["choices"]
+    checked = invoke_json(study, "benchmarks", "check", "crows_pairs")
+    assert (checked["parts"]["choice"]["items"], len(checked["sample"])) == (1508, 5)
     assert invoke_json(study, "personas", "summary", "--personas", "starter_wvs3")["levels"]["country"]["NOR"] == 1127
+    surveys = {row["survey"]: row for row in invoke_json(study, "personas", "list")["surveys"]}
+    assert surveys["starter_wvs3"]["fetched"] and "worldvaluessurvey.org" in surveys["wvs7"]["licence"]
+    file = study.path.parent / "wvs.sav"
+    write_wvs(wvs_frame(), file)
+    age = invoke_json(study, "personas", "check", "wvs7", "--data", str(file))["described"][0]
+    assert age["trait"] == "age" and sum(row["count"] for row in age["values"]) == len(wvs_frame())
+    built = invoke_json(
+        study, "personas", "build", "--survey", f"wvs7={file}", "--out", str(file.with_suffix(".parquet"))
+    )
+    assert built["personas"] == built["surveys"][0]["rows_out"] > 0
 
 
 def test_a_trial_is_shown_as_it_was_sent_answered_and_scored(study: Study) -> None:
@@ -62,6 +77,15 @@ def test_a_trial_is_shown_as_it_was_sent_answered_and_scored(study: Study) -> No
         invoke(study, "show", "x")
     with pytest.raises(InputError, match="no persona of this file"):
         invoke(study, "show", f"{item}@nobody")
+
+
+def test_a_survey_that_is_not_at_hand_says_where_it_is_to_be_had(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no such file.*registration at worldvaluessurvey\.org.*--survey wvs7=FILE"):
+        CliRunner().invoke(
+            app, ["personas", "build", "--survey", f"wvs7={tmp_path / 'WVS7.sav'}"], catch_exceptions=False
+        )
+    with pytest.raises(InputError, match=r"`mtpa-run personas list`.*starter_wvs3"):
+        read_store(tmp_path / "personas.parquet")
 
 
 def test_status_says_why_a_run_stopped(study: Study, tmp_path: Path) -> None:
@@ -82,10 +106,13 @@ def test_status_says_why_a_run_stopped(study: Study, tmp_path: Path) -> None:
 def test_help_texts_are_whole() -> None:
     texts = [
         CliRunner().invoke(app, [*command, "-h"]).stdout
-        for command in (["export"], ["personas", "show"], ["bundle"], [])
+        for command in (["export"], ["personas", "show"], ["bundle"], [], ["merge"], ["serve"], ["personas", "build"])
     ]
+    for text in texts:  # Typer's names of types are no words
+        assert re.search(r"<(?:str|path|int|float|list)\b", text) is None
     whole = [" ".join(text.split()) for text in texts]
     assert "the columns of [report]." in whole[0]
     assert "survey:wave:respondent" in whole[1]
     assert "you have leave of the surveys' publishers" in whole[2]
+    assert "Without a command: run the study" in whole[3] and "[COMMAND [ARGS]...]" in whole[3]
     assert "…" not in whole[3] and "..." not in whole[3].replace("[ARGS]...", "")

@@ -1,6 +1,7 @@
 """report, diff, init and plan --resolve as a user runs them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -110,6 +111,8 @@ def test_report_writes_what_is_asked_for(database, tmp_path, monkeypatch):
 def test_diff_of_two_models_and_of_two_files(database, tmp_path):
     result = invoke("diff", str(database))
     assert result.exit_code == 0 and "two − one" in result.output
+    (row,) = [line for line in result.output.splitlines() if "persona effect" in line]
+    assert re.findall(r"[+-]?\d+\.\d%?", row) == ["0.0"] * 3, row  # of Δ, points and no per cent
     copy = tmp_path / "copy.sqlite"
     shutil.copy(database, copy)
     same = invoke("diff", str(database), str(copy), "--models", "one,one")

@@ -118,3 +118,40 @@ async def test_a_stop_asked_for_in_the_file_is_obeyed(tmp_path: Path) -> None:
         state = await asyncio.wait_for(task, HUNG)
     assert state.interrupted
     assert 0 < state.total("answered") < 510
+
+
+async def test_a_stop_does_not_wait_long_for_a_local_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it was computing is asked again by the next run; what it had answered is not."""
+    monkeypatch.setattr("runner.engine.live.LOCAL_SECONDS", 0.2)
+
+    class Local:
+        answered = asked = 0
+        is_slow = True
+
+        async def answer(self, request: Request) -> Answer:
+            self.asked += 1
+            if self.asked > 8 and self.is_slow:
+                await asyncio.sleep(HUNG)
+            self.answered += 1
+            return Answer(Response("A"), Usage(10, 1))
+
+        async def exactness(self) -> None:
+            if self.is_slow:
+                await asyncio.sleep(HUNG)
+
+        async def close(self) -> None:
+            pass
+
+    local, stop = Local(), asyncio.Event()
+    table = {"name": "m", "backend": "local", "id": "made/up", "revision": "0" * 40, "dtype": "float32"}
+    table |= {"answer": "text", "decoding": {"max_tokens": 3}, "concurrency": 16}
+    study = load(tmp_path, [table], n=4)
+    going = asyncio.create_task(run(study, stop=stop, backend=lambda *of: local))
+    await until(lambda: local.asked == 8 + 16, going)
+    stop.set()
+    state = await asyncio.wait_for(going, 20)
+    assert (state.exit_code, state.in_flight, local.answered, state.failures.total()) == (130, 0, 8, 0)
+    assert rows(tmp_path, "SELECT count(*) FROM completion") == [(8,)]
+    local.is_slow, local.asked = False, 0
+    state = await run(study, backend=lambda *of: local)
+    assert (state.exit_code, local.asked) == (0, state.total("planned") - 8)

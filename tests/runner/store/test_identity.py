@@ -4,7 +4,10 @@ import asyncio
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from waiting import until
 
 from personas.errors import InputError, MachineError
 from runner.engine.run import run
-from runner.store.database import database_errors, open_database
+from runner.store.database import database_errors, open_database, read_only
 from runner.store.identity import Watch
 from runner.store.leases import Leases, lock_path
 from runner.store.merge import merge
@@ -59,6 +62,44 @@ def test_a_hard_link_is_refused(tmp_path: Path) -> None:
     for name in ("one.sqlite", "two.sqlite"):
         with pytest.raises(InputError, match=r"2 names \(hard links\)"):
             open_database(tmp_path / name, create=False)
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
+def test_what_stands_beside_a_file_is_regular(tmp_path: Path, end: str, make: Callable[[Path], None]) -> None:
+    """Also before the file is made: SQLite would wait for ever at a pipe."""
+    path = tmp_path / "one.sqlite"
+    for _ in range(2):
+        beside = path.with_name(f"{path.name}{end}")
+        make(beside)
+        for reading in (open_database, read_only):
+            with pytest.raises(InputError, match=f"one.sqlite{end}: not a regular file"):
+                reading(path)
+        beside.rmdir() if beside.is_dir() else beside.unlink()
+        open_database(path).close()
+
+
+LOCKER = """
+import fcntl, sys
+file = open(sys.argv[1], "a")
+fcntl.lockf(file, fcntl.LOCK_EX)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_lock_that_another_program_keeps_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.store.leases.LOCK_SECONDS", 0.1)
+    path = tmp_path / "one.sqlite"
+    with closing(open_database(path)) as connection:
+        command = [sys.executable, "-c", LOCKER, str(lock_path(path))]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+            assert other.stdin and other.stdout and other.stdout.readline()
+            with pytest.raises(MachineError, match="another program has locked it"), Leases(connection, path, 1):
+                pass
+            other.stdin.close()
+        with Leases(connection, path, 1):
+            pass
 
 
 def _delete(path: Path) -> None:

@@ -23,7 +23,7 @@ from runner.cli.app import app
 from runner.engine.run import run
 from runner.progress.status import read_status
 from runner.store.database import open_database
-from runner.store.ledger import accepted, by_usage, held, note_usage, release, room_left
+from runner.store.ledger import accepted, by_usage, cap_remarks, held, note_usage, release, room_left
 from runner.store.merge import merge
 
 PRICE = {"input": 1.0, "output": 1.0}
@@ -111,6 +111,9 @@ async def test_a_cap_that_is_reached_names_what_is_held(tmp_path: Path) -> None:
         study = load(tmp_path, [model(server.url, price=PRICE)], budget={"usd": 0.001})
         state = await run(study, pilot=False)
     assert state.exit_code == 4
+    connection = open_database(tmp_path / "study.sqlite")
+    assert cap_remarks(connection, run=1) == []  # what a run that is still on has reserved, it settles
+    connection.close()
     assert any("$0.0009 of the budget is held" in line and "data release" in line for line in state.remarks)
 
 

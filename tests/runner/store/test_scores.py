@@ -10,11 +10,14 @@ from sqlite_utils import Database
 from studies import load, model, rows
 
 from migrations.steps import schema
+from runner.crossing.prepare import prepared
 from runner.engine.run import run
-from runner.results.study_report import study_findings
+from runner.progress.status import read_status
+from runner.results.study_report import brief_study_findings, study_findings
 from runner.store.database import open_database
 from runner.store.report_rows import load_mass
-from runner.store.scores import load_scores
+from runner.store.scores import load_about, load_scores
+from scoring.report.sentences import finding
 
 
 @pytest.mark.parametrize(("answer", "metric"), [("text", "answer given"), ("probabilities", "likeliest letter")])
@@ -52,6 +55,41 @@ async def test_what_the_letters_lack_is_said_in_the_report(tmp_path: Path) -> No
     assert "5 of 20 answers came without probabilities" in said
     assert "held 8.2% of the first token's probability" in said
     assert "in 100% of the answers the endpoint did not show every letter" in said
+
+
+async def test_what_was_only_planned_is_nobody_who_was_asked(tmp_path: Path) -> None:
+    """The rows that a plan makes of models and people are in no view and no methods section."""
+    with FakeLLM() as server:
+        planned = load(tmp_path, [model(server.url, id="other", name="other")], n=6, groups=3)
+        with prepared(planned):
+            pass
+        text = {"decoding": {"max_tokens": 3, "temperature": 0.7}, "baseline_replicates": 2}
+        study = load(tmp_path, [model(server.url, **text)], n=4, groups=3)
+        await run(study, pilot=False)
+    assert rows(tmp_path, "SELECT count(*) FROM persona")[0][0] > 4
+    assert rows(tmp_path, "SELECT count(*) FROM people") == [(4,)]
+    assert [each["name"] for each in load_about(study.database)["models"]] == ["fake"]
+    assert read_status(study.database).ended
+    for found in (study_findings(study), brief_study_findings(study)):  # the same is known of the model to both
+        assert "as every answer drawn again" in " ".join(finding(found))
+    sampling = study_findings(study).about["sampling"]
+    assert sampling == "4 respondents of starter_wvs3 were drawn, in proportion by country, gender, age_band."
+
+
+async def test_ways_of_showing_that_are_one_are_asked_once_and_an_old_file_of_both_opens(tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        study = load(tmp_path, [model(server.url)], groups=3, variants={"traits": ["demographic", "core"]})
+        with prepared(study) as ready:
+            assert len(ready.crossing.variants) == 1
+            assert any("the same for these people" in remark for remark in ready.remarks)
+        await run(study, pilot=False)
+        assert server.requests == len(load_scores(study.database)) == 3 * (1 + 4)
+    connection = open_database(study.database)
+    (selection,) = connection.execute("SELECT selection FROM run").fetchone()
+    twice = {name: value * 2 if name == "variants" else value for name, value in json.loads(selection).items()}
+    connection.execute("UPDATE run SET selection = ?", (json.dumps(twice),))
+    connection.close()
+    assert study_findings(study).effects["pairs"].iloc[0] == 3 * 4
 
 
 async def test_answers_of_an_old_method_have_another_name(tmp_path: Path) -> None:

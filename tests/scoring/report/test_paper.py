@@ -1,5 +1,7 @@
 """The paper's tables beside this run's."""
 
+import math
+
 import pandas as pd
 import pytest
 from rich.console import Console
@@ -7,7 +9,7 @@ from simulated_findings import found_in
 
 from scoring.report.paper import paper_figures, paper_grid, paper_tables
 from scoring.report.terminal import print_paper
-from scoring.statistics.designs.simulation import Design, simulate
+from scoring.statistics.designs.simulation import Design, as_scores, simulate
 from scoring.statistics.effect import persona_effect
 from scoring.tables.score_levels import score_table
 
@@ -31,5 +33,21 @@ def test_the_papers_tables_have_its_figures_beside_this_runs_part_by_part():
     mine = grid[grid["this run's"] == "truthfulqa_v0:any_true"].iloc[0]
     brazil = tables["paper_table_3"].query("measured_by == 'truthfulqa_v0:any_true' and level == 'Brazil'").iloc[0]
     score = f"{brazil['this_run']:.3f} [{brazil['low']:.3f}, {brazil['high']:.3f}], n = 12"
-    assert mine["Brazil"] == f"{score}; paper 0.878"
-    print_paper(Console(width=200), tables, found_in(both, "country"))
+    assert mine["Brazil"] == f"{score}, paper 0.878"
+    shown = Console(width=100, record=True)
+    print_paper(shown, tables, found_in(both, "country"))
+    text = shown.export_text()
+    assert (
+        f"Brazil {score}, paper 0.878" in " ".join(text.split())
+        and "–" not in text.split("Table 3")[1].split("Table 4")[0]
+    )
+
+
+def test_a_baseline_on_four_item_groups_has_no_interval_and_none_leaves_what_is_possible():
+    def baseline(groups: int) -> pd.Series:
+        answers = as_scores([[1] * groups] * 12, [1] * (groups - 1) + [0], None)
+        return score_table(answers.assign(model="m", benchmark="b"), ()).query("column == 'baseline'").iloc[0]
+
+    assert math.isnan(baseline(4)["low"])
+    six = baseline(6)
+    assert six["low"] < six["value"] < six["high"] == 1

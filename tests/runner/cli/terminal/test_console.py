@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,11 +82,17 @@ def test_a_key_in_a_message_is_masked() -> None:
     assert _printed("it is sk-console-0123456789", highlight=False).strip() == f"it is {MASK}"
 
 
-def test_a_key_is_masked_in_json_which_stays_json(capsys: pytest.CaptureFixture[str]) -> None:
-    remember(key := "1234567890")
-    console.print_json({"said": f"it is {key}", f"{key}?": [Path(f"/{key}")], "minutes": 0.12345678901})
-    found = json.loads(capsys.readouterr().out)
-    assert found == {"said": f"it is {MASK}", f"{MASK}?": [f"/{MASK}"], "minutes": 0.12345678901}
+def test_a_key_in_json_is_masked_and_the_json_stays_json(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("runner.study.masking._secrets", set())
+    for secret in ("33333333", 'say "open" é', '": 14, "'):
+        remember(secret)
+    document = {"rate": 2.533333333333, 'a say "open" é': ["of 33333333", float("nan"), np.float64(0.5), Path("x")]}
+    console.print_json({**document, "to_send": 14, "sent": 15})
+    read = json.loads(capsys.readouterr().out)
+    masked = {"rate": 2.533333333333, f"a {MASK}": [f"of {MASK}", None, 0.5, "x"]}
+    assert read == {**masked, "to_send": 14, "sent": 15}
 
 
 def test_rich_may_still_colour() -> None:

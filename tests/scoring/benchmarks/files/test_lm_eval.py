@@ -189,7 +189,7 @@ def test_a_gold_option_in_every_spelling(tmp_path: Path, name: str, content: str
         ("hellaswag/hellaswag.yaml", r"calls the Python function 'utils.process_docs'"),
         ("truthfulqa/truthfulqa_mc2.yaml", r"calls the Python function 'utils.process_results_mc2'"),
         ("gsm8k/gsm8k.yaml", r"output_type is 'generate_until'; only multiple_choice"),
-        ("absent.yaml", r"cannot be read"),
+        ("absent.yaml", r"no such file"),
     ],
 )
 def test_tasks_that_need_code_are_refused_with_a_sentence(lm_eval_tasks: Path, file: str, sentence: str) -> None:
