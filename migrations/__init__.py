@@ -18,6 +18,7 @@ STEPS = (
     "registrations",
     "labelled_views",
     "people_who_were_asked",
+    "drawn_rounds",
 )
 """The names in order; the library that applies them takes longer to load than most commands run."""
 

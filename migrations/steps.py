@@ -196,6 +196,19 @@ def leave_out_planned(database: Database) -> None:
     database.execute(VIEWS["people"])
 
 
+@schema(name="drawn_rounds")
+def create_drawn_rounds(database: Database) -> None:
+    """The adaptive rounds of a target as they were drawn: JSON of persona → item group → its chance.
+
+    `course` is a hash of what the rounds were drawn from.
+    """
+    database.execute(
+        """CREATE TABLE drawn_round (
+        id INTEGER PRIMARY KEY, model INTEGER NOT NULL, benchmark TEXT NOT NULL, course TEXT NOT NULL,
+        level TEXT NOT NULL, number INTEGER NOT NULL, planned INTEGER NOT NULL, cells TEXT NOT NULL)"""
+    )
+
+
 _TABLES = (
     "CREATE TABLE text (id INTEGER PRIMARY KEY, sha BLOB NOT NULL UNIQUE, text TEXT NOT NULL)",
     """CREATE TABLE model (

@@ -30,7 +30,8 @@ _COUNTS = re.compile(
 _INTERVIEW = re.compile(
     r"\b(date|time|day|month|year|start|end|length|duration|mode|language|privacy)\b.{0,20}\binterview"
     r"|\binterviewer|\binterest of (the )?respondent|\brespondents?'? (interest|understanding)\b"
-    r"|\battitude toward interview|\binterested .{0,12}respondent",
+    r"|\battitude toward interview|\binterested .{0,12}respondent|\bpresence of (an)?others?\b"
+    r"|\b(grooming|attractiveness|cleanliness) (rating|of)\b",
     re.I,
 )
 # A rating scale has names for its ends and perhaps its middle; fewer steps have a name each, more are a quantity.

@@ -10,7 +10,7 @@ from rich.table import Table
 
 import mtpa
 from personas.errors import InputError
-from runner.cli.terminal.console import out
+from runner.cli.terminal.console import AsJson, out, print_json
 from runner.cli.terminal.help import WholeHelp
 
 if TYPE_CHECKING:
@@ -20,10 +20,15 @@ app = typer.Typer(cls=WholeHelp, no_args_is_help=True)
 
 
 @app.command("list")
-def list_assets() -> None:
+def list_assets(as_json: AsJson = False) -> None:
     """Every asset: size, licence, and whether it is in the cache."""
     from runner.study.assets import assets, cache_directory, is_cached
 
+    if as_json:
+        facts = ("title", "licence", "citation", "size")
+        rows = [{"name": name, **{fact: getattr(each, fact) for fact in facts}} for name, each in assets().items()]
+        print_json({"cache": cache_directory(), "assets": [row | {"cached": is_cached(row["name"])} for row in rows]})
+        return
     table = Table("name", "what", "licence", "MB", "cached", caption=f"Cache: {escape(str(cache_directory()))}")
     for name, asset in assets().items():
         cached = "yes" if is_cached(name) else "no"

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
@@ -15,6 +15,8 @@ from personas.errors import InputError, nearest
 from runner.cli.terminal.console import AsJson, out, print_json, say
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from scoring.report.findings import Findings
     from scoring.statistics.weights import Weights
 
@@ -48,9 +50,7 @@ def print_findings_as_json(study: "mtpa.Study") -> None:
     from runner.results.study_report import study_findings
 
     found = study_findings(study)
-    tables = {
-        name: json.loads(table.to_json(orient="records", double_precision=15)) for name, table in found.tables.items()
-    }
+    tables = {name: _records(table) for name, table in found.tables.items()}
     words = {"incomplete": found.incomplete, "sentences": found.sentences, "warnings": found.warnings}
     words |= {name: found.about.get(name, "") for name in ("synthetic", "registration", "not_registered")}
     print_json({"study": study.study.name, **words, "tables": {name: rows for name, rows in tables.items() if rows}})
@@ -129,6 +129,7 @@ def diff(
     since: Annotated[
         Path | None, typer.Option(metavar="FILE", help="An older database; B is the study's own. Judged by its [gate].")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Compare two runs, or two models of one file, on the trials that both have: B − A, pair by pair.
 
@@ -136,24 +137,31 @@ def diff(
     a [gate] that it does not pass.
     """
     if since is None and first is not None:
-        print_runs(first, second, models)
+        print_runs(first, second, models, as_json=as_json)
         return
     if since is None or first is not None:
         raise InputError("diff: name the databases to compare, or an older one of the study by --since FILE")
     study = mtpa.Study.load(context.obj)
-    print_runs(since, study.database, models, study)
+    print_runs(since, study.database, models, study, as_json)
     if study.gate is None:
         return
     from runner.cli.gate import NOT_PASSED, print_verdicts
     from runner.results.gate import study_gate
 
     result = study_gate(study)
-    print_verdicts(result)
+    if not as_json:
+        print_verdicts(result)
     if not result.passed:
         raise typer.Exit(NOT_PASSED)
 
 
-def print_runs(first: Path, second: Path | None, models: str | None, study: "mtpa.Study | None" = None) -> None:
+def print_runs(
+    first: Path,
+    second: Path | None,
+    models: str | None,
+    study: "mtpa.Study | None" = None,
+    as_json: bool = False,
+) -> None:
     """Print what two files' last runs differ by; with the study of the second, for whom too.
 
     Raises InputError where they cannot be compared.
@@ -161,6 +169,7 @@ def print_runs(first: Path, second: Path | None, models: str | None, study: "mtp
     from runner.store.completeness import of_last_run
     from runner.store.scores import load_scores
     from scoring.report.difference_terminal import print_difference, print_difference_by_level
+    from scoring.report.findings import synthetic_people
     from scoring.tables.two_runs import difference_by_level, difference_table
 
     tables = [load_scores(path, answers=False) for path in (first, second or first)]
@@ -178,12 +187,21 @@ def print_runs(first: Path, second: Path | None, models: str | None, study: "mtp
     if table.empty:
         raise InputError(f"{first} and {second or first} have no answered trial in common; compare runs of one study")
     missing = {str(path): of_last_run(path).sentence for path in (first, second or first)}
-    print_difference(out, table, weights, [f"{path}: {sentence}" for path, sentence in missing.items() if sentence])
+    said = [f"{path}: {sentence}" for path, sentence in missing.items() if sentence]
+    said += dict.fromkeys(filter(None, map(synthetic_people, sides)))
+    by_level = table.iloc[:0]
     if study is not None:
-        report = study.report
-        print_difference_by_level(
-            out, difference_by_level(sides[0], sides[1], report.by, report.min_n, weights, population)
-        )
+        by_level = difference_by_level(sides[0], sides[1], study.report.by, study.report.min_n, weights, population)
+    if as_json:
+        print_json({"before": said, "difference": _records(table), "by_level": _records(by_level)})
+        return
+    print_difference(out, table, weights, said)
+    print_difference_by_level(out, by_level)
+
+
+def _records(table: "pd.DataFrame") -> Any:
+    """A table's rows for other programs."""
+    return json.loads(table.to_json(orient="records", double_precision=15))
 
 
 def _common_weights(paths: list[Path]) -> "tuple[Weights, dict[str, float]]":

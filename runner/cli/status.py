@@ -54,15 +54,18 @@ def status(
 
 def _print_finding(study: "mtpa.Study") -> None:
     """What an ended run found, in sentences; its banner stands above."""
-    from runner.results.kept_finding import kept_finding
+    from runner.results.kept_finding import KeptFinding, kept_finding
 
-    told = kept_finding(study)
-    if told is None:
+    kept = kept_finding(study)
+    if kept is None:
         from runner.results.study_report import brief_study_findings  # reads every score, and takes pandas with it
         from scoring.report.sentences import statements
 
-        told = [each.text for each in statements(brief_study_findings(study))]
-    for sentence in told:
+        found = brief_study_findings(study)
+        kept = KeptFinding(str(found.about.get("synthetic", "")), [each.text for each in statements(found)])
+    if kept.synthetic:
+        out.print(Text(kept.synthetic, style="bold red"))
+    for sentence in kept.sentences:
         out.print(Text(sentence))
 
 

@@ -63,7 +63,7 @@ def _say_what_is_missing(study: "mtpa.Study", state: "State") -> None:
 def _say_what_is_found(study: "mtpa.Study", state: "State") -> None:
     """The report; of a part of a study, how it is joined to the others."""
     from runner.cli.report import print_study_report
-    from runner.results.kept_finding import keep_finding
+    from runner.results.kept_finding import KeptFinding, keep_finding
     from scoring.report.sentences import statements
 
     if not study.shard.whole:
@@ -77,7 +77,8 @@ def _say_what_is_found(study: "mtpa.Study", state: "State") -> None:
         command = "mtpa-run" if study.path == Path("mtpa.toml") else f"mtpa-run --study {study.path}"
         steps = f"Next: {command} view --open (every answer) · {command} report --full (every table), --html, --methods"
         found = print_study_report(study, formats=["csv"], next_steps=[steps])
-        keep_finding(study, [each.text for each in statements(found)])
+        made_up, told = str(found.about.get("synthetic", "")), [each.text for each in statements(found)]
+        keep_finding(study, KeptFinding(made_up, told))
 
 
 def _endings(state: "State") -> list[str]:

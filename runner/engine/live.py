@@ -19,7 +19,7 @@ from runner.engine.context import Context
 from runner.engine.limits import ALL_REFUSED, FIRST_SLOTS, NONE_READABLE, Admission, Breaker, Gate, RateLimits, Refusals
 from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
 from runner.engine.recorder import Recorder, declined
-from runner.engine.stopping import Stopped, Stopping, Waiting
+from runner.engine.stopping import Stopped, Stopping, WaitingTasks
 from runner.store.database import when_free
 
 POLL_SECONDS = 0.5
@@ -70,7 +70,7 @@ class LiveRun:
         self._landed = asyncio.Event()
         self._flights: dict[bytes, Flight] = {}
         self._workers: list[asyncio.Task[None]] = []
-        self._admitting, self._computing = Waiting(), Waiting()
+        self._admitting, self._computing = WaitingTasks(), WaitingTasks()
         self._letting_go = asyncio.Event()
         self._said_until = 0.0
         self._error: Exception | None = None

@@ -15,8 +15,10 @@ from runner.crossing.trials import Asked, AskedModel, Crossing, Question, blocks
 from runner.engine.context import Context
 from runner.engine.live import LiveRun
 from runner.engine.recorder import Recorder
+from runner.store.assigned.drawn_rounds import INSERT, course_of, drawn_rounds, rows_of
 from runner.store.scores import load_scores
-from scoring.statistics.designs.sequential import InterimLook, SequentialDesign, Target
+from scoring.statistics.designs.adaptive_rounds import AdaptiveDesign
+from scoring.statistics.designs.sequential import Batch, InterimLook, SequentialDesign, Target
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part, parts
 
@@ -31,18 +33,45 @@ class Rounds:
         assert context.options.target is not None
         self._context, self._model, self._recorder, self._live = context, model, recorder, live
         self._target = context.options.target
+        self._courses: Mapping[str, SequentialDesign]
         self._questions: dict[str, dict[str, list[Question]]] = defaultdict(lambda: defaultdict(list))
         for question in context.crossing.questions:
             if question.can_be_targeted:
                 self._questions[question.measure][question.item.group].append(question)
         people = _levels(context.crossing, model, self._target)
         deals = {name: next(iter(of.values()))[0].deal for name, of in self._questions.items()}
-        self._courses = {
-            name: SequentialDesign(self._target, people, list(of), deal_of(deals[name], model.share))
-            for name, of in self._questions.items()
-        }
+        if self._target.adaptive:
+            self._courses = self._adaptive(people)
+        else:
+            self._courses = {
+                name: SequentialDesign(self._target, people, list(of), deal_of(deals[name], model.share))
+                for name, of in self._questions.items()
+            }
         beside = (each.id for each in context.crossing.models if each.section.name == model.section.covariate)
         self._covariate = next(beside, None)
+
+    def _adaptive(self, people: Mapping[str, str]) -> Mapping[str, SequentialDesign]:
+        """The courses of adaptive rounds, which go on from what the file has of them."""
+        crossing = self._context.crossing
+        names = [persona.persona_id for _, persona in crossing.personas]
+        columns = [[str(each) for each in crossing.respondents.attribute(name)] for name in self._target.strata]
+        strata = dict(zip(names, map(" × ".join, zip(*columns, strict=True)), strict=True)) if columns else {}
+        found: dict[str, SequentialDesign] = {}
+        known = drawn_rounds(self._context.cache.connection, self._model.id)
+        for name, of in self._questions.items():
+            before = known.get(name)
+            same = before is not None and before.course == course_of(of, self._target)
+            found[name] = AdaptiveDesign(
+                self._target, people, list(of), strata, before.rounds if same and before else {}
+            )
+        return found
+
+    def _keep(self, measure: str, batch: Batch) -> None:
+        """Write down what a round drew before it is asked, with the chances that its answers are weighed by."""
+        of = self._questions[measure]
+        numbers = {persona.persona_id: number for number, persona in self._context.crossing.personas}
+        course, planned = course_of(of, self._target), min(self._target.rounds, len(of))
+        self._context.cache.execute(INSERT, rows_of((self._model.id, measure, course), batch, planned, numbers))
 
     async def blocks(self) -> AsyncIterator[list[Asked]]:
         """The trials of all rounds, a few hundred at a time."""
@@ -99,6 +128,8 @@ class Rounds:
         for name, course in self._courses.items():
             self._context.state.targets[f"{self._model.section.name} on {name}"] = in_words(looks[name], self._target)
             batch = course.next_batch(looks[name])
+            if batch and batch.drawn:
+                self._keep(name, batch)
             for respondent, groups in batch.cells.items() if batch else ():
                 cells[respondent] += (question for group in groups for question in self._questions[name][group])
         return cells
@@ -124,7 +155,8 @@ def in_words(looks: Sequence[InterimLook], target: Target) -> str:
     widest = max(looks, key=lambda look: (not look.reached, look.half_width))
     none = "no interval, too few different people," if widest.done else "no interval yet"
     width = none if math.isinf(widest.half_width) else f"± {widest.half_width:.4f}"
-    state = f"{width} after {widest.asked} of {widest.rounds} rounds, wanted ± {target.half_width:g}"
+    rounds = "adaptive rounds" if target.adaptive else "rounds"
+    state = f"{width} after {widest.asked} of {widest.rounds} {rounds}, wanted ± {target.half_width:g}"
     if target.by is None:
         return state
     reached = sum(look.reached for look in looks)

@@ -40,7 +40,7 @@ class Stopping:
                 await self._stop.wait()
 
 
-class Waiting:
+class WaitingTasks:
     """The tasks that wait for something which a model that is to stop waits for no longer."""
 
     def __init__(self) -> None:

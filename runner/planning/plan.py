@@ -19,6 +19,7 @@ from runner.store.resolutions import in_file
 from runner.study.amounts import counted
 from runner.study.sections import ModelSection
 from runner.study.target import target_of
+from scoring.statistics.designs.adaptive_floor import FLOOR
 from scoring.statistics.designs.sequential import LEAST_PERSONAS, Target
 
 BLOCK = 4096
@@ -116,6 +117,9 @@ def _about_target(target: Target, questions: Sequence[Question]) -> str:
         f"looked at {target.rounds} times at most, all looks together at 95 %; "
         f"under {LEAST_PERSONAS} different personas everything is asked"
     )
+    if target.adaptive:
+        among = f" and people by {', '.join(target.strata)}" if target.strata else ""
+        text += f"; after the first round item groups{among} that vary more are asked more, none with π under {FLOOR:g}"
     whole = sorted({question.measure for question in questions if not question.can_be_targeted})
     return f"{text}; so it is of {', '.join(whole)}" if whole else text
 

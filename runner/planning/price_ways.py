@@ -10,6 +10,7 @@ from runner.crossing.prepare import prepared
 from runner.planning.plan import plan
 from runner.store.scores import last_selection, load_scores
 from runner.study.config import Study
+from scoring.statistics.designs.adaptive_price import group_spreads
 from scoring.statistics.designs.power import DEFAULTS, Components, components
 from scoring.statistics.designs.savings import DesignPool, PricedWay, SharedAnswers, priced_ways
 from scoring.statistics.pairs import parts
@@ -61,7 +62,7 @@ def study_ways(study: Study, half_width: float) -> Iterator[StudyWays]:
                 groups.setdefault(each.measure, set()).add(each.item.group)
         replicates = {model.section.name: model.baseline_replicates for model in ready.crossing.models}
     scores = _scores(study)
-    known, shared = _known(scores), _shared(scores, covariates)
+    (known, spreads), shared = _known(scores), _shared(scores, covariates)
     for model in study.asked_models:
         if model.name in study.covariates:
             continue
@@ -69,7 +70,9 @@ def study_ways(study: Study, half_width: float) -> Iterator[StudyWays]:
             of, found = known.get((model.name, name)), shared.get((model.name, name))
             count = len(groups[name])
             rounds = study.target.rounds if study.target else 8
-            pool = DesignPool(study.personas.n, count, len(asked) / count, replicates[model.name], rounds)
+            varying = spreads.get((model.name, name), ())
+            sizes = (study.personas.n, count, len(asked) / count, replicates[model.name], rounds)
+            pool = DesignPool(*sizes, varying if len(varying) == count else ())
             ways = priced_ways(of or DEFAULTS, half_width, pool, found or ASSUMED)
             beside = usd.get((model.covariate or "", name), 0.0)
             rests = (of or DEFAULTS, of is not None, found or ASSUMED, found is not None)
@@ -80,18 +83,21 @@ def _scores(study: Study) -> pd.DataFrame:
     return load_scores(study.database, last_selection(study.database)) if study.database.exists() else pd.DataFrame()
 
 
-def _known(scores: pd.DataFrame) -> dict[tuple[str, str], Components]:
-    """Variance components of the answers in the file, by model and benchmark.
+def _known(
+    scores: pd.DataFrame,
+) -> tuple[dict[tuple[str, str], Components], dict[tuple[str, str], tuple[float, ...]]]:
+    """Variance components of the answers in the file, and how far item groups vary, by model and benchmark.
 
     They are of letter probabilities, where there are any. Answers that never vary tell nothing about a design.
     """
-    found = {}
+    found, spreads = {}, {}
     for part in parts(scores) if len(scores) else ():
         for measure in part.measures:
             pairs = part.pairs(measure)
             if len(pairs.person) and any(astuple(of := components(pairs, np.zeros(len(pairs.people), dtype=np.int64)))):
                 found[part.model, part.benchmark] = of
-    return found
+                spreads[part.model, part.benchmark] = group_spreads(pairs)
+    return found, spreads
 
 
 def _shared(scores: pd.DataFrame, covariates: Mapping[str, str | None]) -> dict[tuple[str, str], SharedAnswers]:

@@ -65,7 +65,14 @@ def _looks(study: Study) -> str:
     if study.target is None:
         return "one, after the run: the study has no rule by which it ends early"
     of = study.target.by or "everybody"
-    return f"at most {study.target.rounds}, until Δ of {of} is known to ± {study.target.half_width:g}"
+    told = f"at most {study.target.rounds}, until Δ of {of} is known to ± {study.target.half_width:g}"
+    if study.target.allocation == "equal":
+        return told
+    by = f" and strata ({', '.join(study.target.strata)})" if study.target.strata else ""
+    return (
+        f"{told}; after the first round item groups{by} that vary more were asked more (Neyman allocation), weighed by "
+        "the inverse of their chances"
+    )
 
 
 def _models(study: Study, found: Findings) -> str:

@@ -3,31 +3,42 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from runner.backends.request import digest
 from runner.store.database import last_run_row, opened, transaction
 from runner.study.config import Study
 
 
-def keep_finding(study: Study, sentences: Sequence[str]) -> None:
+class KeptFinding(NamedTuple):
+    """What a report says: that there are made-up people in it, if there are, and its sentences."""
+
+    synthetic: str
+    sentences: Sequence[str]
+
+
+def keep_finding(study: Study, found: KeptFinding) -> None:
     """Keep what the report on the last run of a study says, as long as the file and the study stay as they are."""
     with opened(study.database) as connection, transaction(connection):
-        kept = json.dumps({"of": _state(connection, study), "sentences": list(sentences)})
+        kept = json.dumps({"of": _state(connection, study), **found._asdict()})
         sql = (
             "UPDATE run SET heartbeat = json_set(heartbeat, '$.finding', json(?)) WHERE id = (SELECT max(id) FROM run)"
         )
         connection.execute(sql, (kept,))
 
 
-def kept_finding(study: Study) -> list[str] | None:
-    """The sentences; None where none are kept, or an answer, a score or a word of the study has come since."""
+def kept_finding(study: Study) -> KeptFinding | None:
+    """The finding; None where none are kept, or an answer, a score or a word of the study has come since."""
     with opened(study.database) as connection:
         (beat,) = last_run_row(connection, "heartbeat") or ("{}",)
         found = json.loads(beat).get("finding")
         if not isinstance(found, dict) or found.get("of") != _state(connection, study):
             return None
-    sentences = found.get("sentences")
-    return sentences if isinstance(sentences, list) and all(isinstance(each, str) for each in sentences) else None
+    synthetic, sentences = found.get("synthetic"), found.get("sentences")
+    are_texts = isinstance(sentences, list) and all(isinstance(each, str) for each in sentences)
+    if not are_texts or not isinstance(synthetic, str):
+        return None  # of a file from elsewhere
+    return KeptFinding(synthetic, sentences)
 
 
 def _state(connection: sqlite3.Connection, study: Study) -> str:

@@ -1,7 +1,7 @@
 """The findings of a study, from its database."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from runner.store.report_rows import (
     load_items,
     load_levels,
     load_mass,
+    load_rounds,
     load_stated_shares,
 )
 from runner.store.runs import SelectionRows
@@ -36,7 +37,10 @@ from scoring.fidelity.stated_shares import stated_share_table
 from scoring.report.findings import Findings, brief_findings, findings
 from scoring.report.paper import BY
 from scoring.report.sentences import finding as sentences
-from scoring.statistics.designs.sequential import target_table
+from scoring.statistics.designs.adaptive_floor import FLOOR
+from scoring.statistics.designs.adaptive_rounds import AdaptiveDesign
+from scoring.statistics.designs.inclusion import Round
+from scoring.statistics.designs.sequential import Target, target_table
 from scoring.statistics.subgroups import Slicing
 from scoring.statistics.weights import Weights
 from scoring.tables.covariates import covariate_table
@@ -130,7 +134,24 @@ def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None)
     target = target_of(study)
     if target is None or selection is None:
         return pd.DataFrame()
-    return target_table(scores, target, *load_levels(study.database, selection, target.by), _covariates(study))
+    levels = load_levels(study.database, selection, target.by)
+    make = None
+    if target.adaptive:
+        make = partial(_adaptive_design, load_rounds(study.database, selection))
+    return target_table(scores, target, *levels, _covariates(study), make)
+
+
+def _adaptive_design(
+    drawn: Mapping[tuple[str, str], Mapping[tuple[str, int], Round]],
+    part: tuple[str, str],
+    target: Target,
+    people: Mapping[str, str],
+    groups: Sequence[str],
+) -> AdaptiveDesign:
+    """The course of a model and benchmark, as far as the file has it."""
+    rounds = drawn.get(part, {})
+    asked = {name for one in rounds.values() for name in one}
+    return AdaptiveDesign(target, {name: people[name] for name in people if name in asked}, groups, {}, rounds)
 
 
 def _stated_shares(study: Study, selection: SelectionRows | None) -> pd.DataFrame:
@@ -199,11 +220,25 @@ def about(study: Study, scores: pd.DataFrame, benchmarks: Sequence[Benchmark]) -
     return found | {
         "name": study.study.name,
         "sampling": _sampling(study),
+        "chances": _chances(study),
         "trials": len(scores),
         "incomplete": of_scores(study.database, scores).sentence,
         "data": [{"title": each.title, "licence": each.licence, "citation": each.citation} for each in data],
         "declared": declared(found["study"], study),
     }
+
+
+def _chances(study: Study) -> str:
+    """How adaptive rounds drew and count item groups, in words; "" without them."""
+    if study.target is None or study.target.allocation == "equal":
+        return ""
+    strata = study.target.strata
+    among = f", and people by {', '.join(strata)}," if strata else ""
+    return (
+        f"after the first, each round drew item groups{among} by Neyman's (1934) allocation over what had varied "
+        f"so far, none with a chance under {FLOOR:g}, and every answer counts by the inverse of its chance (Des Raj "
+        "1956), beside the mean of the other people's answers to the item; "
+    )
 
 
 def _sampling(study: Study) -> str:

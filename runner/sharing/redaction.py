@@ -100,6 +100,7 @@ def _copy(connection: sqlite3.Connection, database: Path, report: ReportSection,
     if share:  # answers are left out otherwise
         connection.execute("INSERT INTO main.trait_label SELECT * FROM source.trait_label")
     _copy_table(connection, "score", SELECTED, {})
+    _copy_table(connection, "drawn_round", "model IN (SELECT id FROM main.model)", {})
     answered = "id IN (SELECT completion FROM main.score)"
     _copy_table(connection, "completion", answered, {} if share else _COMPLETION)
     names = "persona_text item_text system_text".split()

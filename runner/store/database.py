@@ -34,7 +34,7 @@ _REMEDIES = {
 }
 TABLES = (
     *("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text"),
-    "trait_label",
+    *("trait_label", "drawn_round"),
 )
 WAIT_MS, SHORT_WAIT_MS = 60_000, 250  # how long a statement waits for another program's lock
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {WAIT_MS}", "cache_size = -65536")

@@ -27,6 +27,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 Numbers = list[Annotated[int, Field(ge=0, lt=1 << 31)]]
 Count = Annotated[int, Field(ge=0, le=1 << 53)]
+Chance = Annotated[float, Field(gt=0, le=1)]
 
 
 class _Deal(BaseModel):
@@ -135,13 +136,18 @@ _JSON: Mapping[tuple[str, str], Any] = {
     ("persona", "answers"): dict[str, Any],
     ("persona", "subgroups"): dict[str, str],
     ("variant", "traits"): list[str],
+    ("drawn_round", "cells"): dict[str, dict[str, Chance]],
 }
 _READ = {"ask", "scoring", "weights", "context", "choices", "meta", "target_trait", "roles", "ordinals"}
 _STORED = {"INTEGER": ("integer",), "TEXT": ("text",), "REAL": ("real", "integer"), "BLOB": ("blob",)}
 _ABOUT = re.compile(r"^(?:\w+\()?(\w+)")  # the column that a condition begins with
 _SMALL = "NOT BETWEEN 0 AND 65535"
 _TRIAL = ("model", "item", "persona", "variant")
-_REFERS = {"score": (*_TRIAL, "completion"), "failure": _TRIAL, "completion": ("model",)}
+_REFERS = {
+    "score": (*_TRIAL, "completion"),
+    "failure": _TRIAL,
+    **dict.fromkeys(("completion", "drawn_round"), ("model",)),
+}
 _NOBODY = ("persona", "variant")  # of which 0 is none
 # table → what no row of it is, as SQL
 _NEVER = {
@@ -164,6 +170,7 @@ _NEVER = {
     ),
     "persona": ("weight NOT BETWEEN 0 AND 1e300",),
     "run": ("seed NOT BETWEEN -1 << 62 AND 1 << 62",),
+    "drawn_round": ("planned NOT BETWEEN 1 AND 64", "number NOT BETWEEN 1 AND planned"),
     **dict.fromkeys(("model", "item", "variant"), ("id NOT BETWEEN 1 AND (1 << 31) - 1",)),
 }
 

@@ -111,6 +111,7 @@ def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[
         for table in ("text", *NAMED):
             _count(found, table, _bring_named(connection, table))
         connection.execute("INSERT OR IGNORE INTO main.trait_label SELECT * FROM source.trait_label")
+        _bring_rounds(connection)
         last = _bring_runs(connection, found)
         _list_conflicts(connection, found)
         _count(found, "completion", _bring_completions(connection))
@@ -188,6 +189,13 @@ def _bring_named(connection: sqlite3.Connection, table: str) -> int:
             "FROM source.persona AS theirs WHERE persona.sha = theirs.sha AND persona.subgroups != theirs.subgroups"
         )
     return rows
+
+
+def _bring_rounds(connection: sqlite3.Connection) -> None:
+    from runner.store.assigned.drawn_rounds import copy_rounds  # takes pandas with it
+
+    of = (dict(connection.execute(f"SELECT theirs, ours FROM temp.map_{table}")) for table in ("model", "persona"))
+    copy_rounds(connection, *of)
 
 
 def _make_map(connection: sqlite3.Connection, table: str) -> None:

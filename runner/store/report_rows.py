@@ -14,6 +14,7 @@ import pandas as pd
 
 from personas.people.pseudonyms import TWIN
 from runner.store.assigned.deals import ELICITATION, deals_by_measure
+from runner.store.assigned.drawn_rounds import drawn_rounds
 from runner.store.cache import unpack
 from runner.store.database import opened
 from runner.store.foreign import reads_file
@@ -22,6 +23,7 @@ from runner.store.scores import SHARES, named_sets
 from scoring.answers.items import LETTERS, Item, option_order
 from scoring.answers.responses import Response, option_probabilities
 from scoring.benchmarks.registry import measure
+from scoring.statistics.designs.inclusion import Round
 from scoring.statistics.designs.incomplete import Deal
 from scoring.statistics.levels import ALL
 
@@ -115,6 +117,18 @@ def load_levels(
         if number in asked:
             groups.setdefault(measure(name, part, elicitation), []).append(str(group))
     return levels, groups, deals
+
+
+@reads_file
+def load_rounds(
+    database: str | Path, selection: Mapping[str, Any]
+) -> dict[tuple[str, str], Mapping[tuple[str, int], Round]]:
+    """The adaptive rounds that were drawn, by model and measure, then by level and number."""
+    path = Path(database)
+    with opened(path) as connection:
+        names = dict(connection.execute("SELECT id, name FROM model"))
+        drawn = {names[each]: drawn_rounds(connection, each, selection["personas"]) for each in selection["models"]}
+    return {(name, benchmark): each.rounds for name, found in drawn.items() for benchmark, each in found.items()}
 
 
 class SurveyRows(NamedTuple):

@@ -15,6 +15,7 @@ from personas.prompt.cue_texts import CUES, NO_CUE, cue_of
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
 from runner.store.assigned.deals import is_dealt
+from runner.store.assigned.drawn_rounds import with_drawn_rounds
 from runner.store.assigned.profile_rows import is_profiled, names_of_sets, told_columns
 from runner.store.database import last_run_row, opened
 from runner.store.foreign import reads_file
@@ -78,7 +79,7 @@ def load_scores(
         the control), elicitation, format, frame, placement, trait_order, traits (the set shown), told (what a random
         profile shows), told_text (the same where the same is shown), sampled (whether it is a draw), rotation,
         replicate, status, chosen_by_text, chosen_by_probability (option numbers), role and letter (of the option that
-        the value is of; no letter where none were shown), value, expected, `meta_columns`, and the traits.
+        the value is of; no letter where none were shown), value, expected, `meta_columns`, traits, adaptive rounds'.
 
     Raises InputError or MachineError for a file that is missing, damaged or not one of mtpa's.
     """
@@ -105,7 +106,8 @@ def load_scores(
     plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
     columns |= {name: frame[name] for name in plain}
     told = _trait_columns(frame, tables["persona"], labels) if answers else {}
-    return pd.DataFrame({**columns, **{name: column for name, column in told.items() if name not in columns}})
+    told = {name: column for name, column in told.items() if name not in columns}
+    return with_drawn_rounds(path, pd.DataFrame(columns | told), frame["model"], selection)
 
 
 def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> np.ndarray:

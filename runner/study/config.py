@@ -19,11 +19,11 @@ from runner.study.sections import (
     ReportSection,
     Section,
     StudySection,
-    TargetSection,
 )
 from runner.study.shard import WHOLE, Shard
 from runner.study.tables.fidelity_section import FidelitySection
 from runner.study.tables.robustness_sections import GateSection, RobustnessSection
+from runner.study.tables.target_section import TargetSection
 from runner.study.tables.variant_section import VariantSection
 from runner.study.written.toml_writer import toml_text
 
@@ -160,6 +160,20 @@ class Study(Section):
         attribute = self.target.by if self.target else None
         if attribute is not None and attribute not in self.report.attributes:
             raise ValueError(f"[target] by = {attribute!r} is not in [report] by: add it there, so that it is declared")
+        if self.target is None or self.target.allocation != "neyman":
+            return self
+        if unknown := next((name for name in self.target.strata if name not in self.report.attributes), None):
+            raise ValueError(f"[target] strata has {unknown!r}, which is not in [report] by: add it there too")
+        if dealt := next((each for each in self.benchmarks if each.per_person is not None), None):
+            raise ValueError(
+                f'benchmark {dealt.name!r}: per_person deals item groups alike, and [target] allocation = "neyman" '
+                "deals them by what varies; leave one of them out"
+            )
+        if covaried := next((each for each in self.models if each.covariate is not None), None):
+            raise ValueError(
+                f"model {covaried.name!r}: Δ with a covariate's answers rests on item groups dealt alike; leave "
+                'covariate out, or [target] allocation = "neyman"'
+            )
         return self
 
     def __repr__(self) -> str:

@@ -346,20 +346,6 @@ class BudgetSection(Section):
     """A run that may cost more than this is asked about first, or needs `--yes`."""
 
 
-class TargetSection(Section):
-    """[target]: ask no more than makes Δ's interval ± `half_width`, for everybody or for each level of `by`.
-
-    The interval is looked at once a round, `rounds` times at most.
-    """
-
-    half_width: float = Field(gt=0, lt=1)
-    """Asking ends once Δ is known to ± this, for these items."""
-    by: str | None = None
-    """For each level of this attribute, which must be in `[report] by`; for everybody if absent."""
-    rounds: int = Field(8, ge=2, le=64)
-    """How often the interval is looked at, at most."""
-
-
 class ReportSection(Section):
     """[report]: the subgroups by which results are broken down, and how people are weighted.
 

@@ -7,4 +7,7 @@ from scoring.statistics.designs.sequential import Target
 def target_of(study: Study) -> Target | None:
     """How narrow Δ's interval is to be, and for whom; None where the study has no target."""
     section = study.target
-    return Target(section.half_width, section.by, section.rounds, study.study.seed) if section else None
+    if section is None:
+        return None
+    adaptive = section.allocation == "neyman"
+    return Target(section.half_width, section.by, section.rounds, study.study.seed, adaptive, section.strata)

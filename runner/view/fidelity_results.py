@@ -11,7 +11,7 @@ from runner.results.study_report import brief_study_findings
 from runner.view.statistics import study_of
 from scoring.fidelity.summary import fidelity_statements
 from scoring.report.export import csv_text
-from scoring.report.fidelity_figures import fidelity_figures
+from scoring.report.fidelity.fidelity_figures import fidelity_figures
 from scoring.report.html_tables import HtmlTable, html_tables
 
 PREFIX = "fidelity_"

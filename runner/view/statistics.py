@@ -19,6 +19,7 @@ from runner.view.queries.file import version_of
 from scoring.report.findings import synthetic_people
 from scoring.report.page import page
 from scoring.report.sentences import Finding, headline, largest_gaps, statements
+from scoring.statistics.designs.inclusion import equally_drawn, is_drawn
 from scoring.statistics.effect import persona_effect
 from scoring.statistics.levels import ALL
 from scoring.statistics.pairs import Part, parts
@@ -79,7 +80,7 @@ def _so_far(found: Effects, scores: pd.DataFrame, path: Path) -> Effects:
     """With Δ of these scores and how it narrowed, weighted as the report weighs them."""
     of, weighted = list(parts(scores)), report_weights(path)
     overall = [
-        {**_head(part, measure), "attribute": ALL, **asdict(persona_effect(part.scores, measure, *weighted))}
+        {**_head(part, measure), "attribute": ALL, **asdict(persona_effect(part.whole.scores, measure, *weighted))}
         for part in of
         for measure in _measured(part)[-1:]
     ]
@@ -128,11 +129,12 @@ def item_changes(path: Path) -> pd.DataFrame:
 def compared(path: Path, what: str, first: str, second: str, benchmark: str) -> pd.DataFrame:
     """Second − first on the trials that both have, for two models, formats or personas (`scoring.tables.two_runs`).
 
-    Models and formats are compared with the report's weights; of two personas neither weighs more. Raises InputError
-    where a side has no score.
+    Models and formats are compared with the report's weights; of two personas neither weighs more. Of adaptive rounds
+    the first counts alone. Raises InputError where a side has no score.
     """
     column = {"model": "model", "format": "format", "persona": "persona_id"}[what]
     scores = load_scores(path, answers=False)
+    scores = equally_drawn(scores) if is_drawn(scores) else scores
     name, _, part = benchmark.partition(":")
     if name:
         of_benchmark = scores["benchmark"].astype(str).str.partition(":")[0] == name

@@ -13,10 +13,10 @@ from scoring.report.terminal import plain_table, print_incomplete
 
 
 def print_difference(
-    console: Console, table: pd.DataFrame, weights: str = "none", incomplete: Iterable[str] = ()
+    console: Console, table: pd.DataFrame, weights: str = "none", first_of_all: Iterable[str] = ()
 ) -> None:
-    """What two runs or models differ by; `incomplete` says what is missing of them."""
-    for sentence in incomplete:
+    """What two runs or models differ by; `first_of_all` are sentences on what is missing or made up."""
+    for sentence in first_of_all:
         print_incomplete(console, sentence)
     first, second = table["first"].iloc[0], table["second"].iloc[0]
     shown = plain_table(

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from scoring.report.drawing import BLUE, GREY, ORANGE, error_bars, framed
-from scoring.report.fidelity_figures import fidelity_figures
+from scoring.report.fidelity.fidelity_figures import fidelity_figures
 from scoring.report.findings import Findings, direction_of, title_of
 from scoring.report.names import attribute_name, level_name
 from scoring.report.numbers import in_points

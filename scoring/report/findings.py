@@ -17,6 +17,7 @@ from scoring.robustness.robustness_tables import brief_robustness_tables, robust
 from scoring.robustness.traits.twin_controls import with_controls
 from scoring.statistics.clustered_errors import BOUND, LEAST_GROUPS, NONE
 from scoring.statistics.coverage_figures import covered
+from scoring.statistics.designs.inclusion import ROUND
 from scoring.statistics.designs.power import component_table, hardest_gap
 from scoring.statistics.designs.sequential import UNFINISHED
 from scoring.statistics.levels import ALL
@@ -131,6 +132,7 @@ def findings(
     warnings = (
         *resolved,
         *_about_target(tables.get("target")),
+        *_about_chances(found),
         *about_letters,
         *_warnings(scores, table, slicing.adjust),
     )
@@ -223,6 +225,23 @@ def _about_target(target: pd.DataFrame | None) -> Iterator[str]:
         "The intervals that hold under this looking are those of the table of rounds: all looks together have 95 %. "
         f"The others are 95 % intervals that take the number of answers as given.{rest}"
     )
+
+
+def _about_chances(found: Sequence[Part]) -> Iterator[str]:
+    """What tables rest on where item groups were drawn with unequal chances."""
+    for part in found:
+        if part.drawn is None:
+            continue
+        people = part.drawn[part.drawn["persona_id"] != ""]
+        used, equal = int(people[ROUND].notna().sum()), int((people[ROUND] == 1).sum())
+        rest = f" {len(people) - used:,} answers of no whole round are left out." if used < len(people) else ""
+        yield (
+            f"{part.model} on {title_of(part.benchmark)}: adaptive rounds drew item groups with unequal chances. Δ, "
+            "its intervals, gaps, contrasts, equivalence, the neutral control and the rates of unread answers weigh "
+            f"all {used:,} answers by the inverse of their chances; all other tables are of the "
+            f"{equal:,} answers of the first round, which were drawn with equal chances, but for what letters held, "
+            f"which is of all answers as they were asked.{rest}"
+        )
 
 
 def _about_letters(letters: pd.DataFrame) -> Iterator[str]:

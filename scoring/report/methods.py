@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
+from scoring.report.bibliography import bibtex
 from scoring.report.findings import Findings, title_of
 from scoring.report.names import who_else
-from scoring.report.references import bibtex
 from scoring.report.sentences import NOTHING, statements
 from scoring.statistics.clustered_errors import LEAST_GROUPS
 from scoring.statistics.gaps import THESE_ITEMS
@@ -164,10 +164,11 @@ def _rounds(found: Findings) -> str:
         return ""
     row = target.iloc[0]
     of = "everybody" if row["attribute"] == ALL else f"each level of {row['attribute']}"
+    adaptive = found.about.get("chances", "")
     return (
-        f"Items were asked in at most {row['rounds']} balanced rounds, until Δ of {of} was known to ± "
-        f"{row['wanted']:g} for these items; the looks after each round spend 5 % of error together (Lan and DeMets' "
-        "Pocock-type function)."
+        f"Items were asked in at most {row['rounds']} {'adaptive' if adaptive else 'balanced'} rounds, until Δ of {of} "
+        f"was known to ± {row['wanted']:g} for these items; {adaptive}the looks after each round spend 5 % of error "
+        "together (Lan and DeMets' Pocock-type function)."
     )
 
 

@@ -12,7 +12,7 @@ from scoring.benchmarks.base import Benchmark
 from scoring.benchmarks.registry import measured
 from scoring.fidelity.summary import fidelity_sentences
 from scoring.report.covariate_terminal import covariate_sentences, covariates_shown
-from scoring.report.fidelity_terminal import fidelity_shown
+from scoring.report.fidelity.fidelity_terminal import fidelity_shown
 from scoring.report.findings import BETTER, Findings, direction_of, title_of
 from scoring.report.fitted import FittedTable
 from scoring.report.names import attribute_name, level_name, who_else

@@ -25,7 +25,7 @@ def equivalence_table(
     is "yes" or "not shown". Gaps are not adjusted: each is judged by itself.
     """
     rows = []
-    for part in found:
+    for part in (each.whole for each in found):
         for name in part.measures:
             if not len(part.pairs(name).person):
                 continue

@@ -20,7 +20,7 @@ def contrast_table(scores: Scores, attributes: Sequence[str], min_n: int = 20) -
     between these two alone; `holm` is adjusted over all pairs of the attribute.
     """
     rows: list[dict[str, object]] = []
-    for part in parts(scores, columns_of(attributes)):
+    for part in (each.whole for each in parts(scores, columns_of(attributes))):
         for name in part.measures if attributes else ():
             if not len(part.pairs(name).person):
                 continue

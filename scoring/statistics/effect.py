@@ -30,6 +30,7 @@ from scoring.statistics.clustered_errors import (
     unbiased_error,
 )
 from scoring.statistics.coverage_figures import REASONS
+from scoring.statistics.designs.inclusion import row_weights
 from scoring.statistics.pairs import Cells, Part, clustered, is_invalid, weights_by_person
 from scoring.statistics.weights import Floats, Weights, effective_n, weighted_mean
 
@@ -193,7 +194,7 @@ def estimate(
         clusters=units.people,
         items=len(np.unique(found.item[of_people])),
         groups=units.groups,
-        pairs=int(of_people.sum()),
+        pairs=int(people[found.answers.person].sum()),
         effective=effective_n(clustered(weight, cluster)),
         without=without,
         with_persona=with_persona,
@@ -312,5 +313,6 @@ def invalid_rates(part: Part, measure: str = "value") -> tuple[float, float]:
     """Share of invalid answers, in the baseline and with personas (weighted); NaN of none."""
     clean = part.clean
     invalid, alone = is_invalid(clean.scores, measure).to_numpy(dtype=float), clean.alone.to_numpy()
-    weight = clean.weights_of(clean.scores["persona_id"][~alone])
+    answers = clean.scores[~alone]
+    weight = clean.weights_of(answers["persona_id"]) * row_weights(answers)
     return weighted_mean(invalid[alone], np.ones(alone.sum())), weighted_mean(invalid[~alone], weight)

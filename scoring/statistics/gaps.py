@@ -111,8 +111,9 @@ def least_variance(of: Contributions, people: NDArray[np.bool_]) -> float:
     shows what to expect.
     """
     weight = clustered(of.weight[people], of.cells.cluster[people])
-    answers = effective_n(weight) * float(of.cells.answered[people].mean())
-    return of.cells.answer_variance / answers if answers > 0 else math.nan
+    given = of.cells.answers
+    answers = effective_n(weight) * float(given.answered[people].mean())
+    return given.answer_variance / answers if answers > 0 else math.nan
 
 
 def _people_variance(of: Contributions, inside: NDArray[np.bool_]) -> tuple[Variance, Matrix, list[float]]:

@@ -86,7 +86,7 @@ def _permuted(
     first = np.unique(unit, return_index=True)[1]
     levels = np.unique(level[used][first], return_inverse=True)[1]
     blocks = survey[used][first]
-    least = of.cells.answer_variance / max(float(of.cells.answered[used].mean()), 1.0)
+    least = of.cells.answers.answer_variance / max(float(of.cells.answers.answered[used].mean()), 1.0)
     random = np.random.default_rng(seed)
     size = max(1, _BLOCK // len(levels))
     found = [_statistics(levels[None, :], total, weight, least)]

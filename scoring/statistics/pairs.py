@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from personas.people.pseudonyms import TWIN
 from scoring.statistics.clustered_errors import Matrix
+from scoring.statistics.designs.inclusion import ROUND, equally_drawn, estimated, is_drawn, row_weights
 from scoring.statistics.weights import Floats, Weights, persona_weights
 
 Codes = NDArray[np.int64]
@@ -27,6 +28,8 @@ class Part:
     """The scores of one model and benchmark, their pairs (built once a measure), and what each persona weighs.
 
     `columns` are the persona columns that the pairs keep; `weight` is w_p by persona id, 1 for everybody where absent.
+    Where adaptive rounds asked item groups with unequal chances, `scores` are those of the first round, in which the
+    chances were equal, so that whatever counts them is right; `drawn` are those of all rounds (`whole`).
     """
 
     model: str
@@ -34,6 +37,7 @@ class Part:
     scores: pd.DataFrame
     columns: tuple[str, ...] = ()
     weight: Mapping[str, float] | None = None
+    drawn: pd.DataFrame | None = None
     _cells: dict[str, "Cells"] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
@@ -62,9 +66,15 @@ class Part:
         """The measures that there are scores by; at least "value"."""
         return [name for name in SCORED if name in self.scores and self.scores[name].notna().any()] or ["value"]
 
+    @cached_property
+    def whole(self) -> "Part":
+        """The same with the scores of all rounds, whose pairs honour the chances with which they were asked."""
+        return self if self.drawn is None else self.of(self.drawn)
+
     def of(self, scores: pd.DataFrame) -> "Part":
         """Other scores of the same personas, who weigh what they weigh here."""
-        return replace(self, scores=scores, columns=tuple(name for name in self.columns if name in scores))
+        columns = tuple(name for name in self.columns if name in scores)
+        return replace(self, scores=scores, columns=columns, drawn=None)
 
     def pairs(self, measure: str = "value") -> "Cells":
         """The pairs of the baseline and the respondents by a measure."""
@@ -107,15 +117,17 @@ def parts(
     """
     if not isinstance(scores, pd.DataFrame):
         return scores
-    found = scores[["model", "benchmark"]].drop_duplicates()
-    if len(found) == 1:  # most often: spare the copy
-        split = [(tuple(found.iloc[0]), scores)]
+    names = scores[["model", "benchmark"]].drop_duplicates()
+    if len(names) == 1:  # most often: spare the copy
+        split = [(tuple(names.iloc[0]), scores)]
     else:
         split = list(scores.groupby(["model", "benchmark"], observed=True))
-    return [
-        Part(str(model), str(benchmark), rows, columns, weights_by_person(rows, weights, population))
-        for (model, benchmark), rows in split
-    ]
+    found = []
+    for (model, benchmark), rows in split:
+        weight = weights_by_person(rows, weights, population)
+        equal, drawn = (equally_drawn(rows), rows) if is_drawn(rows) else (rows, None)
+        found.append(Part(str(model), str(benchmark), equal, columns, weight, drawn))
+    return found
 
 
 def weights_by_person(
@@ -144,7 +156,8 @@ class Cells:
     wordings, b of the same rotations. `sampled` says whether an answer is a draw (text at a temperature); then `noise`
     is the variance of each item's b as its replicates tell it (NaN where it was asked once), and `draws` how many
     answers b is the mean of. `wording` is persona × wording: the mean difference under each format, frame, placement
-    and order.
+    and order. Where items were asked with unequal chances there is a cell for every persona and item, d an unbiased
+    estimate (`inclusion`), and `given` has the pairs that were answered.
     """
 
     people: pd.DataFrame
@@ -158,6 +171,12 @@ class Cells:
     draws: Floats
     wording: Matrix
     wordings: tuple[str, ...]
+    given: "Cells | None" = None
+
+    @property
+    def answers(self) -> "Cells":
+        """The pairs that were answered."""
+        return self if self.given is None else self.given
 
     @cached_property
     def d(self) -> Floats:
@@ -170,7 +189,7 @@ class Cells:
 
         −1 and 1, or narrower where no item's exact baseline is at 1, or at 0.
         """
-        if not all(bool(((each >= 0) & (each <= 1)).all()) for each in (self.y, self.b)):
+        if self.given is not None or not all(bool(((each >= 0) & (each <= 1)).all()) for each in (self.y, self.b)):
             return None
         return (-1.0, 1.0) if self.sampled or not len(self.b) else (-float(self.b.max()), 1 - float(self.b.min()))
 
@@ -215,14 +234,16 @@ class Cells:
         """The pairs on some of the items alone; everybody stays, also who has none of them."""
         there = kept[self.item]
         names = ("person", "item", "y", "b")
-        return replace(self, **{name: getattr(self, name)[there] for name in names})
+        given = self.given and self.given.on_items(kept)
+        return replace(self, given=given, **{name: getattr(self, name)[there] for name in names})
 
     def on_people(self, kept: NDArray[np.bool_]) -> "Cells":
         """The pairs of some of the people alone, who are numbered anew; all items stay."""
         there, number = kept[self.person], np.cumsum(kept) - 1
         pairs = {name: getattr(self, name)[there] for name in ("item", "y", "b")}
-        people = self.people[kept].reset_index(drop=True)
-        return replace(self, people=people, person=number[self.person[there]], wording=self.wording[kept], **pairs)
+        people, given = self.people[kept].reset_index(drop=True), self.given and self.given.on_people(kept)
+        person, wording = number[self.person[there]], self.wording[kept]
+        return replace(self, people=people, person=person, wording=wording, given=given, **pairs)
 
     def items_of(self, people: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which items some of these people have a pair on."""
@@ -251,10 +272,12 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     """The pairs of a part; `extra` names persona columns to keep beside `PERSONA`.
 
     A score without a value (unparsed, refused) makes no pair, nor does one whose item has no parsed baseline on the
-    same rotation.
+    same rotation, or one that no round asked for where items were drawn.
     """
-    scores = part.scores
+    scores, drawn = part.scores, is_drawn(part.scores)
     valid, alone = scores[value].notna().to_numpy(), part.alone.to_numpy()
+    if drawn:
+        valid = valid & (alone | scores[ROUND].notna().to_numpy())
     item_code, item_first = _codes(scores["item_id"])
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     asked = item_code * turns + scores["rotation"].to_numpy()
@@ -271,10 +294,11 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     places, code = compacted(flat)
     count = np.bincount(code)
     items = int(item_code.max(initial=-1)) + 1
+    counts = row_weights(scores.iloc[chosen]) if drawn else np.ones(len(chosen))
     wording, names = _wordings(
-        scores[[name for name in WORDING if name in scores]].iloc[chosen], person, y - b, len(people)
+        scores[[name for name in WORDING if name in scores]].iloc[chosen], person, y - b, counts, len(people)
     )
-    return Cells(
+    found = Cells(
         people[kept].reset_index(drop=True),
         scores.iloc[item_first][["item_id", "group"]].reset_index(drop=True),
         places // max(items, 1),
@@ -287,6 +311,13 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
         wording,
         names,
     )
+    if not drawn or not len(chosen):
+        return found
+    first = np.full(len(places), len(scores), dtype=np.int64)
+    np.minimum.at(first, code, chosen)
+    place = found.person, found.item
+    person, item, y, b = estimated(scores.iloc[first], place, found.d, base.reshape(-1, turns), found.cluster)
+    return replace(found, given=found, person=person, item=item, y=y, b=b)
 
 
 def compacted(codes: Codes) -> tuple[Codes, Codes]:
@@ -340,15 +371,17 @@ def _item_noise(noise: Matrix, draws: Matrix) -> Floats:
     return found
 
 
-def _wordings(scores: pd.DataFrame, person: Codes, d: Floats, people: int) -> tuple[Matrix, tuple[str, ...]]:
+def _wordings(
+    scores: pd.DataFrame, person: Codes, d: Floats, counts: Floats, people: int
+) -> tuple[Matrix, tuple[str, ...]]:
     columns = [name for name in WORDING if name in scores and scores[name].nunique() > 1]
     if not columns:
         return np.zeros((people, 0)), ()
     grouper = scores.groupby(columns if len(columns) > 1 else columns[0], observed=True, sort=True)
     code, keys = grouper.ngroup().to_numpy(), list(grouper.groups)
     place = person * len(keys) + code
-    count = np.bincount(place, minlength=people * len(keys))
-    sums = np.bincount(place, weights=d, minlength=people * len(keys))
+    count = np.bincount(place, weights=counts, minlength=people * len(keys))
+    sums = np.bincount(place, weights=counts * d, minlength=people * len(keys))
     mean = np.divide(sums, count, out=np.full(len(sums), np.nan), where=count > 0)
     names = tuple(" · ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in keys)
     return mean.reshape(people, len(keys)), names

@@ -11,6 +11,7 @@ import pandas as pd
 from personas.errors import InputError, nearest
 from scoring.answers.metrics import ANSWER, LETTER, PROBABILITIES
 from scoring.statistics.clustered_errors import detectable, unbiased_error
+from scoring.statistics.designs.inclusion import row_weights
 from scoring.statistics.effect import NOTHING, Contributions, contributions, effect_of, estimate, invalid_rates
 from scoring.statistics.gaps import NO_GAP, gap, on_common_items
 from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, level_codes, levels_of
@@ -128,7 +129,7 @@ def effect_tables(scores: Scores, slicing: Slicing) -> Tables:
     """
     effects: list[dict[str, object]] = []
     families: list[dict[str, object]] = []
-    for part in slicing.parts(scores) if isinstance(scores, pd.DataFrame) else scores:
+    for part in (each.whole for each in (slicing.parts(scores) if isinstance(scores, pd.DataFrame) else scores)):
         for measure in part.measures:
             head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
             everyone, unread = effect_of(part, measure, slicing.seed), Unread(part, measure)
@@ -169,7 +170,7 @@ def metric_of(part: Part, measure: str) -> str:
 def _invalid_by_level(part: Part, measure: str, attribute: str) -> dict[str, float]:
     """The weighted share of invalid answers, by level."""
     answers = part.clean.scores[~part.clean.alone]
-    weight = pd.Series(part.weights_of(answers["persona_id"]), index=answers.index)
+    weight = pd.Series(part.weights_of(answers["persona_id"]) * row_weights(answers), index=answers.index)
     table = pd.DataFrame({"invalid": weight * is_invalid(answers, measure), "all": weight})
     sums = table.groupby(level_codes(answers, attribute), observed=True).sum()
     return {str(level): float(rate) for level, rate in (sums["invalid"] / sums["all"]).items()}

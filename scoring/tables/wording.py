@@ -52,7 +52,7 @@ def control_table(scores: Scores) -> pd.DataFrame:
     alone.
     """
     rows = []
-    for part in parts(scores):
+    for part in (each.whole for each in parts(scores)):
         for measure in part.measures:
             neutral = Neutral(part, measure)
             if not neutral.is_there:

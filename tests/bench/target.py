@@ -2,7 +2,9 @@
 
 python tests/bench/target.py ways [studies [ρ ...]]    (2,000 by default: crossed random effects, skewed)
 python tests/bench/target.py recorded FILE [studies]   (people resampled from the answers of a local model in a results
-                                                        file; the dear model's are these with noise, ρ = 0.7 and 0.3)
+                                                        file; the dear model's are these with noise, ρ = 0.7 and 0.3,
+                                                        as far as each item varies, or alike for all)
+python tests/bench/target.py unequal [studies [ρ ...]] (as "ways", where 60 % of the item groups never vary)
 python tests/bench/target.py rounds [studies]          (200 by default: [target] by `SequentialDesign`, no covariate)
 
 "ways": as `mtpa-run plan --half-width` prices them, so that the price is checked, too: how many of the intervals are at
@@ -16,6 +18,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import product
 from typing import NamedTuple
 
 import numpy as np
@@ -23,12 +26,15 @@ import pandas as pd
 from scipy import stats
 
 from runner.store.scores import load_scores
-from scoring.statistics.clustered_errors import EXACT, LEVEL, quantile
+from scoring.statistics.clustered_errors import EXACT, LEVEL, one_way, quantile
 from scoring.statistics.covariates.control_variates import PeopleRows, TwoPhase
+from scoring.statistics.designs.adaptive import chances, spread
 from scoring.statistics.designs.alpha_spending import confidence
+from scoring.statistics.designs.inclusion import AskedCells, whole_rows
 from scoring.statistics.designs.incomplete import ranks
 from scoring.statistics.designs.power import Components
 from scoring.statistics.designs.savings import (
+    ADAPTIVE,
     ALL_OF_THEM,
     COVARIATE,
     PART,
@@ -46,7 +52,7 @@ from scoring.statistics.pairs import parts
 USD = 0.002
 OF = Components(persona=0.0025, group=0.0064, level_group=0.0, residual=0.1225)
 POOL = DesignPool(people=400, groups=40)
-HALF_WIDTH = 0.02
+HALF_WIDTH, NARROW = 0.02, 0.012
 TARGETS = (
     (Design(100, 100, levels=1, baseline_replicates=50), Target(0.03)),
     (Design(200, 100, levels=1, baseline_replicates=50), Target(0.03)),
@@ -75,8 +81,19 @@ class Outcome(NamedTuple):
     half_width: float
 
 
+def spreads_of(share: float, groups: int) -> tuple[float, ...]:
+    """Of item groups of which a share varies alike, and the others never."""
+    varying = round(share * groups)
+    return (*[(groups / varying) ** 0.5] * varying, *[0.0] * (groups - varying))
+
+
 def simulated(rho: float, of: Components = OF, pool: DesignPool = POOL) -> Draw:
-    """Gamma effects of people and answers that two models share to ρ; the cheap one's scores are a third as wide."""
+    """Gamma effects of people and answers that two models share to ρ; the cheap one's scores are a third as wide.
+
+    Where item groups vary unequally, people's effects move those that vary alone.
+    """
+    wide = np.array(pool.spreads or [1.0])
+    moved = wide / wide.mean()
 
     def draw(random: np.random.Generator) -> Drawn:
         def two(variance: float, *shape: int) -> tuple[np.ndarray, np.ndarray]:
@@ -86,7 +103,8 @@ def simulated(rho: float, of: Components = OF, pool: DesignPool = POOL) -> Draw:
         person, answer = two(of.persona, pool.people, 1), two(of.residual, pool.people, pool.groups)
         item = np.sqrt(of.group) * random.normal(size=pool.groups)
         other = 0.3 * random.normal(size=pool.groups)
-        return Drawn(person[0] + answer[0] + item - 0.05, person[1] + answer[1] + other, float(item.mean()) - 0.05)
+        dear, cheap = (moved * one + wide * two for one, two in zip(person, answer, strict=True))
+        return Drawn(dear + item - 0.05, cheap + other, float(item.mean()) - 0.05)
 
     return draw
 
@@ -94,7 +112,7 @@ def simulated(rho: float, of: Components = OF, pool: DesignPool = POOL) -> Draw:
 @dataclass(frozen=True)
 class Recorded:
     """A model's answers in a results file, people × item groups, the people resampled; the dear model's are these with
-    noise of as much variance as leaves ρ."""
+    noise of as much variance as leaves ρ, for each item group or over all of them."""
 
     d: np.ndarray
 
@@ -109,16 +127,27 @@ class Recorded:
         whole = (share > 0).all(axis=1)
         return cls(total[whole] / share[whole])
 
-    def draw(self, rho: float, people: int) -> Draw:
-        """Of as many people as a study has."""
+    def noise(self, rho: float, alike: bool) -> np.ndarray:
+        """The noise's standard deviation: alike for all item groups, or as far as each varies."""
         effects = self.d - self.d.mean(axis=0)
-        noise = effects.std() * np.sqrt(1 / rho**2 - 1)
+        spread = np.full(self.d.shape[1], effects.std()) if alike else effects.std(axis=0)
+        found: np.ndarray = spread * np.sqrt(1 / rho**2 - 1)
+        return found
+
+    def draw(self, rho: float, people: int, alike: bool) -> Draw:
+        """Of as many people as a study has."""
+        noise = self.noise(rho, alike)
 
         def draw(random: np.random.Generator) -> Drawn:
             cheap = self.d[random.integers(len(self.d), size=people)]
             return Drawn(cheap + noise * random.normal(size=cheap.shape), cheap, float(self.d.mean()))
 
         return draw
+
+    def spreads(self, rho: float, alike: bool) -> tuple[float, ...]:
+        """How far the dear model's answers to each group vary, relative to each other."""
+        variance = self.d.var(axis=0, ddof=1) + self.noise(rho, alike) ** 2
+        return tuple(np.sqrt(variance / variance.mean()).tolist())
 
     def components(self, rho: float) -> Components:
         """Of the dear model's answers."""
@@ -130,8 +159,10 @@ class Recorded:
         return Components(persona, float(self.d.mean(axis=0).var(ddof=1)), 0.0, answers + noise)
 
 
-def ended(way: PricedWay, pool: DesignPool, drawn: Drawn, seed: int) -> Outcome:
+def ended(way: PricedWay, pool: DesignPool, drawn: Drawn, seed: int, wanted: float) -> Outcome:
     """A study asked in a way: of its first people, per_person groups each, with one look or round by round."""
+    if way.name == ADAPTIVE:
+        return adaptively(way, pool, drawn, np.random.default_rng([seed, 1]), wanted)
     shared, looking = way.name in (COVARIATE, ALL_OF_THEM), way.name in (ROUNDS, ALL_OF_THEM)
     rounds = min(pool.rounds, way.per_person) if looking else 1
     errors: list[float] = []
@@ -144,9 +175,37 @@ def ended(way: PricedWay, pool: DesignPool, drawn: Drawn, seed: int) -> Outcome:
             errors.append(found.people.error)
             level = level_of(tuple(round(each / errors[0], 2) for each in errors), rounds)
         half = quantile(level, found.people.freedom) * found.people.error
-        if half <= HALF_WIDTH:
+        if half <= wanted:
             break
     return Outcome(asked, found.effect, half)
+
+
+def adaptively(way: PricedWay, pool: DesignPool, drawn: Drawn, random: np.random.Generator, wanted: float) -> Outcome:
+    """A study by adaptive rounds, as `AdaptiveDesign` asks and `whole_rows` counts; draws come from `random`."""
+    d, rounds, people = drawn.d[: way.people], min(pool.rounds, pool.groups), np.arange(way.people)
+    number, chance = np.zeros(d.shape, dtype=np.int64), np.ones(d.shape)
+    errors: list[float] = []
+    for current in range(1, rounds + 1):
+        left, seen = number == 0, number > 0
+        rest = np.where(seen, d - np.where(seen, d, 0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1), 0.0)
+        own = chances(left, spread(rest, seen, np.zeros_like(people)), pool.groups / rounds)
+        own = own if current < rounds else left.astype(float)
+        order = np.argsort(random.random(d.shape), axis=1)
+        sums = np.cumsum(np.take_along_axis(own, order, axis=1), axis=1)
+        hits = np.maximum(np.ceil(sums - random.random((len(d), 1))), 0)
+        chosen = np.zeros(d.shape, dtype=bool)
+        np.put_along_axis(chosen, order, np.diff(hits, prepend=0, axis=1) > 0, axis=1)
+        chosen &= own > 0
+        number[chosen], chance[chosen] = current, own[chosen]
+        told = AskedCells(number, chance, np.full(len(d), current), np.full(len(d), rounds))
+        means = whole_rows(np.where(number > 0, d, np.nan), told, people).mean(axis=1)
+        found = one_way(means, np.ones(len(d)))
+        errors.append(float(np.sqrt(found.value)))
+        level = level_of(tuple(round(each / errors[0], 2) for each in errors), rounds)
+        half = quantile(level, found.freedom) * errors[-1]
+        if half <= wanted:
+            break
+    return Outcome(float((number > 0).sum() / len(d)), float(means.mean()), half)
 
 
 @cache
@@ -170,20 +229,32 @@ def of_way(way: PricedWay, drawn: Drawn, per_person: int, shared: bool) -> TwoPh
     return TwoPhase(known, others, share * drawn.d[: way.people], share, share * cheap[: way.people])
 
 
-def ways(name: str, draw: Draw, of: Components, pool: DesignPool, rho: float, studies: int) -> None:
+class Ways(NamedTuple):
+    """Which studies are asked in every way."""
+
+    name: str
+    draw: Draw
+    of: Components
+    pool: DesignPool
+    rho: float
+    wanted: float = HALF_WIDTH
+
+
+def ways(study: Ways, studies: int) -> None:
     """A line a way."""
+    name, of, pool, rho, wanted = study.name, study.of, study.pool, study.rho, study.wanted
     start = time.perf_counter()
     print(
-        f"\n{name}, ρ = {rho}: Δ to ± {HALF_WIDTH}, {pool.people} people and {pool.groups} item groups to draw from, "
+        f"\n{name}, ρ = {rho}: Δ to ± {wanted}, {pool.people} people and {pool.groups} item groups to draw from, "
         f"{studies:,} studies, US$ {USD} a request"
     )
     print(
         "way                                people  groups  looks  requests   US$  covariate  ± mean    within 5% "
         "covers  of per_person  of target"
     )
-    priced = priced_ways(of, HALF_WIDTH, pool, SharedAnswers(rho, rho))
+    priced = priced_ways(of, wanted, pool, SharedAnswers(rho, rho))
     requests: dict[str, float] = {}
-    outcomes = np.array([_all_ways(priced, pool, draw, seed) for seed in range(studies)])
+    outcomes = np.array([_all_ways(priced, study, seed) for seed in range(studies)])
     for way, found in zip(priced, outcomes.swapaxes(0, 1), strict=True):
         asked, half, reached, covers = found.mean(axis=0)
         requests[way.name] = asked * way.people + pool.groups
@@ -196,13 +267,13 @@ def ways(name: str, draw: Draw, of: Components, pool: DesignPool, rho: float, st
     print(f"{time.perf_counter() - start:.0f} s")
 
 
-def _all_ways(priced: Sequence[PricedWay], pool: DesignPool, draw: Draw, seed: int) -> list[tuple[float, ...]]:
+def _all_ways(priced: Sequence[PricedWay], study: Ways, seed: int) -> list[tuple[float, ...]]:
     """Of each way: groups asked, half-width, whether it is at most 5 % over the wanted one, whether it covers."""
-    drawn = draw(np.random.default_rng(seed))
-    found = [ended(way, pool, drawn, seed) for way in priced]
+    drawn = study.draw(np.random.default_rng(seed))
+    found = [ended(way, study.pool, drawn, seed, study.wanted) for way in priced]
     misses = [abs(each.effect - drawn.effect) for each in found]
     return [
-        (each.asked, each.half_width, each.half_width <= 1.05 * HALF_WIDTH, miss <= each.half_width)
+        (each.asked, each.half_width, each.half_width <= 1.05 * study.wanted, miss <= each.half_width)
         for each, miss in zip(found, misses, strict=True)
     ]
 
@@ -255,19 +326,16 @@ def main(kind: str, *rest: str) -> None:
     if kind == "recorded":
         read = Recorded.read(rest[0])
         studies = int(rest[1]) if len(rest) > 1 else 2000
-        pool = replace(POOL, groups=read.d.shape[1])
-        for rho in (0.7, 0.3):
-            ways(
-                f"recorded ({len(read.d)} people)",
-                read.draw(rho, pool.people),
-                read.components(rho),
-                pool,
-                rho,
-                studies,
-            )
+        for rho, alike in product((0.7, 0.3), (False, True)):
+            pool = replace(POOL, groups=read.d.shape[1], spreads=read.spreads(rho, alike))
+            name = f"recorded ({len(read.d)} people, noise {'alike' if alike else 'as each item varies'})"
+            ways(Ways(name, read.draw(rho, pool.people, alike), read.components(rho), pool, rho), studies)
         return
-    for rho in map(float, rest[1:] or ("0.7", "0")):
-        ways("simulated", simulated(rho), OF, POOL, rho, int(rest[0]) if rest else 2000)
+    share = 0.4 if kind == "unequal" else 1.0
+    pool = replace(POOL, spreads=spreads_of(share, POOL.groups))
+    name, studies = f"simulated, {share:.0%} of the item groups vary", int(rest[0]) if rest else 2000
+    for rho, wanted in product(map(float, rest[1:] or ("0.7", "0")), (HALF_WIDTH, NARROW)):
+        ways(Ways(name, simulated(rho, pool=pool), OF, pool, rho, wanted), studies)
 
 
 if __name__ == "__main__":

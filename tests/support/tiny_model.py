@@ -17,8 +17,8 @@ def save_tiny_model(folder: Path, text: str) -> None:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     trainer = trainers.BpeTrainer(vocab_size=1000, initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
     tokenizer.train_from_iterator(text.splitlines(), trainer)
-    wrapped: Any = PreTrainedTokenizerFast
-    wrapped(tokenizer_object=tokenizer).save_pretrained(folder)
+    kept: Any = PreTrainedTokenizerFast
+    kept(tokenizer_object=tokenizer).save_pretrained(folder)
     torch.manual_seed(0)
     sizes: dict[str, Any] = {
         "hidden_size": 64,

@@ -49,7 +49,18 @@ def _assumptions(each: "StudyWays") -> str:
         f"requests; the baseline {pool.baseline:,} times, whose own noise is left out. Variances ({source}): people "
         f"{of.persona:.4g}, groups {of.group:.4g}, answers {of.residual:.4g}. ρ with the covariate ({rho}): "
         f"{shared.answers:.2f} within a person, {shared.people:.2f} between people. Looks: the round in which a target "
-        "is reached on average"
+        f"is reached on average. {_adaptive_rounds(each)}"
+    )
+
+
+def _adaptive_rounds(each: "StudyWays") -> str:
+    """What the price of adaptive rounds rests on."""
+    if not (spreads := each.pool.spreads):
+        return "Adaptive rounds are not priced: how far item groups vary is not known from the database"
+    equal = sum(spreads) ** 2 / (len(spreads) * sum(one**2 for one in spreads))
+    return (
+        f"Adaptive rounds: item groups vary so unequally that {equal:.0%} of the answers would do at most, where few "
+        "are asked"
     )
 
 
@@ -62,7 +73,7 @@ def _advice(each: "StudyWays") -> str:
     if best.beside:
         keys.append(f"covariate = {each.covariate!r}" if each.covariate else "covariate = a cheap model's name")
     if "target" in best.name:
-        keys.append("a [target]")
+        keys.append('a [target] with allocation = "neyman"' if "neyman" in best.name else "a [target]")
     return f"Cheapest: {best.name} ({', '.join(keys)})."
 
 

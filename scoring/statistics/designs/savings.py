@@ -2,7 +2,8 @@
 
 For people like these on these items. A person's mean over k of G item groups has the variance of people, of the answers
 over G, and what the choice of k groups adds: (residual + group) (1/k − 1/G). A covariate that everybody is asked takes
-away ρ² of the part that is told by answers, and of the people's part as far as it was asked about more of them.
+away ρ² of the part that is told by answers, and of the people's part as far as it was asked about more of them. What
+adaptive rounds take depends on how unequally item groups vary (`adaptive_price`).
 """
 
 import math
@@ -12,15 +13,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from scoring.statistics.clustered_errors import LEVEL, quantile
+from scoring.statistics.designs.adaptive_price import left_to_know
 from scoring.statistics.designs.alpha_spending import confidence
 from scoring.statistics.designs.power import Components
 
 LEAST_PEOPLE, LEAST_GROUPS = 20, 2  # of people whom a model is asked about, and groups a person
-FULL, PART, COVARIATE, ROUNDS, ALL_OF_THEM = (
+FULL, PART, COVARIATE, ROUNDS, ADAPTIVE, ALL_OF_THEM = (
     "full crossing",
     "per_person",
     "per_person and covariate",
     "target",
+    "target, neyman",
     "target, per_person and covariate",
 )
 
@@ -30,6 +33,7 @@ class DesignPool:
     """Whom and what a study has.
 
     People, item groups, requests a group (items and orders), the baseline's replicates, and the rounds of a target.
+    `spreads` say how far answers to each item group vary, relative to each other; () where that is not known.
     """
 
     people: int
@@ -37,6 +41,7 @@ class DesignPool:
     requests_a_group: float = 1.0
     baseline: int = 1
     rounds: int = 8
+    spreads: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ def priced_ways(of: Components, half_width: float, pool: DesignPool, shared: Sha
         (PART, _one_look(of, half_width, pool, some, None), 0),
         (COVARIATE, _one_look(of, half_width, pool, some, shared), everything),
         (ROUNDS, _in_rounds(of, half_width, pool, _sizes(pool), None), 0),
+        (ADAPTIVE, _adaptive(of, half_width, pool), 0),
         (ALL_OF_THEM, _in_rounds(of, half_width, pool, _sizes(pool), shared), everything),
     )
     return [replace(best, name=name, beside=beside) for name, ways, beside in found if (best := _fewest(ways))]
@@ -146,6 +152,26 @@ def _in_rounds(
                 if (half := _half_width(of, people, asked, pool, shared, level)) <= half_width:
                     yield _way(people, most, asked, number, half, pool)
                     break
+
+
+def _adaptive(of: Components, half_width: float, pool: DesignPool) -> Iterator[PricedWay]:
+    """The adaptive round in which a target is reached on average; none where it is not known what varies.
+
+    What answers to an item group have in common is known from the other people's, and plays no part.
+    """
+    rounds = min(pool.rounds, pool.groups)
+    for people in _sizes(pool) if pool.spreads else ():
+        whole, errors = of.persona + of.residual / pool.groups, list[float]()
+        left = left_to_know(pool.spreads, rounds, people)
+        for number, choice in enumerate(left, start=1):
+            errors.append(math.sqrt((whole + of.residual * choice) / people))
+            if quantile(LEVEL, people - 1) * errors[-1] > half_width:
+                continue
+            level = confidence(tuple(errors), rounds)
+            if (half := quantile(level, people - 1) * errors[-1]) <= half_width:
+                asked = pool.groups * number / rounds
+                yield _way(people, pool.groups, asked, number, half, pool)
+                break
 
 
 def _way(people: int, per_person: int, asked: float, looks: int, half_width: float, pool: DesignPool) -> PricedWay:

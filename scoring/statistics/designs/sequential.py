@@ -2,9 +2,9 @@
 
 The study is asked in rounds. Item groups are dealt into `rounds` blocks; in each round a persona answers one block, the
 p-th persona of a level starting with block p, so that within a level every item is asked equally often after each
-round. Levels whose interval is wide are given further rounds. The baseline is asked first and whole; the noise that its
-replicates show is part of the interval, and only more replicates narrow it. Where a covariate was asked everything, the
-looks are at Δ with its answers.
+round (`adaptive_rounds` draws item groups by what varies instead). Levels whose interval is wide are given further
+rounds. The baseline is asked first and whole; the noise that its replicates show is part of the interval, and only more
+replicates narrow it. Where a covariate was asked everything, the looks are at Δ with its answers.
 
 Every look is one of at most `rounds`, fixed beforehand, and spends its share of α (`alpha_spending`): looks are made
 at the end of a round, and a round takes hours, so a confidence sequence, which bears a look after every answer, would
@@ -12,8 +12,8 @@ ask for more than is needed.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
@@ -31,17 +31,24 @@ from scoring.statistics.levels import ALL, HIDDEN_UNDER, levels_of
 from scoring.statistics.pairs import Part, is_twin, parts
 
 LEAST_PERSONAS = 10
+DesignMaker = Callable[[tuple[str, str], "Target", Mapping[str, str], Sequence[str]], "SequentialDesign"]
 REACHED, ALL_ASKED, UNFINISHED = "reached", "everything asked", "not finished"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Ask until Δ's interval (for these items) is at most ± `half_width`, for everybody or each level of `by`."""
+    """Ask until Δ's interval (for these items) is at most ± `half_width`, for everybody or each level of `by`.
+
+    In `adaptive` rounds item groups that vary more are asked more (`adaptive_rounds`), and more of the people of
+    `strata` whose answers vary more.
+    """
 
     half_width: float
     by: str | None = None
     rounds: int = 8
     seed: int = 0
+    adaptive: bool = False
+    strata: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +76,15 @@ class InterimLook:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What to ask next of one level: for each persona id, the item groups."""
+    """What to ask next of one level: for each persona id, the item groups; and the round, from 1.
+
+    `drawn` are the chances of what was drawn anew, by persona id and item group, which are to be kept.
+    """
 
     level: str
     cells: Mapping[str, tuple[str, ...]]
+    number: int = 1
+    drawn: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def blocks(groups: Sequence[str], rounds: int, seed: int) -> list[tuple[str, ...]]:
@@ -125,9 +137,13 @@ class SequentialDesign:
         if not open_looks:
             return None
         widest = max(open_looks, key=lambda look: (look.half_width, -look.asked, look.level))
-        cells = {name: self._of_round(name, widest.asked) for name in self._members[widest.level]}
+        batch = self._batch(widest.level, widest.asked)
         self._asked[widest.level] += 1
-        return Batch(widest.level, cells)
+        return batch
+
+    def _batch(self, level: str, number: int) -> Batch:
+        """The next round of a level, of which so many were asked."""
+        return Batch(level, {name: self._of_round(name, number) for name in self._members[level]}, number + 1)
 
     def _of_round(self, name: str, number: int) -> tuple[str, ...]:
         """The groups that a person is asked in a round, from 0."""
@@ -154,7 +170,7 @@ class SequentialDesign:
 
     def _intervals(self, scores: pd.DataFrame, beside: Part | None) -> dict[str, tuple[float, float, float]]:
         """Δ, its half-width and the level of that interval, by level of the attribute, of those with any answer."""
-        (part,) = parts(scores, (self._target.by,) if self._target.by else ())
+        (part,) = (each.whole for each in parts(scores, (self._target.by,) if self._target.by else ()))
         found = part.pairs(part.measures[-1])  # letter probabilities, where there are any, resolve more
         of = Contributions.of(found, np.ones(len(found.people)))
         both = SideBySide.read(part, beside) if beside is not None else None
@@ -214,11 +230,13 @@ def target_table(
     groups: Mapping[str, Sequence[str]],
     deals: Mapping[tuple[str, str], Deal] = MappingProxyType({}),
     covariates: Mapping[str, str] = MappingProxyType({}),
+    make: "DesignMaker | None" = None,
 ) -> pd.DataFrame:
     """Where a targeted run stands: a row a model, benchmark and level, with the interval that is valid under looking.
 
     `groups` are each benchmark's item groups, `deals` say, by model and benchmark, who is asked which of them, where
-    not all; `covariates` names each model's covariate, which is asked everything and has no row. Columns: model,
+    not all; `covariates` names each model's covariate, which is asked everything and has no row; `make` makes other
+    designs than `SequentialDesign`. Columns: model,
     benchmark, attribute, level, personas, asked and rounds, effect, low, high (at `confidence`, all looks together
     95 %), half_width, wanted, and outcome: reached, everything asked, or not finished. A level under five people has
     its numbers withheld. Benchmarks without a baseline have no Δ and no row.
@@ -231,8 +249,9 @@ def target_table(
             continue
         deal = deals.get((part.model, part.benchmark))
         asked = {name: level for name, level in people.items() if deal is None or name in deal.starts}
-        course = SequentialDesign(target, asked, groups[part.benchmark], deal)
-        for look in _replayed(part.scores, course, by_name.get((covariates.get(part.model, ""), part.benchmark))):
+        own, name = (target, asked, groups[part.benchmark]), (part.model, part.benchmark)
+        course = make(name, *own) if make else SequentialDesign(*own, deal)
+        for look in _replayed(part.whole.scores, course, by_name.get((covariates.get(part.model, ""), part.benchmark))):
             values = asdict(look)
             outcome = REACHED if values.pop("reached") else ALL_ASKED if look.done else UNFINISHED
             if look.personas < HIDDEN_UNDER:
@@ -250,7 +269,7 @@ def _replayed(scores: pd.DataFrame, course: SequentialDesign, beside: Part | Non
     answered = set(pairs.itertuples(index=False, name=None))
     looks = course.looks(scores, beside)
     while batch := course.next_batch(looks):
-        if not answered.issuperset(_pairs(batch)):
+        if batch.drawn or not answered.issuperset(_pairs(batch)):
             break
         looks = course.looks(scores, beside)
     return looks

@@ -144,6 +144,8 @@ def test_the_real_gss(gss_files: list[Path]) -> None:
     assert int((y2021["income"] == -2).sum()) == 80, "income16 = 27 is labelled 'refused'"
     assert frame["persona_id"].iloc[0] == "gss:2018:1" and frame["persona_id"].is_unique
     assert found.traits["gss:attend"].labels[0] == "never"
+    noted = {f"gss:{name}" for name in ("rlooks", "rgroomed", "rweight", "whoelse6", "huclean", "respond", "phone")}
+    assert not noted & set(found.traits), "what the interviewer noted is nothing that the respondent said"
 
 
 def test_the_gss_wave_filter(gss_files: list[Path], tmp_path: Path) -> None:

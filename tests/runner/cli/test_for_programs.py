@@ -52,6 +52,7 @@ def test_every_command_for_programs_prints_json_and_nothing_else(study: Study) -
     checked = invoke_json(study, "benchmarks", "check", "crows_pairs")
     assert (checked["parts"]["choice"]["items"], len(checked["sample"])) == (1508, 5)
     assert invoke_json(study, "personas", "summary", "--personas", "starter_wvs3")["levels"]["country"]["NOR"] == 1127
+    assert {"bbq", "starter_wvs3"} <= {each["name"] for each in invoke_json(study, "data", "list")["assets"]}
     surveys = {row["survey"]: row for row in invoke_json(study, "personas", "list")["surveys"]}
     assert surveys["starter_wvs3"]["fetched"] and "worldvaluessurvey.org" in surveys["wvs7"]["licence"]
     file = study.path.parent / "wvs.sav"

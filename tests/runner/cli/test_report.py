@@ -113,10 +113,16 @@ def test_diff_of_two_models_and_of_two_files(database, tmp_path):
     assert result.exit_code == 0 and "two − one" in result.output
     (row,) = [line for line in result.output.splitlines() if "persona effect" in line]
     assert re.findall(r"[+-]?\d+\.\d%?", row) == ["0.0"] * 3, row  # of Δ, points and no per cent
+    document = json.loads(invoke("diff", str(database), "--json").stdout)
+    assert {"with persona", "persona effect", "baseline"} == {each["compared"] for each in document["difference"]}
     copy = tmp_path / "copy.sqlite"
     shutil.copy(database, copy)
     same = invoke("diff", str(database), str(copy), "--models", "one,one")
     assert " 0.0 " in same.output and "+" not in same.output
+    connection = open_database(copy)
+    connection.execute("UPDATE persona SET survey = 'synthetic_s'")
+    connection.close()
+    assert "3 of the 3 personas are synthetic people" in " ".join(invoke("diff", str(copy)).output.split())
     with pytest.raises(InputError, match="did you mean 'two'"):
         invoke("diff", str(database), "--models", "one,twoo")
     with pytest.raises(InputError, match="no such database"):

@@ -1,10 +1,13 @@
 """Priced ways: the variance against simulated studies, and what the ways save."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from scoring.statistics.designs.power import Components
 from scoring.statistics.designs.savings import (
+    ADAPTIVE,
     ALL_OF_THEM,
     COVARIATE,
     FULL,
@@ -37,6 +40,17 @@ def test_every_way_reaches_the_half_width_and_a_covariate_takes_about_one_minus_
     assert asked[PART] < asked[FULL] and 0.51 < asked[COVARIATE] / asked[PART] < 0.6
     assert asked[ALL_OF_THEM] < 0.5 * asked[ROUNDS]
     assert found[COVARIATE].beside == 40 * 601 and found[PART].beside == 0
+
+
+def test_adaptive_rounds_are_priced_where_it_is_known_what_varies() -> None:
+    """Where all item groups vary alike they take about what balanced rounds do, and less where some never vary."""
+    taken = {}
+    for varying in (40, 16, 8):
+        spreads = (*[(40 / varying) ** 0.5] * varying, *[0.0] * (40 - varying))
+        ways = priced_ways(OF, 0.012, replace(POOL, spreads=spreads), SharedAnswers(0.7, 0.7))
+        found = {way.name: way for way in ways}
+        taken[varying] = found[ADAPTIVE].requests / found[ROUNDS].requests
+    assert 0.97 < taken[40] < 1.12 and taken[16] < 0.85 and taken[8] < taken[16]
 
 
 def test_what_no_number_of_people_reaches_is_left_out() -> None:

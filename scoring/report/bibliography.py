@@ -47,6 +47,16 @@ _METHODS = {
         "The Pigeonhole Bootstrap",
         *("The Annals of Applied Statistics", "1", "2", "386--411", "2007"),
     ),
+    "Neyman": (
+        "Neyman, Jerzy",
+        "On the Two Different Aspects of the Representative Method",
+        *("Journal of the Royal Statistical Society", "97", "4", "558--625", "1934"),
+    ),
+    "Des Raj": (
+        "Raj, Des",
+        "Some Estimators in Sampling with Varying Probabilities without Replacement",
+        *("Journal of the American Statistical Association", "51", "274", "269--284", "1956"),
+    ),
     "Lan and DeMets": (
         "Lan, K. K. Gordon and DeMets, David L.",
         "Discrete Sequential Boundaries for Clinical Trials",

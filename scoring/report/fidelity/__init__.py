@@ -1,0 +1,1 @@
+"""Fidelity as the report shows it."""
