@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Sequence
+from importlib.metadata import version
 from typing import NamedTuple
 
 from runner.backends.request import digest
@@ -41,9 +42,9 @@ def kept_finding(study: Study) -> KeptFinding | None:
 
 
 def _state(connection: sqlite3.Connection, study: Study) -> str:
-    """What the finding depends on; a score that is made anew has a new id."""
+    """What the finding and its words depend on; a score that is made anew has a new id."""
     run = last_run_row(connection, "id, started, ended, code")
     tables = ("score", "completion", "failure", "persona", "item")
     last = [connection.execute(f"SELECT max(id) FROM {table}").fetchone()[0] for table in tables]
     registered = connection.execute("SELECT sha256 FROM registration ORDER BY at").fetchall()
-    return digest([run, last, registered, study.text]).hex()
+    return digest([version("mtpa"), run, last, registered, study.text]).hex()
