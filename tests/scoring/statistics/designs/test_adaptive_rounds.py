@@ -1,6 +1,6 @@
 """Courses of adaptive rounds: nobody is asked twice, levels by themselves, and the table takes the course again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -53,11 +53,9 @@ def test_a_course_that_goes_on_draws_nothing_anew_and_the_table_is_of_its_end() 
     again, same = course_of(PEOPLE, course.known)
     assert (again.known, same) == (course.known, looks)
     scores = answered(course.known)
-
-    def make(_: tuple[str, str], target: Target, people: Mapping[str, str], names: Sequence[str]) -> AdaptiveDesign:
-        return AdaptiveDesign(target, people, names, {}, course.known)
-
-    found = target_table(scores, TARGET, PEOPLE, {"simulated": GROUPS}, make=make)
+    found = target_table(
+        scores, TARGET, PEOPLE, {"simulated": GROUPS}, make=lambda part, *own: AdaptiveDesign(*own, known=course.known)
+    )
     assert found["asked"].tolist() == [look.asked for look in looks]
     assert found["effect"].tolist() == pytest.approx([look.effect for look in looks])
     assert found["outcome"].tolist() == ["reached", "reached"]
