@@ -169,7 +169,10 @@ _NEVER = {
         *(f"{name}_text != 0 AND {name}_text NOT IN (SELECT id FROM text)" for name in ("persona", "item", "system")),
     ),
     "persona": ("weight NOT BETWEEN 0 AND 1e300",),
-    "run": ("seed NOT BETWEEN -1 << 62 AND 1 << 62",),
+    "run": (
+        "seed NOT BETWEEN -1 << 62 AND 1 << 62",
+        "ended NOT NULL AND datetime(ended) IS NULL",
+    ),
     "drawn_round": ("planned NOT BETWEEN 1 AND 64", "number NOT BETWEEN 1 AND planned"),
     **dict.fromkeys(("model", "item", "variant"), ("id NOT BETWEEN 1 AND (1 << 31) - 1",)),
 }

@@ -52,6 +52,7 @@ ODD = {
     'UPDATE run SET heartbeat = \'{"at": "soon"}\'': "run.*heartbeat",
     "UPDATE run SET planned = '[1]'": "run.*planned",
     "UPDATE run SET packages = x'ff'": "run.*packages",
+    "UPDATE run SET ended = 'soon'": "run.*ended",
     "UPDATE item SET record = '{}' WHERE id = 2": "item.*record",
     "UPDATE item SET record = json_remove(record, '$.ask')": "item.*record",
     "UPDATE persona SET subgroups = '[]'": "persona.*subgroups",

@@ -68,7 +68,7 @@ def small(path: Path, keys: range, answer: str = "A", served: str = "fake-1") ->
     insert(connection, "INSERT", "item", ("id", "item_id", "sha", "benchmark", "part", "grp", "record"), items)
     chosen = json.dumps({"models": [1], "items": [row[0] for row in items], "personas": [], "variants": []})
     head = "INSERT INTO run (study, selection, code, packages, seed, started, ended, heartbeat) VALUES "
-    connection.execute(f"{head} ('', ?, '', '{{}}', 0, ?, 'then', '{{}}')", (chosen, f"at {keys}"))
+    connection.execute(f"{head} ('', ?, '', '{{}}', 0, ?, '2026-01-02T03:04:05+00:00', '{{}}')", (chosen, f"at {keys}"))
     connection.execute("INSERT INTO spend VALUES (1, 1, 0, ?, 0)", (len(keys),))
     connection.close()
     cache = ResultCache(path)
