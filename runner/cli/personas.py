@@ -87,6 +87,10 @@ def build_command(
         return
     for report in reports:
         print_report(report)
+    if any(set(report.sparse) & set(report.described) for report in reports):
+        console.print(
+            "What misses too much is kept with --missing-limit, or --not-asked ignored if only some were asked."
+        )
     console.print(f"[bold]{sum(map(len, parts)):,} personas[/bold] in {escape(str(out))}")
     for source in [source for part in parts for source in part.restricted()]:
         console.print(f"[dim]{escape(source.title)}: {escape(source.licence)}.[/dim]")
