@@ -88,9 +88,7 @@ def build_command(
     for report in reports:
         print_report(report)
     if any(set(report.sparse) & set(report.described) for report in reports):
-        console.print(
-            "What misses too much is kept with --missing-limit, or --not-asked ignored if only some were asked."
-        )
+        console.print("More is kept with --missing-limit, or --not-asked ignored where only a part was asked.")
     console.print(f"[bold]{sum(map(len, parts)):,} personas[/bold] in {escape(str(out))}")
     for source in [source for part in parts for source in part.restricted()]:
         console.print(f"[dim]{escape(source.title)}: {escape(source.licence)}.[/dim]")
