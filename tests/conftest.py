@@ -20,6 +20,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 # Threads of one computation wait for each other on a machine that has other work; servers inherit this.
 os.environ["OMP_NUM_THREADS"] = "1"
+# Without a network, a look-up at the hub is tried again for most of a minute.
+os.environ["HF_HUB_OFFLINE"] = "1"
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 
 

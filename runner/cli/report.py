@@ -17,6 +17,7 @@ from runner.cli.terminal.console import AsJson, out, print_json, say
 if TYPE_CHECKING:
     import pandas as pd
 
+    from scoring.report.findings import Findings
     from scoring.statistics.weights import Weights
 
 
@@ -71,8 +72,8 @@ def print_study_report(
     paper: bool = False,
     full: bool = False,
     next_steps: Sequence[str] = (),
-) -> None:
-    """Print the report of a study's last run and write what was asked for beside its database."""
+) -> "Findings":
+    """Print the report of a study's last run and write what was asked for beside its database; returns its findings."""
     from runner.results.study_report import paper_scores, study_findings
     from scoring.report.export import write_tables, write_text
     from scoring.report.methods import methods_text
@@ -101,9 +102,10 @@ def print_study_report(
         print_methods(text)
     else:
         print_report(out, found, full, [*next_steps, *files])
-        return
+        return found
     for line in files:
         out.print(escape(line), highlight=False, soft_wrap=True)
+    return found
 
 
 def print_methods(text: str) -> None:

@@ -54,14 +54,19 @@ def status(
 
 def _print_finding(study: "mtpa.Study") -> None:
     """What an ended run found, in sentences; its banner stands above."""
-    from runner.results.study_report import brief_study_findings
-    from scoring.report.sentences import statements
+    from runner.results.kept_finding import KeptFinding, kept_finding
 
-    found = brief_study_findings(study)
-    if made_up := str(found.about.get("synthetic", "")):
-        out.print(Text(made_up, style="bold red"))
-    for each in statements(found):
-        out.print(Text(each.text))
+    kept = kept_finding(study)
+    if kept is None:
+        from runner.results.study_report import brief_study_findings  # reads every score, and takes pandas with it
+        from scoring.report.sentences import statements
+
+        found = brief_study_findings(study)
+        kept = KeptFinding(str(found.about.get("synthetic", "")), [each.text for each in statements(found)])
+    if kept.synthetic:
+        out.print(Text(kept.synthetic, style="bold red"))
+    for sentence in kept.sentences:
+        out.print(Text(sentence))
 
 
 def _status(found: "Status", path: str) -> Group:

@@ -63,6 +63,8 @@ def _say_what_is_missing(study: "mtpa.Study", state: "State") -> None:
 def _say_what_is_found(study: "mtpa.Study", state: "State") -> None:
     """The report; of a part of a study, how it is joined to the others."""
     from runner.cli.report import print_study_report
+    from runner.results.kept_finding import KeptFinding, keep_finding
+    from scoring.report.sentences import statements
 
     if not study.shard.whole:
         out.print(
@@ -74,7 +76,9 @@ def _say_what_is_found(study: "mtpa.Study", state: "State") -> None:
     elif not state.interrupted:
         command = "mtpa-run" if study.path == Path("mtpa.toml") else f"mtpa-run --study {study.path}"
         steps = f"Next: {command} view --open (every answer) · {command} report --full (every table), --html, --methods"
-        print_study_report(study, formats=["csv"], next_steps=[steps])
+        found = print_study_report(study, formats=["csv"], next_steps=[steps])
+        made_up, told = str(found.about.get("synthetic", "")), [each.text for each in statements(found)]
+        keep_finding(study, KeptFinding(made_up, told))
 
 
 def _endings(state: "State") -> list[str]:

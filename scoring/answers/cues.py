@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 
 from scoring.answers.claims import is_claimed
@@ -156,9 +157,7 @@ _COMPARED = re.compile(
     r"stereotypical|"
     r"believable|sensible|reasonable|correct|appropriate))?\b)"
 )
-STRONG, WEAK, FINAL = (
-    [re.compile(pattern) for pattern in patterns] for patterns in (_STRONG, [*_WEAK, *_FOREIGN], _FINAL)
-)
+STRONG, WEAK, FINAL = tuple(_STRONG), (*_WEAK, *_FOREIGN), tuple(_FINAL)
 _ANOTHER = re.compile(
     rf"^{CLOSE}\s*(?:(?:[,(]|\.{{2,}}|\.(?= Or\b)(?! Or rather))?\s*"
     rf"(?:[Oo]r(?: (?:was|is) it)?|and|and/or|as well as|but(?=\s+(?:also|maybe|possibly|perhaps|even)\b)|"
@@ -190,10 +189,16 @@ class Hit:
     places: frozenset[int]
 
 
-def claims(patterns: Sequence[re.Pattern[str]], marked: str, count: int) -> list[Claim]:
+@cache
+def _compiled(patterns: tuple[str, ...]) -> list[re.Pattern[str]]:
+    """Compiled once a text is read: that takes longer than all else that a command does to start."""
+    return [re.compile(pattern) for pattern in patterns]
+
+
+def claims(patterns: tuple[str, ...], marked: str, count: int) -> list[Claim]:
     """What the cues claim, in the order of the text."""
     found = {}
-    for pattern in patterns:
+    for pattern in _compiled(patterns):
         for match in _few(pattern, marked):
             hit = named(marked, match, count)
             if hit is not None and is_claimed(marked, hit.start, hit.end):
