@@ -87,6 +87,8 @@ def build_command(
         return
     for report in reports:
         print_report(report)
+    if any(set(report.sparse) & set(report.described) for report in reports):
+        console.print("More is kept with --missing-limit, or --not-asked ignored where only a part was asked.")
     console.print(f"[bold]{sum(map(len, parts)):,} personas[/bold] in {escape(str(out))}")
     for source in [source for part in parts for source in part.restricted()]:
         console.print(f"[dim]{escape(source.title)}: {escape(source.licence)}.[/dim]")
