@@ -35,9 +35,10 @@ def kept_finding(study: Study) -> KeptFinding | None:
         if not isinstance(found, dict) or found.get("of") != _state(connection, study):
             return None
     synthetic, sentences = found.get("synthetic"), found.get("sentences")
-    are_texts = isinstance(sentences, list) and all(isinstance(each, str) for each in sentences)
-    if not are_texts or not isinstance(synthetic, str):
+    if not isinstance(synthetic, str) or not isinstance(sentences, list):
         return None  # of a file from elsewhere
+    if not all(isinstance(each, str) for each in sentences):
+        return None
     return KeptFinding(synthetic, sentences)
 
 
