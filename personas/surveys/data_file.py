@@ -12,7 +12,7 @@ from personas.surveys.guards import check_table
 from personas.surveys.labelled_files import open_labelled
 from personas.surveys.table import Table, damaged
 
-FORMATS = (".sav", ".zsav", ".dta", ".csv", ".xlsx", ".parquet", ".jsonl")
+FORMATS = (".sav", ".zsav", ".dta", ".csv", ".tsv", ".xlsx", ".parquet", ".jsonl")
 
 # How a file of each format begins; a .dta before version 117 begins with its version number.
 _MAGIC = {".sav": (b"$FL2", b"$FL3"), ".zsav": (b"$FL3",), ".xlsx": (b"PK\x03\x04",), ".parquet": (b"PAR1",)}
@@ -39,7 +39,7 @@ def open_table(path: Path) -> Table:
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}") from None
     _check_magic(path, suffix, head)
-    openers = {".csv": open_csv, ".xlsx": open_xlsx, ".parquet": open_parquet, ".jsonl": open_jsonl}
+    openers = {".csv": open_csv, ".tsv": open_csv, ".xlsx": open_xlsx, ".parquet": open_parquet, ".jsonl": open_jsonl}
     try:
         check_table(path)
         table = openers.get(suffix, open_labelled)(path)

@@ -111,6 +111,8 @@ def _measure(path: Path, rows: Any, width: int, above: int = 0) -> tuple[int, in
 
 
 def _misfit(path: Path, place: str, cells: int, width: int) -> str:
+    if width == 1:
+        return f"{path}, {place}: {cells} cells where the first line has one: if that is a title, delete it"
     return f"{path}, {place}: {cells} cells where the header names {width} columns: are the columns shifted?"
 
 
@@ -138,10 +140,15 @@ def open_xlsx(path: Path) -> Table:
         header = _trimmed(["" if name is None else str(name).strip() for name in next(cells, ())])
         names, questions, notes = _split_header(header, path)
         rows = [_cells(path, number, row, len(names)) for number, row in enumerate(cells, 2)]
+        sheets = [sheet.title for sheet in book.worksheets]
         book.close()
     except (BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
         raise damaged(path, error) from None
     filled = [row for row in rows if any(cell is not None for cell in row)]
+    if not filled and len(sheets) > 1:
+        others = ", ".join(map(repr, sheets[1:]))
+        empty = f"the first sheet, {sheets[0]!r}, holds no respondents"
+        raise InputError(f"{path}: {empty}; move the one that does ({others}) there")
     frame = pd.DataFrame(filled, columns=range(len(names)))
     frame = frame[[at for at, name in enumerate(names) if name]].set_axis(list(_named(names)), axis=1)
 

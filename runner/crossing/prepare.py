@@ -20,6 +20,7 @@ from runner.crossing.trials import Crossing
 from runner.store.assigned.deals import known_starts
 from runner.store.cache import ResultCache
 from runner.store.database import database_errors, keep_private, make_private, refuse_redacted
+from runner.store.foreign import reading_file
 from runner.store.resolutions import has_answers, in_file, in_sibling_file
 from runner.store.runs import sampling_rule
 from runner.study.assets import assets
@@ -47,6 +48,11 @@ def prepared(study: Study, enter: Callable[[str], None] = lambda phase: None) ->
 
     `enter` hears what goes on, in words.
     """
+    with reading_file(study.database):
+        yield from _prepared(study, enter)
+
+
+def _prepared(study: Study, enter: Callable[[str], None]) -> Iterator[Prepared]:
     names = dict.fromkeys(section.name for section in study.benchmarks)
     enter(f"fetching and reading {', '.join(names) or 'nothing but people'}")
     selections = load_benchmarks(study)

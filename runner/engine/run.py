@@ -23,8 +23,10 @@ from runner.engine.limits import fitted
 from runner.engine.modes import ask
 from runner.engine.pace import Pace
 from runner.engine.state import State
+from runner.store.assigned.drawn_rounds import refuse_equal_rounds
 from runner.store.cache import ResultCache
 from runner.store.database import checkpoint, database_errors, now, transaction
+from runner.store.foreign import reading_file
 from runner.store.identity import Watch
 from runner.store.leases import Leases
 from runner.store.ledger import cap_remarks, note_usage
@@ -55,13 +57,15 @@ async def run(
     Raises MtpaError.
     """
     options = Options(limit=limit, pilot=pilot, target=target_of(study), acknowledged=acknowledge)
-    return await _run(study, state or State(), stop or asyncio.Event(), backend, options, acknowledge)
+    with reading_file(study.database):
+        return await _run(study, state or State(), stop or asyncio.Event(), backend, options, acknowledge)
 
 
 async def rescore(study: Study, state: State | None = None) -> State:
     """Score every answer of the file anew with the scorers as they are now; nothing is sent. Raises MtpaError."""
     options = Options(send=False, rescore=True)
-    return await _run(study, state or State(), asyncio.Event(), make_backend, options)
+    with reading_file(study.database):
+        return await _run(study, state or State(), asyncio.Event(), make_backend, options)
 
 
 async def _run(
@@ -79,6 +83,7 @@ async def _run(
         if options.send:
             people = ready.crossing.respondents
             require_acknowledgement(ready.cache.connection, people, study.models, acknowledge)
+        refuse_equal_rounds(ready.cache.connection, study.database, options.target)
         state.notice(*ready.remarks)
         number = _begin(ready, state)
         log.info("run %d of %s begins", number, study.database)

@@ -39,7 +39,7 @@ from scoring.report.paper import BY
 from scoring.report.sentences import finding as sentences
 from scoring.statistics.designs.adaptive_floor import FLOOR
 from scoring.statistics.designs.adaptive_rounds import AdaptiveDesign
-from scoring.statistics.designs.inclusion import Round
+from scoring.statistics.designs.inclusion import Round, is_drawn
 from scoring.statistics.designs.sequential import Target, target_table
 from scoring.statistics.subgroups import Slicing
 from scoring.statistics.weights import Weights
@@ -130,9 +130,11 @@ def _covariates(study: Study) -> dict[str, str]:
 
 
 def _target(study: Study, scores: pd.DataFrame, selection: SelectionRows | None) -> pd.DataFrame:
-    """Where a targeted run stands; empty without a target."""
+    """Where a targeted run stands; empty without a target, or where the file's rounds were of another kind."""
     target = target_of(study)
     if target is None or selection is None:
+        return pd.DataFrame()
+    if not target.adaptive and is_drawn(scores):
         return pd.DataFrame()
     levels = load_levels(study.database, selection, target.by)
     make = None
@@ -235,9 +237,9 @@ def _chances(study: Study) -> str:
     strata = study.target.strata
     among = f", and people by {', '.join(strata)}," if strata else ""
     return (
-        f"after the first, each round drew item groups{among} by Neyman's (1934) allocation over what had varied "
-        f"so far, none with a chance under {FLOOR:g}, and every answer counts by the inverse of its chance (Des Raj "
-        "1956), beside the mean of the other people's answers to the item; "
+        f"after the first, each round drew item groups{among} by Neyman's (1934) allocation over what had varied so "
+        f"far, none with a chance under {FLOOR:g}; every answer counts by the inverse of its chance (Des Raj 1956), "
+        "beside the mean of the other people's answers to the item; "
     )
 
 

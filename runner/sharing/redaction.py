@@ -20,6 +20,7 @@ from personas.people.pseudonyms import pseudonym
 from personas.release.assemble import source_of
 from runner.sharing.scratch import scratch_folder
 from runner.store.database import attached, database_errors, last_run_row, mark_redacted, opened, transaction
+from runner.store.foreign import reading_file
 from runner.store.runs import SELECTED, choose
 from runner.study.sections import ReportSection
 from scoring.statistics.levels import HIDDEN_UNDER
@@ -60,7 +61,7 @@ def write_copy(database: Path, copy: Path, report: ReportSection, share: bool) -
 
     Raises InputError where there is no run yet, or where scores themselves would tell a restricted survey's answers.
     """
-    with opened(copy, create=True) as connection:
+    with reading_file(database), opened(copy, create=True) as connection:
         with database_errors(database), attached(connection, database, "source"), transaction(connection):
             _copy(connection, database, report, share)
         mark_redacted(connection, not share)

@@ -65,11 +65,14 @@ def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
 
 @contextmanager
 def opened(path: Path, create: bool = False) -> Iterator[sqlite3.Connection]:
-    """The file, as `open_database` opens it, and closed whatever happens inside; what SQLite says there is a sentence.
+    """The file, as `open_database` opens it, and closed whatever happens inside.
 
-    Raises InputError or MachineError.
+    What SQLite says there is a sentence, and what fails because of what the file holds. Raises InputError or
+    MachineError.
     """
-    with database_errors(path), closing(open_database(path, create)) as connection:
+    from runner.store.foreign import reading_file  # which needs what stands here
+
+    with reading_file(path), database_errors(path), closing(open_database(path, create)) as connection:
         yield connection
 
 

@@ -260,23 +260,27 @@ def _odd(path: Path, table: str, name: str) -> InputError:
     )
 
 
-def reads_file(function: Callable[P, T]) -> Callable[P, T]:
-    """Decorates a function whose first argument is a database's path.
+@contextmanager
+def reading_file(path: Path) -> Iterator[None]:
+    """Where what is inside fails because of what the file holds, InputError says what is wrong with the file."""
+    try:
+        yield
+    except MtpaError:
+        raise
+    except Exception:
+        if path.exists():
+            with database_errors(path), closing(read_only(path)) as connection:
+                refuse_odd_contents(connection, path)
+        raise
 
-    Where it fails because of what the file holds, the file is checked, and InputError says what is wrong with it.
-    """
+
+def reads_file(function: Callable[P, T]) -> Callable[P, T]:
+    """Decorates a function whose first argument is a database's path: `reading_file`."""
 
     @functools.wraps(function)
     def reading(*arguments: P.args, **named: P.kwargs) -> T:
-        try:
+        with reading_file(Path(str([*arguments, *named.values()][0]))):
             return function(*arguments, **named)
-        except MtpaError:
-            raise
-        except Exception:
-            path = Path(str([*arguments, *named.values()][0]))
-            with database_errors(path), closing(read_only(path)) as connection:
-                refuse_odd_contents(connection, path)
-            raise
 
     return reading
 

@@ -22,6 +22,7 @@ MOST = 10**15  # micro-dollars that a row may name
 _AMOUNTS = (
     ("spend", "reserved_micro_usd"),
     ("spend", "settled_micro_usd"),
+    ("spend", "estimated_micro_usd"),
     ("job", "reserved_micro_usd"),
     ("job", "settled_micro_usd"),
     ("released", "micro_usd"),

@@ -69,6 +69,7 @@ def _prune(connection: sqlite3.Connection) -> Pruned:
             else ""
         )
         rows[name] = _delete(connection, name, unused + kept)
+    connection.execute("DELETE FROM drawn_round WHERE model NOT IN (SELECT id FROM model)")
     connection.execute("DELETE FROM lease")
     return Pruned({name: count for name, count in rows.items() if count}, int(cost))
 

@@ -83,8 +83,7 @@ def load_scores(
 
     Raises InputError or MachineError for a file that is missing, damaged or not one of mtpa's.
     """
-    path = Path(database)
-    with opened(path) as connection:
+    with opened(path := Path(database)) as connection:
         frame = _read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
         sets = named_sets(connection, tables["variant"])
@@ -103,11 +102,10 @@ def load_scores(
     if sets.random:
         columns |= told_columns(frame, tables["variant"], tables["persona"])
     columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
-    plain = ["rotation", "replicate", "chosen_by_text", "chosen_by_probability", "value", "expected"]
-    columns |= {name: frame[name] for name in plain}
+    columns |= dict(frame.drop(columns=[*_FIELDS[:4], "status"]).items())
     told = _trait_columns(frame, tables["persona"], labels) if answers else {}
-    told = {name: column for name, column in told.items() if name not in columns}
-    return with_drawn_rounds(path, pd.DataFrame(columns | told), frame["model"], selection)
+    found = {**columns, **told, **columns}  # traits stand last, and give way to columns of their name
+    return with_drawn_rounds(path, pd.DataFrame(found), frame["model"], selection)
 
 
 def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> np.ndarray:

@@ -49,6 +49,7 @@ _EDUCATION = {
     r"(?<!post.)primary|elementary|isced 1|primaire|primari[ao]|prim[aá]ri[ao]|fundamental": 1,
     r"doctor|doutor|\bphd\b|isced 8": 8,
     r"post.?graduate|master|isced 7|post.?universit|ma[iî]trise|maestr[ií]a|mestrado|p[oó]s.?gr?ad": 7,
+    r"\b(some|incomplete) college\b|\bcollege\b.*\b(no degree|incomplete|not complete)": 4,
     r"some university|universit.*(inachev|incomplet)|superior incomplet|post.?secondaire|tecn[oó]log"
     r"|t[eé]cnic[oa] superior|superior t[eé]cnic"
     r"|(post.?secondary|technical|vocational).*(not university|other than university|diploma)": 5,

@@ -5,7 +5,7 @@ from typing import Any
 
 from runner.backends.request import Usage
 
-MOST_TOKENS = 1 << 31
+MOST_TOKENS = 1 << 24  # more than any model reads or writes at once
 _DETAILS = {"prompt_tokens_details", "completion_tokens_details"}
 _PLAIN = frozenset({"prompt_tokens", "completion_tokens", "total_tokens", *_DETAILS})  # as most usages are
 

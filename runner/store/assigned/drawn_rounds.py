@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from personas.errors import InputError
 from runner.backends.request import canonical
 from runner.store.assigned.deals import ELICITATION
 from runner.store.database import opened
@@ -45,6 +46,19 @@ def rows_of(of: tuple[int, str, str], batch: Batch, planned: int, people: Mappin
     return [*of, batch.level, batch.number, planned, canonical(cells).decode()]
 
 
+def refuse_equal_rounds(connection: sqlite3.Connection, path: Path, target: Target | None) -> None:
+    """Raises InputError where a target's rounds are balanced and those that the file has are adaptive.
+
+    Answers of both are no sample of anything.
+    """
+    drawn = connection.execute("SELECT EXISTS (SELECT 1 FROM drawn_round)").fetchone()[0]
+    if target is not None and not target.adaptive and drawn:
+        raise InputError(
+            f"{path}: its item groups were drawn in adaptive rounds, which do not mix with balanced ones; keep "
+            '[target] allocation = "neyman", leave [target] out to ask everything, or name a new database'
+        )
+
+
 def drawn_rounds(
     connection: sqlite3.Connection, model: int, personas: Collection[int] | None = None
 ) -> dict[str, DrawnRounds]:
@@ -73,9 +87,9 @@ def with_drawn_rounds(
     numbers = sorted(set(models.unique().tolist()))
     with opened(path) as connection:
         known = {number: found for number in numbers if (found := drawn_rounds(connection, number, personas))}
+        if not known:
+            return scores
         groups = _groups(connection, None if selection is None else set(selection["items"]))
-    if not known:
-        return scores
     alone = scores["persona_id"] == ""
     scores = scores.assign(**{name: alone.map({True: float("nan"), False: 1.0}) for name in COLUMNS})
     for number, found in known.items():

@@ -17,6 +17,7 @@ from runner.store.database import (
     read_only,
     refuse_false_tables,
 )
+from runner.store.foreign import reading_file
 from scoring.benchmarks.trait_inference import OWN_ANSWER_PARTS
 
 
@@ -88,7 +89,7 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
     Raises InputError or MachineError.
     """
-    with database_errors(path):
+    with reading_file(path), database_errors(path):
         connection = read_only(path)
         try:
             connection.execute("PRAGMA query_only = ON")

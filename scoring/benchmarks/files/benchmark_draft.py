@@ -1,11 +1,13 @@
 """A first description of a file of questions, drafted from its columns' names and values for a person to correct."""
 
+import ast
 import csv
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -184,13 +186,31 @@ def _list_of(values: Sequence[Any]) -> str | None:
         return _HERE
     if all(isinstance(value, Mapping) and isinstance(value.get("text"), list) for value in values):
         return _transformed('{ get = "text" }')
+    if all(_is_lettered(value) for value in values):
+        return _transformed('"values"')
     texts = [value.strip() for value in values if isinstance(value, str)]
     if len(texts) < len(values):
         return None
+    if all(text.startswith("{") for text in texts):  # a table as text, whose lines are no options
+        how = "json" if all(map(_is_json, texts)) else "python"
+        read = bounded.parse_json if how == "json" else ast.literal_eval
+        return _transformed(f'"{how}", "values"') if all(map(partial(_is_table, read), texts)) else None
     if all(text.startswith("[") and text.endswith("]") for text in texts):
         return _transformed('"json"' if all(map(_is_json, texts)) else '"python"')
     sign = next((sign for sign in ("\n", "|", ";") if all(sign in text for text in texts)), None)
     return None if sign is None else _transformed(f"{{ split = {_toml(sign)} }}")
+
+
+def _is_lettered(value: Any) -> bool:
+    """Whether it is a table of options by their letters, in order."""
+    return isinstance(value, Mapping) and bool(value) and list(map(str, value)) == list(LETTERS[: len(value)])
+
+
+def _is_table(read: Callable[[str], Any], text: str) -> bool:
+    try:
+        return _is_lettered(read(text))
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return False
 
 
 def _transformed(transform: str) -> str:
@@ -232,7 +252,10 @@ def _rubric(made: _BenchmarkDraft) -> bool:
 
 def _question(made: _BenchmarkDraft) -> None:
     if column := made.column(QUESTIONS):
-        made.take("question", column)
+        shown = column.isidentifier() and "choices" in made.fields and all(map(_shows_options, made.values(column)))
+        cut = _toml(f"{{{{ ({column} | string).split('\nA. ')[0] | trim }}}}")
+        note = "the options that stood behind it are cut off: they are shown as `choices`" if shown else ""
+        made.take("question", column, f"{{ template = {cut} }}" if shown else None, note)
     elif made.keys.get("alone") is None:
         texts = [name for name in made.names if name not in made.used and _is_text(made.values(name))]
         longest = max(texts, key=lambda name: sum(map(len, map(str, made.values(name)))), default=None)
@@ -242,6 +265,11 @@ def _question(made: _BenchmarkDraft) -> None:
             made.take("question", longest, note="the column with the longest texts")
     if column := made.column(CONTEXTS):
         made.take("context", column)
+
+
+def _shows_options(question: Any) -> bool:
+    """Whether a question has its options in it already, a line each; asked as it is, they would stand there twice."""
+    return isinstance(question, str) and "\nA. " in question and "\nB. " in question
 
 
 def _is_text(values: Iterable[Any]) -> bool:

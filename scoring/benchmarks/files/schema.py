@@ -65,7 +65,7 @@ class Column(Strict):
     """
 
     column: str | None = None
-    columns: tuple[str, ...] | None = Field(default=None, min_length=1)
+    columns: tuple[str, ...] | None = None
     value: Any = None
     template: str | None = None
     transforms: tuple[Transform, ...] = ()
@@ -79,6 +79,8 @@ class Column(Strict):
     def _one(self) -> "Column":
         if sum(each is not None for each in (self.column, self.columns, self.value, self.template)) != 1:
             raise ValueError("give one of column, columns, value and template")
+        if self.column == "" or self.columns == ():
+            raise ValueError("names no column yet; say which of the file's it is")
         return self
 
 

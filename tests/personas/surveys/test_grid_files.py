@@ -113,3 +113,22 @@ def test_a_line_that_is_no_object_is_named(tmp_path: Path, line: str, sentence: 
     (tmp_path / "data.jsonl").write_text(f'{{"id": 1}}\n{line}\n', encoding="utf-8")
     with pytest.raises(InputError, match=sentence):
         open_table(tmp_path / "data.jsonl")
+
+
+def test_a_workbook_whose_data_stand_below_a_title_or_on_another_sheet_says_so(tmp_path: Path) -> None:
+    book, path = openpyxl.Workbook(), tmp_path / "a.xlsx"
+    for row in (["My survey"], ["ID", "AGE"], [1, 30]):
+        book.active.append(row)
+    book.save(path)
+    with pytest.raises(InputError, match="if that is a title, delete it"):
+        open_table(path)
+    book.active.delete_rows(1, 3)
+    book.create_sheet("data").append(["ID"])
+    book.save(path)
+    with pytest.raises(InputError, match=r"first sheet, 'Sheet', holds no respondents; .*\('data'\)"):
+        open_table(path)
+
+
+def test_cells_between_tabs_are_read_under_their_own_ending(tmp_path: Path) -> None:
+    (tmp_path / "a.tsv").write_text("ID\tAGE\n1\t30\n2\t31\n")
+    assert open_table(tmp_path / "a.tsv").rows == 2

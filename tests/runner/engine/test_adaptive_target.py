@@ -210,6 +210,18 @@ async def test_a_bundle_and_a_merged_file_know_the_chances(server: FakeLLM, tmp_
     assert any("π under 0.1" in line for line in plan_of(study).remarks)
 
 
+async def test_balanced_rounds_do_not_follow_adaptive_ones(server: FakeLLM, tmp_path: Path) -> None:
+    await run(study_of(tmp_path, server))
+    balanced, sent = study_of(tmp_path, server, allocation="equal"), server.requests
+    with pytest.raises(InputError, match="do not mix with balanced ones"):
+        await run(balanced)
+    assert study_findings(balanced).tables["target"].empty
+    exact = model(server.url, concurrency=8, decoding={"max_tokens": 3, "temperature": 0})
+    whole = load(tmp_path, [exact], n=40, groups=32, report={"by": ["country", "gender"]})
+    assert (await run(whole)).exit_code == 0 and server.requests == FULL > sent
+    assert study_findings(whole).effects["pairs"][0] == FULL - 32
+
+
 def plan_of(study: Study) -> Plan:
     with prepared(study) as ready:
         return plan(ready)

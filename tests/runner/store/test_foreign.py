@@ -8,13 +8,20 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from fake_llm import FakeLLM
 from fuzzed_files import changed_database, content
+from studies import load, model
 
 from personas.errors import InputError, MtpaError
+from runner.crossing.prepare import prepared
+from runner.engine.run import run
+from runner.planning.explain import explain
 from runner.progress.status import read_status
+from runner.sharing.redaction import write_copy
 from runner.store.foreign import refuse_odd_contents
 from runner.store.merge import merge
 from runner.store.scores import load_about, load_scores
+from runner.study.sections import ReportSection
 from runner.view.queries.file import checked
 
 
@@ -101,3 +108,25 @@ def test_a_table_that_would_run_is_not_read(sql: str, file: Path) -> None:
     for read in READS:
         with pytest.raises(InputError, match="'score' is not a table as mtpa makes it"):
             read(file)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["UPDATE run SET selection = '<b>'", "UPDATE model SET parameters = 'x'", "UPDATE run SET sampling = 'x'"],
+)
+async def test_a_study_on_a_spoilt_file_says_what_is_wrong_with_it(sql: str, tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        study = load(tmp_path, [model(server.url)], n=2, groups=2)
+        await run(study)
+        _change(study.database, sql)
+        with pytest.raises(InputError, match="holds what mtpa never writes"):
+            await run(study)
+        with pytest.raises(InputError, match="holds what mtpa never writes"), prepared(study) as ready:
+            explain(ready, "no item")
+
+
+def test_what_copies_a_spoilt_file_names_it(file: Path) -> None:
+    """Not the copy."""
+    _change(file, "UPDATE run SET selection = '<b>'")
+    with pytest.raises(InputError, match=r"study\.sqlite: its table 'run'"):
+        write_copy(file, file.with_name("copy.sqlite"), ReportSection(), share=False)

@@ -136,13 +136,14 @@ def test_a_merge_agrees_to_nothing_and_counts_what_was_released_elsewhere(tmp_pa
     assert _ledger(into) == [(0, 300)]  # it was released here, too
 
 
+@pytest.mark.parametrize("column", ["reserved", "settled", "estimated"])
 @pytest.mark.parametrize("amount", ["-1", "0.5", str(1 << 62), "x'00'", "'much'"])
-def test_an_amount_that_cannot_be_is_not_merged(amount: str, tmp_path: Path) -> None:
+def test_an_amount_that_cannot_be_is_not_merged(amount: str, column: str, tmp_path: Path) -> None:
     _killed(tmp_path / "source.sqlite")
     connection = open_database(tmp_path / "source.sqlite")
-    connection.execute(f"UPDATE spend SET settled_micro_usd = {amount}")
+    connection.execute(f"UPDATE spend SET {column}_micro_usd = {amount}")
     connection.close()
-    with pytest.raises(InputError, match=r"1 amounts in spend\.settled_micro_usd cannot be"):
+    with pytest.raises(InputError, match=rf"1 amounts in spend\.{column}_micro_usd cannot be"):
         merge([tmp_path / "source.sqlite"], tmp_path / "into.sqlite")
 
 

@@ -1,5 +1,6 @@
 """What the report says: the same numbers everywhere, and a sentence where there is no number."""
 
+import json
 import math
 from io import StringIO
 
@@ -13,7 +14,7 @@ from scoring.report.export import write_tables
 from scoring.report.findings import Findings
 from scoring.report.methods import methods_text
 from scoring.report.numbers import in_points, points, signed
-from scoring.report.page import page
+from scoring.report.page import _script_json, page
 from scoring.report.terminal import print_report
 from scoring.statistics.designs.simulation import Design, as_scores, simulate
 
@@ -107,3 +108,9 @@ def test_synthetic_people_are_named_before_everything_else_in_every_output(tmp_p
         assert "10 of the 40 personas are synthetic people" in text
     real = found_in(scores.assign(survey="wvs7"))
     assert real.heading == "" and "synthetic" not in printed(real)
+
+
+def test_no_number_of_a_file_from_elsewhere_ends_the_page():
+    """Nor does a text end the script that it stands in."""
+    told = _script_json({"a": [math.inf, -math.inf, math.nan, 0.5], "b": "</script>"})
+    assert json.loads(told) == {"a": [None, None, None, 0.5], "b": "</script>"} and "<" not in told

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from personas.errors import InputError
 from scoring.answers.items import Item, continuations
 from scoring.benchmarks.files.benchmark import DeclaredBenchmark, benchmark_from_file
 from scoring.benchmarks.files.benchmark_draft import draft
@@ -53,6 +54,18 @@ LAYOUTS = {
     ),
     "a written list": ("rows.csv", "question,options,answer\nOne?,\"['x', 'y']\",y\nTwo?,\"['x', 'y']\",x\n"),
     "a split text": ("rows.csv", "question,options,answer\nOne?,x|y,B\nTwo?,x|y,A\n"),
+    "a table by letter": (
+        "rows.jsonl",
+        lines(
+            {"question": "One?", "options": {"A": "x", "B": "y"}, "answer": "B"},
+            {"question": "Two?", "options": {"A": "x", "B": "y"}, "answer": "A"},
+        ),
+    ),
+    "a written table by letter": (
+        "rows.csv",
+        "question,options,answer_idx\n"
+        'One?,"{\n  ""A"": ""x"",\n  ""B"": ""y""\n}",B\nTwo?,"{\n  ""A"": ""x"",\n  ""B"": ""y""\n}",A\n',
+    ),
     "distractors": (
         "rows.jsonl",
         lines(
@@ -68,6 +81,21 @@ def test_every_layout_of_options_is_read_right(tmp_path: Path, layout: str) -> N
     found, items = drafted(tmp_path, *LAYOUTS[layout])
     right = [item.choices[(item.weights or ()).index(1.0)] for item in items]
     assert right == ["y", "x"] and all(sum(item.weights or ()) == 1 for item in items) and found.parts == ("letter",)
+
+
+def test_options_that_stand_in_the_question_too_are_cut_off_it(tmp_path: Path) -> None:
+    asked = "Which one?\nA. x\nB. y\nAnswer:"
+    content = lines(*({"prompt": asked, "choices": {"A": "x", "B": "y"}, "answer": letter} for letter in "BA"))
+    _, items = drafted(tmp_path, "rows.jsonl", content)
+    assert [item.question for item in items] == ["Which one?"] * 2
+    assert "are cut off" in (tmp_path / "mine.toml").read_text()
+
+
+def test_what_is_still_to_be_named_is_said_as_that(tmp_path: Path) -> None:
+    lacking = {"choices": "question,notes\nOne?,a\nTwo?,b\n", "answer": "question,A,B\nOne?,a,b\nTwo?,c,d\n"}
+    for field, content in lacking.items():
+        with pytest.raises(InputError, match=f"{field}.*names no column yet"):
+            drafted(tmp_path, "rows.csv", content)
 
 
 def test_sentence_pairs_are_scored_alone(tmp_path: Path) -> None:
