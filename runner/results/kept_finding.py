@@ -35,11 +35,9 @@ def kept_finding(study: Study) -> KeptFinding | None:
         if not isinstance(found, dict) or found.get("of") != _state(connection, study):
             return None
     synthetic, sentences = found.get("synthetic"), found.get("sentences")
-    if not isinstance(synthetic, str) or not isinstance(sentences, list):
+    if not isinstance(sentences, list) or not all(isinstance(each, str) for each in (synthetic, *sentences)):
         return None  # of a file from elsewhere
-    if not all(isinstance(each, str) for each in sentences):
-        return None
-    return KeptFinding(synthetic, sentences)
+    return KeptFinding(str(synthetic), sentences)
 
 
 def _state(connection: sqlite3.Connection, study: Study) -> str:

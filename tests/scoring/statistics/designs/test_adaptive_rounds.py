@@ -54,7 +54,7 @@ def test_a_course_that_goes_on_draws_nothing_anew_and_the_table_is_of_its_end() 
     assert (again.known, same) == (course.known, looks)
     scores = answered(course.known)
     found = target_table(
-        scores, TARGET, PEOPLE, {"simulated": GROUPS}, make=lambda part, *own: AdaptiveDesign(*own, {}, course.known)
+        scores, TARGET, PEOPLE, {"simulated": GROUPS}, make=lambda part, *own: AdaptiveDesign(*own, known=course.known)
     )
     assert found["asked"].tolist() == [look.asked for look in looks]
     assert found["effect"].tolist() == pytest.approx([look.effect for look in looks])
