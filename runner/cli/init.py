@@ -92,6 +92,8 @@ def try_model(
             f"{model}: nobody's model is known by this name; add --base-url URL, or --backend "
             f"{'|'.join(kind.name for kind in backend_kinds())}"
         )
+    if named not in (kinds := [kind.name for kind in backend_kinds()]):
+        raise InputError(f"--backend {named}: no such backend; name one of {', '.join(kinds)}")
     table = {"backend": named, "id": model, "base_urls": [base_url] if base_url else None, "key_env": key_env}
     name, _, part = benchmark.partition(":") if not Path(benchmark).exists() else (benchmark, "", "")
     called = quick_name(model, Path(name).stem, part)

@@ -109,7 +109,7 @@ class Status:
             held = f", ${self.reserved_micro_usd / 1e6:.4f} held for requests whose cost is not known"
             spent = max(self.settled_micro_usd, self.beat.get("micro_usd", 0))
             estimated = max(self.estimated_micro_usd, self.beat.get("estimated_micro_usd", 0))
-            found.append(f"{dollars_spent(spent, estimated)}{held if self.reserved_micro_usd else ''}")
+            found.append(f"{dollars_spent(spent, estimated)}{held if self.reserved_micro_usd > 0 else ''}")
         found += self.accepted
         if cached := self.caching.sentence():
             found.append(cached)

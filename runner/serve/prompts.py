@@ -92,7 +92,7 @@ class Prompter:
             text: str = self.tokenizer.apply_chat_template(
                 messages, tokenize=False, add_generation_prompt=True, date_string=DATE, enable_thinking=False
             )
-        except TemplateError as error:
+        except (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError) as error:  # any, of its code
             raise ValueError(f"the model's chat template refuses these messages: {error}") from None
         return text
 

@@ -76,8 +76,12 @@ def temporary_copy(database: Path, report: ReportSection, share: bool, beside: P
     with opened(database):  # brings an older file up to date, which the copy's tables have to match
         pass
     with scratch_folder(beside or database) as folder:
-        write_copy(database, folder / "copy.sqlite", report, share)
-        yield folder / "copy.sqlite"
+        copy = folder / "copy.sqlite"
+        write_copy(database, copy, report, share)
+        try:
+            yield copy
+        except InputError as error:  # what is wrong with the copy was wrong with the file
+            raise InputError(str(error).replace(str(copy), str(database))) from None
 
 
 def _copy(connection: sqlite3.Connection, database: Path, report: ReportSection, share: bool) -> None:

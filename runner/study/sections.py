@@ -251,7 +251,7 @@ class ModelSection(Section):
     """The most tokens a minute, where the provider says so."""
     timeout: float = Field(300, gt=0)
     """Seconds that an answer may take."""
-    usd: float | None = Field(None, gt=0)
+    usd: float | None = Field(None, gt=0, allow_inf_nan=False)
     """The most that this model may cost, in US dollars."""
     price: Price | None = None
     """What the model costs, where its price is not known or not yours."""
@@ -340,7 +340,7 @@ class ModelSection(Section):
 class BudgetSection(Section):
     """[budget]: what may be spent, and from what estimate on the run asks first."""
 
-    usd: float | None = Field(None, gt=0)
+    usd: float | None = Field(None, gt=0, allow_inf_nan=False)
     """The most that the study may cost, in US dollars, over all of its runs; no cap if absent."""
     confirm_above: float = Field(1.0, ge=0)
     """A run that may cost more than this is asked about first, or needs `--yes`."""

@@ -168,7 +168,7 @@ def _money(live: Live) -> list[str]:
     cap, held = live.caps.get(""), live.status.reserved_micro_usd
     if not spent and not cap:
         return ["nothing spent"]
-    return [money(spent, cap) + (f", ${held / 1e6:,.4f} reserved" if held else "")]
+    return [money(spent, cap) + (f", ${held / 1e6:,.4f} reserved" if held > 0 else "")]
 
 
 def _benchmarks(live: Live, found: Effects | None) -> Any:

@@ -103,6 +103,7 @@ def _headless(path: Path) -> list[str] | None:
     """Names for the columns of a CSV whose first line is a record already; None for any other file."""
     if path.suffix.lower() not in (".csv", ".tsv"):
         return None
+    bounded.check_file(path)  # a pipe would be waited for
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = csv.reader(bounded.lines(file), delimiter="," if path.suffix.lower() == ".csv" else "\t")

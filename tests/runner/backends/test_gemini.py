@@ -32,7 +32,7 @@ class Vertex(FakeLLM):
 
     def __init__(self, status: int = 200, token_status: int = 200) -> None:
         super().__init__(misbehave=self._vertex)
-        self.status, self.token_status = status, token_status
+        self.status, self.token_status, self.location = status, token_status, ""
         self.seen: list[tuple[str, str, dict[str, Any]]] = []
 
     async def _vertex(self, server: FakeLLM, request: web.Request, raw: bytes) -> web.StreamResponse | None:
@@ -43,7 +43,7 @@ class Vertex(FakeLLM):
         self.seen.append((request.path, request.headers.get("Authorization", ""), json.loads(raw)))
         if self.status != 200:
             error = {"code": self.status, "message": f"no: {TOKEN}", "status": "PERMISSION_DENIED"}
-            return web.json_response({"error": error}, status=self.status)
+            return web.json_response({"error": error}, status=self.status, headers={"Location": self.location})
         found = self._gemini(raw.decode())
         shown = [{"token": "B", "logProbability": -0.25}, {"token": "A", "logProbability": -1.75}]
         found["candidates"][0]["logprobsResult"] = {"topCandidates": [{"candidates": shown}]}
@@ -113,6 +113,17 @@ async def test_what_is_refused_stops_the_model_and_no_token_is_written(
     assert TOKEN not in said
     assert ("gave no access token" if fault == "no token" else "no: ") in said
     assert TOKEN.encode() not in (tmp_path / "study.sqlite").read_bytes()
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_token_follows_no_redirect(status: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FakeLLM() as elsewhere, Vertex(status) as server:
+        server.location = f"http://127.0.0.1:{elsewhere.port}{PATH}"
+        _put_credentials(server, tmp_path, monkeypatch)
+        state = await run(load(tmp_path, [table(server.url)], n=1, groups=2))
+        assert elsewhere.requests == elsewhere.looks == 0
+    assert [authorised for _, authorised, _ in server.seen] == [f"Bearer {TOKEN}"]
+    assert "redirects to" in state.stopped["m"]
 
 
 def test_without_credentials_a_sentence_says_where_to_put_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

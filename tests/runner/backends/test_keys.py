@@ -7,14 +7,16 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from fake_llm import FakeLLM
+from fake_llm import FakeLLM, Misbehave
 from hypothesis import given
 from hypothesis import strategies as st
 from studies import load, model
 
-from personas.errors import InputError
+from personas.errors import InputError, MachineError
 from runner.backends.catalogue.model_list import catalogue_remarks
+from runner.backends.embeddings import embed
 from runner.backends.keys import Pairing, api_key, unfamiliar
+from runner.backends.request import ModelIdentity
 from runner.engine.run import run
 from runner.study.masking import LEAST, MASK, remember, scrub
 from runner.study.sections import ModelSection
@@ -177,16 +179,33 @@ def _dump(folder: Path) -> list[str]:
 async def test_no_redirect_is_followed(backend: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOME_KEY", SECRET)
     with FakeLLM() as elsewhere, FakeLLM() as server:
-
-        async def redirect(server: FakeLLM, request: web.Request, raw: bytes) -> web.Response:
-            return web.Response(status=308, headers={"Location": f"http://127.0.0.1:{elsewhere.port}{request.path}"})
-
-        server.misbehave = redirect
+        server.misbehave = _moves(308, elsewhere)
         url = server.url.removesuffix("/v1") if backend == "gemini" else server.url
         table = model(url, backend=backend, key_env="SOME_KEY", price=FREE)
         state = await run(load(tmp_path, [table], n=1, groups=2))
         assert (elsewhere.requests, server.requests) == (0, 1)
     assert "redirects to" in state.stopped["fake"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_request_for_embeddings_follows_no_redirect(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", SECRET)
+    with FakeLLM() as elsewhere, FakeLLM() as server:
+        server.misbehave = _moves(status, elsewhere)
+        told = section(base_urls=[server.url], price=FREE)
+        with pytest.raises(MachineError, match="redirects to"):
+            await embed(told, ModelIdentity("openai-compatible", "m", "", "", {}), ["a text"])
+        assert (elsewhere.requests, elsewhere.looks, server.requests) == (0, 0, 1)
+
+
+def _moves(status: int, elsewhere: FakeLLM) -> Misbehave:
+    """What sends each request, which has to have the key, on to the other server."""
+
+    async def redirect(server: FakeLLM, request: web.Request, raw: bytes) -> web.Response:
+        assert any(SECRET in value for value in request.headers.values())
+        return web.Response(status=status, headers={"Location": f"http://127.0.0.1:{elsewhere.port}{request.path}"})
+
+    return redirect
 
 
 async def test_the_environment_does_not_lead_an_sdk_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -119,3 +119,12 @@ def test_try_asks_whose_an_unknown_model_is(tmp_path: Path, monkeypatch: pytest.
     known = {"gpt-4o-mini": "openai", "gemini-2.5-flash": "gemini", "claude-haiku-5-5": "anthropic"}
     known["smollm2-135m-instruct"] = "local"
     assert {name: backend_of(name) for name in known} == known
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"), [("--usd", "inf", "finite number"), ("--backend", "b", "name one of")]
+)
+def test_a_value_that_no_study_takes_is_a_sentence(option: str, value: str, said: str, tmp_path: Path) -> None:
+    arguments = ["try", "--model", "m", "--base-url", "http://127.0.0.1:1/v1", "--benchmark", "crows_pairs:choice"]
+    ended = CliRunner().invoke(app, [*arguments, option, value, "--to", str(tmp_path)])
+    assert isinstance(ended.exception, InputError) and said in str(ended.exception)

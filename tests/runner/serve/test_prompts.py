@@ -124,3 +124,9 @@ def test_what_no_template_can_say_is_refused() -> None:
         Prompter(tokenizer("qwen", {"rag": "x", "tool_use": "y"}), 512).chat(ask("Hi"))
     with pytest.raises(ValueError, match="has no tokens"):
         Prompter(tokenizer("llama"), 512).continuations(ask("Hi"), [""])
+
+
+@pytest.mark.parametrize("template", ["{{ tools | length }}", "{{ 1 // 0 }}", "{{ range(10 ** 9) | join }}"])
+def test_whatever_goes_wrong_in_a_template_is_said_of_it(template: str) -> None:
+    with pytest.raises(ValueError, match="chat template refuses these messages"):
+        Prompter(tokenizer("llama", template), 64).chat(ask("Is it?"))

@@ -1,7 +1,9 @@
 """Exports: inspect_ai's own reader opens the logs, and the dataset says what it holds and tells nothing of anybody."""
 
 import math
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import inspect_ai.log as inspect_log
@@ -116,3 +118,11 @@ def test_inspect_that_is_missing_is_a_sentence(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setitem(__import__("sys").modules, "inspect_ai.log", None)
     with pytest.raises(InputError, match="pip install inspect_ai"):
         require_inspect()
+
+
+async def test_a_spoilt_file_is_named_and_not_the_copy_that_is_made_of_it(study: Study, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(study.database)) as connection, connection:
+        connection.execute("UPDATE run SET ended = 'soon'")
+    with pytest.raises(InputError, match="never writes there") as found:
+        export(study, "--inspect", str(tmp_path / "logs"))
+    assert str(found.value).startswith(f"{study.database}: ")

@@ -6,6 +6,8 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from runner.backends.request import Usage, digest
 from runner.crossing.prepare import prepared
 from runner.engine.run import run
 from runner.store import foreign
+from runner.store import merge as merging
 from runner.store.cache import Completion, Failure, ResultCache, Score, Trial, as_stored
 from runner.store.database import mark_redacted, open_database
 from runner.store.leases import Leases
@@ -109,6 +112,24 @@ async def test_shards_are_disjoint_and_complete_and_merge_into_the_whole(tmp_pat
         assert len(scores) == len(load_scores(whole.database))
         assert (await run(study)).sent == 0
         assert server.bodies == asked
+
+
+def test_a_target_that_cannot_be_written_is_the_file_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = small(tmp_path / "source.sqlite", range(2)), small(tmp_path / "target.sqlite", range(2, 4))
+    opened = merging.opened
+
+    @contextmanager
+    def read_only(path: Path, create: bool = False) -> Iterator[sqlite3.Connection]:
+        with opened(path, create=create) as connection:
+            if path == target:  # a mode is nothing to who runs the tests as root
+                connection.execute("PRAGMA query_only = ON")
+            yield connection
+
+    monkeypatch.setattr(merging, "opened", read_only)
+    with pytest.raises(MachineError, match=r"target\.sqlite: the file is read-only"):
+        merge([source], into=target)
 
 
 def test_a_part_does_not_depend_on_the_size_of_the_study(tmp_path: Path) -> None:

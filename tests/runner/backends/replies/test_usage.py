@@ -65,3 +65,12 @@ def test_a_messages_cache_is_counted_beside_its_prompt_and_its_thoughts_among_it
     assert (found.cached_tokens, found.written_tokens) == (5, 0)
     assert message_usage({**usage, "input_tokens": 0}, True, 0).prompt_tokens == 5  # all of it was in the cache
     assert not message_usage(None, True, 0).known
+
+
+@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens", "total_tokens", "cached_tokens"])
+def test_a_count_that_no_model_can_have_is_an_error_and_costs_nothing(name: str) -> None:
+    usual = {"prompt_tokens": 90, "completion_tokens": 7}
+    assert chat_usage({**usual, name: (1 << 24) - 1}, True, 0).known
+    for count in (1 << 24, 10**9, -1):
+        with pytest.raises(ValueError, match="no answer has"):
+            chat_usage({**usual, name: count}, True, 0)

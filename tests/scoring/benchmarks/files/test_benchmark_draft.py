@@ -1,6 +1,7 @@
 """The layouts of the field become items that are right, without a hand on the draft."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -130,3 +131,9 @@ def test_names_and_texts_cannot_leave_their_place_in_the_draft(tmp_path: Path) -
         ),
     )
     assert found.description.scoring.kind == "accuracy"
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "questions.csv")
+    with pytest.raises(InputError, match="a pipe, not a file"):
+        draft(tmp_path / "questions.csv")
