@@ -24,7 +24,7 @@ from runner.engine.run import run
 from runner.store import foreign
 from runner.store import merge as merging
 from runner.store.cache import Completion, Failure, ResultCache, Score, Trial, as_stored
-from runner.store.database import mark_redacted, open_database
+from runner.store.database import mark_redacted, open_database, opened
 from runner.store.leases import Leases
 from runner.store.merge import merge
 from runner.store.prune import prune
@@ -118,7 +118,6 @@ def test_a_target_that_cannot_be_written_is_the_file_that_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, target = small(tmp_path / "source.sqlite", range(2)), small(tmp_path / "target.sqlite", range(2, 4))
-    opened = merging.opened
 
     @contextmanager
     def read_only(path: Path, create: bool = False) -> Iterator[sqlite3.Connection]:
