@@ -83,7 +83,10 @@ class Prompter:
         return _without_thinking(text, text.rfind(last) + len(last))
 
     def rendered(self, messages: Sequence[Mapping[str, str]]) -> str:
-        """A chat as the model's template writes it, up to the answer. Raises ValueError, in a clause."""
+        """A chat as the model's template writes it, up to the answer.
+
+        Raises ValueError, in a clause, for a template that fails, or leaves out what a message says.
+        """
         template = self.tokenizer.chat_template
         if isinstance(template, dict) and "default" not in template:
             names = ", ".join(sorted(template))
@@ -94,6 +97,10 @@ class Prompter:
             )
         except (TemplateError, TypeError, ArithmeticError, LookupError, AttributeError) as error:  # any, of its code
             raise ValueError(f"the model's chat template refuses these messages: {error}") from None
+        if lost := next((each["role"] for each in messages if each["content"].strip() not in text), None):
+            raise ValueError(
+                f"the model's chat template leaves out or rewrites the {lost} message: the model would not read it"
+            )
         return text
 
     def tokens(self, text: str) -> list[int]:

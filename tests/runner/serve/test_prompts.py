@@ -130,3 +130,19 @@ def test_what_no_template_can_say_is_refused() -> None:
 def test_whatever_goes_wrong_in_a_template_is_said_of_it(template: str) -> None:
     with pytest.raises(ValueError, match="chat template refuses these messages"):
         Prompter(tokenizer("llama", template), 64).chat(ask("Is it?"))
+
+
+@pytest.mark.parametrize(
+    ("template", "lost"),
+    [
+        ("{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}", "system"),
+        ("{{ messages[0].content }}", "user"),
+        ("{% for m in messages %}{{ m.role }}: {{ m.content | lower }}{% endfor %}", "system"),
+    ],
+)
+def test_a_template_that_leaves_out_a_message_is_refused(template: str, lost: str) -> None:
+    messages = [{"role": "system", "content": " You are Ann.\n"}, *ask("Is it?")]
+    with pytest.raises(ValueError, match=f"leaves out or rewrites the {lost} message"):
+        Prompter(tokenizer("llama", template), 64).chat(messages)
+    trimmed = "{% for m in messages %}{{ m.role }}: {{ m.content | trim }}{% endfor %}"
+    assert Prompter(tokenizer("llama", trimmed), 64).written(messages).startswith("system: You are Ann.user: ")
