@@ -63,10 +63,13 @@ def drawn_rounds(
     connection: sqlite3.Connection, model: int, personas: Collection[int] | None = None
 ) -> dict[str, DrawnRounds]:
     """The rounds of a model in the file by benchmark, of the course that was drawn last; of these personas alone."""
+    drawn = connection.execute(_ROUNDS, (model,)).fetchall()
+    if not drawn:
+        return {}
     names = dict(connection.execute("SELECT id, persona_id FROM persona"))
     kept = names.keys() if personas is None else names.keys() & set(personas)
     found: dict[str, DrawnRounds] = {}
-    for benchmark, course, level, number, planned, text in connection.execute(_ROUNDS, (model,)):
+    for benchmark, course, level, number, planned, text in drawn:
         if benchmark not in found or found[benchmark].course != course:
             found[benchmark] = DrawnRounds(course, planned, {})
         cells = {names[int(who)]: own for who, own in json.loads(text).items() if int(who) in kept}

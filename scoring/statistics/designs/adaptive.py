@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.statistics.clustered_errors import Matrix, Vector
-from scoring.statistics.designs.adaptive_floor import FLOOR, PRIOR_GROUP
+from scoring.statistics.designs.adaptive_floor import FLOOR
 
+PRIOR_GROUP = 2.0  # how many answers the variance of all item groups counts among those to one
 _PRIOR_STRATUM = 20.0  # how many answers the mean of all strata counts among those of one
 _FACTORS = 0.5, 2.0  # of a stratum's standard deviation
 

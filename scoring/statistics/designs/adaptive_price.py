@@ -3,7 +3,8 @@
 import numpy as np
 
 from scoring.statistics.clustered_errors import Vector
-from scoring.statistics.designs.adaptive_floor import FLOOR, PRIOR_GROUP
+from scoring.statistics.designs.adaptive import PRIOR_GROUP
+from scoring.statistics.designs.adaptive_floor import FLOOR
 from scoring.statistics.designs.inclusion import gain
 from scoring.statistics.pairs import Cells
 

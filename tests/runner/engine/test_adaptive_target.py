@@ -1,6 +1,5 @@
 """Runs by adaptive rounds: what they send, how a killed one goes on, and that every table honours the chances."""
 
-import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_llm import FakeLLM
+from interrupted import run_in_pieces
 from studies import load, model, rows
 
 from personas.errors import InputError
 from runner.cli.terminal.price_table import print_ways
 from runner.crossing.prepare import prepared
 from runner.engine.run import run
-from runner.engine.state import State
 from runner.planning.plan import Plan, plan
 from runner.planning.price_ways import study_ways
 from runner.results.study_report import slicing_of, study_findings
@@ -52,15 +51,7 @@ async def test_a_killed_run_takes_the_same_course_and_sends_nothing_twice(server
     sent = server.requests
     assert state.exit_code == 0 and sent == state.total("done") < 0.8 * FULL
     study = study_of(tmp_path / "cut", server)
-    while True:
-        state, stop = State(), asyncio.Event()
-        task = asyncio.create_task(run(study, state, stop))
-        while state.sent < 170 and not task.done():
-            await asyncio.sleep(0.002)
-        stop.set()
-        await task
-        if not state.sent:
-            break
+    await run_in_pieces(study, 170)
     assert server.requests == 2 * sent
     assert sorted(rows(tmp_path / "cut", CHOSEN)) == sorted(rows(tmp_path / "whole", CHOSEN))
 

@@ -1,16 +1,15 @@
 """Runs that end once Δ is known well enough: what is sent, and how an interrupted one goes on."""
 
-import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from fake_llm import FakeLLM
+from interrupted import run_in_pieces
 from studies import load, model, rows
 
 from personas.errors import InputError
 from runner.engine.run import rescore, run
-from runner.engine.state import State
 from runner.results.study_report import study_findings
 from runner.study.config import Study
 
@@ -51,15 +50,7 @@ async def test_an_interrupted_run_ends_where_a_whole_one_does(server: FakeLLM, t
     await run(study_of(tmp_path / "whole", server))
     sent = server.requests
     study = study_of(tmp_path / "cut", server)
-    while True:
-        state, stop = State(), asyncio.Event()
-        task = asyncio.create_task(run(study, state, stop))
-        while state.sent < 150 and not task.done():
-            await asyncio.sleep(0.002)
-        stop.set()
-        await task
-        if not state.sent:
-            break
+    await run_in_pieces(study, 150)
     assert server.requests == 2 * sent
     chosen = "SELECT persona_id, item_id FROM score JOIN persona ON persona.id = persona JOIN item ON item.id = item"
     assert sorted(rows(tmp_path / "cut", chosen)) == sorted(rows(tmp_path / "whole", chosen))
