@@ -133,7 +133,7 @@ class QuotaTree:
 
     def _draw(self, rows: Rows, n: int, depth: int, seed: str) -> Rows:
         """The first n of these rows, which are in the order of their places."""
-        if depth == self.codes.shape[1]:
+        if depth == self.codes.shape[1] or not n:
             return rows[:n]
         codes = self.codes[rows, depth]
         levels = np.unique(codes)

@@ -114,6 +114,16 @@ async def test_shards_are_disjoint_and_complete_and_merge_into_the_whole(tmp_pat
         assert server.bodies == asked
 
 
+async def test_a_part_in_which_nobody_is_asked_has_its_share_of_the_baseline(tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        study = load(tmp_path, [model(server.url)], n=1, groups=6)
+        parts = [study.part(f"{number}/{COUNT}") for number in range(1, COUNT + 1)]
+        for part in parts:
+            assert (await run(part)).exit_code == 0
+        assert merge([part.database for part in parts], study.database).brought["score"] == 12
+        assert (server.requests, (await run(study)).sent) == (12, 0)
+
+
 def test_a_target_that_cannot_be_written_is_the_file_that_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
