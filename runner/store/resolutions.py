@@ -49,7 +49,9 @@ def in_sibling_file(section: ModelSection, database: Path) -> Resolution | None:
     """What stands of a model beside the file of the whole study; None where nothing does. Raises InputError."""
     path = database.with_suffix(SUFFIX)
     try:
-        kept = json.loads(path.read_bytes())
+        with path.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)  # another shard may be writing it
+            kept = json.loads(file.read() or b"{}")
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:

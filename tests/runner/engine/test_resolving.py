@@ -1,6 +1,8 @@
 """What an endpoint takes is found out with a new model's first request, once for a study and all of its shards."""
 
+import fcntl
 import json
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from studies import load, model, rows
 from personas.errors import InputError
 from runner.engine.run import run
 from runner.store.merge import merge
+from runner.store.resolutions import in_sibling_file
 from runner.study.config import Study
 
 FREE = {"input": 0.0, "output": 0.0}
@@ -181,6 +184,22 @@ async def test_shards_ask_as_the_first_found_out_and_two_ways_are_not_merged(tmp
         assert (await run(study.part("1/2"))).exit_code == 0
     with pytest.raises(InputError, match="was asked with"):
         merge([files[0]], tmp_path / "study.sqlite")
+
+
+async def test_a_file_beside_that_another_shard_is_writing_is_read_once_it_is_written(tmp_path: Path) -> None:
+    with FakeLLM() as server:
+        study = load(tmp_path, [model(server.url)])
+        assert (await run(study.part("1/2"))).exit_code == 0
+        path = tmp_path / "study.resolved.json"
+        whole = path.read_text()
+        with path.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.truncate()
+            writing = threading.Timer(0.5, lambda: (file.write(whole), file.close()))
+            writing.start()
+            found = in_sibling_file(study.models[0], study.whole_database)
+            writing.join()
+    assert found is not None and found.parameters == {"max_tokens": 3}
 
 
 async def test_an_unreadable_file_beside_is_a_sentence(tmp_path: Path) -> None:
