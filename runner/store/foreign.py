@@ -149,6 +149,7 @@ _REFERS = {
     **dict.fromkeys(("completion", "drawn_round"), ("model",)),
 }
 _NOBODY = ("persona", "variant")  # of which 0 is none
+_CHOICES = "SELECT asked.id, choice.key FROM item AS asked, json_each(asked.record, '$.choices') AS choice"
 # table → what no row of it is, as SQL
 _NEVER = {
     "score": (
@@ -157,7 +158,7 @@ _NEVER = {
         "status NOT IN ('ok', 'unparsed', 'refused', 'no probabilities', 'pending')",
         *(f"{name} NOT BETWEEN -1e300 AND 1e300" for name in ("value", "expected")),
         *(
-            f"{name} NOT BETWEEN 0 AND (SELECT json_array_length(record, '$.choices') - 1 FROM item WHERE id = item)"
+            f"{name} IS NOT NULL AND (item, {name}) NOT IN ({_CHOICES})"
             for name in ("chosen_by_text", "chosen_by_probability")
         ),
     ),

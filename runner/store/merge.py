@@ -113,8 +113,8 @@ def _bring(connection: sqlite3.Connection, source: Path, found: Merged) -> list[
         connection.execute("INSERT OR IGNORE INTO main.trait_label SELECT * FROM source.trait_label")
         _bring_rounds(connection)
         last = _bring_runs(connection, found)
-        _list_conflicts(connection, found)
         _count(found, "completion", _bring_completions(connection))
+        _list_conflicts(connection, found)
         _count(found, "score", _bring_scores(connection, found))
         _count(found, "failure", _bring_failures(connection))
         _bring_spend(connection)
@@ -199,6 +199,7 @@ def _bring_rounds(connection: sqlite3.Connection) -> None:
 
 
 def _make_map(connection: sqlite3.Connection, table: str) -> None:
+    """An empty table of which row of ours each of theirs is; 0, which is none, is 0."""
     connection.execute(f"DROP TABLE IF EXISTS temp.map_{table}")
     connection.execute(f"CREATE TEMP TABLE map_{table} (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL)")
     connection.execute(f"INSERT INTO temp.map_{table} VALUES (0, 0)")
@@ -253,12 +254,17 @@ def _at(heartbeat: str) -> str:
 _SAME_ANSWER = "ours.answer IS theirs.answer AND ours.letters IS theirs.letters AND ours.finish = theirs.finish"
 
 
+_UNMAPPED = "NOT IN (SELECT theirs FROM temp.map_completion)"
+
+
 def _list_conflicts(connection: sqlite3.Connection, found: Merged) -> None:
-    both = "FROM source.completion AS theirs CROSS JOIN main.completion AS ours ON ours.key = theirs.key"
-    where = f"WHERE NOT ({_SAME_ANSWER})"
-    (count,) = connection.execute(f"SELECT count(*) {both} {where}").fetchone()
+    """Answers that stand here otherwise, which are those that have no number of ours."""
+    (count,) = connection.execute(f"SELECT count(*) FROM source.completion WHERE id {_UNMAPPED}").fetchone()
     found.conflicting += count
-    shown = f"SELECT hex(theirs.key), ours.answer, ours.letters IS NULL, theirs.answer {both} {where} LIMIT ?"
+    shown = (
+        "SELECT hex(theirs.key), ours.answer, ours.letters IS NULL, theirs.answer FROM source.completion AS theirs "
+        f"CROSS JOIN main.completion AS ours ON ours.key = theirs.key WHERE theirs.id {_UNMAPPED} LIMIT ?"
+    )
     for key, ours, plain, theirs in connection.execute(shown, (SHOWN_CONFLICTS - len(found.conflicts),)):
         numbers = "" if plain else " (probabilities)"
         found.conflicts.append((key.lower(), f"{ours or ''!r:.60}{numbers}", f"{theirs or ''!r:.60}{numbers}"))
@@ -274,25 +280,31 @@ def _in_ours(row: str, name: str) -> str:
 
 
 def _bring_completions(connection: sqlite3.Connection) -> int:
+    """Answers to requests that have none here; `map_completion` gets those that are here now, and as they are there."""
     names = _columns(connection, "completion")
     values = ", ".join(_in_ours("c", name) for name in names)
     head = f"INSERT OR IGNORE INTO main.completion ({', '.join(names)})"
-    return connection.execute(f"{head} SELECT {values} FROM source.completion AS c ORDER BY c.id").rowcount
+    rows = connection.execute(f"{head} SELECT {values} FROM source.completion AS c ORDER BY c.id").rowcount
+    _make_map(connection, "completion")
+    connection.execute(
+        "INSERT INTO temp.map_completion SELECT theirs.id, ours.id FROM source.completion AS theirs "
+        f"CROSS JOIN main.completion AS ours ON ours.key = theirs.key WHERE {_SAME_ANSWER}"
+    )
+    return rows
 
 
 def _bring_scores(connection: sqlite3.Connection, found: Merged) -> int:
     """Scores of the answers that were kept. One that is there stays, unless it is waiting for a judge."""
-    both = "FROM source.score AS s JOIN source.completion AS theirs ON theirs.id = s.completion "
-    both += "JOIN main.completion AS ours ON ours.key = theirs.key"
-    (other,) = connection.execute(f"SELECT count(*) {both} WHERE NOT ({_SAME_ANSWER})").fetchone()
-    found.left_out += other
+    other = f"SELECT count(*) FROM source.score WHERE completion {_UNMAPPED}"
+    found.left_out += connection.execute(other).fetchone()[0]
     names = _columns(connection, "score")
-    values = ["ours.id" if name == "completion" else _in_ours("s", name) for name in names]
+    values = ["kept.ours" if name == "completion" else _in_ours("s", name) for name in names]
     update = ", ".join(f"{name} = excluded.{name}" for name in names if name not in _TRIAL)
     before = connection.total_changes
     connection.execute(
-        f"INSERT INTO main.score ({', '.join(names)}) SELECT {', '.join(values)} {both} WHERE {_SAME_ANSWER} "
-        f"ORDER BY s.id ON CONFLICT ({', '.join(_TRIAL)}) DO UPDATE SET {update} "
+        f"INSERT INTO main.score ({', '.join(names)}) SELECT {', '.join(values)} FROM source.score AS s "
+        f"CROSS JOIN temp.map_completion AS kept ON kept.theirs = s.completion WHERE true ORDER BY s.id "
+        f"ON CONFLICT ({', '.join(_TRIAL)}) DO UPDATE SET {update} "
         "WHERE score.status = 'pending' AND excluded.status != 'pending'"
     )
     return connection.total_changes - before
