@@ -8,6 +8,7 @@ A ratio of 1 means that finding out what is new, and giving every row its new nu
 
 import argparse
 import hashlib
+import json
 import resource
 import sqlite3
 import subprocess
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
 sys.path.pop(0)  # this folder: it has a personas.py of its own
@@ -22,9 +24,11 @@ sys.path.pop(0)  # this folder: it has a personas.py of its own
 from runner.store.database import open_database
 from runner.store.rows import insert
 from runner.study.shard import Shard
+from scoring.answers.items import Item
 
 ITEMS = 100
-ITEM = "INSERT INTO item (id, item_id, sha, benchmark, part, grp, record) VALUES (?, ?, ?, 'b', '', ?, '{}')"
+MODEL = "INSERT INTO model (sha, name, provider, model, revision, dtype, parameters, answer) VALUES "
+ITEM = "INSERT INTO item (id, item_id, sha, benchmark, part, grp, record) VALUES (?, ?, ?, 'b', '', ?, ?)"
 COMPLETION = "key model persona_text item_text system_text answer finish prompt_tokens completion_tokens".split()
 SCORE = "model persona variant item rotation replicate completion chosen_by_text value status scorer".split()
 
@@ -32,9 +36,9 @@ SCORE = "model persona variant item rotation replicate completion chosen_by_text
 def fill(path: Path, people: range) -> None:
     """A file in which these people answered every item with a letter."""
     connection = open_database(path)
-    connection.execute("INSERT INTO model VALUES (1, x'01', 'm', 'p', 'm', '', '', '{}', 'text', 'm', '{}', '')")
+    connection.execute(f"{MODEL}(x'01', 'm', 'p', 'm', '', '', '{{}}', 'text')")
     connection.execute("INSERT INTO variant VALUES (1, x'01', 'prose', 'role', 'prompt', 0, '[]')")
-    connection.executemany(ITEM, [(n, f"i{n}", sha(f"i{n}"), f"g{n}") for n in range(1, ITEMS + 1)])
+    connection.executemany(ITEM, [(n, f"i{n}", sha(f"i{n}"), f"g{n}", record(n)) for n in range(1, ITEMS + 1)])
     connection.execute("BEGIN")
     insert(
         connection, "INSERT", "text", ("id", "sha", "text"), [(n, sha(f"q{n}"), "q" * 300) for n in range(1, ITEMS + 1)]
@@ -51,6 +55,11 @@ def fill(path: Path, people: range) -> None:
         insert(connection, "INSERT", "score", SCORE, scores)
     connection.execute("COMMIT")
     connection.close()
+
+
+def record(number: int) -> str:
+    """An item as a file has it."""
+    return json.dumps(asdict(Item(f"i{number}", "b", "1", "Why?", ("yes", "no", "perhaps"), f"g{number}")))
 
 
 def sha(text: str) -> bytes:
