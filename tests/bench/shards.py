@@ -115,16 +115,9 @@ ROWS = "SELECT " + " + ".join(
     f"(SELECT count(*) FROM {table})" for table in ("completion", "score", "text", "persona", "item")
 )
 ONCE = "SELECT count(*) FROM (SELECT 1 FROM score GROUP BY persona, item HAVING count(*) = 1)"
-OF_THE_PERSON = """
-    SELECT count(*) FROM score JOIN completion ON completion.id = score.completion
-    WHERE score.item IN (SELECT id FROM item) AND (persona = 0) = (persona_text = 0)
-"""
-TEXTS_OF_ONE = """
-    SELECT max(texts) FROM (
-        SELECT count(DISTINCT persona_text) AS texts
-        FROM score JOIN completion ON completion.id = score.completion GROUP BY persona
-    )
-"""
+_ANSWERED = "FROM score JOIN completion ON completion.id = score.completion"
+WITHOUT_TEXT = f"SELECT count(*) {_ANSWERED} WHERE persona_text = 0 AND persona = 0"
+TEXTS_OF_ONE = "SELECT max(texts) FROM (SELECT count(DISTINCT {0}_text) AS texts {1} GROUP BY {0})"
 
 
 def is_whole(merged: Path, shards: Sequence[Path], people: int, texts: int, counts: Counts) -> bool:
@@ -134,8 +127,9 @@ def is_whole(merged: Path, shards: Sequence[Path], people: int, texts: int, coun
         "trials: person and item once": (counted(merged, ONCE), trials),
         "trials in the shards": (sum(counted(each, "SELECT count(*) FROM score") for each in shards), trials),
         "trials in the merged file": (counted(merged, "SELECT count(*) FROM score"), trials),
-        "answers to the trial's own words": (counted(merged, OF_THE_PERSON), trials),
-        "texts of a person": (counted(merged, TEXTS_OF_ONE), 1),
+        "trials of the baseline, no person's": (counted(merged, WITHOUT_TEXT), ITEMS),
+        "texts of a person, at most": (counted(merged, TEXTS_OF_ONE.format("persona", _ANSWERED)), 1),
+        "texts of an item, at most": (counted(merged, TEXTS_OF_ONE.format("item", _ANSWERED)), 1),
         "texts of people": (counted(merged, "SELECT count(DISTINCT persona_text) - 1 FROM completion"), texts),
         "requests that the server counted": (counts.requests, distinct),
         "different ones among them": (counts.distinct, distinct),
@@ -143,7 +137,7 @@ def is_whole(merged: Path, shards: Sequence[Path], people: int, texts: int, coun
         "answers in the merged file": (counted(merged, "SELECT count(*) FROM completion"), distinct),
     }
     for name, (number, wanted) in found.items():
-        print(f"{name:34s} {number:12,}{'' if number == wanted else f', BUT SHOULD BE {wanted:,}'}", flush=True)
+        print(f"{name:36s} {number:12,}{'' if number == wanted else f', BUT SHOULD BE {wanted:,}'}", flush=True)
     return all(number == wanted for number, wanted in found.values())
 
 
