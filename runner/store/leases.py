@@ -134,7 +134,7 @@ class Leases:
     async def take(self, cache: ResultCache, keys: Collection[bytes]) -> set[bytes]:
         """Of these keys, those that another run holds or has answered meanwhile, and those of open jobs.
 
-        The rest are this run's, once this returns. The cache's writer takes them: the event loop never waits for a disk.
+        The rest are this run's, once this returns. The cache's writer takes them: the event loop waits for no disk.
         """
         return await cache.compute(partial(self._take, keys)) if keys else set()
 
