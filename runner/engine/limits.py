@@ -67,6 +67,13 @@ class Gate:
         self._shrunk_at = 0.0
         self._closed_until = 0.0
 
+    def enter_at_once(self) -> bool:
+        """Take a slot if one is free and nobody waits for it."""
+        if self._waiting or self.active >= int(self.limit) or self._closed_until > time.monotonic():
+            return False
+        self.active += 1
+        return True
+
     async def enter(self) -> None:
         """Take a slot, in the order of asking."""
         while (pause := self._closed_until - time.monotonic()) > 0:

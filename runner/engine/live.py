@@ -20,13 +20,13 @@ from runner.engine.limits import ALL_REFUSED, FIRST_SLOTS, NONE_READABLE, Admiss
 from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
 from runner.engine.recorder import Recorder, declined
 from runner.engine.stopping import Stopped, Stopping, WaitingTasks
-from runner.store.database import when_free
 
 POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 15.0
 LOCAL_SECONDS = 10.0  # that a run which is to stop waits for a local model, which costs nothing to ask again
+FLIGHTS_A_SLOT = 4  # requests taken up for each that may be in flight: what waits for a retry leaves its slot
 LONG_WAIT = 60.0  # seconds from which on the user is told why nothing happens
-NO_LIMIT = Admission(0.0, 0.0)
+NO_LIMIT, NOTHING_RESERVED = Admission(0.0, 0.0), Reservation()
 
 
 @dataclass
@@ -65,8 +65,9 @@ class LiveRun:
         self._backend = context.make_backend(section, model.identity, self._rates.learn)
         self._budget = Budget(context.cache, context.process, model.id, context.study_cap, section.cap)
         self._deferred: list[Asked] = []
-        self._queue: asyncio.Queue[Flight] = asyncio.Queue(maxsize=section.concurrency)
-        self._window = asyncio.Semaphore(4 * section.concurrency)
+        self._queue: asyncio.Queue[Flight] = asyncio.Queue()
+        self._most_flights = FLIGHTS_A_SLOT * section.concurrency
+        self._refill = self._most_flights - section.concurrency
         self._landed = asyncio.Event()
         self._flights: dict[bytes, Flight] = {}
         self._workers: list[asyncio.Task[None]] = []
@@ -179,7 +180,7 @@ class LiveRun:
         if not fresh or not self._context.options.send:
             return []
         keys = [asked.request.key for asked in fresh]
-        held = await when_free(self._context.cache.connection, lambda: self._context.leases.take(keys))
+        held = await self._context.leases.take(self._context.cache, keys)
         later = [asked for asked in fresh if asked.request.key in held]
         for asked in fresh:
             if asked.request.key not in held:
@@ -195,15 +196,15 @@ class LiveRun:
             return
         if self._recorder.record_if_on_its_way(asked):  # answered since the block was looked up
             return
-        await self._window.acquire()
+        if len(self._flights) >= self._most_flights:
+            await self._room()
         if self.stopping.due:
-            self._window.release()
             return
         self._flights[key] = Flight([asked])
         if not self._workers:
             count = self._model.section.concurrency
             self._workers = [asyncio.create_task(self._work()) for _ in range(count)]
-        await self._queue.put(self._flights[key])
+        self._queue.put_nowait(self._flights[key])
         self._check()
         if (pilot := self._recorder.pilot) is not None and len(pilot) + len(self._flights) >= REQUESTS:
             await self._until_landed()
@@ -218,13 +219,21 @@ class LiveRun:
     async def _until_landed(self) -> None:
         """Wait until nothing is in flight."""
         while self._flights:
-            self._landed.clear()
             try:
                 async with asyncio.timeout(POLL_SECONDS):  # wait_for may swallow a cancellation in Python 3.11
-                    await self._landed.wait()
+                    await self._next_landing()
             except TimeoutError:
                 self._check()
         self._check()
+
+    async def _room(self) -> None:
+        """Wait for room for many flights: to wake for each that lands would take as long as to send one."""
+        while len(self._flights) > self._refill:
+            await self._next_landing()
+
+    async def _next_landing(self) -> None:
+        self._landed.clear()
+        await self._landed.wait()
 
     def _check(self) -> None:
         """What no worker could go on from ends the run."""
@@ -327,7 +336,9 @@ class LiveRun:
 
         What is let through is sent at once. Returns what was reserved for it, in money and tokens. Raises Stopped.
         """
-        reserved, inside = Reservation(), False
+        if not self._budget.capped and not self._rates.limited and self._gate.enter_at_once():
+            return NOTHING_RESERVED, NO_LIMIT
+        reserved, inside = NOTHING_RESERVED, False
         try:
             with self._admitting.here():
                 if self._budget.capped:
@@ -396,5 +407,5 @@ class LiveRun:
 
     def _land(self, flight: Flight) -> None:
         del self._flights[flight.key]
-        self._window.release()
-        self._landed.set()
+        if len(self._flights) <= self._refill:
+            self._landed.set()

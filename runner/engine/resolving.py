@@ -23,7 +23,6 @@ from runner.engine.context import Context
 from runner.engine.limits import OF_REQUEST, UNREADABLE, is_of_provider
 from runner.engine.live import POLL_SECONDS, LiveRun
 from runner.store import resolutions
-from runner.store.database import when_free
 from runner.store.resolutions import Resolution
 
 LOOKED_AT = 64  # of the first trials, for one with as many kinds of message as the study sends
@@ -45,13 +44,13 @@ async def resolved(context: Context, model: AskedModel, live: LiveRun, make: Mak
         resolutions.note(connection, model.id, section, found)
         return model
     alone = digest({"first request of": dict(resolutions.asked(section))})
-    while await when_free(connection, lambda: context.leases.take([alone])):  # another process is finding out
+    while await context.leases.take(context.cache, [alone]):  # another process is finding out
         await live.stopping.sleep(POLL_SECONDS)
         if live.stopping.due:
             return model
-        if (found := resolutions.in_file(connection, section)) is not None:
-            return _otherwise(context, model, live, found)
     try:
+        if (found := resolutions.in_file(connection, section)) is not None:  # meanwhile, by another process
+            return _otherwise(context, model, live, found)
         return await _probed(context, model, live, make)
     finally:
         context.leases.drop(alone)
@@ -78,6 +77,7 @@ async def _probed(context: Context, model: AskedModel, live: LiveRun, make: Make
     for _ in range(MOST_PROBES):
         if (asked := make(model)) is None:
             return model
+        await context.leases.take(context.cache, [asked.request.key])  # until its answer is on the disk
         found = await live.probe(asked, partial(_fits, model))
         if found is None:
             return model
@@ -86,6 +86,8 @@ async def _probed(context: Context, model: AskedModel, live: LiveRun, make: Make
         except ModelUnavailable as error:
             live.stopping.halt(str(error))
             return model
+        if not isinstance(found, Answer) or other is not None:  # it is not kept
+            context.leases.drop(asked.request.key)
         if other is None:
             if isinstance(found, Answer):
                 kept = Resolution(model.identity.parameters, remarks)

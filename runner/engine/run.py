@@ -17,6 +17,7 @@ from runner.backends.providers import make_backend
 from runner.crossing.prepare import Prepared, prepared
 from runner.crossing.trials import AskedModel, Crossing
 from runner.engine.acknowledgement import agreed_keys, require_acknowledgement
+from runner.engine.collector import rare_collections
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
 from runner.engine.limits import fitted
@@ -101,7 +102,8 @@ async def _run(
                     await _note_usage(ready, number)
                 local = [model.name for model in study.models if model.is_local]
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
-                await _unless_lost(watch, _run_models(context), ready.cache)
+                with rare_collections():
+                    await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:
                     state.remark(*(f"{each}." for each in cap_remarks(ready.cache.connection, number)))
             finally:

@@ -6,10 +6,12 @@ import sqlite3
 import threading
 import time
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from personas.errors import MachineError, MtpaError
 from runner.backends.request import Usage, without_surrogates
@@ -23,6 +25,8 @@ GROUP_SECONDS = 0.05
 QUEUED = 64 * GROUP_ROWS  # what the writer may be behind: more than what is in flight when the file gets locked
 LOOK_AGAIN_MS = 5_000
 PATIENCE = 1800.0  # seconds for which answers are kept in memory while another program holds the file
+
+T = TypeVar("T")
 
 
 class Trial(NamedTuple):
@@ -106,14 +110,22 @@ _SCORE = (
 _FAILURE = "key model persona variant item rotation replicate attempt kind message at".split()
 
 
-class _Job(NamedTuple):
-    """What one call of `record` hands to the writer."""
+class _Reply(NamedTuple):
+    """What the writer is to compute within a transaction, and who waits for it."""
 
-    key: bytes
-    completion: Completion | None
-    scores: Sequence[Score]
-    failures: Sequence[Failure]
-    statement: tuple[str, Sequence[Any]] | None
+    compute: Callable[[sqlite3.Connection], Any]
+    result: Future[Any]
+
+
+class _Job(NamedTuple):
+    """What one call hands to the writer."""
+
+    key: bytes = b""
+    completion: Completion | None = None
+    scores: Sequence[Score] = ()
+    failures: Sequence[Failure] = ()
+    statement: tuple[str, Sequence[Any]] | None = None
+    reply: _Reply | None = None
 
 
 class ResultCache:
@@ -129,6 +141,7 @@ class ResultCache:
         self._is_closed = False
         self._texts: dict[bytes, int] = {}
         self._jobs: queue.Queue[_Job | None] = queue.Queue(maxsize=QUEUED)
+        self._is_due = threading.Event()  # a group is not to wait for more
         self._thread = threading.Thread(target=self._write_until_closed, name="mtpa-writer", daemon=True)
         self._thread.start()
 
@@ -175,11 +188,21 @@ class ResultCache:
         Without a completion, the key's is in the file or on its way. Returns the number that `committed` reaches once
         this is on the disk. Blocks while the writer is far behind; raises what stopped the writer, such as a full disk.
         """
-        return self._put(_Job(key, completion, scores, failures, None))
+        return self._put(_Job(key, completion, scores, failures))
 
     def execute(self, sql: str, values: Sequence[Any]) -> int:
         """Have the writer run one statement with its next group."""
-        return self._put(_Job(b"", None, (), (), (sql, values)))
+        return self._put(_Job(statement=(sql, values)))
+
+    async def compute(self, compute: Callable[[sqlite3.Connection], T]) -> T:
+        """What a short write returns, which the writer makes at once, in the transaction of its next group.
+
+        It comes after everything that was handed over before. Raises what stopped the writer.
+        """
+        result: Future[T] = Future()
+        self._put(_Job(reply=_Reply(compute, result)))
+        self._is_due.set()
+        return await asyncio.wrap_future(result)
 
     def _put(self, job: _Job) -> int:
         if self._is_closed:
@@ -203,6 +226,7 @@ class ResultCache:
         if not self._is_closed:
             self._is_closed = True
             self._jobs.put(None)
+            self._is_due.set()
             self._thread.join()
             self.connection.close()
             if self.error:
@@ -220,17 +244,23 @@ class ResultCache:
         except Exception as error:  # whatever it is, the run must hear of it
             unknown = MachineError(f"{self.path}: an answer cannot be written: {type(error).__name__}: {error}")
             self.error = error if isinstance(error, MtpaError) else unknown
-            while group[-1:] != [None]:  # nobody may wait for a writer that is gone
+            while True:  # nobody may wait for a writer that is gone
+                for job in group:
+                    if job is not None and job.reply and job.reply.result.set_running_or_notify_cancel():
+                        job.reply.result.set_exception(self.error)
+                if group[-1:] == [None]:
+                    break
                 group = [self._jobs.get()]
 
     def _next_group(self) -> list[_Job | None]:
+        """What is handed over within 50 ms, taken in one go: to wake for each job would cost the event loop time."""
         group = [self._jobs.get()]
-        deadline = time.monotonic() + GROUP_SECONDS
-        while group[-1] is not None and len(group) < GROUP_ROWS:
-            try:
-                group.append(self._jobs.get(timeout=max(0.0, deadline - time.monotonic())))
-            except queue.Empty:
-                break
+        if self._jobs.qsize() < GROUP_ROWS:
+            self._is_due.wait(GROUP_SECONDS)
+        self._is_due.clear()
+        with suppress(queue.Empty):
+            while group[-1] is not None and len(group) < GROUP_ROWS:
+                group.append(self._jobs.get_nowait())
         return group
 
     def _commit_when_free(self, connection: sqlite3.Connection, group: Sequence[_Job]) -> None:
@@ -260,7 +290,11 @@ class ResultCache:
             for job in group:
                 if job.statement:
                     connection.execute(*job.statement)
+            replies = [(job.reply.result, job.reply.compute(connection)) for job in group if job.reply]
         self.committed += len(group)
+        for result, value in replies:
+            if result.set_running_or_notify_cancel():
+                result.set_result(value)
 
     def _completion_ids(self, connection: sqlite3.Connection, group: Sequence[_Job]) -> dict[bytes, int]:
         """Key → id; a completion that is there already, from another process, is kept as it is."""

@@ -11,14 +11,16 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from personas.errors import InputError, MachineError
-from runner.store.database import NO_LOCKS, transaction
+from runner.store.cache import ResultCache
+from runner.store.database import NO_LOCKS
 from runner.store.identity import Identity, identity, real
 from runner.store.rows import insert, select_many
 
@@ -129,21 +131,24 @@ class Leases:
             else:
                 return
 
-    def take(self, keys: Sequence[bytes]) -> set[bytes]:
+    async def take(self, cache: ResultCache, keys: Collection[bytes]) -> set[bytes]:
         """Of these keys, those that another run holds or has answered meanwhile, and those of open jobs.
 
-        The rest are this run's.
+        The rest are this run's, once this returns. The cache's writer takes them: the event loop waits for no disk.
         """
-        sql = "SELECT key, process FROM lease WHERE key IN ({})"
-        elsewhere = ("SELECT key FROM completion WHERE key IN ({})", "SELECT key FROM job_trial WHERE key IN ({})")
-        with transaction(self._connection):
-            found = list(select_many(self._connection, sql, keys))
-            alive = {process: self.lives(process) for process in {process for _, process in found}}
-            held = {bytes(key) for key, process in found if process != self._process and alive[process]}
-            held |= {bytes(key) for each in elsewhere for (key,) in select_many(self._connection, each, keys)}
-            rows = [(key, self._process) for key in keys if key not in held]
-            conflict = "ON CONFLICT (key) DO UPDATE SET process = excluded.process"
-            insert(self._connection, "INSERT", "lease", ("key", "process"), rows, conflict)
+        return await cache.compute(partial(self._take, keys)) if keys else set()
+
+    def _take(self, keys: Collection[bytes], connection: sqlite3.Connection) -> set[bytes]:
+        """`take`, within a transaction of this connection."""
+        found = list(select_many(connection, "SELECT key, process FROM lease WHERE key IN ({})", keys))
+        alive = {process: self.lives(process) for process in {process for _, process in found}}
+        held = {bytes(key) for key, process in found if process != self._process and alive[process]}
+        for table in ("completion", "job_trial"):
+            sql = f"SELECT key FROM {table} WHERE key IN ({{}})"
+            held |= {bytes(key) for (key,) in select_many(connection, sql, keys)}
+        rows = [(key, self._process) for key in keys if key not in held]
+        conflict = "ON CONFLICT (key) DO UPDATE SET process = excluded.process"
+        insert(connection, "INSERT", "lease", ("key", "process"), rows, conflict)
         return held
 
     def drop(self, key: bytes) -> None:

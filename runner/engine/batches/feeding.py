@@ -15,7 +15,6 @@ from runner.engine.context import Context
 from runner.engine.live import LONGEST_POLL_SECONDS, POLL_SECONDS
 from runner.engine.recorder import Recorder
 from runner.engine.stopping import Stopping
-from runner.store.database import when_free
 from runner.store.jobs import Entry, Jobs
 
 ROUND = 0.05  # of the people
@@ -56,7 +55,7 @@ class Feeder:
                 before, deferred = deferred, [each for block in blocks(deferred) for each in await self._take(block)]
                 pause = POLL_SECONDS if len(deferred) < len(before) else min(1.5 * pause, LONGEST_POLL_SECONDS)
                 if not self._jobs.mine():
-                    self._ask_again()
+                    await self._ask_again()
                     await self._send_up(everything=True)
         except BudgetReached:
             self._context.state.reach_cap(self._model.section.name)
@@ -80,9 +79,11 @@ class Feeder:
             return []
         fresh = self._recorder.look_up(block)
         keys = {asked.request.key for asked in fresh}
+        before, again = self._jobs.held(keys), self._tender.again
+        new = [key for key in keys if not (key in before or key in self._buffer or key in again)]
+        held = await self._context.leases.take(self._context.cache, new)
         mine = self._jobs.held(keys)
-        new = [key for key in keys if not (key in mine or key in self._buffer or key in self._tender.again)]
-        held = await when_free(self._context.cache.connection, lambda: self._context.leases.take(new))
+        held |= {key for key in before if not (key in mine or key in again)}  # whose job has come back meanwhile
         joining: dict[int, list[Asked]] = {}
         later = []
         for asked in fresh:
@@ -151,10 +152,11 @@ class Feeder:
             load.append(entry)
         return load
 
-    def _ask_again(self) -> None:
+    async def _ask_again(self) -> None:
         """Gather what failed and is worth another try; what somebody else took meanwhile is theirs."""
-        again = self._tender.again
-        held = self._context.leases.take(list(again))
+        again = dict(self._tender.again)  # more may come back meanwhile
+        held = await self._context.leases.take(self._context.cache, again)
         self._buffer |= {key: self._entry(due.waiting, due.attempt) for key, due in again.items() if key not in held}
         self._gathered = sum(len(entry.line) for entry in self._buffer.values())
-        again.clear()
+        for key in again:
+            del self._tender.again[key]

@@ -1,9 +1,12 @@
 """What an endpoint takes is found out with a new model's first request, once for a study and all of its shards."""
 
+import asyncio
 import fcntl
 import json
+import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,12 @@ from aiohttp import web
 from fake_llm import FakeLLM
 from strict_llm import StrictLLM
 from studies import load, model, rows
+from waiting import until
 
 from personas.errors import InputError
 from runner.engine.run import run
+from runner.store.cache import ResultCache
+from runner.store.leases import Leases
 from runner.store.merge import merge
 from runner.store.resolutions import in_sibling_file
 from runner.study.config import Study
@@ -206,3 +212,44 @@ async def test_an_unreadable_file_beside_is_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "study.resolved.json").write_text("{")
     with FakeLLM() as server, pytest.raises(InputError, match=r"study\.resolved\.json.*delete it"):
         await run(load(tmp_path, [model(server.url)]))
+
+
+async def test_the_first_answer_of_all_is_asked_for_once_while_it_waits_for_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run knows how to ask and has its first answer; another looks for it before it is committed."""
+    commit = ResultCache._commit
+
+    def late(cache: ResultCache, connection: sqlite3.Connection, group: Sequence[Any]) -> None:
+        time.sleep(1.0 if any(job.completion for job in group) else 0.0)
+        commit(cache, connection, group)
+
+    monkeypatch.setattr(ResultCache, "_commit", late)
+    with FakeLLM(latency=0.1) as server:
+        study = load(tmp_path, [model(server.url, concurrency=4)], n=3, groups=5)
+        one = asyncio.create_task(run(study, pilot=False))
+        await until(lambda: server.answered.total() == 1, one)
+        await until(lambda: rows(tmp_path, "SELECT count(*) FROM model WHERE resolved != '{}'") == [(1,)], one)
+        await asyncio.gather(one, run(study, pilot=False))
+    assert server.repeats == 0
+
+
+async def test_what_another_run_found_out_is_not_found_out_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run has seen that nothing is known of a model; before it may find out, another has."""
+    take, tasks = Leases.take, set[Any]()
+
+    async def late(leases: Leases, cache: ResultCache, keys: Collection[bytes]) -> set[bytes]:
+        is_first = (task := asyncio.current_task()) not in tasks
+        tasks.add(task)
+        if is_first and len(tasks) == 2:
+            await until(lambda: rows(tmp_path, "SELECT count(*) FROM completion")[0][0] >= 1)
+        return await take(leases, cache, keys)
+
+    monkeypatch.setattr(Leases, "take", late)
+    with FakeLLM(latency=0.3) as server:
+        study = load(tmp_path, [model(server.url, concurrency=4)], n=3, groups=5)
+        await asyncio.gather(run(study, pilot=False), run(study, pilot=False))
+    assert len(tasks) == 2
+    assert server.repeats == 0
