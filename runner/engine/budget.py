@@ -8,13 +8,13 @@ costs what was reserved.
 
 import asyncio
 import math
+import sqlite3
 from functools import partial
 from typing import NamedTuple
 
 from runner.backends.catalogue.prices import FREE, cost
 from runner.backends.request import Usage
 from runner.store.cache import ResultCache
-from runner.store.database import transaction, when_free
 from runner.store.ledger import room_left
 from runner.study.sections import Price
 
@@ -59,6 +59,7 @@ class Budget:
         self._held = 0  # reserved in the file
         self._outstanding = 0  # of it, promised to requests in flight
         self._settled = asyncio.Event()
+        self._extending: asyncio.Task[int] | None = None  # one at a time: a block is for many requests
         self._tried = False  # whether a request has shown what requests cost
         self._overrun = 1.0  # the most that one has cost, in multiples of what it can cost
         columns = "process, model, reserved_micro_usd, settled_micro_usd"  # also without a cap: a later one counts it
@@ -83,12 +84,17 @@ class Budget:
                 continue
             if self._held - self._outstanding >= amount:
                 break
-            await when_free(self._cache.connection, partial(self._extend, amount))
-            if self._held - self._outstanding >= amount:
-                continue  # another may have been let through, or have cost more, while the file was held
-            if not self._outstanding:
+            if self._extending is not None:
+                await asyncio.shield(self._extending)
+                continue
+            is_alone = not self._outstanding
+            self._extending = asyncio.create_task(self._extend(amount))
+            if await asyncio.shield(self._extending):
+                continue  # another may have been let through meanwhile
+            if self._outstanding:
+                await self._next_settled()
+            elif is_alone:  # else what was in flight has been settled meanwhile, which may have made room
                 raise BudgetReached
-            await self._next_settled()
         self._outstanding += amount
         return Reservation(amount, worst)
 
@@ -115,22 +121,34 @@ class Budget:
             self._held -= amount
             self._settled.set()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give back what is reserved and not in flight."""
+        if self._extending is not None:
+            await asyncio.wait((self._extending,))
         if self.capped:
             sql = "UPDATE spend SET reserved_micro_usd = reserved_micro_usd - ? WHERE process = ? AND model = ?"
             self._cache.execute(sql, (self._held - self._outstanding, *self._row))
             self._held = self._outstanding
 
-    def _extend(self, amount: int) -> None:
-        """Reserve a block in the file, or as much of it as the caps leave, but no less than the amount needs."""
-        connection = self._cache.connection
-        with transaction(connection):
-            room = room_left(connection, self._row[1], *self._caps)
-            short = amount - (self._held - self._outstanding)
-            block = min(room, max(short, min(amount * BLOCK_REQUESTS, self._outstanding // BLOCK_SHARE)))
-            if block < short:
-                return
-            sql = "UPDATE spend SET reserved_micro_usd = reserved_micro_usd + ? WHERE process = ? AND model = ?"
-            connection.execute(sql, (block, *self._row))
-        self._held += block
+    async def _extend(self, amount: int) -> int:
+        """Reserve a block in the file, or as much of it as the caps leave, but no less than the amount needs.
+
+        Returns what was reserved: 0 where the caps do not leave what is needed.
+        """
+        short = amount - (self._held - self._outstanding)
+        block = max(short, min(amount * BLOCK_REQUESTS, self._outstanding // BLOCK_SHARE))
+        try:
+            got = await self._cache.compute(partial(self._reserved, short, block))
+        finally:
+            self._extending = None
+        self._held += got  # not `+= await …`, which would add to what was held before it waited
+        return got
+
+    def _reserved(self, least: int, most: int, connection: sqlite3.Connection) -> int:
+        """What a transaction could reserve: `most`, or what is left; nothing where that is under `least`."""
+        block = min(room_left(connection, self._row[1], *self._caps), most)
+        if block < least:
+            return 0
+        sql = "UPDATE spend SET reserved_micro_usd = reserved_micro_usd + ? WHERE process = ? AND model = ?"
+        connection.execute(sql, (block, *self._row))
+        return block

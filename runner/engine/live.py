@@ -140,7 +140,7 @@ class LiveRun:
             letting_go.cancel()
             for task in (*self._workers, *(flight.retries for flight in self._flights.values() if flight.retries)):
                 task.cancel()
-            self._budget.close()
+            await self._budget.close()
             await self._backend.close()
             if isinstance(self._backend, Remarking):
                 self._state.remark(*self._backend.remarks())

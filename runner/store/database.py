@@ -1,15 +1,14 @@
 """The one SQLite file of a study: opening it, and the rows that scores refer to."""
 
-import asyncio
 import fcntl
 import os
 import sqlite3
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import migrations
 from personas.errors import InputError, MachineError, NewerFile
@@ -36,9 +35,8 @@ TABLES = (
     *("run", "model", "item", "persona", "variant", "completion", "score", "failure", "spend", "text"),
     *("trait_label", "drawn_round"),
 )
-WAIT_MS, SHORT_WAIT_MS = 60_000, 250  # how long a statement waits for another program's lock
+WAIT_MS = 60_000  # how long a statement waits for another program's lock
 _PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {WAIT_MS}", "cache_size = -65536")
-T = TypeVar("T")
 
 
 def open_database(path: Path, create: bool = True) -> sqlite3.Connection:
@@ -229,23 +227,6 @@ def transaction(connection: sqlite3.Connection, undo: bool = False) -> Iterator[
 def is_locked(error: sqlite3.Error) -> bool:
     """Whether a statement failed only because another program holds the file."""
     return (error.sqlite_errorcode or 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-
-
-async def when_free(connection: sqlite3.Connection, write: Callable[[], T]) -> T:
-    """What a short transaction returns, once no other program holds the file.
-
-    Until then, which may be minutes, the event loop goes on and takes in the answers that are on their way.
-    """
-    while True:
-        connection.execute(f"PRAGMA busy_timeout = {SHORT_WAIT_MS}")
-        try:
-            return write()
-        except sqlite3.OperationalError as error:
-            if not is_locked(error):
-                raise
-        finally:
-            connection.execute(f"PRAGMA busy_timeout = {WAIT_MS}")
-        await asyncio.sleep(SHORT_WAIT_MS / 1000)
 
 
 def mark_redacted(connection: sqlite3.Connection, redacted: bool) -> None:

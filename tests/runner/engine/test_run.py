@@ -143,7 +143,6 @@ async def test_another_program_that_holds_the_file_costs_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runner.store.cache.LOOK_AGAIN_MS", 20)
-    monkeypatch.setattr("runner.store.database.SHORT_WAIT_MS", 20)
     state = State()
     with FakeLLM(latency=0.05) as server:
         study = load(tmp_path, [model(server.url, concurrency=4)], n=12)
