@@ -16,77 +16,17 @@ from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest
 from runner.crossing.asked_shares import EVERYTHING, AskedShare, deal_rows
 from runner.crossing.profiles import NOBODY, AskedVariant, Profiles
-from runner.crossing.request_keys import Envelopes, Form, answer_kind, encoded, is_sampled, key_of
+from runner.crossing.questions import Question
+from runner.crossing.request_keys import Envelopes, Form, answer_kind, is_sampled, key_of
 from runner.store.cache import Trial
 from runner.store.runs import SelectionRows
 from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard
 from scoring.answers.items import Item
 from scoring.answers.responses import Response
-from scoring.benchmarks.base import Benchmark
-from scoring.benchmarks.registry import measure
-from scoring.statistics.designs.incomplete import Deal
 from scoring.statistics.pairs import CONTROL
 
-SCORER = "2"  # 2: letters are read from what a reply claims; a text never stands in for probabilities
 BLOCK = 512
-
-
-@dataclass(frozen=True)
-class Question:
-    """An item as it is asked: per rotation, the order of its options and the text.
-
-    `deal` and `people` say who is asked, if not everybody; `place` is its group's among those of its benchmark.
-    """
-
-    id: int
-    item: Item
-    benchmark: Benchmark
-    orders: tuple[tuple[int, ...], ...]
-    texts: tuple[str, ...]
-    judge: str | None = None
-    deal: Deal | None = None
-    people: frozenset[str] | None = None
-    place: int = 0
-
-    @cached_property
-    def encoded(self) -> tuple[bytes, ...]:
-        """The texts as they stand within canonical JSON."""
-        return tuple(map(encoded, self.texts))
-
-    @cached_property
-    def measure(self) -> str:
-        """What a report calls the part that the item belongs to."""
-        return measure(self.benchmark.name, self.item.part, self.item.elicitation)
-
-    @property
-    def scorer(self) -> str:
-        """Names the code, and the judge, that score the item; a score by another is made anew."""
-        judge = f":{self.judge}" if self.judge else ""
-        return f"{SCORER}:{self.benchmark.name}:{self.benchmark.version}{judge}"
-
-    @property
-    def can_be_targeted(self) -> bool:
-        """Whether Δ can be looked at while it runs: there is a baseline, and no judge to wait for."""
-        return self.is_for(None) and self.judge is None
-
-    def is_for(self, persona: Persona | None) -> bool:
-        """Whether it can be asked of this persona: a hidden trait's gold answer is the persona's own."""
-        if self.item.baseline_only:
-            return persona is None
-        trait = self.item.target_trait
-        if trait is None:
-            return True
-        asked = persona is not None and trait in persona.answers
-        return asked and (self.people is None or (persona is not None and persona.persona_id in self.people))
-
-    def is_put_to(self, persona: Persona | None, variant: Variant, share: AskedShare = EVERYTHING) -> bool:
-        """Whether a model with this share puts it to a persona in a variant; the neutral control is asked all."""
-        if not self.is_for(persona) or (persona is not None and not share.has(persona)):
-            return False
-        if self.deal is None or persona is None or variant.format == CONTROL or share.all_groups:
-            return True
-        return self.deal.holds(persona.persona_id, self.item.group)
 
 
 @dataclass(frozen=True)

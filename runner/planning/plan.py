@@ -10,7 +10,8 @@ from runner.backends.catalogue.parameters import adapted, without_probabilities
 from runner.backends.catalogue.price_list import batch_factor, listed
 from runner.backends.catalogue.prices import batch_price_of, mode_price_of, most_output_tokens, warnings
 from runner.crossing.prepare import Prepared
-from runner.crossing.trials import Asked, AskedModel, Question
+from runner.crossing.questions import Question
+from runner.crossing.trials import Asked, AskedModel
 from runner.engine.estimate import CostEstimate, estimate
 from runner.engine.pilot import REQUESTS
 from runner.store.cache import Trial
