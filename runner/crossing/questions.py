@@ -1,5 +1,6 @@
 """A benchmark item as a study asks it, and who is asked it."""
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -48,6 +49,24 @@ class Question:
         """Names the code, and the judge, that score the item; a score by another is made anew."""
         judge = f":{self.judge}" if self.judge else ""
         return f"{SCORER}:{self.benchmark.name}:{self.benchmark.version}{judge}"
+
+    @cached_property
+    def rotations(self) -> Sequence[int]:
+        """The rotations in which it is asked."""
+        return range(len(self.texts))
+
+    @cached_property
+    def beside(self) -> Hashable:
+        """What decides which text of a persona stands beside it."""
+        return self.item.shown_key
+
+    @cached_property
+    def audience(self) -> Hashable:
+        """What decides who is asked: the same for questions that are put to the same people; None is everybody."""
+        if self.deal is None and self.item.target_trait is None and not self.item.baseline_only:
+            return None
+        dealt = None if self.deal is None else (id(self.deal), self.item.group)
+        return self.item.baseline_only, self.item.target_trait, self.people, dealt
 
     @property
     def can_be_targeted(self) -> bool:

@@ -2,27 +2,25 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from personas.people.respondents import Respondents
 from personas.people.sample import balance
-from personas.prompt.messages import compose
-from personas.prompt.render import Variant, render
+from personas.prompt.render import render
 from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import parameters_for
-from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest
+from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical
 from runner.crossing.asked_shares import EVERYTHING, AskedShare, deal_rows
 from runner.crossing.profiles import NOBODY, AskedVariant, Profiles
 from runner.crossing.questions import Question
-from runner.crossing.request_keys import Envelopes, Form, answer_kind, is_sampled, key_of
+from runner.crossing.request_keys import Form, PromptPrefix, answer_kind, is_sampled
 from runner.store.cache import Trial
 from runner.store.runs import SelectionRows
 from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard
-from scoring.answers.items import Item
 from scoring.answers.responses import Response
 from scoring.statistics.pairs import CONTROL
 
@@ -76,15 +74,34 @@ class Judged(NamedTuple):
     key: bytes
 
 
-class Asked(NamedTuple):
+@dataclass(slots=True)
+class Asked:
     """A trial and what it takes to send and score it."""
 
     trial: Trial
     question: Question
     persona: Persona | None
-    persona_text: str
-    request: Request
+    prefix: PromptPrefix
+    form: Form
+    key: bytes
     judged: Judged | None = None
+    _request: Request | None = None
+
+    @property
+    def request(self) -> Request:
+        """What is sent, put together when it is first wanted: a trial that is answered needs its key alone."""
+        if self._request is None:
+            self._request = self.prefix.request(self.key, self.form, self.text)
+        return self._request
+
+    def judged_by(self, request: Request, judged: Judged) -> "Asked":
+        """The trial with what a judge is sent about its answer."""
+        return replace(self, key=request.key, judged=judged, _request=request)
+
+    @property
+    def persona_text(self) -> str:
+        """What is told of the persona; "" in the baseline."""
+        return self.prefix.persona_text
 
     @property
     def text(self) -> str:
@@ -183,7 +200,7 @@ class Crossing:
     @cached_property
     def _baseline_places(self) -> Counter[int]:
         """How many baseline trials each question has in a model without replicates, by its id."""
-        return Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
+        return self._count(None, NOBODY)
 
     def _places(self, share: AskedShare) -> Mapping[int, int]:
         """How many trials each question has in a model without replicates that is asked this share, by its id."""
@@ -198,27 +215,23 @@ class Crossing:
     def _counted(self, share: AskedShare) -> Mapping[int, int]:
         if self.profiles is not None:
             return self._places_of_profiles(share)
-        places = {}
         dealt = [each.variant for each in self.variants if each.variant.format != CONTROL]
+        known: dict[Hashable, int] = {}
         for question in self.questions:
-            people = sum(question.is_for(each) and share.has(each) for _, each in self.personas)
-            told = people * (len(self.variants) - len(dealt))
-            if dealt:
-                told += len(dealt) * sum(question.is_put_to(each, dealt[0], share) for _, each in self.personas)
-            places[question.id] = len(question.orders) * (question.is_for(None) + told)
-        return places
+            if question.audience not in known:
+                people = sum(question.is_for(each) and share.has(each) for _, each in self.personas)
+                told = people * (len(self.variants) - len(dealt))
+                if dealt:
+                    told += len(dealt) * sum(question.is_put_to(each, dealt[0], share) for _, each in self.personas)
+                known[question.audience] = question.is_for(None) + told
+        return {each.id: len(each.orders) * known[each.audience] for each in self.questions}
 
     def _places_of_profiles(self, share: AskedShare) -> Counter[int]:
         found = Counter({each.id: int(each.is_for(None)) for each in self.questions})
         for _, persona in self.personas:
             for variant in self.variants_of(persona):
-                found.update(each.id for each in self.questions if self._is_put_to(each, persona, variant, share))
+                found.update(each.id for each in self._put_to(persona, variant, self.questions, share))
         return Counter({each.id: found[each.id] * len(each.orders) for each in self.questions})
-
-    def _is_put_to(self, question: Question, persona: Persona | None, variant: AskedVariant, share: AskedShare) -> bool:
-        if persona and self.profiles and not self.profiles.holds(persona.persona_id, variant, question.place):
-            return False
-        return question.is_put_to(persona, variant.variant, share)
 
     @cached_property
     def _of_shard(self) -> "ShardPart":
@@ -227,22 +240,27 @@ class Crossing:
         return self._in_shard(most)
 
     def _in_shard(self, share: AskedShare) -> "ShardPart":
-        places = Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
-        people = []
+        places, people = self._count(None, NOBODY), []
         for place, (_, persona) in enumerate(self.personas):
             before = places.total()
             for each in self.variants_of(persona):
-                places.update(question.id for question, _, _ in self._asked_of(persona, each, self.questions, share))
+                places += self._count(persona, each, share)
             if places.total() > before:
                 people.append(place)
         return ShardPart(people, places)
+
+    def _count(self, persona: Persona | None, variant: AskedVariant, share: AskedShare = EVERYTHING) -> Counter[int]:
+        """How many trials each question has of a persona in a variant without replicates, by its id."""
+        asked = self._asked_of(persona, variant, self.questions, share)
+        return Counter({question.id: len(rotations) for question, _, rotations in asked})
 
     def asked(self, model: AskedModel, trial: Trial) -> Asked:
         """One trial, by the ids of its rows."""
         question, persona = self._numbered[trial.item], self._people.get(trial.persona)
         variant = self._variants[trial.variant] if persona else NOBODY
-        text = self._persona_text(persona, variant, question.item)
-        return Asked(trial, question, persona, text, self._request(model, question, trial, text, variant.variant))
+        prefix, form = self._prefix(persona, variant, question), model.form_of(question)
+        key = prefix.key(form, question.encoded[trial.rotation], trial.replicate)
+        return Asked(trial, question, persona, prefix, form, key)
 
     @cached_property
     def _numbered(self) -> Mapping[int, Question]:
@@ -279,12 +297,15 @@ class Crossing:
         start: int = 0,
         stop: int | None = None,
     ) -> Iterator[Asked]:
-        for question, text, rotation in self._asked_of(persona, variant, questions, model.share):
-            count = model.replicates_of(question, persona)
-            for replicate in range(count)[start:stop]:
-                trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
-                request = self._request(model, question, trial, text, variant.variant)
-                yield Asked(trial, question, persona, text, request)
+        told = range(model.section.replicates)
+        for question, prefix, rotations in self._asked_of(persona, variant, questions, model.share):
+            form = model.form_of(question)
+            replicates = told if persona else range(model.replicates_of(question, None))[start:stop]
+            for rotation in rotations:
+                encoded = question.encoded[rotation]
+                for replicate in replicates:
+                    trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
+                    yield Asked(trial, question, persona, prefix, form, prefix.key(form, encoded, replicate))
 
     def _asked_of(
         self,
@@ -292,43 +313,44 @@ class Crossing:
         variant: AskedVariant,
         questions: Sequence[Question],
         share: AskedShare = EVERYTHING,
-    ) -> Iterator[tuple[Question, str, int]]:
-        """Which of the questions the shard puts to a persona, with the persona's text and the rotation."""
-        texts: dict[Hashable, str] = {}
-        for question in questions:
-            if not self._is_put_to(question, persona, variant, share):
-                continue
-            beside = question.item.shown_key
-            if beside not in texts:
-                texts[beside] = self._persona_text(persona, variant, question.item)
-            for rotation, asked in enumerate(question.texts):
-                if self.shard.holds(texts[beside] or asked):
-                    yield question, texts[beside], rotation
+    ) -> Iterator[tuple[Question, PromptPrefix, Sequence[int]]]:
+        """Which of the questions the shard puts to a persona, with what they begin with and in which rotations."""
+        prefixes: dict[Hashable, PromptPrefix | None] = {}  # None where another shard has all of a text
+        for question in self._put_to(persona, variant, questions, share):
+            beside = question.beside
+            if beside not in prefixes:
+                prefix = self._prefix(persona, variant, question)
+                is_here = not prefix.persona_text or self.shard.holds(prefix.persona_text)
+                prefixes[beside] = prefix if is_here else None
+            if found := prefixes[beside]:
+                yield question, found, question.rotations if found.persona_text else self._alone(question)
 
-    def _persona_text(self, persona: Persona | None, variant: AskedVariant, item: Item) -> str:
+    def _alone(self, question: Question) -> Sequence[int]:
+        """The rotations that the shard asks without a persona's text."""
+        if self.shard.whole:
+            return question.rotations
+        return [rotation for rotation in question.rotations if self.shard.holds(question.texts[rotation])]
+
+    def _put_to(
+        self, persona: Persona | None, variant: AskedVariant, questions: Sequence[Question], share: AskedShare
+    ) -> Sequence[Question]:
+        """Which of the questions a model with this share puts to a persona, in whatever shard."""
         if persona is None:
-            return ""
-        return render(persona, self.respondents.traits, item.visible(variant.shown), variant.variant)
+            return [each for each in questions if each.is_for(None)]
+        if not share.has(persona):
+            return ()
+        if self.profiles:
+            name, holds = persona.persona_id, self.profiles.holds
+            questions = [each for each in questions if holds(name, variant, each.place)]
+        told = variant.variant
+        return [each for each in questions if each.audience is None or each.is_put_to(persona, told, share)]
 
-    def _request(
-        self, model: AskedModel, question: Question, trial: Trial, persona_text: str, variant: Variant
-    ) -> Request:
-        text = question.texts[trial.rotation]
-        messages = compose(persona_text or None, text, self.system, variant)
-        form = model.form_of(question)
-        envelope = self._envelopes.around(
-            (trial.variant, persona_text), lambda mark: compose(persona_text or None, mark, self.system, variant)
-        )
-        if envelope is None:
-            key = digest(form.fields(messages, trial.replicate))
-        else:
-            key = key_of(form.frame(trial.replicate), envelope, question.encoded[trial.rotation])
-        return Request(key, messages, form.parameters, form.kind, form.options, persona_text)
-
-    @cached_property
-    def _envelopes(self) -> Envelopes:
-        """The messages of the latest personas, without the question."""
-        return Envelopes()
+    def _prefix(self, persona: Persona | None, variant: AskedVariant, question: Question) -> PromptPrefix:
+        """What the requests begin with that put a question, and all that stand beside the same text, to a persona."""
+        text = ""
+        if persona is not None:
+            text = render(persona, self.respondents.traits, question.item.visible(variant.shown), variant.variant)
+        return PromptPrefix(text, self.system, variant.variant)
 
 
 def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:

@@ -24,7 +24,7 @@ class Submitted(NamedTuple):
 
     def asked_of(self, judge: AskedModel) -> Asked:
         """The trial with what the judge is sent."""
-        return self.asked._replace(request=judge_request(judge, self.question), judged=self.judged)
+        return self.asked.judged_by(judge_request(judge, self.question), self.judged)
 
 
 class JudgeRun:
