@@ -57,9 +57,10 @@ class Pace:
                 yield block
                 block, since = [], person
             await self.come_to(model, person)
-            for asked in islice(trials, left):
-                left = None if left is None else left - 1
-                block.append(asked)
+            trials = islice(trials, left)
+            while part := list(islice(trials, BLOCK - len(block))):
+                left = None if left is None else left - len(part)
+                block += part
                 if len(block) == BLOCK:
                     yield block
                     block, since = [], person
