@@ -62,11 +62,15 @@ class Question:
 
     @cached_property
     def audience(self) -> Hashable:
-        """What decides who is asked: the same for questions that are put to the same people; None is everybody."""
-        if self.deal is None and self.item.target_trait is None and not self.item.baseline_only:
+        """What decides whom it is for: the same for questions that are for the same people; None is everybody."""
+        if self.item.target_trait is None and not self.item.baseline_only:
             return None
-        dealt = None if self.deal is None else (id(self.deal), self.item.group)
-        return self.item.baseline_only, self.item.target_trait, self.people, dealt
+        return self.item.baseline_only, self.item.target_trait, self.people
+
+    @cached_property
+    def is_put_to_all(self) -> bool:
+        """Whether everybody is asked it of whom a model is asked anything."""
+        return self.audience is None and self.deal is None
 
     @property
     def can_be_targeted(self) -> bool:
@@ -90,3 +94,28 @@ class Question:
         if self.deal is None or persona is None or variant.format == CONTROL or share.all_groups:
             return True
         return self.deal.holds(persona.persona_id, self.item.group)
+
+
+class DealtQuestions:
+    """The questions of a study, by the item groups that people are dealt: most are not asked of most people."""
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        self._questions = questions
+        self._not_dealt: list[int] = []
+        self._places: dict[int, tuple[Deal, dict[str, list[int]]]] = {}
+        for place, question in enumerate(questions):
+            if question.deal is None:
+                self._not_dealt.append(place)
+            else:
+                _, places = self._places.setdefault(id(question.deal), (question.deal, {}))
+                places.setdefault(question.item.group, []).append(place)
+
+    def of(self, persona_id: str) -> Sequence[Question]:
+        """Those that are not dealt, and those that a person is dealt, in their order."""
+        if not self._places:
+            return self._questions
+        found = list(self._not_dealt)
+        for deal, places in self._places.values():
+            for group in deal.groups_of(persona_id):
+                found += places[group]
+        return [self._questions[place] for place in sorted(found)]

@@ -15,7 +15,7 @@ from runner.backends.catalogue.answer_forms import parameters_for
 from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical
 from runner.crossing.asked_shares import EVERYTHING, AskedShare, deal_rows
 from runner.crossing.profiles import NOBODY, AskedVariant, Profiles
-from runner.crossing.questions import Question
+from runner.crossing.questions import DealtQuestions, Question
 from runner.crossing.request_keys import Form, PromptPrefix, answer_kind, is_sampled
 from runner.store.cache import Trial
 from runner.store.runs import SelectionRows
@@ -215,16 +215,26 @@ class Crossing:
     def _counted(self, share: AskedShare) -> Mapping[int, int]:
         if self.profiles is not None:
             return self._places_of_profiles(share)
-        dealt = [each.variant for each in self.variants if each.variant.format != CONTROL]
-        known: dict[Hashable, int] = {}
-        for question in self.questions:
-            if question.audience not in known:
-                people = sum(question.is_for(each) and share.has(each) for _, each in self.personas)
-                told = people * (len(self.variants) - len(dealt))
-                if dealt:
-                    told += len(dealt) * sum(question.is_put_to(each, dealt[0], share) for _, each in self.personas)
-                known[question.audience] = question.is_for(None) + told
-        return {each.id: len(each.orders) * known[each.audience] for each in self.questions}
+        people: dict[Hashable, int] = {}
+        for each in self.questions:
+            if each.audience not in people:
+                people[each.audience] = sum(each.is_for(persona) and share.has(persona) for _, persona in self.personas)
+        told = [each for each in self.variants if each.variant.format != CONTROL]
+        dealt = self._dealt_to(told[0], share) if told else None
+        places = {}
+        for each in self.questions:
+            count = people[each.audience] * len(self.variants)
+            if each.deal and dealt is not None:
+                count += (dealt[each.id] - people[each.audience]) * len(told)
+            places[each.id] = len(each.orders) * (each.is_for(None) + count)
+        return places
+
+    def _dealt_to(self, variant: AskedVariant, share: AskedShare) -> Counter[int]:
+        """To how many people each dealt question is put in a variant, by its id."""
+        if not any(each.deal for each in self.questions):
+            return Counter()
+        put = (self._put_to(persona, variant, self.questions, share) for _, persona in self.personas)
+        return Counter(question.id for questions in put for question in questions if question.deal)
 
     def _places_of_profiles(self, share: AskedShare) -> Counter[int]:
         found = Counter({each.id: int(each.is_for(None)) for each in self.questions})
@@ -339,11 +349,17 @@ class Crossing:
             return [each for each in questions if each.is_for(None)]
         if not share.has(persona):
             return ()
+        if questions is self.questions and variant.variant.format != CONTROL and not share.all_groups:
+            questions = self._dealt.of(persona.persona_id)
         if self.profiles:
             name, holds = persona.persona_id, self.profiles.holds
             questions = [each for each in questions if holds(name, variant, each.place)]
         told = variant.variant
-        return [each for each in questions if each.audience is None or each.is_put_to(persona, told, share)]
+        return [each for each in questions if each.is_put_to_all or each.is_put_to(persona, told, share)]
+
+    @cached_property
+    def _dealt(self) -> DealtQuestions:
+        return DealtQuestions(self.questions)
 
     def _prefix(self, persona: Persona | None, variant: AskedVariant, question: Question) -> PromptPrefix:
         """What the requests begin with that put a question, and all that stand beside the same text, to a persona."""

@@ -54,8 +54,13 @@ class Deal:
 
     def groups_of(self, person: str) -> list[str]:
         """The groups that a person is asked, in the order in which more would join them."""
-        steps = np.argsort(self.ranks)[: self.per_person]
-        return [self.circle[(self.start(person) + step) % len(self.places)] for step in steps.tolist()]
+        start, circle = self.start(person), self.circle
+        return [circle[(start + step) % len(circle)] for step in self._steps]
+
+    @cached_property
+    def _steps(self) -> list[int]:
+        """How far from where a person starts the groups stand that they are asked, in the order of asking."""
+        return [int(step) for step in np.argsort(self.ranks)[: self.per_person]]
 
     def positions(self, people: pd.Series, groups: pd.Series) -> np.ndarray:
         """When each row's group is asked of its person, from 0; −1 where the person or the group is not dealt."""
