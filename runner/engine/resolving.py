@@ -65,9 +65,9 @@ def first_trial(context: Context, model: AskedModel) -> Asked | None:
     targeted = context.options.target is not None
     trials = context.crossing.baseline(model) if targeted else context.crossing.trials(model)
     first = list(islice(trials, min(LOOKED_AT, context.options.limit or LOOKED_AT)))
-    known = context.cache.find({asked.request.key for asked in first})
+    known = context.cache.find({asked.key for asked in first})
     return max(
-        (asked for asked in first if asked.request.key not in known),
+        (asked for asked in first if asked.key not in known),
         key=lambda asked: len(asked.request.messages),
         default=None,
     )
