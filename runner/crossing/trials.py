@@ -37,10 +37,10 @@ class AskedModel:
     baseline_replicates: int = 1
     share: AskedShare = EVERYTHING
 
-    def replicates_of(self, question: Question, persona: Persona | None) -> int:
-        """How often a question is put to a persona, or, more often where answers are draws, to nobody."""
-        alone = persona is None and is_sampled(question.item, self.section)
-        return max(self.section.replicates, self.baseline_replicates) if alone else self.section.replicates
+    def replicates_alone(self, question: Question) -> int:
+        """How often a question is put to nobody: as often as to a persona, or more often where answers are draws."""
+        drawn = is_sampled(question.item, self.section)
+        return max(self.section.replicates, self.baseline_replicates) if drawn else self.section.replicates
 
     def form_of(self, question: Question) -> Form:
         """How a question's answer is asked for; many questions share a form."""
@@ -164,7 +164,7 @@ class Crossing:
         if self.shard.whole:
             return self.personas
         here = self._of_shard.people
-        order = balance(self.respondents.take(here), self.strata)
+        order = balance(self.respondents.take(here), self.strata) if here else ()
         return [self.personas[here[place]] for place in order]
 
     def place_of(self, number: int) -> int:
@@ -193,7 +193,7 @@ class Crossing:
     def counts(self, model: AskedModel) -> Iterator[tuple[Question, int]]:
         """How many trials of one model each question has."""
         for question in self.questions:
-            extra = model.replicates_of(question, None) - model.section.replicates
+            extra = model.replicates_alone(question) - model.section.replicates
             alone = self._baseline_places[question.id] * extra if extra else 0
             yield question, self._places(model.share)[question.id] * model.section.replicates + alone
 
@@ -252,10 +252,10 @@ class Crossing:
     def _in_shard(self, share: AskedShare) -> "ShardPart":
         places, people = self._count(None, NOBODY), []
         for place, (_, persona) in enumerate(self.personas):
-            before = places.total()
-            for each in self.variants_of(persona):
-                places += self._count(persona, each, share)
-            if places.total() > before:
+            counts = [self._count(persona, each, share) for each in self.variants_of(persona)]
+            for count in counts:
+                places.update(count)
+            if any(count.total() for count in counts):
                 people.append(place)
         return ShardPart(people, places)
 
@@ -310,7 +310,7 @@ class Crossing:
         told = range(model.section.replicates)
         for question, prefix, rotations in self._asked_of(persona, variant, questions, model.share):
             form = model.form_of(question)
-            replicates = told if persona else range(model.replicates_of(question, None))[start:stop]
+            replicates = told if persona else range(model.replicates_alone(question))[start:stop]
             for rotation in rotations:
                 encoded = question.encoded[rotation]
                 for replicate in replicates:

@@ -62,9 +62,7 @@ class Pace:
                 left = None if left is None else left - len(part)
                 block += part
                 if len(block) == BLOCK:
-                    await asyncio.sleep(
-                        0
-                    )  # a replay waits for nothing, and a stop must have its turn
+                    await asyncio.sleep(0)  # a replay waits for nothing, and a stop must have its turn
                     yield block
                     block, since = [], person
             if left == 0:

@@ -125,7 +125,8 @@ class Recorder:
     def _not_scored(self, trials: Sequence[Asked]) -> Iterator[Asked]:
         """Count those trials of a persona in a variant whose scores may stay, and return the others.
 
-        A score stays that is of the answer to today's request, by today's scorer, and does not wait for a judge.
+        A score stays that is of the answer to today's request, by today's scorer, and does not wait for a judge. The
+        trial that was probed is neither: it is counted already.
         """
         scored: Mapping[ScoreName, float | None] = {}
         if trials[0].judged is None and not self._context.options.rescore:
@@ -145,11 +146,10 @@ class Recorder:
 
     def record_if_on_its_way(self, asked: Asked) -> bool:
         """Score a trial whose request was answered in this run and is not yet in the file; whether there was one."""
-        key = asked.key
-        if key not in self._uncommitted:
+        if asked.key not in self._uncommitted:
             return False
         self._tally(asked).hits += 1
-        self._record(key, self._uncommitted[key][1], [asked])
+        self._record(asked.key, self._uncommitted[asked.key][1], [asked])
         return True
 
     def _rescore(self, stale: Mapping[int, Sequence[Asked]]) -> None:

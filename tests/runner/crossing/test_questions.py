@@ -40,3 +40,14 @@ def test_as_many_trials_are_asked_as_are_counted(tmp_path: Path, changes: list[t
             assert {each.id: count for each, count in ready.crossing.counts(model)} == {
                 each.id: asked[each.id] for each in ready.crossing.questions
             }
+
+
+def test_the_parts_of_few_people_are_those_of_the_whole_though_some_ask_nobody(tmp_path: Path) -> None:
+    study = studies.load(tmp_path, MODELS[1:], n=2, groups=2)
+
+    def keys(study: Study) -> list[bytes]:
+        with prepared(study) as ready:
+            return [each.key for each in ready.crossing.trials(ready.crossing.models[0])]
+
+    parts = [keys(study.part(f"{number}/7")) for number in range(1, 8)]
+    assert sorted(key for part in parts for key in part) == sorted(keys(study))

@@ -14,7 +14,7 @@ SIZES = (0, 3, 2 * BLOCK, BLOCK - 3, 7)
 
 @pytest.mark.parametrize("limit", [None, 0, 2, BLOCK, BLOCK + 5, 10_000])
 async def test_blocks_hold_every_trial_once_up_to_the_limit(limit: int | None) -> None:
-    trials = [(person, number) for person, size in enumerate(SIZES) for number in range(size)]
+    trials: list[Any] = [(person, number) for person, size in enumerate(SIZES) for number in range(size)]
     crossing: Any = SimpleNamespace(
         people_of=lambda model: (iter([each for each in trials if each[0] == person]) for person in range(len(SIZES)))
     )
