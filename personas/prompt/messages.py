@@ -10,7 +10,7 @@ def compose(persona_text: str | None, question: str, system: str, variant: Varia
     """The chat messages of a trial: [{"role": ..., "content": ...}], a system message first where there is one.
 
     `persona_text` None (or "") is the baseline: the same messages without the persona, hence also the same system
-    message, and without the literal marks [PERSONA] and [PROMPT] of `prose-paper`.
+    message, and without the literal marks [PERSONA] and [PROMPT] of `prose-paper`. The question ends the last message.
 
     Raises InputError where the persona belongs into the system message and the study gives no system text to put it
     after: a chat template would put a text of its own into the baseline.

@@ -13,7 +13,8 @@ from scoring.statistics.designs.incomplete import Deal
 from scoring.statistics.pairs import CONTROL
 
 if TYPE_CHECKING:
-    from runner.crossing.trials import Crossing, Question
+    from runner.crossing.questions import Question
+    from runner.crossing.trials import Crossing
 
 
 class AskedShare(NamedTuple):

@@ -22,8 +22,9 @@ from runner.backends.catalogue.parameters import without_loglikelihoods
 from runner.backends.request import AnswerKind, ModelIdentity
 from runner.crossing.asked_shares import share_of
 from runner.crossing.profiles import AskedVariant, Profiles, told_of
+from runner.crossing.questions import Question
 from runner.crossing.request_keys import answer_kind, is_sampled
-from runner.crossing.trials import AskedModel, Crossing, Question
+from runner.crossing.trials import AskedModel, Crossing
 from runner.store.assigned.deals import Starts
 from runner.store.rows import keep_labels, register
 from runner.study.config import Study

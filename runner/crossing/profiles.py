@@ -13,7 +13,7 @@ from personas.traits import Persona, Trait
 from runner.store.assigned.profile_rows import ProfileRows
 
 if TYPE_CHECKING:
-    from runner.crossing.trials import Question
+    from runner.crossing.questions import Question
 
 
 class AskedVariant(NamedTuple):

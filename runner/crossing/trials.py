@@ -2,91 +2,29 @@
 
 from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
 from personas.people.respondents import Respondents
 from personas.people.sample import balance
-from personas.prompt.messages import compose
-from personas.prompt.render import Variant, render
+from personas.prompt.render import render
 from personas.traits import Persona
 from runner.backends.catalogue.answer_forms import parameters_for
-from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical, digest
+from runner.backends.request import AnswerKind, ModelIdentity, Request, canonical
 from runner.crossing.asked_shares import EVERYTHING, AskedShare, deal_rows
 from runner.crossing.profiles import NOBODY, AskedVariant, Profiles
-from runner.crossing.request_keys import Envelopes, Form, answer_kind, encoded, is_sampled, key_of
+from runner.crossing.questions import DealtQuestions, Question
+from runner.crossing.request_keys import Form, PromptPrefix, answer_kind, is_sampled
 from runner.store.cache import Trial
 from runner.store.runs import SelectionRows
 from runner.study.sections import ModelSection
 from runner.study.shard import WHOLE, Shard
-from scoring.answers.items import Item
 from scoring.answers.responses import Response
-from scoring.benchmarks.base import Benchmark
-from scoring.benchmarks.registry import measure
-from scoring.statistics.designs.incomplete import Deal
 from scoring.statistics.pairs import CONTROL
 
-SCORER = "2"  # 2: letters are read from what a reply claims; a text never stands in for probabilities
 BLOCK = 512
-
-
-@dataclass(frozen=True)
-class Question:
-    """An item as it is asked: per rotation, the order of its options and the text.
-
-    `deal` and `people` say who is asked, if not everybody; `place` is its group's among those of its benchmark.
-    """
-
-    id: int
-    item: Item
-    benchmark: Benchmark
-    orders: tuple[tuple[int, ...], ...]
-    texts: tuple[str, ...]
-    judge: str | None = None
-    deal: Deal | None = None
-    people: frozenset[str] | None = None
-    place: int = 0
-
-    @cached_property
-    def encoded(self) -> tuple[bytes, ...]:
-        """The texts as they stand within canonical JSON."""
-        return tuple(map(encoded, self.texts))
-
-    @cached_property
-    def measure(self) -> str:
-        """What a report calls the part that the item belongs to."""
-        return measure(self.benchmark.name, self.item.part, self.item.elicitation)
-
-    @property
-    def scorer(self) -> str:
-        """Names the code, and the judge, that score the item; a score by another is made anew."""
-        judge = f":{self.judge}" if self.judge else ""
-        return f"{SCORER}:{self.benchmark.name}:{self.benchmark.version}{judge}"
-
-    @property
-    def can_be_targeted(self) -> bool:
-        """Whether Δ can be looked at while it runs: there is a baseline, and no judge to wait for."""
-        return self.is_for(None) and self.judge is None
-
-    def is_for(self, persona: Persona | None) -> bool:
-        """Whether it can be asked of this persona: a hidden trait's gold answer is the persona's own."""
-        if self.item.baseline_only:
-            return persona is None
-        trait = self.item.target_trait
-        if trait is None:
-            return True
-        asked = persona is not None and trait in persona.answers
-        return asked and (self.people is None or (persona is not None and persona.persona_id in self.people))
-
-    def is_put_to(self, persona: Persona | None, variant: Variant, share: AskedShare = EVERYTHING) -> bool:
-        """Whether a model with this share puts it to a persona in a variant; the neutral control is asked all."""
-        if not self.is_for(persona) or (persona is not None and not share.has(persona)):
-            return False
-        if self.deal is None or persona is None or variant.format == CONTROL or share.all_groups:
-            return True
-        return self.deal.holds(persona.persona_id, self.item.group)
 
 
 @dataclass(frozen=True)
@@ -99,10 +37,10 @@ class AskedModel:
     baseline_replicates: int = 1
     share: AskedShare = EVERYTHING
 
-    def replicates_of(self, question: Question, persona: Persona | None) -> int:
-        """How often a question is put to a persona, or, more often where answers are draws, to nobody."""
-        alone = persona is None and is_sampled(question.item, self.section)
-        return max(self.section.replicates, self.baseline_replicates) if alone else self.section.replicates
+    def replicates_alone(self, question: Question) -> int:
+        """How often a question is put to nobody: as often as to a persona, or more often where answers are draws."""
+        drawn = is_sampled(question.item, self.section)
+        return max(self.section.replicates, self.baseline_replicates) if drawn else self.section.replicates
 
     def form_of(self, question: Question) -> Form:
         """How a question's answer is asked for; many questions share a form."""
@@ -136,15 +74,34 @@ class Judged(NamedTuple):
     key: bytes
 
 
-class Asked(NamedTuple):
+@dataclass(slots=True)
+class Asked:
     """A trial and what it takes to send and score it."""
 
     trial: Trial
     question: Question
     persona: Persona | None
-    persona_text: str
-    request: Request
+    prefix: PromptPrefix
+    form: Form
+    key: bytes
     judged: Judged | None = None
+    _request: Request | None = None
+
+    @property
+    def request(self) -> Request:
+        """What is sent, put together when it is first wanted: a trial that is answered needs its key alone."""
+        if self._request is None:
+            self._request = self.prefix.request(self.key, self.form, self.text)
+        return self._request
+
+    def judged_by(self, request: Request, judged: Judged) -> "Asked":
+        """The trial with what a judge is sent about its answer."""
+        return replace(self, key=request.key, judged=judged, _request=request)
+
+    @property
+    def persona_text(self) -> str:
+        """What is told of the persona; "" in the baseline."""
+        return self.prefix.persona_text
 
     @property
     def text(self) -> str:
@@ -207,7 +164,7 @@ class Crossing:
         if self.shard.whole:
             return self.personas
         here = self._of_shard.people
-        order = balance(self.respondents.take(here), self.strata)
+        order = balance(self.respondents.take(here), self.strata) if here else ()
         return [self.personas[here[place]] for place in order]
 
     def place_of(self, number: int) -> int:
@@ -236,14 +193,14 @@ class Crossing:
     def counts(self, model: AskedModel) -> Iterator[tuple[Question, int]]:
         """How many trials of one model each question has."""
         for question in self.questions:
-            extra = model.replicates_of(question, None) - model.section.replicates
+            extra = model.replicates_alone(question) - model.section.replicates
             alone = self._baseline_places[question.id] * extra if extra else 0
             yield question, self._places(model.share)[question.id] * model.section.replicates + alone
 
     @cached_property
     def _baseline_places(self) -> Counter[int]:
         """How many baseline trials each question has in a model without replicates, by its id."""
-        return Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
+        return self._count(None, NOBODY)
 
     def _places(self, share: AskedShare) -> Mapping[int, int]:
         """How many trials each question has in a model without replicates that is asked this share, by its id."""
@@ -258,27 +215,33 @@ class Crossing:
     def _counted(self, share: AskedShare) -> Mapping[int, int]:
         if self.profiles is not None:
             return self._places_of_profiles(share)
+        people: dict[Hashable, int] = {}
+        for each in self.questions:
+            if each.audience not in people:
+                people[each.audience] = sum(each.is_for(persona) and share.has(persona) for _, persona in self.personas)
+        told = [each for each in self.variants if each.variant.format != CONTROL]
+        dealt = self._dealt_to(told[0], share) if told else None
         places = {}
-        dealt = [each.variant for each in self.variants if each.variant.format != CONTROL]
-        for question in self.questions:
-            people = sum(question.is_for(each) and share.has(each) for _, each in self.personas)
-            told = people * (len(self.variants) - len(dealt))
-            if dealt:
-                told += len(dealt) * sum(question.is_put_to(each, dealt[0], share) for _, each in self.personas)
-            places[question.id] = len(question.orders) * (question.is_for(None) + told)
+        for each in self.questions:
+            count = people[each.audience] * len(self.variants)
+            if each.deal and dealt is not None:
+                count += (dealt[each.id] - people[each.audience]) * len(told)
+            places[each.id] = len(each.orders) * (each.is_for(None) + count)
         return places
+
+    def _dealt_to(self, variant: AskedVariant, share: AskedShare) -> Counter[int]:
+        """To how many people each dealt question is put in a variant, by its id."""
+        if not any(each.deal for each in self.questions):
+            return Counter()
+        put = (self._put_to(persona, variant, self.questions, share) for _, persona in self.personas)
+        return Counter(question.id for questions in put for question in questions if question.deal)
 
     def _places_of_profiles(self, share: AskedShare) -> Counter[int]:
         found = Counter({each.id: int(each.is_for(None)) for each in self.questions})
         for _, persona in self.personas:
             for variant in self.variants_of(persona):
-                found.update(each.id for each in self.questions if self._is_put_to(each, persona, variant, share))
+                found.update(each.id for each in self._put_to(persona, variant, self.questions, share))
         return Counter({each.id: found[each.id] * len(each.orders) for each in self.questions})
-
-    def _is_put_to(self, question: Question, persona: Persona | None, variant: AskedVariant, share: AskedShare) -> bool:
-        if persona and self.profiles and not self.profiles.holds(persona.persona_id, variant, question.place):
-            return False
-        return question.is_put_to(persona, variant.variant, share)
 
     @cached_property
     def _of_shard(self) -> "ShardPart":
@@ -287,22 +250,27 @@ class Crossing:
         return self._in_shard(most)
 
     def _in_shard(self, share: AskedShare) -> "ShardPart":
-        places = Counter(question.id for question, _, _ in self._asked_of(None, NOBODY, self.questions))
-        people = []
+        places, people = self._count(None, NOBODY), []
         for place, (_, persona) in enumerate(self.personas):
-            before = places.total()
-            for each in self.variants_of(persona):
-                places.update(question.id for question, _, _ in self._asked_of(persona, each, self.questions, share))
-            if places.total() > before:
+            counts = [self._count(persona, each, share) for each in self.variants_of(persona)]
+            for count in counts:
+                places.update(count)
+            if any(count.total() for count in counts):
                 people.append(place)
         return ShardPart(people, places)
+
+    def _count(self, persona: Persona | None, variant: AskedVariant, share: AskedShare = EVERYTHING) -> Counter[int]:
+        """How many trials each question has of a persona in a variant without replicates, by its id."""
+        asked = self._asked_of(persona, variant, self.questions, share)
+        return Counter({question.id: len(rotations) for question, _, rotations in asked})
 
     def asked(self, model: AskedModel, trial: Trial) -> Asked:
         """One trial, by the ids of its rows."""
         question, persona = self._numbered[trial.item], self._people.get(trial.persona)
         variant = self._variants[trial.variant] if persona else NOBODY
-        text = self._persona_text(persona, variant, question.item)
-        return Asked(trial, question, persona, text, self._request(model, question, trial, text, variant.variant))
+        prefix, form = self._prefix(persona, variant, question), model.form_of(question)
+        key = prefix.key(form, question.encoded[trial.rotation], trial.replicate)
+        return Asked(trial, question, persona, prefix, form, key)
 
     @cached_property
     def _numbered(self) -> Mapping[int, Question]:
@@ -339,12 +307,15 @@ class Crossing:
         start: int = 0,
         stop: int | None = None,
     ) -> Iterator[Asked]:
-        for question, text, rotation in self._asked_of(persona, variant, questions, model.share):
-            count = model.replicates_of(question, persona)
-            for replicate in range(count)[start:stop]:
-                trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
-                request = self._request(model, question, trial, text, variant.variant)
-                yield Asked(trial, question, persona, text, request)
+        told = range(model.section.replicates)
+        for question, prefix, rotations in self._asked_of(persona, variant, questions, model.share):
+            form = model.form_of(question)
+            replicates = told if persona else range(model.replicates_alone(question))[start:stop]
+            for rotation in rotations:
+                encoded = question.encoded[rotation]
+                for replicate in replicates:
+                    trial = Trial(model.id, persona_id, variant.id, question.id, rotation, replicate)
+                    yield Asked(trial, question, persona, prefix, form, prefix.key(form, encoded, replicate))
 
     def _asked_of(
         self,
@@ -352,43 +323,50 @@ class Crossing:
         variant: AskedVariant,
         questions: Sequence[Question],
         share: AskedShare = EVERYTHING,
-    ) -> Iterator[tuple[Question, str, int]]:
-        """Which of the questions the shard puts to a persona, with the persona's text and the rotation."""
-        texts: dict[Hashable, str] = {}
-        for question in questions:
-            if not self._is_put_to(question, persona, variant, share):
-                continue
-            beside = question.item.shown_key
-            if beside not in texts:
-                texts[beside] = self._persona_text(persona, variant, question.item)
-            for rotation, asked in enumerate(question.texts):
-                if self.shard.holds(texts[beside] or asked):
-                    yield question, texts[beside], rotation
+    ) -> Iterator[tuple[Question, PromptPrefix, Sequence[int]]]:
+        """Which of the questions the shard puts to a persona, with what they begin with and in which rotations."""
+        prefixes: dict[Hashable, PromptPrefix | None] = {}  # None where another shard has all of a text
+        for question in self._put_to(persona, variant, questions, share):
+            beside = question.beside
+            if beside not in prefixes:
+                prefix = self._prefix(persona, variant, question)
+                is_here = not prefix.persona_text or self.shard.holds(prefix.persona_text)
+                prefixes[beside] = prefix if is_here else None
+            if found := prefixes[beside]:
+                yield question, found, question.rotations if found.persona_text else self._alone(question)
 
-    def _persona_text(self, persona: Persona | None, variant: AskedVariant, item: Item) -> str:
+    def _alone(self, question: Question) -> Sequence[int]:
+        """The rotations that the shard asks without a persona's text."""
+        if self.shard.whole:
+            return question.rotations
+        return [rotation for rotation in question.rotations if self.shard.holds(question.texts[rotation])]
+
+    def _put_to(
+        self, persona: Persona | None, variant: AskedVariant, questions: Sequence[Question], share: AskedShare
+    ) -> Sequence[Question]:
+        """Which of the questions a model with this share puts to a persona, in whatever shard."""
         if persona is None:
-            return ""
-        return render(persona, self.respondents.traits, item.visible(variant.shown), variant.variant)
-
-    def _request(
-        self, model: AskedModel, question: Question, trial: Trial, persona_text: str, variant: Variant
-    ) -> Request:
-        text = question.texts[trial.rotation]
-        messages = compose(persona_text or None, text, self.system, variant)
-        form = model.form_of(question)
-        envelope = self._envelopes.around(
-            (trial.variant, persona_text), lambda mark: compose(persona_text or None, mark, self.system, variant)
-        )
-        if envelope is None:
-            key = digest(form.fields(messages, trial.replicate))
-        else:
-            key = key_of(form.frame(trial.replicate), envelope, question.encoded[trial.rotation])
-        return Request(key, messages, form.parameters, form.kind, form.options, persona_text)
+            return [each for each in questions if each.is_for(None)]
+        if not share.has(persona):
+            return ()
+        if questions is self.questions and variant.variant.format != CONTROL and not share.all_groups:
+            questions = self._dealt.of(persona.persona_id)
+        if self.profiles:
+            name, holds = persona.persona_id, self.profiles.holds
+            questions = [each for each in questions if holds(name, variant, each.place)]
+        told = variant.variant
+        return [each for each in questions if each.is_put_to_all or each.is_put_to(persona, told, share)]
 
     @cached_property
-    def _envelopes(self) -> Envelopes:
-        """The messages of the latest personas, without the question."""
-        return Envelopes()
+    def _dealt(self) -> DealtQuestions:
+        return DealtQuestions(self.questions)
+
+    def _prefix(self, persona: Persona | None, variant: AskedVariant, question: Question) -> PromptPrefix:
+        """What the requests begin with that put a question, and all that stand beside the same text, to a persona."""
+        text = ""
+        if persona is not None:
+            text = render(persona, self.respondents.traits, question.item.visible(variant.shown), variant.variant)
+        return PromptPrefix(text, self.system, variant.variant)
 
 
 def blocks(trials: Iterable[Asked]) -> Iterator[list[Asked]]:

@@ -24,7 +24,7 @@ class Submitted(NamedTuple):
 
     def asked_of(self, judge: AskedModel) -> Asked:
         """The trial with what the judge is sent."""
-        return self.asked._replace(request=judge_request(judge, self.question), judged=self.judged)
+        return self.asked.judged_by(judge_request(judge, self.question), self.judged)
 
 
 class JudgeRun:
@@ -65,8 +65,8 @@ class JudgeRun:
     def _first(self, submitted: Sequence["Submitted"], model: AskedModel) -> Asked | None:
         """What a new judge is asked first; None where it has answered all of it."""
         trials = [each.asked_of(model) for each in submitted]
-        known = self._context.cache.find({asked.request.key for asked in trials})
-        return next((asked for asked in trials if asked.request.key not in known), None)
+        known = self._context.cache.find({asked.key for asked in trials})
+        return next((asked for asked in trials if asked.key not in known), None)
 
 
 def judge_request(judge: AskedModel, question: JudgeQuestion) -> Request:

@@ -46,7 +46,7 @@ class Flight:
     @property
     def key(self) -> bytes:
         """The request's key."""
-        return self.waiting[0].request.key
+        return self.waiting[0].key
 
 
 class LiveRun:
@@ -179,18 +179,18 @@ class LiveRun:
         fresh = self._recorder.look_up(block)
         if not fresh or not self._context.options.send:
             return []
-        keys = [asked.request.key for asked in fresh]
+        keys = [asked.key for asked in fresh]
         held = await self._context.leases.take(self._context.cache, keys)
-        later = [asked for asked in fresh if asked.request.key in held]
+        later = [asked for asked in fresh if asked.key in held]
         for asked in fresh:
-            if asked.request.key not in held:
+            if asked.key not in held:
                 await self._send(asked)
         await asyncio.sleep(0)
         return later
 
     async def _send(self, asked: Asked) -> None:
         """Put a trial's request on its way, or let the trial wait for the one that is."""
-        key = asked.request.key
+        key = asked.key
         if key in self._flights:
             self._flights[key].waiting.append(asked)
             return

@@ -57,10 +57,12 @@ class Pace:
                 yield block
                 block, since = [], person
             await self.come_to(model, person)
-            for asked in islice(trials, left):
-                left = None if left is None else left - 1
-                block.append(asked)
+            trials = islice(trials, left)
+            while part := list(islice(trials, BLOCK - len(block))):
+                left = None if left is None else left - len(part)
+                block += part
                 if len(block) == BLOCK:
+                    await asyncio.sleep(0)  # a replay waits for nothing, and a stop must have its turn
                     yield block
                     block, since = [], person
             if left == 0:

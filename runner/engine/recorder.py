@@ -2,8 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import groupby
 from typing import Protocol, cast
 
 from runner.backends.base import Answer, combined
@@ -24,7 +25,7 @@ from runner.engine.estimate import estimate
 from runner.engine.pilot import LEAST_MASS, Piloted
 from runner.engine.state import Tally
 from runner.engine.unnamed import UnnamedEnds
-from runner.store.cache import Completion, Failure, Score, ScoreState, Texts, Trial, as_stored
+from runner.store.cache import Completion, Failure, Score, ScoreName, Texts, Trial, as_stored
 from runner.study.masking import scrub
 from runner.study.sections import Price
 from scoring.answers.metrics import expected_value
@@ -38,6 +39,11 @@ class Judge(Protocol):
     def submit(self, asked: Asked, question: JudgeQuestion, judged: Judged) -> None:
         """Have an answer judged; its score is pending until then."""
         ...
+
+
+def _person(asked: Asked) -> tuple[int, int]:
+    """Whom a trial is put to, and as whom."""
+    return asked.trial.persona, asked.trial.variant
 
 
 def as_asked(response: Response, request: Request) -> Response:
@@ -103,48 +109,54 @@ class Recorder:
 
     def look_up(self, block: Sequence[Asked]) -> list[Asked]:
         """Score what is answered; return the trials whose request is not."""
-        known = self._find({asked.request.key for asked in block})
-        scored: dict[tuple[int, int], Mapping[tuple[int, ...], ScoreState]] = {}
+        left = [asked for _, trials in groupby(block, key=_person) for asked in self._not_scored(list(trials))]
+        known = self._find({asked.key for asked in left})
         stale: dict[int, list[Asked]] = {}
         fresh = []
-        for asked in block:
-            key, trial = asked.request.key, asked.trial
-            if trial == self.probed:
-                continue
-            if key in known:
-                pair = (trial.persona, trial.variant)
-                if pair not in scored:
-                    scored[pair] = self._cache.scored(trial.model, *pair)
+        for asked in left:
+            if asked.key in known:
                 self._tally(asked).hits += 1
-                found = scored[pair].get(trial[3:])
-                if found and self._is_current(asked, known[key], found):
-                    self._tally(asked).add(asked, found[2])
-                else:
-                    stale.setdefault(known[key], []).append(asked)
+                stale.setdefault(known[asked.key], []).append(asked)
             elif not self.record_if_on_its_way(asked):
                 fresh.append(asked)
         self._rescore(stale)
         return fresh
 
+    def _not_scored(self, trials: Sequence[Asked]) -> Iterator[Asked]:
+        """Count those trials of a persona in a variant whose scores may stay, and return the others.
+
+        A score stays that is of the answer to today's request, by today's scorer, and does not wait for a judge. The
+        trial that was probed is neither: it is counted already.
+        """
+        scored: Mapping[ScoreName, float | None] = {}
+        if trials[0].judged is None and not self._context.options.rescore:
+            items = [asked.trial.item for asked in trials]
+            scored = self._cache.scored(*trials[0].trial[:3], min(items), max(items))
+        for asked in trials:
+            trial, question = asked.trial, asked.question
+            name = (trial.item, trial.rotation, trial.replicate, asked.key, question.scorer)
+            if trial == self.probed:
+                continue
+            if name in scored:
+                tally = self._tally(asked)
+                tally.hits += 1
+                tally.add(asked, scored[name])
+            else:
+                yield asked
+
     def record_if_on_its_way(self, asked: Asked) -> bool:
         """Score a trial whose request was answered in this run and is not yet in the file; whether there was one."""
-        key = asked.request.key
-        if key not in self._uncommitted:
+        if asked.key not in self._uncommitted:
             return False
         self._tally(asked).hits += 1
-        self._record(key, self._uncommitted[key][1], [asked])
+        self._record(asked.key, self._uncommitted[asked.key][1], [asked])
         return True
-
-    def _is_current(self, asked: Asked, completion: int, found: ScoreState) -> bool:
-        """Whether a score in the file may stay: of this answer, by today's scorer, and not waiting for a judge."""
-        again = asked.judged is not None or self._context.options.rescore or found[3] == "pending"
-        return not again and found[:2] == (completion, asked.question.scorer)
 
     def _rescore(self, stale: Mapping[int, Sequence[Asked]]) -> None:
         for loglik in (False, True):
             part = {row: asked for row, asked in stale.items() if (asked[0].question.item.ask == "loglik") is loglik}
             for row, known in self._cache.responses(part, loglik).items():
-                self._record(part[row][0].request.key, known.response, part[row])
+                self._record(part[row][0].key, known.response, part[row])
 
     def texts(self, asked: Asked) -> Texts:
         """The texts that an answer to a trial is kept with."""

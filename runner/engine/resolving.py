@@ -64,9 +64,9 @@ def first_trial(context: Context, model: AskedModel) -> Asked | None:
     targeted = context.options.target is not None
     trials = context.crossing.baseline(model) if targeted else context.crossing.trials(model)
     first = list(islice(trials, min(LOOKED_AT, context.options.limit or LOOKED_AT)))
-    known = context.cache.find({asked.request.key for asked in first})
+    known = context.cache.find({asked.key for asked in first})
     return max(
-        (asked for asked in first if asked.request.key not in known),
+        (asked for asked in first if asked.key not in known),
         key=lambda asked: len(asked.request.messages),
         default=None,
     )
@@ -77,7 +77,7 @@ async def _probed(context: Context, model: AskedModel, live: LiveRun, make: Make
     for _ in range(MOST_PROBES):
         if (asked := make(model)) is None:
             return model
-        await context.leases.take(context.cache, [asked.request.key])  # until its answer is on the disk
+        await context.leases.take(context.cache, [asked.key])  # until its answer is on the disk
         found = await live.probe(asked, partial(_fits, model))
         if found is None:
             return model
@@ -87,7 +87,7 @@ async def _probed(context: Context, model: AskedModel, live: LiveRun, make: Make
             live.stopping.halt(str(error))
             return model
         if not isinstance(found, Answer) or other is not None:  # it is not kept
-            context.leases.drop(asked.request.key)
+            context.leases.drop(asked.key)
         if other is None:
             if isinstance(found, Answer):
                 kept = Resolution(model.identity.parameters, remarks)

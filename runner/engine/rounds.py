@@ -11,7 +11,8 @@ import pandas as pd
 
 from personas.people.pseudonyms import TWIN
 from runner.crossing.asked_shares import deal_of
-from runner.crossing.trials import Asked, AskedModel, Crossing, Question, blocks
+from runner.crossing.questions import Question
+from runner.crossing.trials import Asked, AskedModel, Crossing, blocks
 from runner.engine.context import Context
 from runner.engine.live import LiveRun
 from runner.engine.recorder import Recorder

@@ -42,8 +42,8 @@ def explain(ready: Prepared, which: str) -> Explanation:
     fields = _fields(model.identity, asked, asked.request.messages, model.section.backend)
     compared = [(differences(fields, other), key) for key, other in _answered(ready, asked)]
     found, nearest = min(compared, key=lambda pair: _distance(pair[0]), default=([], None))
-    cached = bool(ready.cache.find([asked.request.key]))
-    return Explanation(asked.request.key.hex(), fields, cached, nearest, found)
+    cached = bool(ready.cache.find([asked.key]))
+    return Explanation(asked.key.hex(), fields, cached, nearest, found)
 
 
 def differences(one: Any, other: Any, place: str = "") -> list[Difference]:
@@ -72,7 +72,7 @@ def _find(ready: Prepared, which: str) -> tuple[AskedModel, Asked]:
 
 def _matcher(which: str) -> Callable[[Asked], bool]:
     if len(which) >= 8 and all(letter in "0123456789abcdef" for letter in which.lower()):
-        return lambda asked: asked.request.key.hex().startswith(which.lower())
+        return lambda asked: asked.key.hex().startswith(which.lower())
     item, _, persona = which.partition("@")
     wanted = "" if persona == "baseline" else persona
 
@@ -87,7 +87,7 @@ def _answered(ready: Prepared, asked: Asked) -> Iterator[tuple[str, dict[str, An
     question = asked.question.texts[asked.trial.rotation]
     known = {each.id: each.variant for each in ready.crossing.variants}
     variant = known.get(asked.trial.variant, Variant())
-    values = (digest(question), asked.request.key, asked.persona_text, CANDIDATES)
+    values = (digest(question), asked.key, asked.persona_text, CANDIDATES)
     for key, *named, parameters, methods, persona, item, system in ready.cache.connection.execute(_SQL, values):
         provider, model, revision, dtype = named
         identity = ModelIdentity(provider, model, revision, dtype, json.loads(parameters), json.loads(methods))

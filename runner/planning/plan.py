@@ -10,7 +10,8 @@ from runner.backends.catalogue.parameters import adapted, without_probabilities
 from runner.backends.catalogue.price_list import batch_factor, listed
 from runner.backends.catalogue.prices import batch_price_of, mode_price_of, most_output_tokens, warnings
 from runner.crossing.prepare import Prepared
-from runner.crossing.trials import Asked, AskedModel, Question
+from runner.crossing.questions import Question
+from runner.crossing.trials import Asked, AskedModel
 from runner.engine.estimate import CostEstimate, estimate
 from runner.engine.pilot import REQUESTS
 from runner.store.cache import Trial
@@ -129,16 +130,16 @@ def _rows(ready: Prepared, model: AskedModel, found: CostEstimate, limit: int | 
     seen: set[bytes] = set()
     trials = islice(ready.crossing.trials(model), limit)
     while block := list(islice(trials, BLOCK)):
-        known = ready.cache.find({asked.request.key for asked in block})
+        known = ready.cache.find({asked.key for asked in block})
         for asked in block:
             name = asked.question.measure
             row = rows.setdefault(name, PlanRow(model.section.name, name))
             row.trials += 1
-            if asked.request.key in seen:
+            if asked.key in seen:
                 continue
-            seen.add(asked.request.key)
+            seen.add(asked.key)
             row.requests += 1
-            if asked.request.key in known:
+            if asked.key in known:
                 row.answered += 1
             elif model.section.kind.from_logs:
                 row.not_imported += 1

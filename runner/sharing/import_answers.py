@@ -110,7 +110,7 @@ def _bring(ready: Prepared, model: AskedModel, answers: Sequence[LoggedAnswer], 
     used: set[bytes] = set()
     asked_for: set[bytes] = set()
     for block in blocks(ready.crossing.trials(model)):
-        known = ready.cache.find({asked.request.key for asked in block})
+        known = ready.cache.find({asked.key for asked in block})
         for asked in block:
             request, place = asked.request, asked.trial.replicate
             what = content(request.messages, request.kind, request.options)
@@ -146,7 +146,7 @@ def _refuse_other_versions(ready: Prepared, model: AskedModel, answers: Sequence
 def _record(ready: Prepared, model: AskedModel, asked: Asked, answer: LoggedAnswer) -> None:
     """Hand one answer to the writer; what it cost was paid elsewhere."""
     completion = Completion(
-        key=asked.request.key,
+        key=asked.key,
         model=model.id,
         persona_text=asked.persona_text,
         item_text=asked.text,
@@ -154,4 +154,4 @@ def _record(ready: Prepared, model: AskedModel, asked: Asked, answer: LoggedAnsw
         response=as_stored(answer.response),
         usage=answer.usage,
     )
-    ready.cache.record(asked.request.key, completion)
+    ready.cache.record(asked.key, completion)

@@ -146,7 +146,7 @@ def _put_keys_back(connection: sqlite3.Connection, trials: Iterable[Asked], numb
             if completion is not None:
                 if asked.persona_text not in texts:
                     texts[asked.persona_text] = _text(connection, asked.persona_text)
-                keys.append((asked.request.key, texts[asked.persona_text], completion, GONE))
+                keys.append((asked.key, texts[asked.persona_text], completion, GONE))
         connection.executemany(
             "UPDATE main.completion SET key = ?, persona_text = ? WHERE id = ? AND finish != ?", keys
         )

@@ -88,7 +88,7 @@ class Failure:
     message: str
 
 
-ScoreState = tuple[int, str, float | None, str]  # completion, scorer version, value, status
+ScoreName = tuple[int, int, int, bytes, str]  # item, rotation, replicate, the answer's key, scorer version
 
 
 class Known(NamedTuple):
@@ -149,7 +149,7 @@ class ResultCache:
         """The completion ids of those keys that are in the file."""
         sql = "SELECT key, id FROM completion WHERE key IN ({})"
         with database_errors(self.path):
-            return {bytes(key): row for key, row in select_many(self.connection, sql, keys)}
+            return dict(select_many(self.connection, sql, keys))
 
     def responses(self, ids: Iterable[int], loglik: bool = False) -> dict[int, Known]:
         """The responses of these completions; `loglik` says that their numbers are log-likelihoods, not letters."""
@@ -161,15 +161,16 @@ class ResultCache:
             for row, answer, blob, finish, ceiling in rows
         }
 
-    def scored(self, model: int, persona: int, variant: int) -> dict[tuple[int, ...], ScoreState]:
-        """(item, rotation, replicate) → (completion, scorer version, value, status) of this persona's scores."""
+    def scored(self, model: int, persona: int, variant: int, first: int, last: int) -> dict[ScoreName, float | None]:
+        """The values of this persona's scores on the items from `first` to `last`, but of those that await a judge."""
         sql = (
-            "SELECT item, rotation, replicate, completion, scorer, value, status FROM score "
-            "WHERE model = ? AND persona = ? AND variant = ?"
+            "SELECT item, rotation, replicate, key, scorer, value FROM score "
+            "JOIN completion ON completion.id = score.completion WHERE score.model = ? AND persona = ? "
+            "AND variant = ? AND item BETWEEN ? AND ? AND status != 'pending'"
         )
         with database_errors(self.path):
-            rows = self.connection.execute(sql, (model, persona, variant)).fetchall()
-        return {(row[0], row[1], row[2]): (row[3], row[4], row[5], row[6]) for row in rows}
+            rows = self.connection.execute(sql, (model, persona, variant, first, last)).fetchall()
+        return {row[:5]: row[5] for row in rows}
 
     def served(self, model: int) -> str:
         """The version that the model's answers in the file are from; "" before the first."""

@@ -78,7 +78,7 @@ class Feeder:
         if self._stopping.due:
             return []
         fresh = self._recorder.look_up(block)
-        keys = {asked.request.key for asked in fresh}
+        keys = {asked.key for asked in fresh}
         before, again = self._jobs.held(keys), self._tender.again
         new = [key for key in keys if not (key in before or key in self._buffer or key in again)]
         held = await self._context.leases.take(self._context.cache, new)
@@ -87,21 +87,21 @@ class Feeder:
         joining: dict[int, list[Asked]] = {}
         later = []
         for asked in fresh:
-            if asked.request.key in mine:
-                joining.setdefault(mine[asked.request.key], []).append(asked)
-            elif asked.request.key in held:
+            if asked.key in mine:
+                joining.setdefault(mine[asked.key], []).append(asked)
+            elif asked.key in held:
                 later.append(asked)
             else:
                 self._gather(asked)
         for job, part in joining.items():
-            self._jobs.join(job, [(asked.request.key, asked.trial) for asked in part])
+            self._jobs.join(job, [(asked.key, asked.trial) for asked in part])
         await self._send_up()
         await asyncio.sleep(0)
         return later
 
     def _gather(self, asked: Asked) -> None:
         """Put a trial's request with those of the next job, or let the trial wait for the one that is there."""
-        key, request = asked.request.key, asked.request
+        key, request = asked.key, asked.request
         if key in self._buffer:
             self._buffer[key].trials.append(asked.trial)
         elif key in self._tender.again:
@@ -117,7 +117,7 @@ class Feeder:
         worst = self._worst(first.request)
         line, texts = self._batches.line(first.request), self._recorder.texts(first)
         trials = [asked.trial for asked in waiting]
-        return Entry(first.request.key, line, worst, attempt, first.request.options, texts, trials)
+        return Entry(first.key, line, worst, attempt, first.request.options, texts, trials)
 
     def _worst(self, request: Request) -> int:
         """What is reserved for a request; without a cap, the most that the plan reckons with."""

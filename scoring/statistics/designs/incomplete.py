@@ -49,13 +49,21 @@ class Deal:
 
     def holds(self, person: str, group: str) -> bool:
         """Whether a group is asked of a person."""
-        distance = self.places[group] - self.start(person)
-        return bool(self.ranks[distance % len(self.places)] < self.per_person)
+        return (self.places[group] - self.start(person)) % len(self.places) in self._reached
 
     def groups_of(self, person: str) -> list[str]:
         """The groups that a person is asked, in the order in which more would join them."""
-        steps = np.argsort(self.ranks)[: self.per_person]
-        return [self.circle[(self.start(person) + step) % len(self.places)] for step in steps.tolist()]
+        start, circle = self.start(person), self.circle
+        return [circle[(start + step) % len(circle)] for step in self._steps]
+
+    @cached_property
+    def _steps(self) -> list[int]:
+        """How far from where a person starts the groups stand that they are asked, in the order of asking."""
+        return [int(step) for step in np.argsort(self.ranks)[: self.per_person]]
+
+    @cached_property
+    def _reached(self) -> frozenset[int]:
+        return frozenset(self._steps)
 
     def positions(self, people: pd.Series, groups: pd.Series) -> np.ndarray:
         """When each row's group is asked of its person, from 0; −1 where the person or the group is not dealt."""

@@ -1,24 +1,26 @@
 """Keys that are put together from parts are those of the whole canonical JSON."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import studies
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from personas.prompt.messages import Message, compose
+from personas.prompt.messages import compose
 from personas.prompt.render import Variant
 from runner.backends.request import AnswerKind, ModelIdentity, digest, key_fields
 from runner.crossing.prepare import prepared
-from runner.crossing.request_keys import KEPT, MARK, Envelopes, Form, encoded, key_of
+from runner.crossing.request_keys import Form, PromptPrefix, encoded
 
 TEXTS = st.text(st.characters(), max_size=40)  # surrogates, controls and quotes among them
 VARIANTS = st.sampled_from([Variant(), Variant(format="prose-paper"), Variant(placement="system")])
 KINDS = st.sampled_from([("text", ()), ("letters", ("A", "B", "C")), ("loglik", (" a “b”", ' \\"c'))])
+END = '","role":"user"}]'  # of the messages, whatever they say
 
 
 @given(TEXTS, TEXTS, TEXTS, VARIANTS, KINDS, st.integers(0, 20), st.sampled_from(["", "2"]))
+@example(END, END, END, Variant(), ("text", ()), 0, "")
+@example("", "", END, Variant(), ("text", ()), 0, "")
 def test_a_key_from_parts_is_the_digest_of_the_whole(
     persona: str,
     question: str,
@@ -28,26 +30,15 @@ def test_a_key_from_parts_is_the_digest_of_the_whole(
     replicate: int,
     method: str,
 ) -> None:
-    def messages(text: str) -> Sequence[Message]:
-        return compose(persona or None, text, system or "Be brief.", variant)
-
+    system = system or "Be brief."
+    messages = compose(persona or None, question, system, variant)
     identity = ModelIdentity("p", "m", "r", "", {"temperature": 0, "stop": ['"']}, {kind[0]: method})
-    whole = digest(key_fields(identity.fields(), messages(question), *kind, replicate, method))
-    envelope = Envelopes().around("", messages)
-    assert envelope is not None
-    form = Form(*kind, identity, identity.parameters)
-    assert key_of(form.frame(replicate), envelope, encoded(question)) == whole
-
-
-def test_a_persona_that_says_the_mark_is_not_taken_for_the_question() -> None:
-    assert Envelopes().around("", lambda text: compose(f"I am {MARK}.", text, "", Variant())) is None
-
-
-def test_envelopes_do_not_grow() -> None:
-    kept = Envelopes()
-    for number in range(3 * KEPT):
-        kept.around(number, lambda text: compose("I am old.", text, "", Variant()))
-    assert len(kept._kept) <= KEPT
+    whole = digest(key_fields(identity.fields(), messages, *kind, replicate, method))
+    prefix, form = PromptPrefix(persona, system, variant), Form(*kind, identity, identity.parameters)
+    assert prefix.key(form, encoded(question), replicate) == whole
+    assert prefix.key(form, encoded(question), replicate + 1) != whole
+    request = prefix.request(whole, form, question)
+    assert request == (whole, messages, identity.parameters, *kind, persona)
 
 
 def test_every_request_of_a_crossing_has_the_key_of_its_fields(tmp_path: Path) -> None:
@@ -57,10 +48,12 @@ def test_every_request_of_a_crossing_has_the_key_of_its_fields(tmp_path: Path) -
     with prepared(study) as ready:
         (asked_model,) = ready.crossing.models
         trials = list(ready.crossing.trials(asked_model))
-        assert len({trial.request.key for trial in trials}) > 100
+        assert len({trial.key for trial in trials}) > 100
         for asked in trials:
             request = asked.request
+            assert request is asked.request and request.key == asked.key
             identity = {**asked_model.identity.fields(), "parameters": dict(request.parameters)}
             kind, options = request.kind, request.options
             fields = key_fields(identity, request.messages, kind, options, asked.trial.replicate)
             assert request.key == digest(fields)
+            assert ready.crossing.asked(asked_model, asked.trial).key == asked.key

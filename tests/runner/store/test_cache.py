@@ -42,7 +42,8 @@ def test_what_is_recorded_is_found_with_its_response(tmp_path: Path) -> None:
     assert len(found) == 1000
     response = cache.responses([found[completion(8).key]])[found[completion(8).key]].response
     assert response == completion(8).response
-    assert len(cache.scored(1, 1, 1)) == 2000
+    assert len(cache.scored(1, 1, 1, 0, 2000)) == 2000
+    assert cache.scored(1, 1, 1, 7, 8) == {(number, 0, 0, completion(number).key, "1"): 1.0 for number in (7, 8)}
     texts = {text for (text,) in cache.connection.execute("SELECT text FROM text")}
     assert texts == {"you are somebody", "question 0", "question 1", "question 2"}
     cache.close()
