@@ -41,9 +41,9 @@ def _top_letter(part: Part) -> dict[str, object]:
     """The letter that personas choose most often, and its share, where options stand in several orders."""
     scores = part.clean.scores
     if "letter" in scores and scores["rotation"].max() > 0:
-        rows = scores[~part.clean.alone & (scores["letter"].astype(str) != "")]
-        weight = pd.Series(part.weights_of(rows["persona_id"]))
-        total = weight.groupby(rows["letter"].astype(str).to_numpy()).sum()
+        rows = scores.loc[~part.clean.alone & (scores["letter"] != ""), ["persona_id", "letter"]]
+        weight = pd.Series(part.weights_of(rows["persona_id"]), index=rows.index)
+        total = weight.groupby(rows["letter"], observed=True).sum()
         if total.sum() > 0:
             return {"top_letter": str(total.idxmax()), "top_share": float(total.max() / total.sum())}
     return {"top_letter": "", "top_share": math.nan}
