@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.statistics.clustered_errors import Matrix
-from scoring.statistics.linked import linked
+from scoring.statistics.codes import linked
 from scoring.statistics.pairs import WORDING, Codes, Part, Scores, factorized, parts
 from scoring.statistics.weights import Floats
 

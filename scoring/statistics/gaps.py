@@ -51,7 +51,7 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
     intervals of gaps like this one cover more than 95 % in simulation (`coverage_figures`), "" where they do not.
     """
     of = on_common_items(of, (inside, ~inside))
-    items = {"gap_items": float(len(np.unique(of.cells.item)))}
+    items = {"gap_items": float(of.cells.n_items)}
     difference = of.delta(inside) - of.delta(~inside)
     if math.isnan(difference):
         return {**NO_GAP, **items}
@@ -83,7 +83,7 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
 def _conservative(of: Contributions, inside: NDArray[np.bool_], freedoms: Sequence[float]) -> Iterator[str]:
     """Why simulated gaps like this one were covered more often than they should; `freedoms` are each side's."""
     sides, cluster = (inside, ~inside), of.cells.cluster
-    scores = [of.cells.by_persona(each) for each in (of.cells.y, of.cells.b)]
+    scores = of.cells.with_persona, of.cells.without
     means = [weighted_mean(score[side], of.weight[side]) for score in scores for side in sides]
     if min(*means, *(1 - each for each in means)) < EDGE:
         yield NEAR_EDGE

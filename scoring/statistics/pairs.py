@@ -1,9 +1,9 @@
 """From scores to cells: the paired difference of each persona and item, and what each adds to an estimate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from personas.people.pseudonyms import TWIN
 from scoring.statistics.clustered_errors import Matrix
+from scoring.statistics.codes import compacted, first_rows
 from scoring.statistics.designs.inclusion import ROUND, equally_drawn, estimated, is_drawn, row_weights
 from scoring.statistics.weights import Floats, Weights, persona_weights
 
 Codes = NDArray[np.int64]
+Made = TypeVar("Made")
 CONTROL = "neutral"
 TEXT = "same_text"  # the column of who reads the same in one variant; `cluster` is of all variants together
 SCORED = ("value", "expected")
@@ -38,7 +40,7 @@ class Part:
     columns: tuple[str, ...] = ()
     weight: Mapping[str, float] | None = None
     drawn: pd.DataFrame | None = None
-    _cells: dict[str, "Cells"] = field(default_factory=dict, init=False, repr=False)
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)  # see `once`
 
     @cached_property
     def alone(self) -> pd.Series:
@@ -55,21 +57,29 @@ class Part:
         """Which rows are counterfactual twins of a respondent."""
         return is_twin(self.scores["persona_id"])
 
-    @cached_property
+    @property
     def clean(self) -> "Part":
         """The baseline and the respondents: neither the neutral control nor counterfactual twins."""
+        return self._without_controls or self
+
+    @cached_property
+    def _without_controls(self) -> "Part | None":
         control = self.control | self.twins
-        return self.of(self.scores[~control]) if control.any() else self
+        return self.of(self.scores[~control]) if control.any() else None
 
     @cached_property
     def measures(self) -> list[str]:
         """The measures that there are scores by; at least "value"."""
         return [name for name in SCORED if name in self.scores and self.scores[name].notna().any()] or ["value"]
 
-    @cached_property
+    @property
     def whole(self) -> "Part":
         """The same with the scores of all rounds, whose pairs honour the chances with which they were asked."""
-        return self if self.drawn is None else self.of(self.drawn)
+        return self._of_all_rounds or self  # a part that held itself would outlive its use
+
+    @cached_property
+    def _of_all_rounds(self) -> "Part | None":
+        return None if self.drawn is None else self.of(self.drawn)
 
     def of(self, scores: pd.DataFrame) -> "Part":
         """Other scores of the same personas, who weigh what they weigh here."""
@@ -78,16 +88,21 @@ class Part:
 
     def pairs(self, measure: str = "value") -> "Cells":
         """The pairs of the baseline and the respondents by a measure."""
-        if measure not in self._cells:
-            self._cells[measure] = cells(self.clean, measure, self.columns)
-        return self._cells[measure]
+        return self.once("pairs", measure, lambda: cells(self.clean, measure, self.columns))
+
+    def once(self, name: str, measure: str, make: Callable[[], Made]) -> Made:
+        """What several tables need of a measure, made when the first asks for it."""
+        if (name, measure) not in self.kept:
+            self.kept[name, measure] = make()
+        found: Made = self.kept[name, measure]
+        return found
 
     def weights_of(self, persona_id: pd.Series) -> Floats:
         """w_p of each row."""
         if self.weight is None:
             return np.ones(len(persona_id))
-        weights: Floats = persona_id.astype(object).map(self.weight).to_numpy(dtype=float, na_value=np.nan)
-        return weights
+        codes, names = pd.factorize(persona_id)
+        return np.array([self.weight.get(name, np.nan) for name in names], dtype=float)[codes]
 
 
 Scores: TypeAlias = pd.DataFrame | Sequence[Part]
@@ -251,6 +266,21 @@ class Cells:
         found[self.item[people[self.person]]] = True
         return found
 
+    @cached_property
+    def n_items(self) -> int:
+        """How many items have a cell."""
+        return int(self.items_of(np.ones(len(self.people), dtype=bool)).sum())
+
+    @cached_property
+    def with_persona(self) -> Floats:
+        """Each persona's mean score."""
+        return self.by_persona(self.y)
+
+    @cached_property
+    def without(self) -> Floats:
+        """The mean score of the baseline on each persona's items."""
+        return self.by_persona(self.b)
+
     def by_persona(self, values: Floats) -> Floats:
         """The mean over a persona's cells."""
         sums = np.bincount(self.person, weights=values, minlength=len(self.people))
@@ -278,7 +308,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     valid, alone = scores[value].notna().to_numpy(), part.alone.to_numpy()
     if drawn:
         valid = valid & (alone | scores[ROUND].notna().to_numpy())
-    item_code, item_first = _codes(scores["item_id"])
+    item_code = factorized(scores["item_id"])
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     asked = item_code * turns + scores["rotation"].to_numpy()
     values = scores[value].to_numpy(dtype=float)
@@ -286,8 +316,8 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     base, noise, draws = baseline_means(asked[valid & alone], values[valid & alone], size)
     chosen = np.flatnonzero(valid & ~alone)
     chosen = chosen[~np.isnan(base[asked[chosen]])]
-    person, person_first = _codes(scores["persona_id"].iloc[chosen])
-    people = scores.iloc[chosen[person_first]]
+    person = factorized(scores["persona_id"].iloc[chosen])
+    people = scores.iloc[chosen[first_rows(person)]]
     kept = [*dict.fromkeys([*(name for name in PERSONA if name in scores), *extra])]
     y, b = values[chosen], base[asked[chosen]]
     flat = person * (int(item_code.max(initial=-1)) + 1) + item_code[chosen]
@@ -300,7 +330,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     )
     found = Cells(
         people[kept].reset_index(drop=True),
-        scores.iloc[item_first][["item_id", "group"]].reset_index(drop=True),
+        scores[["item_id", "group"]].iloc[first_rows(item_code)].reset_index(drop=True),
         places // max(items, 1),
         places % max(items, 1),
         np.bincount(code, weights=y) / count,
@@ -320,28 +350,9 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     return replace(found, given=found, person=person, item=item, y=y, b=b)
 
 
-def compacted(codes: Codes) -> tuple[Codes, Codes]:
-    """The distinct codes in order and each one's place among them; without a sort where they are dense."""
-    size = int(codes.max(initial=-1)) + 1
-    if size > 8 * len(codes):
-        distinct, inverse = np.unique(codes, return_inverse=True)
-        return distinct, inverse
-    seen = np.zeros(size, dtype=bool)
-    seen[codes] = True
-    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
-
-
 def factorized(column: pd.Series) -> Codes:
     """0 … n − 1 for each distinct value, in order of appearance."""
     return np.asarray(pd.factorize(column)[0], dtype=np.int64)
-
-
-def _codes(column: pd.Series) -> tuple[Codes, Codes]:
-    """0 … n − 1 for each distinct value, and the row where each is first seen."""
-    codes = factorized(column)
-    first = np.full(int(codes.max(initial=-1)) + 1, len(codes), dtype=np.int64)
-    np.minimum.at(first, codes, np.arange(len(codes)))
-    return codes, first
 
 
 def _is_sampled(scores: pd.DataFrame) -> bool:

@@ -169,10 +169,11 @@ def metric_of(part: Part, measure: str) -> str:
 
 def _invalid_by_level(part: Part, measure: str, attribute: str) -> dict[str, float]:
     """The weighted share of invalid answers, by level."""
-    answers = part.clean.scores[~part.clean.alone]
-    weight = pd.Series(part.weights_of(answers["persona_id"]) * row_weights(answers), index=answers.index)
-    table = pd.DataFrame({"invalid": weight * is_invalid(answers, measure), "all": weight})
-    sums = table.groupby(level_codes(answers, attribute), observed=True).sum()
+    scores, people = part.clean.scores, ~part.clean.alone
+    weight = pd.Series(part.weights_of(scores["persona_id"]) * row_weights(scores), index=scores.index)[people]
+    table = pd.DataFrame({"invalid": weight * is_invalid(scores, measure)[people], "all": weight})
+    level = level_codes(scores.loc[people, list(columns_of([attribute]))], attribute)
+    sums = table.groupby(level, observed=True).sum()
     return {str(level): float(rate) for level, rate in (sums["invalid"] / sums["all"]).items()}
 
 
@@ -219,4 +220,4 @@ def _family(of: Contributions, levels: pd.Series, tested: Sequence[str], seed: i
     survey = pd.factorize(people["survey"])[0] if "survey" in people else np.zeros(len(people), dtype=np.int64)
     of = on_common_items(of, [codes == place for place in range(len(tested))])
     whole = family(of, codes, survey, seed)
-    return {**whole._asdict(), "family_items": float(len(np.unique(of.cells.item[codes[of.cells.person] >= 0])))}
+    return {**whole._asdict(), "family_items": float(of.cells.items_of(codes >= 0).sum())}

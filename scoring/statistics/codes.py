@@ -1,0 +1,39 @@
+"""Numbers in the place of names, 0 … n − 1, and what they tell of rows."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Codes = NDArray[np.int64]
+
+
+def compacted(codes: Codes) -> tuple[Codes, Codes]:
+    """The distinct codes in order and each one's place among them; without a sort where they are dense."""
+    size = int(codes.max(initial=-1)) + 1
+    if size > 8 * len(codes):
+        distinct, inverse = np.unique(codes, return_inverse=True)
+        return distinct, inverse
+    seen = np.zeros(size, dtype=bool)
+    seen[codes] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
+
+
+def first_rows(codes: Codes) -> Codes:
+    """The row where each code is first seen."""
+    first = np.full(int(codes.max(initial=-1)) + 1, len(codes), dtype=np.int64)
+    first[codes[::-1]] = np.arange(len(codes))[::-1]  # the last to be written is the first row
+    return first
+
+
+def linked(one: Codes, two: Codes) -> Codes:
+    """A number for each row, equal where a chain of shared values links the rows.
+
+    Row i has the values one[i] and two[i], each a code from 0.
+    """
+    from scipy.sparse import coo_array  # takes half as long to load as pandas
+    from scipy.sparse.csgraph import connected_components
+
+    size = int(one.max(initial=-1)) + 1
+    nodes = size + int(two.max(initial=-1)) + 1
+    links = coo_array((np.ones(len(one), dtype=np.int8), (one, size + two)), shape=(nodes, nodes))
+    found: Codes = connected_components(links, directed=False)[1][one]
+    return found
