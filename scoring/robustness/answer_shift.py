@@ -124,24 +124,26 @@ class _Moves:
 
 def _against_baseline(part: Part, seed: int) -> dict[str, object] | None:
     """All answers of a place are dealt anew between the baseline and the persona clusters: one answer a cluster."""
-    clean = part.clean.scores.assign(chosen=chosen_options(part.clean.scores))
-    clean = clean[clean["chosen"] >= 0]
-    alone = (clean["persona_id"] == "").to_numpy()
-    asked = clean["item_id"].astype(str) + "\x1f" + clean["rotation"].astype(str)
-    both = set(asked[alone]) & set(asked[~alone])
-    clean, asked, alone = clean[asked.isin(both)], asked[asked.isin(both)], alone[asked.isin(both).to_numpy()]
-    if clean.empty:
+    scores, alone, chosen = part.clean.scores, part.clean.alone.to_numpy(), chosen_options(part.clean.scores)
+    turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
+    asked = factorized(scores["item_id"]) * turns + scores["rotation"].to_numpy()
+    read, size = chosen >= 0, int(asked.max(initial=-1)) + 1
+    without, with_persona = (np.bincount(asked[read & side], minlength=size) > 0 for side in (alone, ~alone))
+    rows = np.flatnonzero(read & (without & with_persona)[asked])
+    if not len(rows):
         return None
-    keys = ["cluster", *(name for name in ("replicate", *WORDING) if name in clean)]
-    once = alone | ~clean.assign(asked=asked).duplicated([*keys, "asked"]).to_numpy()
-    place, chosen, alone = factorized(asked[once]), clean["chosen"].to_numpy()[once], alone[once]
+    names = [name for name in ("cluster", "replicate", *WORDING) if name in scores]
+    asked, chosen, alone = asked[rows], chosen[rows], alone[rows]
+    once = alone | ~scores[names].iloc[rows].assign(asked=asked).duplicated().to_numpy()
+    clusters = int(scores["cluster"].iloc[rows[~alone]].nunique())
+    place, chosen, alone = pd.factorize(asked[once])[0], chosen[once], alone[once]
     places, options = int(place.max()) + 1, int(chosen.max()) + 1
     sides = [
         np.bincount(place[side] * options + chosen[side], minlength=places * options).reshape(places, options)
         for side in (alone, ~alone)
     ]
-    drawn = bool(clean["sampled"].any()) if "sampled" in clean else bool((sides[0].sum(axis=1) > 1).any())
-    clusters = int(clean.loc[clean["persona_id"] != "", "cluster"].nunique())
+    told = scores["sampled"].iloc[rows] if "sampled" in scores else sides[0].sum(axis=1) > 1
+    drawn = bool(told.any())
     head = {"against": BASELINE, "answers": int((~alone).sum()), "clusters": clusters}
     shift = np.array([_distance(sides[0], sides[1]).mean()])
     if not drawn:

@@ -55,7 +55,7 @@ def crossed(part: Part, measure: str) -> Crossed | None:
     base, noise, _ = baseline_means(asked[valid & alone], values[valid & alone], int(asked.max(initial=-1)) + 1)
     rows = np.flatnonzero(valid & ~alone)
     rows = rows[~np.isnan(base[asked[rows]])]
-    told = scores.iloc[rows]
+    told = scores[[name for name in ("persona_id", "group", *_ONCE) if name in scores]].iloc[rows]
     if told["persona_id"].nunique() > told["cluster"].nunique():
         once = ~told.duplicated([name for name in _ONCE if name in told]).to_numpy()
         rows, told = rows[once], told[once]

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from personas.people.pseudonyms import TWIN
 from scoring.statistics.clustered_errors import Matrix
 from scoring.statistics.codes import compacted, first_rows
-from scoring.statistics.designs.inclusion import ROUND, equally_drawn, estimated, is_drawn, row_weights
+from scoring.statistics.designs.inclusion import COLUMNS, ROUND, equally_drawn, estimated, is_drawn, row_weights
 from scoring.statistics.weights import Floats, Weights, persona_weights
 
 Codes = NDArray[np.int64]
@@ -23,6 +23,7 @@ SCORED = ("value", "expected")
 INVALID = ("unparsed", "refused", "no probabilities", "failed")
 WORDING = ["format", "frame", "placement", "trait_order"]
 PERSONA = ["persona_id", "cluster", "weight", "survey", "wave"]
+_PAIRED = (*PERSONA, "item_id", "group", "rotation", *WORDING, *SCORED, "status", "sampled", *COLUMNS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +86,11 @@ class Part:
         """Other scores of the same personas, who weigh what they weigh here."""
         columns = tuple(name for name in self.columns if name in scores)
         return replace(self, scores=scores, columns=columns, drawn=None)
+
+    def some(self, rows: Codes) -> "Part":
+        """Some rows of the scores, with the columns that pairs and rates are made of."""
+        names = dict.fromkeys((*_PAIRED, *self.columns))
+        return self.of(self.scores[[name for name in names if name in self.scores]].iloc[rows])
 
     def pairs(self, measure: str = "value") -> "Cells":
         """The pairs of the baseline and the respondents by a measure."""
