@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Codes = NDArray[np.int64]
+Matrix = NDArray[np.float64]
 
 
 def compacted(codes: Codes) -> tuple[Codes, Codes]:
@@ -22,6 +23,16 @@ def first_rows(codes: Codes) -> Codes:
     first = np.full(int(codes.max(initial=-1)) + 1, len(codes), dtype=np.int64)
     first[codes[::-1]] = np.arange(len(codes))[::-1]  # the last to be written is the first row
     return first
+
+
+def clustered(rows: Matrix, cluster: Codes) -> Matrix:
+    """Rows of the same cluster added up."""
+    names, codes = np.unique(cluster, return_inverse=True)
+    if len(names) == len(rows):
+        return rows
+    sums = np.zeros((len(names), *rows.shape[1:]))
+    np.add.at(sums, codes, rows)
+    return sums
 
 
 def linked(one: Codes, two: Codes) -> Codes:

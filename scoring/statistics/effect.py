@@ -29,9 +29,10 @@ from scoring.statistics.clustered_errors import (
     two_way,
     unbiased_error,
 )
+from scoring.statistics.codes import clustered
 from scoring.statistics.coverage_figures import REASONS
 from scoring.statistics.designs.inclusion import row_weights
-from scoring.statistics.pairs import Cells, Part, clustered, is_invalid, weights_by_person
+from scoring.statistics.pairs import Cells, Part, is_invalid, weights_by_person
 from scoring.statistics.weights import Floats, Weights, effective_n, weighted_mean
 
 EDGE = 0.05  # a mean score nearer to 0 or 1 than this

@@ -17,9 +17,9 @@ from scoring.statistics.clustered_errors import (
     t_interval,
     two_sided_p,
 )
+from scoring.statistics.codes import clustered
 from scoring.statistics.coverage_figures import REASONS
 from scoring.statistics.effect import EDGE, NEAR_EDGE, UNEQUAL, Contributions, mean_variance, wording_means
-from scoring.statistics.pairs import clustered
 from scoring.statistics.unread import BOUNDS
 from scoring.statistics.weights import Floats, effective_n, weighted_mean
 

@@ -5,8 +5,9 @@ baseline has a read answer to the same item in the same order of options; the ba
 its replicates. Both sides are therefore of the same items for every persona, whatever is missing.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -25,11 +26,12 @@ class CountedAnswers:
     """The answers that some numbers are of, whose sums are taken once for all of them.
 
     `counts` are columns, a value a row; `read` says which rows count at all (the baseline's do wherever they were read,
-    for any persona).
+    for any persona). `of` are the answers that these consist of, to different questions each: their sums are added up.
     """
 
     counts: Mapping[str, NDArray[Any]]
     read: NDArray[np.bool_]
+    of: Sequence["CountedAnswers"] = ()
 
 
 @dataclass(frozen=True)
@@ -75,15 +77,24 @@ class _Trials(NamedTuple):
 class _Sums(NamedTuple):
     """Both sides' column sums, as observed first and then in each draw, and what a row says of their size.
 
-    `counted` has how many answers of either side each column counts, all of them under None.
+    `counted` has how many answers of either side each column counts, all of them under None; `clusters` and `groups`
+    say which are among them.
     """
 
     without: Totals
     with_persona: Totals
-    counted: Mapping[str | None, tuple[int, int]]
+    counted: Mapping[str | None, NDArray[np.int64]]
     unpaired: int
-    clusters: int
-    groups: int
+    clusters: NDArray[np.bool_]
+    groups: NDArray[np.bool_]
+
+    def plus(self, other: "_Sums") -> "_Sums":
+        """Of both, which are answers to different questions."""
+        sides = ((self.without, other.without), (self.with_persona, other.with_persona), (self.counted, other.counted))
+        added = ({name: one[name] + two[name] for name in one} for one, two in sides)
+        there = (self.clusters | other.clusters, self.groups | other.groups)
+        without, with_persona, counted = added
+        return _Sums(without, with_persona, counted, self.unpaired + other.unpaired, *there)
 
 
 class PairedScores:
@@ -109,14 +120,19 @@ class PairedScores:
         `answers_without` and `answers_with` (those that count), `unpaired` (read answers of personas without one of the
         baseline beside them), clusters.
         """
-        of = self._sums.get(score.answers)
-        if of is None:
-            of = self._sums[score.answers] = self._summed(score.answers)
+        of = self._sums_of(score.answers)
         with np.errstate(divide="ignore", invalid="ignore"):
             without, with_persona = (score.formula(side) for side in (of.without, of.with_persona))
-        answers = dict(zip(("answers_without", "answers_with"), of.counted[score.of], strict=True))
-        size = {**answers, "unpaired": of.unpaired, "clusters": of.clusters, "groups": of.groups}
-        return {**size, **interval_of(without, with_persona, min(of.clusters, of.groups))}
+        answers = dict(zip(("answers_without", "answers_with"), of.counted[score.of].tolist(), strict=True))
+        clusters, groups = int(of.clusters.sum()), int(of.groups.sum())
+        size = {**answers, "unpaired": of.unpaired, "clusters": clusters, "groups": groups}
+        return {**size, **interval_of(without, with_persona, min(clusters, groups))}
+
+    def _sums_of(self, answers: CountedAnswers) -> _Sums:
+        if answers not in self._sums:
+            parts = map(self._sums_of, answers.of)
+            self._sums[answers] = reduce(_Sums.plus, parts) if answers.of else self._summed(answers)
+        return self._sums[answers]
 
     def _summed(self, answers: CountedAnswers) -> _Sums:
         of, base = self._trials, self._alone[answers.read[self._alone]]
@@ -126,16 +142,17 @@ class PairedScores:
         rows, asked = of.rows[kept], of.asked[kept]
         drawn = _Resampled(of.cluster[kept], of.group[kept], of.weight[kept], self._draws)
         there = base[np.isin(of.of_baseline[base], asked)]
-        counted: dict[str | None, tuple[int, int]] = {None: (len(there), len(rows))}
-        sides: tuple[list[Matrix], list[Matrix]] = [], []
+        counted: dict[str | None, NDArray[np.int64]] = {None: np.array([len(there), len(rows)])}
+        sides: tuple[list[Matrix], list[Matrix]] = [], []  # of the baseline and of the personas, a matrix a column
         with np.errstate(divide="ignore", invalid="ignore"):
             for name, column in answers.counts.items():
                 sums = np.bincount(of.of_baseline[base], weights=column[base], minlength=self._size)
                 own = column[rows]
                 sides[0].append(drawn.sums((sums / replicates)[asked]))
                 sides[1].append(drawn.sums(own))
-                counted[name] = int(np.count_nonzero(column[there] > 0)), int(np.count_nonzero(own > 0))
-        without, with_persona = (dict(zip(answers.counts, drawn.totals(side), strict=True)) for side in sides)
+                counted[name] = np.array([np.count_nonzero(each > 0) for each in (column[there], own)])
+        totals = iter(drawn.totals([*sides[0], *sides[1]]))
+        without, with_persona = ({name: next(totals) for name in answers.counts} for _ in sides)
         return _Sums(without, with_persona, counted, len(wanted) - len(kept), drawn.clusters, drawn.groups)
 
 
@@ -143,17 +160,20 @@ class _Resampled:
     """Some answers in every draw of the bootstrap."""
 
     def __init__(self, cluster: Codes, group: Codes, weight: Floats, draws: Draws) -> None:
-        here = np.bincount(group, minlength=draws.groups.shape[1]) > 0
-        self._place = cluster * max(np.count_nonzero(here), 1) + (np.cumsum(here) - 1)[group]
-        self._weight, self._draws = weight, Draws(draws.people, draws.groups[:, here])
-        self.clusters, self.groups = int(np.count_nonzero(np.bincount(cluster))), int(np.count_nonzero(here))
+        self.clusters, self.groups = (
+            np.bincount(codes, minlength=side.shape[1]) > 0 for codes, side in zip((cluster, group), draws, strict=True)
+        )
+        self._draws = Draws(draws.people, draws.groups[:, self.groups])
+        self._shape = draws.people.shape[1], self._draws.groups.shape[1]
+        self._place = cluster * self._shape[1] + (np.cumsum(self.groups) - 1)[group]
+        self._weight = weight
 
     def sums(self, values: NDArray[Any]) -> Matrix:
         """Cluster × group: the weighted sum of the answers' values."""
-        shape = self._draws.people.shape[1], self.groups
-        found = np.bincount(self._place, weights=self._weight * values, minlength=shape[0] * shape[1])
-        return found.astype(np.float64, copy=False).reshape(shape)
+        size = self._shape[0] * self._shape[1]
+        found = np.bincount(self._place, weights=self._weight * values, minlength=size)
+        return found.astype(np.float64, copy=False).reshape(self._shape)
 
-    def totals(self, sums: list[Matrix]) -> Iterator[Floats]:
-        """The total of each: as observed first, then in each draw."""
-        yield from drawn_totals(np.stack(sums), self._draws)
+    def totals(self, sums: list[Matrix]) -> Matrix:
+        """The total of each, a row each: as observed first, then in each draw."""
+        return drawn_totals(np.stack(sums), self._draws)

@@ -1,6 +1,6 @@
 """From scores to cells: the paired difference of each persona and item, and what each adds to an estimate."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, TypeAlias, TypeVar
@@ -138,17 +138,25 @@ def parts(
     """
     if not isinstance(scores, pd.DataFrame):
         return scores
-    names = scores[["model", "benchmark"]].drop_duplicates()
-    if len(names) == 1:  # most often: spare the copy
-        split = [(tuple(names.iloc[0]), scores)]
-    else:
-        split = list(scores.groupby(["model", "benchmark"], observed=True))
     found = []
-    for (model, benchmark), rows in split:
+    for (model, benchmark), rows in _split(scores):
         weight = weights_by_person(rows, weights, population)
         equal, drawn = (equally_drawn(rows), rows) if is_drawn(rows) else (rows, None)
         found.append(Part(str(model), str(benchmark), equal, columns, weight, drawn))
     return found
+
+
+def _split(scores: pd.DataFrame) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """The rows of each model and benchmark: where they stand one after another, not a copy of them."""
+    grouped = scores.groupby(["model", "benchmark"], observed=True)
+    code = grouped.ngroup().to_numpy()
+    starts = np.flatnonzero(np.diff(code, prepend=-1))
+    if len(starts) > grouped.ngroups:
+        yield from grouped
+        return
+    ends = dict(zip(starts.tolist(), [*starts[1:].tolist(), len(code)], strict=True))
+    for start, name in zip(sorted(ends, key=lambda row: code[row]), grouped.size().index, strict=True):
+        yield name, scores.iloc[start : ends[start]]
 
 
 def weights_by_person(
@@ -294,16 +302,6 @@ class Cells:
         return means
 
 
-def clustered(rows: Matrix, cluster: Codes) -> Matrix:
-    """Rows of the same cluster added up."""
-    names, codes = np.unique(cluster, return_inverse=True)
-    if len(names) == len(rows):
-        return rows
-    sums = np.zeros((len(names), *rows.shape[1:]))
-    np.add.at(sums, codes, rows)
-    return sums
-
-
 def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cells:
     """The pairs of a part; `extra` names persona columns to keep beside `PERSONA`.
 
@@ -341,7 +339,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
         places % max(items, 1),
         np.bincount(code, weights=y) / count,
         np.bincount(code, weights=b) / count,
-        _is_sampled(scores) or bool(draws.max(initial=0) > 1),
+        ("sampled" in scores and bool(scores["sampled"].any())) or bool(draws.max(initial=0) > 1),
         _item_noise(noise.reshape(-1, turns), draws.reshape(-1, turns)),
         draws.reshape(-1, turns).sum(axis=1),
         wording,
@@ -359,11 +357,6 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
 def factorized(column: pd.Series) -> Codes:
     """0 … n − 1 for each distinct value, in order of appearance."""
     return np.asarray(pd.factorize(column)[0], dtype=np.int64)
-
-
-def _is_sampled(scores: pd.DataFrame) -> bool:
-    """Whether the answers are draws, where the scores say so."""
-    return bool(scores["sampled"].any()) if "sampled" in scores else False
 
 
 def baseline_means(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats, Floats]:
