@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scoring.statistics.clustered_errors import Matrix
-from scoring.statistics.codes import linked
+from scoring.statistics.codes import compacted, first_rows, linked, varies
 from scoring.statistics.pairs import WORDING, Codes, Part, Scores, factorized, parts
 from scoring.statistics.weights import Floats
 
@@ -132,9 +133,8 @@ def _against_baseline(part: Part, seed: int) -> dict[str, object] | None:
     rows = np.flatnonzero(read & (without & with_persona)[asked])
     if not len(rows):
         return None
-    names = [name for name in ("cluster", "replicate", *WORDING) if name in scores]
     asked, chosen, alone = asked[rows], chosen[rows], alone[rows]
-    once = alone | ~scores[names].iloc[rows].assign(asked=asked).duplicated().to_numpy()
+    once = alone | _is_first(scores, rows, asked)
     clusters = int(scores["cluster"].iloc[rows[~alone]].nunique())
     place, chosen, alone = pd.factorize(asked[once])[0], chosen[once], alone[once]
     places, options = int(place.max()) + 1, int(chosen.max()) + 1
@@ -142,8 +142,8 @@ def _against_baseline(part: Part, seed: int) -> dict[str, object] | None:
         np.bincount(place[side] * options + chosen[side], minlength=places * options).reshape(places, options)
         for side in (alone, ~alone)
     ]
-    told = scores["sampled"].iloc[rows] if "sampled" in scores else sides[0].sum(axis=1) > 1
-    drawn = bool(told.any())
+    several = scores["sampled"].iloc[rows] if "sampled" in scores else sides[0].sum(axis=1) > 1
+    drawn = bool(several.any())
     head = {"against": BASELINE, "answers": int((~alone).sum()), "clusters": clusters}
     shift = np.array([_distance(sides[0], sides[1]).mean()])
     if not drawn:
@@ -151,6 +151,17 @@ def _against_baseline(part: Part, seed: int) -> dict[str, object] | None:
     if np.median(sides[0].sum(axis=1)) < 2:
         return {**head, "moved": float(shift[0]), "moved_by_chance": np.nan, "p": np.nan}
     return {**head, **_tested(shift, _dealt(sides[0], sides[1], seed), clusters)}
+
+
+def _is_first(scores: pd.DataFrame, rows: Codes, asked: Codes) -> NDArray[np.bool_]:
+    """Which of some rows are the first of their persona cluster to what was asked, by replicate and wording."""
+    same = asked
+    for name in ("cluster", *(each for each in ("replicate", *WORDING) if each in scores and varies(scores[each]))):
+        own = factorized(scores[name])[rows]
+        same = compacted(same * (int(own.max()) + 1) + own)[1]
+    found = np.zeros(len(rows), dtype=bool)
+    found[first_rows(same)] = True
+    return found
 
 
 def _distance(without: Codes, with_persona: Codes) -> Floats:

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scoring.robustness.crossed import Crossed
+from scoring.statistics.codes import varies
 from scoring.statistics.designs.facet_design import GROUP, ITEM, PERSONA, ROTATION, TRAITS, WORDINGS
 from scoring.statistics.pairs import WORDING, Codes, Part, Scores, baseline_means, factorized, parts
 
@@ -91,7 +92,7 @@ def is_drawn(part: Part) -> bool:
 
 
 def _wording(told: pd.DataFrame) -> Codes:
-    names = [name for name in WORDING if name in told and told[name].nunique() > 1]
+    names = [name for name in WORDING if name in told and varies(told[name])]
     if not names:
         return np.zeros(len(told), dtype=np.int64)
     return np.asarray(told.groupby(names, observed=True, sort=False).ngroup(), dtype=np.int64)

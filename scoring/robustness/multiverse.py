@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from scoring.statistics.clustered_errors import Matrix
+from scoring.statistics.codes import varies
 from scoring.statistics.effect import Contributions, Estimate, contributions, estimate
 from scoring.statistics.pairs import WORDING, Part, Scores, parts
 from scoring.statistics.weights import Floats
@@ -42,7 +43,7 @@ class Specification:
 def axes_of(part: Part) -> list[str]:
     """What was varied among the personas' answers: format, frame, placement, order, whatever else, and rotation."""
     scores, told = part.clean.scores, ~part.clean.alone
-    return [name for name in AXES if name in scores and scores.loc[told, name].nunique() > 1]
+    return [name for name in AXES if name in scores and varies(scores.loc[told, name])]
 
 
 def specifications_of(part: Part, measure: str) -> list[Specification]:
@@ -127,7 +128,7 @@ def multiverse_table(scores: Scores, specifications: pd.DataFrame, seed: int = 0
 def _words(part: Part, axes: Sequence[str]) -> list[str]:
     """The axes by the names that a reader knows: cues stand in the column of the formats."""
     scores, told = part.clean.scores, ~part.clean.alone
-    cued = "cue" in scores and scores.loc[told, "cue"].nunique() > 1
+    cued = "cue" in scores and varies(scores.loc[told, "cue"])
     return ["cue" if each == "format" and cued else each for each in axes]
 
 

@@ -1,6 +1,7 @@
 """Numbers in the place of names, 0 … n − 1, and what they tell of rows."""
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 Codes = NDArray[np.int64]
@@ -16,6 +17,15 @@ def compacted(codes: Codes) -> tuple[Codes, Codes]:
     seen = np.zeros(size, dtype=bool)
     seen[codes] = True
     return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
+
+
+def varies(column: pd.Series) -> bool:
+    """Whether there are two different values or more, of those that are not missing."""
+    if not isinstance(column.dtype, pd.CategoricalDtype):
+        return bool(column.nunique() > 1)
+    codes = column.cat.codes.to_numpy()
+    known = codes[codes >= 0]
+    return bool((known != known[0]).any()) if len(known) else False  # a tenth of the time of counting them
 
 
 def first_rows(codes: Codes) -> Codes:

@@ -186,8 +186,7 @@ def estimate(
     found, weight = of.cells, of.weight[people]
     cluster = found.cluster[people]
     total, share = clustered(of.total[people], cluster), clustered(of.share[people], cluster)
-    means = found.with_persona[people], found.without[people]
-    with_persona, without = (float(np.average(mean, weights=weight)) for mean in means)
+    with_persona, without = (float(np.average(mean[people], weights=weight)) for mean in found.means)
     wording = mean_variance(wording_means(found.wording[people], weight))
     units = Units(total.shape[0], int((share > 0).any(axis=0).sum()), *baseline_draws(of, people))
     narrow, wide = intervals(total, share, (with_persona, without), wording, units, found.possible, level)
@@ -313,7 +312,10 @@ def baseline_draws(of: Contributions, people: NDArray[np.bool_]) -> tuple[Varian
 
 def invalid_rates(part: Part, measure: str = "value") -> tuple[float, float]:
     """Share of invalid answers, in the baseline and with personas (weighted); NaN of none."""
-    clean = part.clean
+    return part.once("invalid rates", measure, lambda: _invalid_rates(part.clean, measure))
+
+
+def _invalid_rates(clean: Part, measure: str) -> tuple[float, float]:
     invalid, alone = is_invalid(clean.scores, measure).to_numpy(dtype=float), clean.alone.to_numpy()
     weight = (clean.weights_of(clean.scores["persona_id"]) * row_weights(clean.scores))[~alone]
     return weighted_mean(invalid[alone], np.ones(alone.sum())), weighted_mean(invalid[~alone], weight)

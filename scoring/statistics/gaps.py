@@ -83,8 +83,7 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
 def _conservative(of: Contributions, inside: NDArray[np.bool_], freedoms: Sequence[float]) -> Iterator[str]:
     """Why simulated gaps like this one were covered more often than they should; `freedoms` are each side's."""
     sides, cluster = (inside, ~inside), of.cells.cluster
-    scores = of.cells.with_persona, of.cells.without
-    means = [weighted_mean(score[side], of.weight[side]) for score in scores for side in sides]
+    means = [weighted_mean(score[side], of.weight[side]) for score in of.cells.means for side in sides]
     if min(*means, *(1 - each for each in means)) < EDGE:
         yield NEAR_EDGE
     if len(np.intersect1d(cluster[inside], cluster[~inside])):

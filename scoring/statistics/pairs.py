@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from personas.people.pseudonyms import TWIN
 from scoring.statistics.clustered_errors import Matrix
-from scoring.statistics.codes import compacted, first_rows
+from scoring.statistics.codes import compacted, first_rows, varies
 from scoring.statistics.designs.inclusion import COLUMNS, ROUND, equally_drawn, estimated, is_drawn, row_weights
 from scoring.statistics.weights import Floats, Weights, persona_weights
 
@@ -276,24 +276,26 @@ class Cells:
 
     def items_of(self, people: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which items some of these people have a pair on."""
+        if self.answered[people].max(initial=0) == self.n_items:  # one of them has them all
+            return self.asked_items
         found = np.zeros(len(self.items), dtype=bool)
         found[self.item[people[self.person]]] = True
         return found
 
     @cached_property
+    def asked_items(self) -> NDArray[np.bool_]:
+        """Which items have a cell."""
+        return np.bincount(self.item, minlength=len(self.items)) > 0
+
+    @property
     def n_items(self) -> int:
         """How many items have a cell."""
-        return int(self.items_of(np.ones(len(self.people), dtype=bool)).sum())
+        return int(self.asked_items.sum())
 
     @cached_property
-    def with_persona(self) -> Floats:
-        """Each persona's mean score."""
-        return self.by_persona(self.y)
-
-    @cached_property
-    def without(self) -> Floats:
-        """The mean score of the baseline on each persona's items."""
-        return self.by_persona(self.b)
+    def means(self) -> tuple[Floats, Floats]:
+        """Each persona's mean score, and the baseline's on the persona's items."""
+        return self.by_persona(self.y), self.by_persona(self.b)
 
     def by_persona(self, values: Floats) -> Floats:
         """The mean over a persona's cells."""
@@ -384,7 +386,7 @@ def _item_noise(noise: Matrix, draws: Matrix) -> Floats:
 def _wordings(
     scores: pd.DataFrame, person: Codes, d: Floats, counts: Floats, people: int
 ) -> tuple[Matrix, tuple[str, ...]]:
-    columns = [name for name in WORDING if name in scores and scores[name].nunique() > 1]
+    columns = [name for name in WORDING if name in scores and varies(scores[name])]
     if not columns:
         return np.zeros((people, 0)), ()
     grouper = scores.groupby(columns if len(columns) > 1 else columns[0], observed=True, sort=True)

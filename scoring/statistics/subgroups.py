@@ -11,16 +11,17 @@ import pandas as pd
 from personas.errors import InputError, nearest
 from scoring.answers.metrics import ANSWER, LETTER, PROBABILITIES
 from scoring.statistics.clustered_errors import detectable, unbiased_error
+from scoring.statistics.codes import first_rows
 from scoring.statistics.designs.inclusion import row_weights
 from scoring.statistics.effect import NOTHING, Contributions, contributions, effect_of, estimate, invalid_rates
 from scoring.statistics.gaps import NO_GAP, gap, on_common_items
-from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, level_codes, levels_of
+from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, levels_of
 from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.net_of_control import NO_NET, Neutral
 from scoring.statistics.omnibus import family
-from scoring.statistics.pairs import Part, Scores, is_invalid, parts
+from scoring.statistics.pairs import Part, Scores, factorized, is_invalid, parts
 from scoring.statistics.unread import AS_WRONG, Unread
-from scoring.statistics.weights import Weights
+from scoring.statistics.weights import Floats, Weights
 
 MEASURES = {"value": LETTER, "expected": PROBABILITIES}
 
@@ -169,12 +170,19 @@ def metric_of(part: Part, measure: str) -> str:
 
 def _invalid_by_level(part: Part, measure: str, attribute: str) -> dict[str, float]:
     """The weighted share of invalid answers, by level."""
-    scores, people = part.clean.scores, ~part.clean.alone
-    weight = pd.Series(part.weights_of(scores["persona_id"]) * row_weights(scores), index=scores.index)[people]
-    table = pd.DataFrame({"invalid": weight * is_invalid(scores, measure)[people], "all": weight})
-    level = level_codes(scores.loc[people, list(columns_of([attribute]))], attribute)
-    sums = table.groupby(level, observed=True).sum()
+    people, invalid, whole = part.once("invalid by person", measure, lambda: _invalid_by_person(part.clean, measure))
+    sums = pd.DataFrame({"invalid": invalid, "all": whole}).groupby(levels_of(people, attribute).to_numpy()).sum()
     return {str(level): float(rate) for level, rate in (sums["invalid"] / sums["all"]).items()}
+
+
+def _invalid_by_person(clean: Part, measure: str) -> tuple[pd.DataFrame, Floats, Floats]:
+    """The people with their attributes, and the weights of each one's invalid answers and of all."""
+    rows = np.flatnonzero(~clean.alone)
+    person = factorized(clean.scores["persona_id"].iloc[rows])
+    weight = (clean.weights_of(clean.scores["persona_id"]) * row_weights(clean.scores))[rows]
+    invalid = is_invalid(clean.scores, measure).to_numpy()[rows]
+    sums = (np.bincount(person, weights=each).astype(np.float64, copy=False) for each in (weight * invalid, weight))
+    return clean.scores[list(clean.columns)].iloc[rows[first_rows(person)]], *sums
 
 
 def _attribute(

@@ -119,7 +119,8 @@ def persona_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
         if not len(found.person):
             continue
         ids = found.people["persona_id"].astype(str)
-        values = {"without": found.by_persona(found.b), "with_persona": found.by_persona(found.y)}
+        with_persona, without = found.means
+        values = {"without": without, "with_persona": with_persona}
         table = pd.DataFrame({"model": part.model, "benchmark": part.benchmark, "persona": ids.map(short_pseudonym)})
         for name in columns_of(by):
             level = levels_of(found.people, name)
