@@ -90,11 +90,14 @@ class _Sums(NamedTuple):
 
     def plus(self, other: "_Sums") -> "_Sums":
         """Of both, which are answers to different questions."""
-        sides = ((self.without, other.without), (self.with_persona, other.with_persona), (self.counted, other.counted))
-        added = ({name: one[name] + two[name] for name in one} for one, two in sides)
-        there = (self.clusters | other.clusters, self.groups | other.groups)
-        without, with_persona, counted = added
-        return _Sums(without, with_persona, counted, self.unpaired + other.unpaired, *there)
+        return _Sums(
+            {name: sums + other.without[name] for name, sums in self.without.items()},
+            {name: sums + other.with_persona[name] for name, sums in self.with_persona.items()},
+            {name: counts + other.counted[name] for name, counts in self.counted.items()},
+            self.unpaired + other.unpaired,
+            self.clusters | other.clusters,
+            self.groups | other.groups,
+        )
 
 
 class PairedScores:

@@ -108,7 +108,8 @@ class Part:
         if self.weight is None:
             return np.ones(len(persona_id))
         codes, names = pd.factorize(persona_id)
-        return np.array([self.weight.get(name, np.nan) for name in names], dtype=float)[codes]
+        weights: Floats = np.array([self.weight.get(name, np.nan) for name in names], dtype=float)[codes]
+        return weights
 
 
 Scores: TypeAlias = pd.DataFrame | Sequence[Part]

@@ -1,6 +1,7 @@
 """The table of numbers that exist only over many items: each benchmark's own, and how often each letter is chosen."""
 
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ from scoring.benchmarks.registry import many_item_scores
 from scoring.statistics.levels import ALL
 from scoring.statistics.many_item import CountedAnswers, ManyItemScore, PairedScores
 from scoring.statistics.pairs import Part, Scores, parts
+from scoring.statistics.pigeonhole import Totals
+from scoring.statistics.weights import Floats
 
 
 class Aggregates(NamedTuple):
@@ -58,4 +61,8 @@ def _letters(part: Part) -> Iterator[ManyItemScore]:
     letters = sorted(set(map(str, chosen.unique())) - {""})
     answers = CountedAnswers({"n": read, **{each: (chosen == each).to_numpy() for each in letters}}, read)
     for letter in letters:
-        yield ManyItemScore(f"chose {letter}", answers, lambda sums, letter=letter: sums[letter] / sums["n"])
+        yield ManyItemScore(f"chose {letter}", answers, partial(_share, letter))
+
+
+def _share(letter: str, sums: Totals) -> Floats:
+    return sums[letter] / sums["n"]
