@@ -155,12 +155,12 @@ def _against_baseline(part: Part, seed: int) -> dict[str, object] | None:
 
 def _is_first(scores: pd.DataFrame, rows: Codes, asked: Codes) -> NDArray[np.bool_]:
     """Which of some rows are the first of their persona cluster to what was asked, by replicate and wording."""
-    same = asked
+    same = np.zeros(len(rows), dtype=np.int64)
     for name in ("cluster", *(each for each in ("replicate", *WORDING) if each in scores and varies(scores[each]))):
         own = factorized(scores[name])[rows]
         same = compacted(same * (int(own.max()) + 1) + own)[1]
     found = np.zeros(len(rows), dtype=bool)
-    found[first_rows(same)] = True
+    found[first_rows(compacted(same * (int(asked.max()) + 1) + asked)[1])] = True
     return found
 
 

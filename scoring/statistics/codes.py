@@ -16,16 +16,19 @@ def compacted(codes: Codes) -> tuple[Codes, Codes]:
         return distinct, inverse
     seen = np.zeros(size, dtype=bool)
     seen[codes] = True
+    if seen.all():
+        return np.arange(size), codes
     return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
 
 
 def varies(column: pd.Series) -> bool:
     """Whether there are two different values or more, of those that are not missing."""
-    if not isinstance(column.dtype, pd.CategoricalDtype):
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.cat.codes[column.notna().to_numpy()]
+    elif not pd.api.types.is_integer_dtype(column.dtype):
         return bool(column.nunique() > 1)
-    codes = column.cat.codes.to_numpy()
-    known = codes[codes >= 0]
-    return bool((known != known[0]).any()) if len(known) else False  # a tenth of the time of counting them
+    values = column.to_numpy()
+    return bool((values != values[0]).any()) if len(values) else False  # a tenth of the time of counting them
 
 
 def first_rows(codes: Codes) -> Codes:

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from scoring.statistics.codes import compacted, first_rows
 from scoring.statistics.effect import effect_of
 from scoring.statistics.levels import levels_of, shown_levels
-from scoring.statistics.pairs import INVALID, Codes, Part, Scores, parts
+from scoring.statistics.pairs import INVALID, Codes, Part, Scores, factorized, parts
 from scoring.statistics.weights import Floats, weighted_mean
 
 
@@ -131,14 +132,17 @@ def recall_table(scores: Scores, gold: pd.DataFrame) -> pd.DataFrame:
 
 
 def _recall(part: Part, slots: pd.DataFrame) -> pd.DataFrame:
-    lettered = part.scores["value"].notna() & (part.scores["letter"] != "")
-    rows = part.scores.loc[lettered, ["item_id", "rotation", "persona_id", "letter"]]
-    alone = (rows["persona_id"] == "").to_numpy()
-    weight = np.where(alone, 1.0, part.weights_of(rows["persona_id"]))
-    side = pd.Categorical.from_codes(alone.astype(np.int8), categories=["with_persona", "without"])
-    keys = ["item_id", "rotation", "side", "letter"]
-    grouped = rows.assign(side=side, weight=weight).groupby(keys, observed=True)["weight"].agg(["sum", "size"])
-    counted = grouped.reset_index()
+    rows = np.flatnonzero(part.scores["value"].notna() & (part.scores["letter"] != ""))
+    told = part.scores[["item_id", "rotation", "persona_id", "letter"]].iloc[rows]
+    alone = part.alone.to_numpy()[rows]
+    weight = np.where(alone, 1.0, part.weights_of(told["persona_id"]))
+    code = np.zeros(len(rows), dtype=np.int64)
+    for own in (factorized(told["item_id"]), told["rotation"].to_numpy(), alone, factorized(told["letter"])):
+        code = compacted(code * (int(own.max(initial=0)) + 1) + own)[1]
+    first = first_rows(code)
+    side = np.where(alone[first], "without", "with_persona")
+    counted = told[["item_id", "rotation", "letter"]].iloc[first].assign(side=side)
+    counted = counted.assign(sum=np.bincount(code, weights=weight), size=np.bincount(code))
     counted = counted.assign(item_id=counted["item_id"].astype(str)).merge(slots, on=["item_id", "rotation"])
     counted["hit"] = counted["sum"] * (counted["letter"].astype(str) == counted["slot"].astype(str))
     sums = counted.groupby(["slot", "side"], observed=True)[["hit", "sum", "size"]].sum()
