@@ -53,6 +53,8 @@ def load_scores(
     Returns
     -------
     DataFrame
+        Rows of one model and benchmark stand together.
+
         Columns: model (marked where its answers are of an old method), metric (how an answer became the value),
         benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id (""
         in the baseline), cluster, weight, survey, wave, the subgroup columns, cue ("none" in the baseline, "neutral" in
