@@ -152,7 +152,7 @@ def _split(scores: pd.DataFrame) -> Iterator[tuple[Any, pd.DataFrame]]:
     grouped = scores.groupby(["model", "benchmark"], observed=True)
     code = grouped.ngroup().to_numpy()
     starts = np.flatnonzero(np.diff(code, prepend=-1))
-    if len(starts) > grouped.ngroups:
+    if len(starts) > grouped.ngroups or not len(starts):
         yield from grouped
         return
     ends = dict(zip(starts.tolist(), [*starts[1:].tolist(), len(code)], strict=True))
