@@ -4,7 +4,6 @@ import json
 import sqlite3
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,40 +13,21 @@ import pandas as pd
 from personas.prompt.cue_texts import CUES, NO_CUE, cue_of
 from personas.prompt.trait_sets import set_name
 from runner.backends.request import digest
-from runner.store.assigned.deals import is_dealt
 from runner.store.assigned.drawn_rounds import with_drawn_rounds
-from runner.store.assigned.profile_rows import is_profiled, names_of_sets, told_columns
+from runner.store.assigned.profile_rows import names_of_sets, told_columns
 from runner.store.database import last_run_row, opened
 from runner.store.foreign import reads_file
 from runner.store.resolutions import remarks
 from runner.store.rows import trait_labels
 from runner.store.runs import SelectionRows
+from runner.store.score_rows import COLUMNS, FIELDS, STATUSES, read_scores
 from scoring.answers.items import LETTERS, Elicitation, Item, asked_as, option_order
 from scoring.answers.metrics import metric_name
 from scoring.benchmarks.registry import measure, measured
 from scoring.statistics.pairs import CONTROL
 from scoring.statistics.shared_texts import same_text_columns
 
-BLOCK = 250_000
 SHARES = "distribution"  # the kind of items whose weights are a population's shares
-_STATUSES = ("ok", "unparsed", "refused", "no probabilities", "pending", "failed")
-_FIELDS = ("model", "item", "persona", "variant", "rotation", "replicate")
-# A value a row in Python costs more than the rest of a report: numbers are packed by SQLite, unpacked by numpy.
-_PACKED = np.dtype([("who", "i8"), ("how", "i8"), ("what", "i8"), ("value", "f8"), ("expected", "f8")])
-_SQL = f"""
-SELECT persona << 32 | item, model << 32 | variant,
-    (((rotation << 16 | replicate) << 8 | instr('{",".join(_STATUSES)},', status || ',')) << 12
-        | ifnull(chosen_by_text, -1) + 1) << 12 | ifnull(chosen_by_probability, -1) + 1,
-    ifnull(value, 9e999), ifnull(expected, 9e999)
-FROM score
-"""
-_FAILED = """
-SELECT DISTINCT model, item, persona, variant, rotation, replicate FROM failure WHERE NOT EXISTS (
-    SELECT 1 FROM score WHERE score.model = failure.model AND score.item = failure.item
-    AND score.persona = failure.persona AND score.variant = failure.variant
-    AND score.rotation = failure.rotation AND score.replicate = failure.replicate)
-"""
-
 _TEXTS = f"""
 SELECT s.persona, s.variant, v.format, min(c.persona_text || ' ' || c.system_text) FROM score s
 JOIN completion c ON c.id = s.completion JOIN variant v ON v.id = s.variant
@@ -73,6 +53,8 @@ def load_scores(
     Returns
     -------
     DataFrame
+        Rows of one model and benchmark stand together.
+
         Columns: model (marked where its answers are of an old method), metric (how an answer became the value),
         benchmark ("name", or "name:part" where parts are measures of their own), part, item_id, group, persona_id (""
         in the baseline), cluster, weight, survey, wave, the subgroup columns, cue ("none" in the baseline, "neutral" in
@@ -84,28 +66,41 @@ def load_scores(
     Raises InputError or MachineError for a file that is missing, damaged or not one of mtpa's.
     """
     with opened(path := Path(database)) as connection:
-        frame = _read_scores(connection, selection)
+        frame = read_scores(connection, selection)
         tables = {name: _table(connection, name) for name in ("model", "item", "persona", "variant")}
         sets = named_sets(connection, tables["variant"])
         read = _texts_read(connection)
         labels = trait_labels(connection) if answers else {}
-    frame = _without_lone_answers(frame, tables["item"])
-    columns: dict[str, Any] = _asked_columns(frame, tables["model"], tables["item"])
-    columns |= _item_columns(frame, tables["item"]) | _persona_columns(frame, tables["persona"])
+    frame = _by_part(_without_lone_answers(frame, tables["item"]), tables["item"])
+    ids = {name: _Ids.of(frame[name]) for name in FIELDS[:4]}
+    columns: dict[str, Any] = _asked_columns(frame, ids, tables)
+    columns |= _item_columns(frame, ids["item"], tables["item"]) | _persona_columns(ids["persona"], tables["persona"])
     columns |= same_text_columns(columns["cluster"], frame, read)
     for name in ("format", "frame", "placement", "trait_order"):
-        columns[name] = _lookup(frame["variant"], tables["variant"], lambda row, name=name: row[name])
-    columns["cue"] = _lookup(frame["variant"], tables["variant"], lambda row: cue_of(row["format"]), NO_CUE)
-    columns["elicitation"] = _lookup(frame["item"], tables["item"], lambda row: asked_as(_ask(row)[0], _ask(row)[2]))
+        columns[name] = _lookup(ids["variant"], tables["variant"], lambda row, name=name: row[name])
+    columns["cue"] = _lookup(ids["variant"], tables["variant"], lambda row: cue_of(row["format"]), NO_CUE)
+    columns["elicitation"] = _lookup(ids["item"], tables["item"], lambda row: asked_as(_ask(row)[0], _ask(row)[2]))
     columns["sampled"] = _sampled(frame, tables)
-    columns["traits"] = _lookup(frame["variant"], sets.names, lambda row: row["traits"])
+    columns["traits"] = _lookup(ids["variant"], sets.names, lambda row: row["traits"])
     if sets.random:
         columns |= told_columns(frame, tables["variant"], tables["persona"])
-    columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(_STATUSES))
-    columns |= dict(frame.drop(columns=[*_FIELDS[:4], "status"]).items())
-    told = _trait_columns(frame, tables["persona"], labels) if answers else {}
+    columns["status"] = pd.Categorical.from_codes(frame["status"], categories=list(STATUSES))
+    columns |= {name: frame[name].to_numpy() for name in COLUMNS if name not in (*FIELDS[:4], "status")}
+    told = _trait_columns(ids["persona"], tables["persona"], labels) if answers else {}
     found = {**columns, **told, **columns}  # traits stand last, and give way to columns of their name
-    return with_drawn_rounds(path, pd.DataFrame(found), frame["model"], selection)
+    return with_drawn_rounds(path, pd.DataFrame(found, copy=False), frame["model"], selection)
+
+
+def _by_part(frame: pd.DataFrame, items: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
+    """The rows of each model and benchmark one after another, so that a report need not copy them."""
+    names = {number: measure(row["benchmark"], row["part"], _ask(row)[2]) for number, row in items.items()}
+    places = {name: place for place, name in enumerate(sorted(set(names.values())))}
+    benchmark = np.zeros(max(names, default=0) + 1, dtype=np.int32)
+    benchmark[list(names)] = [places[name] for name in names.values()]
+    part = frame["model"].to_numpy() * max(len(places), 1) + benchmark[frame["item"].to_numpy()]
+    if (part[1:] >= part[:-1]).all():
+        return frame
+    return frame.iloc[np.argsort(part, kind="stable")].reset_index(drop=True)
 
 
 def _sampled(frame: pd.DataFrame, tables: Mapping[str, Mapping[int, Mapping[str, Any]]]) -> np.ndarray:
@@ -138,24 +133,6 @@ def named_sets(connection: sqlite3.Connection, variants: Mapping[int, Mapping[st
     return NamedSets({number: {"traits": name} for number, name in found.items()}, bool(random))
 
 
-def _read_scores(connection: sqlite3.Connection, selection: Mapping[str, Any] | None) -> pd.DataFrame:
-    """The score table in blocks of small numbers, then the trials that failed."""
-    blocks = []
-    people = dict(connection.execute("SELECT id, persona_id FROM persona")) if (selection or {}).get("profiles") else {}
-    wanted = "" if selection is None else f"WHERE model IN ({','.join(str(int(each)) for each in selection['models'])})"
-    cursor = connection.execute(f"{_SQL} {wanted}")
-    while len(packed := np.fromiter(islice(cursor, BLOCK), dtype=_PACKED)):
-        blocks.append(_block(packed))
-        if selection is not None:
-            blocks[-1] = _selected(blocks[-1], selection, people)
-    blank = _block(np.empty(0, dtype=_PACKED))
-    failed = pd.DataFrame(connection.execute(_FAILED).fetchall(), columns=list(_FIELDS), dtype=np.int32)
-    failed = failed.assign(status=np.int8(_STATUSES.index("failed")))
-    blocks += [blank, failed if selection is None else _selected(failed, selection, people)]
-    frame = pd.concat([block for block in blocks if len(block)] or [blank], ignore_index=True)
-    return frame.reindex(columns=blank.columns)
-
-
 def _without_lone_answers(frame: pd.DataFrame, items: Mapping[int, Mapping[str, Any]]) -> pd.DataFrame:
     """Without the values that earlier scorers gave to single answers to items that are distributions."""
     shares = [number for number, row in items.items() if json.loads(row["record"])["scoring"].get("kind") == SHARES]
@@ -174,27 +151,6 @@ def _texts_read(connection: sqlite3.Connection) -> pd.DataFrame:
     """
     rows = connection.execute(_TEXTS, (CONTROL, *CUES))
     return pd.DataFrame(rows.fetchall(), columns=["persona", "variant", "format", "text"])
-
-
-def _block(packed: np.ndarray) -> pd.DataFrame:
-    """Unpacked columns; a choice or value that is not there is NaN."""
-    what, low = packed["what"], 0xFFFFFFFF
-    place = np.cumsum([0, *(len(name) + 1 for name in _STATUSES)])[:-1] + 1  # where instr() finds each status
-    columns: dict[str, np.ndarray] = {
-        "model": (packed["how"] >> 32).astype(np.int32),
-        "item": (packed["who"] & low).astype(np.int32),
-        "persona": (packed["who"] >> 32).astype(np.int32),
-        "variant": (packed["how"] & low).astype(np.int32),
-        "rotation": (what >> 48).astype(np.int16),
-        "replicate": (what >> 32 & 0xFFFF).astype(np.int16),
-        "status": np.searchsorted(place, what >> 24 & 0xFF).astype(np.int8),
-    }
-    for name, shift in (("chosen_by_text", 12), ("chosen_by_probability", 0)):
-        option = (what >> shift & 0xFFF).astype(np.float32) - 1
-        columns[name] = np.where(option < 0, np.float32(np.nan), option)
-    for name in ("value", "expected"):
-        columns[name] = np.where(np.isinf(packed[name]), np.nan, packed[name])
-    return pd.DataFrame(columns)
 
 
 _RUN = ("study", "code", "seed", "started", "ended", "packages", "prices")
@@ -231,52 +187,65 @@ def last_selection(database: str | Path) -> SelectionRows | None:
     return json.loads(row[0]) if row else None
 
 
-def _selected(frame: pd.DataFrame, selection: Mapping[str, Any], people: Mapping[int, str]) -> pd.DataFrame:
-    kept = frame["model"].isin(selection["models"]) & frame["item"].isin(selection["items"])
-    kept &= frame["persona"].isin([0, *selection["personas"]]) & frame["variant"].isin([0, *selection["variants"]])
-    frame = frame[kept]
-    frame = frame[is_dealt(frame, selection["deals"])] if selection.get("deals") else frame
-    return frame[is_profiled(frame, selection["profiles"], people)] if selection.get("profiles") else frame
-
-
 def _table(connection: sqlite3.Connection, name: str) -> dict[int, dict[str, Any]]:
     cursor = connection.execute(f"SELECT * FROM {name}")
     names = [column[0] for column in cursor.description]
     return {row[0]: dict(zip(names, row, strict=True)) for row in cursor}
 
 
-def _lookup(ids: pd.Series, table: Mapping[int, Mapping[str, Any]], pick: Any, absent: str = "") -> pd.Categorical:
+class _Ids(NamedTuple):
+    """The number of a row that each score names, 0 for none; and which numbers there are."""
+
+    rows: np.ndarray
+    used: list[int]
+
+    @classmethod
+    def of(cls, column: Any) -> "_Ids":
+        numbers = np.asarray(column)
+        return cls(numbers, np.flatnonzero(np.bincount(numbers)).tolist())
+
+    def named(self, values: Sequence[str]) -> pd.Categorical:
+        """A categorical column from a name for each of the numbers that there are."""
+        names, positions = np.unique(np.array(values, dtype=object), return_inverse=True)
+        by_id = np.zeros(max(self.used, default=0) + 1, dtype=np.min_scalar_type(-max(len(names), 1)))
+        by_id[self.used] = positions
+        return pd.Categorical.from_codes(by_id[self.rows], categories=names)
+
+    def valued(self, values: Mapping[int, float]) -> np.ndarray:
+        """A column of numbers; NaN where there is none for a row."""
+        by_id = np.full(max(self.used, default=0) + 1, np.nan)
+        by_id[self.used] = [values.get(number, np.nan) for number in self.used]
+        found: np.ndarray = by_id[self.rows]
+        return found
+
+
+def _lookup(ids: _Ids, table: Mapping[int, Mapping[str, Any]], pick: Any, absent: str = "") -> pd.Categorical:
     """A categorical column: what `pick` takes from the row that each id names; `absent` for 0."""
-    numbers = np.flatnonzero(np.bincount(ids.to_numpy()))
-    values = [absent if number == 0 else str(pick(table[number])) for number in numbers.tolist()]
-    names, positions = np.unique(np.array(values, dtype=object), return_inverse=True)
-    by_id = np.zeros(int(numbers.max(initial=0)) + 1, dtype=np.int32)
-    by_id[numbers] = positions
-    return pd.Categorical.from_codes(by_id[ids.to_numpy()], categories=names)
+    return ids.named([absent if number == 0 else str(pick(table[number])) for number in ids.used])
 
 
 def _asked_columns(
-    frame: pd.DataFrame, models: Mapping[int, dict[str, Any]], items: Mapping[int, dict[str, Any]]
+    frame: pd.DataFrame, ids: Mapping[str, _Ids], tables: Mapping[str, Mapping[int, dict[str, Any]]]
 ) -> dict[str, Any]:
     """Each row's model, and how its answer became the value.
 
     Answers to the same messages that are computed otherwise today are another model's, as it were: they have its name
     with "(old method)" behind it.
     """
-    name = _lookup(frame["model"], models, lambda row: row["name"])
-    asks = {number: _ask(items[number]) for number in frame["item"].unique()}
+    models, used = tables["model"], ids["model"].used
+    name = _lookup(ids["model"], models, lambda row: row["name"])
+    asks = {number: _ask(tables["item"][number]) for number in ids["item"].used}
     metrics = {}
     for probabilities in (False, True):
         named = {
             number: {"metric": metric_name(ask, kind, probabilities, elicitation)}
             for number, (ask, kind, elicitation) in asks.items()
         }
-        metrics[probabilities] = _lookup(frame["item"], named, lambda row: row["metric"])
-    by_answer = pd.Series({number: models[number]["answer"] == "probabilities" for number in frame["model"].unique()})
-    asked = frame["model"].map(by_answer).to_numpy(dtype=bool)
+        metrics[probabilities] = _lookup(ids["item"], named, lambda row: row["metric"])
+    asked = frame["model"].isin([number for number in used if models[number]["answer"] == "probabilities"]).to_numpy()
     known = sorted({*metrics[False].categories, *metrics[True].categories})
     codes = np.where(asked, *(each.set_categories(known).codes for each in (metrics[True], metrics[False])))
-    for number in frame["model"].unique():
+    for number in used:
         row = models[number]
         if old := [each for each, ask in asks.items() if _kind(ask, row["answer"]) in _changed(row)]:
             label = f"{row['name']} (old method)"
@@ -306,58 +275,47 @@ def _changed(model: Mapping[str, Any]) -> set[str]:
     return {"loglik"} if model["methods"] is None else set(json.loads(model["methods"]))
 
 
-def _item_columns(frame: pd.DataFrame, table: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
-    used = {number: table[number] for number in frame["item"].unique()}
+def _item_columns(frame: pd.DataFrame, ids: _Ids, table: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    used = {number: table[number] for number in ids.used}
     records = {number: json.loads(row["record"]) for number, row in used.items()}
     columns: dict[str, Any] = {
-        column: _lookup(frame["item"], used, lambda row, source=source: row[source])
+        column: _lookup(ids, used, lambda row, source=source: row[source])
         for column, source in (("part", "part"), ("item_id", "item_id"), ("group", "grp"))
     }
-    columns["benchmark"] = _lookup(
-        frame["item"], used, lambda row: measure(row["benchmark"], row["part"], _ask(row)[2])
-    )
+    columns["benchmark"] = _lookup(ids, used, lambda row: measure(row["benchmark"], row["part"], _ask(row)[2]))
     names = {row["benchmark"] for row in used.values()}
     known = [each for each in map(measured, names) if each is not None]
     for name in sorted({meta for each in known for meta in each.meta_columns}):
-        columns[name] = _meta(frame["item"], {number: record["meta"].get(name) for number, record in records.items()})
-    chosen = frame["chosen_by_probability"].fillna(frame["chosen_by_text"]).fillna(-1).astype(np.int64)
-    columns["role"] = _by_choice(frame, chosen, records, _role)
-    columns["letter"] = _by_choice(frame, chosen, records, _letter)
-    return columns
+        columns[name] = _meta(ids, {number: record["meta"].get(name) for number, record in records.items()})
+    return columns | _choice_columns(frame, records)
 
 
-def _meta(items: pd.Series, values: Mapping[int, Any]) -> Any:
+def _meta(items: _Ids, values: Mapping[int, Any]) -> Any:
     """A column of the items' own: numbers where they all are, else names."""
     if all(value is None or isinstance(value, int | float) for value in values.values()):
-        return items.map(
-            {number: np.nan if value is None else float(value) for number, value in values.items()}
-        ).to_numpy()
+        return items.valued({number: float(value) for number, value in values.items() if value is not None})
     return _lookup(
         items, {number: {"value": value} for number, value in values.items()}, lambda row: row["value"] or ""
     )
 
 
-def _by_choice(
-    frame: pd.DataFrame, chosen: pd.Series, records: Mapping[int, dict[str, Any]], pick: Any
-) -> pd.Categorical:
-    """A categorical column that depends on the item, the option that the value is of, and the rotation."""
-    if not len(frame):
-        return pd.Categorical([])
-    turns, options = int(frame["rotation"].max()) + 1, int(chosen.max()) + 2
-    flat = (frame["item"].to_numpy(dtype=np.int64) * options + chosen.to_numpy() + 1) * turns + frame[
-        "rotation"
-    ].to_numpy()
-    codes, unique = pd.factorize(flat)
-    values = []
-    for place in unique.tolist():
+def _choice_columns(frame: pd.DataFrame, records: Mapping[int, Mapping[str, Any]]) -> dict[str, pd.Categorical]:
+    """The role and the letter of each row's option, which depend on the item, the option, and the rotation."""
+    by_probability, by_text = (frame[f"chosen_by_{how}"].to_numpy() for how in ("probability", "text"))
+    chosen = np.where(np.isnan(by_probability), by_text, by_probability)
+    option = np.where(np.isnan(chosen), 0, chosen + 1).astype(np.int64)  # 0: none was read
+    turns, options = int(frame["rotation"].max()) + 1 if len(frame) else 1, int(option.max(initial=0)) + 1
+    places = _Ids.of((frame["item"].to_numpy() * options + option) * turns + frame["rotation"].to_numpy())
+    picked: dict[str, list[str]] = {"role": [], "letter": []}
+    for place in places.used:
         rest, rotation = divmod(place, turns)
-        item, option = divmod(rest, options)
-        values.append(pick(records[item], option - 1, rotation) if option else "")
-    names, positions = np.unique(np.array(values, dtype=object), return_inverse=True)
-    return pd.Categorical.from_codes(positions[codes], categories=names)
+        item, number = divmod(rest, options)
+        picked["role"].append(_role(records[item], number - 1) if number else "")
+        picked["letter"].append(_letter(records[item], number - 1, rotation) if number else "")
+    return {name: places.named(values) for name, values in picked.items()}
 
 
-def _role(record: Mapping[str, Any], option: int, rotation: int) -> str:
+def _role(record: Mapping[str, Any], option: int) -> str:
     return record["roles"][option] or "" if record["roles"] else ""
 
 
@@ -367,34 +325,32 @@ def _letter(record: Mapping[str, Any], option: int, rotation: int) -> str:
     return LETTERS[option_order(Item(**record), rotation).index(option)]
 
 
-def _persona_columns(frame: pd.DataFrame, table: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
-    used = {number: table[number] for number in frame["persona"].unique() if number}
+def _persona_columns(ids: _Ids, table: Mapping[int, dict[str, Any]]) -> dict[str, Any]:
+    used = {number: table[number] for number in ids.used if number}
     subgroups = {number: json.loads(row["subgroups"]) for number, row in used.items()}
     columns: dict[str, Any] = {
-        name: _lookup(frame["persona"], used, lambda row, name=name: row[name])
+        name: _lookup(ids, used, lambda row, name=name: row[name])
         for name in ("persona_id", "survey", "wave", "cluster", "country")
     }
-    weights = {0: np.nan} | {number: float(row["weight"]) for number, row in used.items()}
-    columns["weight"] = frame["persona"].map(weights).to_numpy()
+    columns["weight"] = ids.valued({number: float(row["weight"]) for number, row in used.items()})
     for name in sorted({name for each in subgroups.values() for name in each}):
-        columns[name] = _lookup(frame["persona"], subgroups, lambda row, name=name: row.get(name, ""))
+        columns[name] = _lookup(ids, subgroups, lambda row, name=name: row.get(name, ""))
     return columns
 
 
 def _trait_columns(
-    frame: pd.DataFrame, table: Mapping[int, dict[str, Any]], labels: Mapping[str, Mapping[str, str]]
+    ids: _Ids, table: Mapping[int, dict[str, Any]], labels: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
     """What the respondents answered, by trait; a code that has no label among others that do is its own."""
-    given = {number: json.loads(table[number]["answers"]) for number in frame["persona"].unique() if number}
+    given = {number: json.loads(table[number]["answers"]) for number in ids.used if number}
     columns: dict[str, Any] = {}
     for name in dict.fromkeys(name for each in given.values() for name in each):
         if known := labels.get(name):
             columns[name] = _lookup(
-                frame["persona"],
+                ids,
                 given,
                 lambda row, name=name, known=known: known.get(str(row[name]), row[name]) if name in row else "",
             )
         else:
-            numbers = {number: float(row.get(name, np.nan)) for number, row in given.items()}
-            columns[name] = frame["persona"].map(numbers).to_numpy(dtype=float)
+            columns[name] = ids.valued({number: float(row.get(name, np.nan)) for number, row in given.items()})
     return columns

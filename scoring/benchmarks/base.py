@@ -1,7 +1,7 @@
 """What a benchmark is, and where benchmarks are found: entry points in the group `mtpa.benchmarks`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -74,7 +74,7 @@ class Benchmark(Protocol):
         """The worth of one response, or what a judge must be asked about it; pure."""
         ...
 
-    def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
+    def many_item_scores(self, frame: pd.DataFrame) -> Iterable[ManyItemScore]:
         """The numbers that exist only over many items, of scores with and without a persona."""
         ...
 
@@ -117,7 +117,7 @@ class MultipleChoice(ABC):
         """The value by the item's kind of scoring (`scoring.answers.metrics`)."""
         return score_item(item, order, response)
 
-    def many_item_scores(self, frame: pd.DataFrame) -> Sequence[ManyItemScore]:
+    def many_item_scores(self, frame: pd.DataFrame) -> Iterable[ManyItemScore]:
         """Nothing beyond the mean of the value."""
         return ()
 

@@ -1,6 +1,6 @@
 """Where benchmarks are found: entry points in the group `mtpa.benchmarks`, and files."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -89,7 +89,7 @@ def measured(label: str) -> Benchmark | None:
     return registry().get(name) or _described.get(name)
 
 
-def many_item_scores(label: str, scores: pd.DataFrame) -> Sequence[ManyItemScore]:
+def many_item_scores(label: str, scores: pd.DataFrame) -> Iterable[ManyItemScore]:
     """The numbers over many items of the benchmark behind a label; none of one that is not known here."""
     known = measured(label)
     return known.many_item_scores(scores) if known else ()

@@ -149,7 +149,8 @@ def synthetic_people(scores: pd.DataFrame) -> str:
     """How many of the personas are no respondents but made up, in a sentence; "" where none is."""
     if "survey" not in scores:
         return ""
-    people = scores[scores["persona_id"].astype(str) != ""].drop_duplicates("persona_id")["survey"].astype(str)
+    people = scores[["persona_id", "survey"]].drop_duplicates("persona_id").astype(str)
+    people = people.loc[people["persona_id"] != "", "survey"]
     made_up = people[people.str.startswith(SYNTHETIC)]
     if made_up.empty:
         return ""
@@ -198,7 +199,7 @@ def _asked(scores: pd.DataFrame) -> str:
     alone = scores["persona_id"] == ""
     sides = {who: int(scores.loc[rows, "replicate"].nunique()) for who, rows in (("without", alone), ("with", ~alone))}
     times = " and ".join(f"{n} {'time' if n == 1 else 'times'} {who} a persona" for who, n in sides.items() if n)
-    formats = sorted(set(scores.loc[~alone, "format"].astype(str)) if "format" in scores else ())
+    formats = sorted(map(str, scores.loc[~alone, "format"].unique()) if "format" in scores else ())
     orders = scores["rotation"].nunique()
     text = f"A question was asked {times}, in {orders} {'order' if orders == 1 else 'orders'} of its options"
     return f"{text}; personas were written as {', '.join(formats)}." if any(formats) else f"{text}."
@@ -351,7 +352,7 @@ def _warnings(scores: pd.DataFrame, effects: pd.DataFrame, adjust: Adjust) -> li
     lines += _conservative_gaps(effects)
     if families := _looked_at(effects, adjust):
         lines.append(families)
-    cues = sorted(set(scores["format"].astype(str)) & set(CUES)) if "format" in scores else []
+    cues = sorted(set(map(str, scores["format"].unique())) & set(CUES)) if "format" in scores else []
     if cues and scores.loc[scores["persona_id"] != "", "format"].nunique() > 1:
         lines.append(
             f"Personas were known by more than one cue ({', '.join(cues)} among them): Δ is the mean over them; the "

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from scoring.statistics.clustered_errors import Matrix
-from scoring.statistics.linked import linked
+from scoring.statistics.codes import compacted, first_rows, linked, varies
 from scoring.statistics.pairs import WORDING, Codes, Part, Scores, factorized, parts
 from scoring.statistics.weights import Floats
 
@@ -124,24 +125,25 @@ class _Moves:
 
 def _against_baseline(part: Part, seed: int) -> dict[str, object] | None:
     """All answers of a place are dealt anew between the baseline and the persona clusters: one answer a cluster."""
-    clean = part.clean.scores.assign(chosen=chosen_options(part.clean.scores))
-    clean = clean[clean["chosen"] >= 0]
-    alone = (clean["persona_id"] == "").to_numpy()
-    asked = clean["item_id"].astype(str) + "\x1f" + clean["rotation"].astype(str)
-    both = set(asked[alone]) & set(asked[~alone])
-    clean, asked, alone = clean[asked.isin(both)], asked[asked.isin(both)], alone[asked.isin(both).to_numpy()]
-    if clean.empty:
+    scores, alone, chosen = part.clean.scores, part.clean.alone.to_numpy(), chosen_options(part.clean.scores)
+    turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
+    asked = factorized(scores["item_id"]) * turns + scores["rotation"].to_numpy()
+    read, size = chosen >= 0, int(asked.max(initial=-1)) + 1
+    without, with_persona = (np.bincount(asked[read & side], minlength=size) > 0 for side in (alone, ~alone))
+    rows = np.flatnonzero(read & (without & with_persona)[asked])
+    if not len(rows):
         return None
-    keys = ["cluster", *(name for name in ("replicate", *WORDING) if name in clean)]
-    once = alone | ~clean.assign(asked=asked).duplicated([*keys, "asked"]).to_numpy()
-    place, chosen, alone = factorized(asked[once]), clean["chosen"].to_numpy()[once], alone[once]
+    asked, chosen, alone = asked[rows], chosen[rows], alone[rows]
+    once = alone | _is_first(scores, rows, asked)
+    clusters = int(scores["cluster"].iloc[rows[~alone]].nunique())
+    place, chosen, alone = pd.factorize(asked[once])[0], chosen[once], alone[once]
     places, options = int(place.max()) + 1, int(chosen.max()) + 1
     sides = [
         np.bincount(place[side] * options + chosen[side], minlength=places * options).reshape(places, options)
         for side in (alone, ~alone)
     ]
-    drawn = bool(clean["sampled"].any()) if "sampled" in clean else bool((sides[0].sum(axis=1) > 1).any())
-    clusters = int(clean.loc[clean["persona_id"] != "", "cluster"].nunique())
+    several = scores["sampled"].iloc[rows] if "sampled" in scores else sides[0].sum(axis=1) > 1
+    drawn = bool(several.any())
     head = {"against": BASELINE, "answers": int((~alone).sum()), "clusters": clusters}
     shift = np.array([_distance(sides[0], sides[1]).mean()])
     if not drawn:
@@ -149,6 +151,17 @@ def _against_baseline(part: Part, seed: int) -> dict[str, object] | None:
     if np.median(sides[0].sum(axis=1)) < 2:
         return {**head, "moved": float(shift[0]), "moved_by_chance": np.nan, "p": np.nan}
     return {**head, **_tested(shift, _dealt(sides[0], sides[1], seed), clusters)}
+
+
+def _is_first(scores: pd.DataFrame, rows: Codes, asked: Codes) -> NDArray[np.bool_]:
+    """Which of some rows are the first of their persona cluster to what was asked, by replicate and wording."""
+    same = np.zeros(len(rows), dtype=np.int64)
+    for name in ("cluster", *(each for each in ("replicate", *WORDING) if each in scores and varies(scores[each]))):
+        own = factorized(scores[name])[rows]
+        same = compacted(same * (int(own.max()) + 1) + own)[1]
+    found = np.zeros(len(rows), dtype=bool)
+    found[first_rows(compacted(same * (int(asked.max()) + 1) + asked)[1])] = True
+    return found
 
 
 def _distance(without: Codes, with_persona: Codes) -> Floats:

@@ -20,8 +20,8 @@ import numpy as np
 from scipy import special
 
 from scoring.statistics.clustered_errors import Matrix
+from scoring.statistics.codes import Codes, compacted
 from scoring.statistics.designs.facet_design import BY, REST
-from scoring.statistics.pairs import Codes, compacted
 from scoring.statistics.weights import Floats
 
 LEAST_LEVELS = 5  # of a facet, below which its variance has no interval

@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from scoring.robustness.crossed import Crossed
+from scoring.statistics.codes import varies
 from scoring.statistics.designs.facet_design import GROUP, ITEM, PERSONA, ROTATION, TRAITS, WORDINGS
 from scoring.statistics.pairs import WORDING, Codes, Part, Scores, baseline_means, factorized, parts
 
@@ -55,7 +56,7 @@ def crossed(part: Part, measure: str) -> Crossed | None:
     base, noise, _ = baseline_means(asked[valid & alone], values[valid & alone], int(asked.max(initial=-1)) + 1)
     rows = np.flatnonzero(valid & ~alone)
     rows = rows[~np.isnan(base[asked[rows]])]
-    told = scores.iloc[rows]
+    told = scores[[name for name in ("persona_id", "group", *_ONCE) if name in scores]].iloc[rows]
     if told["persona_id"].nunique() > told["cluster"].nunique():
         once = ~told.duplicated([name for name in _ONCE if name in told]).to_numpy()
         rows, told = rows[once], told[once]
@@ -91,7 +92,7 @@ def is_drawn(part: Part) -> bool:
 
 
 def _wording(told: pd.DataFrame) -> Codes:
-    names = [name for name in WORDING if name in told and told[name].nunique() > 1]
+    names = [name for name in WORDING if name in told and varies(told[name])]
     if not names:
         return np.zeros(len(told), dtype=np.int64)
     return np.asarray(told.groupby(names, observed=True, sort=False).ngroup(), dtype=np.int64)

@@ -29,14 +29,16 @@ def item_difference_table(scores: Scores, attributes: Sequence[str], min_n: int 
     for part in parts(scores, columns_of(attributes)):
         pairs = part.pairs()
         for attribute in attributes if len(pairs.person) else ():
-            found = pd.DataFrame(_of_attribute(pairs, attribute, min_n))
-            if len(found):
+            levels = [each for each in _of_attribute(pairs, attribute, min_n) if len(each)]
+            if levels:
+                found = pd.concat(levels, ignore_index=True)
                 head = {"model": part.model, "benchmark": part.benchmark, "attribute": attribute}
                 rows.append(found.assign(**head, q=adjusted(found["p"].to_numpy())[1]))
     return pd.concat(rows, ignore_index=True)[columns] if rows else pd.DataFrame()
 
 
-def _of_attribute(pairs: Cells, attribute: str, min_n: int) -> Iterator[dict[str, object]]:
+def _of_attribute(pairs: Cells, attribute: str, min_n: int) -> Iterator[pd.DataFrame]:
+    """The tested items of each level that is tested."""
     levels = levels_of(pairs.people, attribute)
     sizes = levels.value_counts()
     hidden = hidden_levels(sizes)
@@ -47,17 +49,13 @@ def _of_attribute(pairs: Cells, attribute: str, min_n: int) -> Iterator[dict[str
     unit_level, moved = _by_unit(pairs, levels)
     rest = _residuals(moved)
     departing = _departing(moved)
+    names = pairs.items["item_id"].astype(str).to_numpy()
     for name in tested:
         inside = unit_level == name
         difference, p, count = _compared(rest, inside, departing)
-        for item in np.flatnonzero(~np.isnan(p)):
-            yield {
-                "level": name,
-                "item_id": str(pairs.items["item_id"].iloc[item]),
-                "clusters": int(count[item]),
-                "difference": float(difference[item]),
-                "p": float(p[item]),
-            }
+        there = ~np.isnan(p)
+        values = {"clusters": count[there].astype(np.int64), "difference": difference[there], "p": p[there]}
+        yield pd.DataFrame({"level": name, "item_id": names[there], **values})
 
 
 def _by_unit(pairs: Cells, levels: pd.Series) -> tuple[NDArray[np.object_], Matrix]:

@@ -7,13 +7,13 @@ over all of them instead of one each.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import numpy as np
 import pandas as pd
 
 from scoring.statistics.clustered_errors import Matrix
-from scoring.statistics.effect import contributions, estimate
+from scoring.statistics.codes import varies
+from scoring.statistics.effect import Contributions, Estimate, contributions, estimate
 from scoring.statistics.pairs import WORDING, Part, Scores, parts
 from scoring.statistics.weights import Floats
 
@@ -26,28 +26,53 @@ _BLOCK = 250
 
 @dataclass(frozen=True)
 class Specification:
-    """One way of asking: the level of each axis, and its scores with the baseline's."""
+    """One way of asking, by a measure: its place among them, the level of each axis, Δ, and what adds to it.
 
+    `d` and `weight` are of each of the `people`; `by_group` is what each item group adds to Δ.
+    """
+
+    place: int
     levels: dict[str, str]
-    part: Part
+    found: Estimate
+    people: pd.DataFrame
+    d: Floats
+    weight: Floats
+    by_group: dict[str, float]
 
 
 def axes_of(part: Part) -> list[str]:
     """What was varied among the personas' answers: format, frame, placement, order, whatever else, and rotation."""
-    told = part.clean.scores[~part.clean.alone]
-    return [name for name in AXES if name in told and told[name].nunique() > 1]
+    scores, told = part.clean.scores, ~part.clean.alone
+    return [name for name in AXES if name in scores and varies(scores.loc[told, name])]
 
 
-def specifications_of(part: Part) -> Iterator[Specification]:
-    """Every combination that was asked, in order; none where nothing was varied."""
+def specifications_of(part: Part, measure: str) -> list[Specification]:
+    """Every combination that was asked and has pairs, in order; none where nothing was varied."""
+    return part.once("specifications", measure, lambda: list(_specifications(part, measure)))
+
+
+def _specifications(part: Part, measure: str) -> Iterator[Specification]:
     clean, axes = part.clean, axes_of(part)
     if not axes:
         return
-    told = clean.scores[~clean.alone]
-    for key, rows in islice(told.groupby(axes, observed=True, sort=True), MOST):
-        keys = key if isinstance(key, tuple) else (key,)
-        both = pd.concat([clean.scores[clean.alone], rows])
-        yield Specification(dict(zip(axes, map(str, keys), strict=True)), part.of(both))
+    alone = clean.alone.to_numpy()
+    base, told = np.flatnonzero(alone), np.flatnonzero(~alone)
+    grouped = clean.scores[axes].iloc[told].groupby(axes, observed=True, sort=True)
+    code = grouped.ngroup().to_numpy()
+    for number, key in enumerate(grouped.size().index[:MOST]):
+        own = clean.some(np.concatenate([base, told[code == number]]))
+        of = contributions(own, measure)
+        if len(of.cells.person):
+            keys = key if isinstance(key, tuple) else (key,)
+            yield _specification(number, dict(zip(axes, map(str, keys), strict=True)), of)
+
+
+def _specification(place: int, levels: dict[str, str], of: Contributions) -> Specification:
+    found, names = of.cells, map(str, of.cells.items["group"].unique())
+    whole = estimate(of, np.ones(len(found.people), dtype=bool), (math.nan, math.nan))
+    moves = of.total.sum(axis=0) / of.share.sum()
+    by_group = dict(zip(names, moves.tolist(), strict=False))  # groups after the last that has a pair add nothing
+    return Specification(place, levels, whole, found.people, found.by_persona(found.d), of.weight, by_group)
 
 
 def specification_table(scores: Scores) -> pd.DataFrame:
@@ -57,16 +82,13 @@ def specification_table(scores: Scores) -> pd.DataFrame:
     """
     rows = []
     for part in parts(scores):
-        for each in specifications_of(part):
-            for name in part.measures:
-                of = contributions(each.part, name)
-                if not len(of.cells.person):
-                    continue
-                found = estimate(of, np.ones(len(of.cells.people), dtype=bool), (math.nan, math.nan))
-                head = {"model": part.model, "benchmark": part.benchmark, "measure": name, **each.levels}
-                size = {"personas": found.personas, "items": found.items}
-                bounds = {"items_low": found.items_low, "items_high": found.items_high}
-                rows.append({**head, **size, "effect": found.effect, **bounds})
+        made = [(each, name) for name in part.measures for each in specifications_of(part, name)]
+        for each, name in sorted(made, key=lambda one: one[0].place):
+            found = each.found
+            head = {"model": part.model, "benchmark": part.benchmark, "measure": name, **each.levels}
+            size = {"personas": found.personas, "items": found.items}
+            bounds = {"items_low": found.items_low, "items_high": found.items_high}
+            rows.append({**head, **size, "effect": found.effect, **bounds})
     table = pd.DataFrame(rows)
     return table.fillna({name: "" for name in AXES if name in table}) if len(table) else table
 
@@ -105,8 +127,8 @@ def multiverse_table(scores: Scores, specifications: pd.DataFrame, seed: int = 0
 
 def _words(part: Part, axes: Sequence[str]) -> list[str]:
     """The axes by the names that a reader knows: cues stand in the column of the formats."""
-    told = part.clean.scores[~part.clean.alone]
-    cued = "cue" in told and told["cue"].nunique() > 1
+    scores, told = part.clean.scores, ~part.clean.alone
+    cued = "cue" in scores and varies(scores.loc[told, "cue"])
     return ["cue" if each == "format" and cued else each for each in axes]
 
 
@@ -117,19 +139,9 @@ def _share(off: pd.Series, low: pd.Series) -> float:
 
 def group_moves(part: Part, measure: str) -> Matrix:
     """Specification × item group: what each group adds to Δ; a row sums to the specification's Δ."""
-    names = pd.Index(sorted(part.clean.scores["group"].astype(str).unique()))
-    rows = []
-    for each in specifications_of(part):
-        of = contributions(each.part, measure)
-        if not len(of.cells.person):
-            continue
-        moves = np.zeros(len(names))
-        own = of.cells.items["group"].astype(str).to_numpy()
-        first = np.full(of.cells.n_groups, -1)
-        first[of.cells.group] = names.get_indexer(own)[of.cells.item]
-        moves[first[first >= 0]] = (of.total.sum(axis=0) / of.share.sum())[first >= 0]
-        rows.append(moves)
-    return np.array(rows) if rows else np.zeros((0, len(names)))
+    names = sorted(map(str, part.clean.scores["group"].unique()))
+    rows = [[each.by_group.get(name, 0.0) for name in names] for each in specifications_of(part, measure)]
+    return np.array(rows, dtype=float).reshape(len(rows), len(names))
 
 
 def flipped_p(moves: Matrix, seed: int) -> float:

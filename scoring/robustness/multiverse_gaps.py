@@ -7,7 +7,6 @@ import pandas as pd
 
 from scoring.robustness.multiverse import specifications_of
 from scoring.statistics.clustered_errors import Matrix
-from scoring.statistics.effect import contributions
 from scoring.statistics.levels import columns_of, hidden_levels, is_missing, levels_of
 from scoring.statistics.omnibus import PERMUTATIONS, shuffled_within
 from scoring.statistics.pairs import Codes, Part, Scores, parts
@@ -42,12 +41,11 @@ def _moves(part: Part) -> tuple[pd.DataFrame, Matrix, Matrix] | None:
     columns: list[dict[str, float]] = []
     weights: dict[str, float] = {}
     people: list[pd.DataFrame] = []
-    for each in specifications_of(part):
-        of = contributions(each.part, "value")
-        names = of.cells.people["persona_id"].astype(str)
-        columns.append(dict(zip(names, of.cells.by_persona(of.cells.d), strict=True)))
-        weights |= dict(zip(names, of.weight, strict=True))
-        people.append(of.cells.people)
+    for each in specifications_of(part, "value"):
+        names = each.people["persona_id"].astype(str)
+        columns.append(dict(zip(names, each.d, strict=True)))
+        weights |= dict(zip(names, each.weight, strict=True))
+        people.append(each.people)
     if len(columns) < 2:
         return None
     every = pd.concat(people).drop_duplicates("persona_id").reset_index(drop=True)

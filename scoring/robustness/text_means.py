@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scoring.statistics.clustered_errors import Matrix, Vector
+from scoring.statistics.codes import clustered
 from scoring.statistics.effect import Contributions
-from scoring.statistics.pairs import clustered
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def worst_tenth_table(scores: Scores, seed: int = 0) -> pd.DataFrame:
             means = TextMeans.of(contributions(part, name))
             found = asdict(worst_tenth(means, better == "higher", seed))
             head = {"model": part.model, "benchmark": part.benchmark, "measure": name}
-            size = {"personas": len(pairs.people), "items": len(np.unique(pairs.item))}
+            size = {"personas": len(pairs.people), "items": pairs.n_items}
             rows.append({**head, **size, **found, "side": "at least" if better == "higher" else "at most"})
     return pd.DataFrame(rows)
 

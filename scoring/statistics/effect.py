@@ -29,9 +29,10 @@ from scoring.statistics.clustered_errors import (
     two_way,
     unbiased_error,
 )
+from scoring.statistics.codes import clustered
 from scoring.statistics.coverage_figures import REASONS
 from scoring.statistics.designs.inclusion import row_weights
-from scoring.statistics.pairs import Cells, Part, clustered, is_invalid, weights_by_person
+from scoring.statistics.pairs import Cells, Part, is_invalid, weights_by_person
 from scoring.statistics.weights import Floats, Weights, effective_n, weighted_mean
 
 EDGE = 0.05  # a mean score nearer to 0 or 1 than this
@@ -171,7 +172,9 @@ def effect_of(part: Part, measure: str = "value", seed: int = 0) -> Estimate:
 def contributions(part: Part, measure: str) -> Contributions:
     """What the pairs of a part add to Δ, weighted."""
     found = part.pairs(measure)
-    return Contributions.of(found, part.weights_of(found.people["persona_id"]))
+    return part.once(
+        "contributions", measure, lambda: Contributions.of(found, part.weights_of(found.people["persona_id"]))
+    )
 
 
 def estimate(
@@ -183,18 +186,16 @@ def estimate(
     found, weight = of.cells, of.weight[people]
     cluster = found.cluster[people]
     total, share = clustered(of.total[people], cluster), clustered(of.share[people], cluster)
-    means = found.by_persona(found.y)[people], found.by_persona(found.b)[people]
-    with_persona, without = (float(np.average(mean, weights=weight)) for mean in means)
+    with_persona, without = (float(np.average(mean[people], weights=weight)) for mean in found.means)
     wording = mean_variance(wording_means(found.wording[people], weight))
     units = Units(total.shape[0], int((share > 0).any(axis=0).sum()), *baseline_draws(of, people))
     narrow, wide = intervals(total, share, (with_persona, without), wording, units, found.possible, level)
-    of_people = people[found.person]
     return Estimate(
         personas=int(people.sum()),
         clusters=units.people,
-        items=len(np.unique(found.item[of_people])),
+        items=int(found.items_of(people).sum()),
         groups=units.groups,
-        pairs=int(people[found.answers.person].sum()),
+        pairs=int(found.answers.answered[people].sum()),
         effective=effective_n(clustered(weight, cluster)),
         without=without,
         with_persona=with_persona,
@@ -311,8 +312,10 @@ def baseline_draws(of: Contributions, people: NDArray[np.bool_]) -> tuple[Varian
 
 def invalid_rates(part: Part, measure: str = "value") -> tuple[float, float]:
     """Share of invalid answers, in the baseline and with personas (weighted); NaN of none."""
-    clean = part.clean
+    return part.once("invalid rates", measure, lambda: _invalid_rates(part.clean, measure))
+
+
+def _invalid_rates(clean: Part, measure: str) -> tuple[float, float]:
     invalid, alone = is_invalid(clean.scores, measure).to_numpy(dtype=float), clean.alone.to_numpy()
-    answers = clean.scores[~alone]
-    weight = clean.weights_of(answers["persona_id"]) * row_weights(answers)
+    weight = (clean.weights_of(clean.scores["persona_id"]) * row_weights(clean.scores))[~alone]
     return weighted_mean(invalid[alone], np.ones(alone.sum())), weighted_mean(invalid[~alone], weight)

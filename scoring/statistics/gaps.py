@@ -17,9 +17,9 @@ from scoring.statistics.clustered_errors import (
     t_interval,
     two_sided_p,
 )
+from scoring.statistics.codes import clustered
 from scoring.statistics.coverage_figures import REASONS
 from scoring.statistics.effect import EDGE, NEAR_EDGE, UNEQUAL, Contributions, mean_variance, wording_means
-from scoring.statistics.pairs import clustered
 from scoring.statistics.unread import BOUNDS
 from scoring.statistics.weights import Floats, effective_n, weighted_mean
 
@@ -51,7 +51,7 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
     intervals of gaps like this one cover more than 95 % in simulation (`coverage_figures`), "" where they do not.
     """
     of = on_common_items(of, (inside, ~inside))
-    items = {"gap_items": float(len(np.unique(of.cells.item)))}
+    items = {"gap_items": float(of.cells.n_items)}
     difference = of.delta(inside) - of.delta(~inside)
     if math.isnan(difference):
         return {**NO_GAP, **items}
@@ -83,8 +83,7 @@ def gap(of: Contributions, inside: NDArray[np.bool_]) -> dict[str, float | str]:
 def _conservative(of: Contributions, inside: NDArray[np.bool_], freedoms: Sequence[float]) -> Iterator[str]:
     """Why simulated gaps like this one were covered more often than they should; `freedoms` are each side's."""
     sides, cluster = (inside, ~inside), of.cells.cluster
-    scores = [of.cells.by_persona(each) for each in (of.cells.y, of.cells.b)]
-    means = [weighted_mean(score[side], of.weight[side]) for score in scores for side in sides]
+    means = [weighted_mean(score[side], of.weight[side]) for score in of.cells.means for side in sides]
     if min(*means, *(1 - each for each in means)) < EDGE:
         yield NEAR_EDGE
     if len(np.intersect1d(cluster[inside], cluster[~inside])):

@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from scipy import special
 
 from scoring.statistics.clustered_errors import Matrix, Variance, cell_variance, group_freedom, one_way
+from scoring.statistics.codes import clustered
 from scoring.statistics.effect import Contributions
 from scoring.statistics.gaps import least_variance
-from scoring.statistics.pairs import Codes, clustered
+from scoring.statistics.pairs import Codes
 from scoring.statistics.weights import Floats
 
 NO_VARIANCE = 1e-12  # of the largest variance: what rounding leaves of none

@@ -1,9 +1,9 @@
 """From scores to cells: the paired difference of each persona and item, and what each adds to an estimate."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,16 +11,19 @@ from numpy.typing import NDArray
 
 from personas.people.pseudonyms import TWIN
 from scoring.statistics.clustered_errors import Matrix
-from scoring.statistics.designs.inclusion import ROUND, equally_drawn, estimated, is_drawn, row_weights
+from scoring.statistics.codes import compacted, first_rows, varies
+from scoring.statistics.designs.inclusion import COLUMNS, ROUND, equally_drawn, estimated, is_drawn, row_weights
 from scoring.statistics.weights import Floats, Weights, persona_weights
 
 Codes = NDArray[np.int64]
+Made = TypeVar("Made")
 CONTROL = "neutral"
 TEXT = "same_text"  # the column of who reads the same in one variant; `cluster` is of all variants together
 SCORED = ("value", "expected")
 INVALID = ("unparsed", "refused", "no probabilities", "failed")
 WORDING = ["format", "frame", "placement", "trait_order"]
 PERSONA = ["persona_id", "cluster", "weight", "survey", "wave"]
+_PAIRED = (*PERSONA, "item_id", "group", "rotation", *WORDING, *SCORED, "status", "sampled", *COLUMNS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +41,7 @@ class Part:
     columns: tuple[str, ...] = ()
     weight: Mapping[str, float] | None = None
     drawn: pd.DataFrame | None = None
-    _cells: dict[str, "Cells"] = field(default_factory=dict, init=False, repr=False)
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)  # see `once`
 
     @cached_property
     def alone(self) -> pd.Series:
@@ -55,38 +58,57 @@ class Part:
         """Which rows are counterfactual twins of a respondent."""
         return is_twin(self.scores["persona_id"])
 
-    @cached_property
+    @property
     def clean(self) -> "Part":
         """The baseline and the respondents: neither the neutral control nor counterfactual twins."""
+        return self._without_controls or self
+
+    @cached_property
+    def _without_controls(self) -> "Part | None":
         control = self.control | self.twins
-        return self.of(self.scores[~control]) if control.any() else self
+        return self.of(self.scores[~control]) if control.any() else None
 
     @cached_property
     def measures(self) -> list[str]:
         """The measures that there are scores by; at least "value"."""
         return [name for name in SCORED if name in self.scores and self.scores[name].notna().any()] or ["value"]
 
-    @cached_property
+    @property
     def whole(self) -> "Part":
         """The same with the scores of all rounds, whose pairs honour the chances with which they were asked."""
-        return self if self.drawn is None else self.of(self.drawn)
+        return self._of_all_rounds or self  # a part that held itself would outlive its use
+
+    @cached_property
+    def _of_all_rounds(self) -> "Part | None":
+        return None if self.drawn is None else self.of(self.drawn)
 
     def of(self, scores: pd.DataFrame) -> "Part":
         """Other scores of the same personas, who weigh what they weigh here."""
         columns = tuple(name for name in self.columns if name in scores)
         return replace(self, scores=scores, columns=columns, drawn=None)
 
+    def some(self, rows: Codes) -> "Part":
+        """Some rows of the scores, with the columns that pairs and rates are made of."""
+        names = dict.fromkeys((*_PAIRED, *self.columns))
+        return self.of(self.scores[[name for name in names if name in self.scores]].iloc[rows])
+
     def pairs(self, measure: str = "value") -> "Cells":
         """The pairs of the baseline and the respondents by a measure."""
-        if measure not in self._cells:
-            self._cells[measure] = cells(self.clean, measure, self.columns)
-        return self._cells[measure]
+        return self.once("pairs", measure, lambda: cells(self.clean, measure, self.columns))
+
+    def once(self, name: str, measure: str, make: Callable[[], Made]) -> Made:
+        """What several tables need of a measure, made when the first asks for it."""
+        if (name, measure) not in self.kept:
+            self.kept[name, measure] = make()
+        found: Made = self.kept[name, measure]
+        return found
 
     def weights_of(self, persona_id: pd.Series) -> Floats:
         """w_p of each row."""
         if self.weight is None:
             return np.ones(len(persona_id))
-        weights: Floats = persona_id.astype(object).map(self.weight).to_numpy(dtype=float, na_value=np.nan)
+        codes, names = pd.factorize(persona_id)
+        weights: Floats = np.array([self.weight.get(name, np.nan) for name in names], dtype=float)[codes]
         return weights
 
 
@@ -117,17 +139,25 @@ def parts(
     """
     if not isinstance(scores, pd.DataFrame):
         return scores
-    names = scores[["model", "benchmark"]].drop_duplicates()
-    if len(names) == 1:  # most often: spare the copy
-        split = [(tuple(names.iloc[0]), scores)]
-    else:
-        split = list(scores.groupby(["model", "benchmark"], observed=True))
     found = []
-    for (model, benchmark), rows in split:
+    for (model, benchmark), rows in _split(scores):
         weight = weights_by_person(rows, weights, population)
         equal, drawn = (equally_drawn(rows), rows) if is_drawn(rows) else (rows, None)
         found.append(Part(str(model), str(benchmark), equal, columns, weight, drawn))
     return found
+
+
+def _split(scores: pd.DataFrame) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """The rows of each model and benchmark: where they stand one after another, not a copy of them."""
+    grouped = scores.groupby(["model", "benchmark"], observed=True)
+    code = grouped.ngroup().to_numpy()
+    starts = np.flatnonzero(np.diff(code, prepend=-1))
+    if len(starts) > grouped.ngroups or not len(starts):
+        yield from grouped
+        return
+    ends = dict(zip(starts.tolist(), [*starts[1:].tolist(), len(code)], strict=True))
+    for start, name in zip(sorted(ends, key=lambda row: code[row]), grouped.size().index, strict=True):
+        yield name, scores.iloc[start : ends[start]]
 
 
 def weights_by_person(
@@ -247,25 +277,32 @@ class Cells:
 
     def items_of(self, people: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which items some of these people have a pair on."""
+        if self.answered[people].max(initial=0) == self.n_items:  # one of them has them all
+            return self.asked_items
         found = np.zeros(len(self.items), dtype=bool)
         found[self.item[people[self.person]]] = True
         return found
+
+    @cached_property
+    def asked_items(self) -> NDArray[np.bool_]:
+        """Which items have a cell."""
+        return np.bincount(self.item, minlength=len(self.items)) > 0
+
+    @property
+    def n_items(self) -> int:
+        """How many items have a cell."""
+        return int(self.asked_items.sum())
+
+    @cached_property
+    def means(self) -> tuple[Floats, Floats]:
+        """Each persona's mean score, and the baseline's on the persona's items."""
+        return self.by_persona(self.y), self.by_persona(self.b)
 
     def by_persona(self, values: Floats) -> Floats:
         """The mean over a persona's cells."""
         sums = np.bincount(self.person, weights=values, minlength=len(self.people))
         means: Floats = np.divide(sums, self.answered, out=np.full(len(sums), np.nan), where=self.answered > 0)
         return means
-
-
-def clustered(rows: Matrix, cluster: Codes) -> Matrix:
-    """Rows of the same cluster added up."""
-    names, codes = np.unique(cluster, return_inverse=True)
-    if len(names) == len(rows):
-        return rows
-    sums = np.zeros((len(names), *rows.shape[1:]))
-    np.add.at(sums, codes, rows)
-    return sums
 
 
 def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cells:
@@ -278,7 +315,7 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     valid, alone = scores[value].notna().to_numpy(), part.alone.to_numpy()
     if drawn:
         valid = valid & (alone | scores[ROUND].notna().to_numpy())
-    item_code, item_first = _codes(scores["item_id"])
+    item_code = factorized(scores["item_id"])
     turns = int(scores["rotation"].max()) + 1 if len(scores) else 1
     asked = item_code * turns + scores["rotation"].to_numpy()
     values = scores[value].to_numpy(dtype=float)
@@ -286,8 +323,8 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     base, noise, draws = baseline_means(asked[valid & alone], values[valid & alone], size)
     chosen = np.flatnonzero(valid & ~alone)
     chosen = chosen[~np.isnan(base[asked[chosen]])]
-    person, person_first = _codes(scores["persona_id"].iloc[chosen])
-    people = scores.iloc[chosen[person_first]]
+    person = factorized(scores["persona_id"].iloc[chosen])
+    people = scores.iloc[chosen[first_rows(person)]]
     kept = [*dict.fromkeys([*(name for name in PERSONA if name in scores), *extra])]
     y, b = values[chosen], base[asked[chosen]]
     flat = person * (int(item_code.max(initial=-1)) + 1) + item_code[chosen]
@@ -300,12 +337,12 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     )
     found = Cells(
         people[kept].reset_index(drop=True),
-        scores.iloc[item_first][["item_id", "group"]].reset_index(drop=True),
+        scores[["item_id", "group"]].iloc[first_rows(item_code)].reset_index(drop=True),
         places // max(items, 1),
         places % max(items, 1),
         np.bincount(code, weights=y) / count,
         np.bincount(code, weights=b) / count,
-        _is_sampled(scores) or bool(draws.max(initial=0) > 1),
+        ("sampled" in scores and bool(scores["sampled"].any())) or bool(draws.max(initial=0) > 1),
         _item_noise(noise.reshape(-1, turns), draws.reshape(-1, turns)),
         draws.reshape(-1, turns).sum(axis=1),
         wording,
@@ -320,33 +357,9 @@ def cells(part: Part, value: str = "value", extra: tuple[str, ...] = ()) -> Cell
     return replace(found, given=found, person=person, item=item, y=y, b=b)
 
 
-def compacted(codes: Codes) -> tuple[Codes, Codes]:
-    """The distinct codes in order and each one's place among them; without a sort where they are dense."""
-    size = int(codes.max(initial=-1)) + 1
-    if size > 8 * len(codes):
-        distinct, inverse = np.unique(codes, return_inverse=True)
-        return distinct, inverse
-    seen = np.zeros(size, dtype=bool)
-    seen[codes] = True
-    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[codes]
-
-
 def factorized(column: pd.Series) -> Codes:
     """0 … n − 1 for each distinct value, in order of appearance."""
     return np.asarray(pd.factorize(column)[0], dtype=np.int64)
-
-
-def _codes(column: pd.Series) -> tuple[Codes, Codes]:
-    """0 … n − 1 for each distinct value, and the row where each is first seen."""
-    codes = factorized(column)
-    first = np.full(int(codes.max(initial=-1)) + 1, len(codes), dtype=np.int64)
-    np.minimum.at(first, codes, np.arange(len(codes)))
-    return codes, first
-
-
-def _is_sampled(scores: pd.DataFrame) -> bool:
-    """Whether the answers are draws, where the scores say so."""
-    return bool(scores["sampled"].any()) if "sampled" in scores else False
 
 
 def baseline_means(asked: Codes, values: Floats, size: int) -> tuple[Floats, Floats, Floats]:
@@ -374,7 +387,7 @@ def _item_noise(noise: Matrix, draws: Matrix) -> Floats:
 def _wordings(
     scores: pd.DataFrame, person: Codes, d: Floats, counts: Floats, people: int
 ) -> tuple[Matrix, tuple[str, ...]]:
-    columns = [name for name in WORDING if name in scores and scores[name].nunique() > 1]
+    columns = [name for name in WORDING if name in scores and varies(scores[name])]
     if not columns:
         return np.zeros((people, 0)), ()
     grouper = scores.groupby(columns if len(columns) > 1 else columns[0], observed=True, sort=True)

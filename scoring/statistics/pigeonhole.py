@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from scoring.statistics.clustered_errors import LEVEL, Matrix, quantile
-from scoring.statistics.pairs import Codes
 from scoring.statistics.weights import Floats
 
 DRAWS = 2000
@@ -27,9 +26,11 @@ def pigeonhole_weights(people: int, groups: int, seed: int) -> Draws:
     return Draws(*(_draws(random, count) for count in (people, groups)))
 
 
-def drawn_totals(sums: Matrix, draws: Draws, group: Codes) -> Floats:
-    """The total of a cluster × group matrix: as observed first, then in each draw. `group` numbers its columns."""
-    totals: Floats = ((draws.people @ sums) * draws.groups[:, group]).sum(axis=1)
+def drawn_totals(sums: Matrix, draws: Draws) -> Matrix:
+    """The totals of cluster × group matrices, a row each: as observed first, then in each draw."""
+    count, people, groups = sums.shape
+    drawn = draws.people @ sums.transpose(1, 0, 2).reshape(people, count * groups)  # the draws are read once for all
+    totals: Matrix = np.einsum("dcg,dg->cd", drawn.reshape(len(drawn), count, groups), draws.groups)
     return totals
 
 

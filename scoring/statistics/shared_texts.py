@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from scoring.statistics.linked import linked
+from scoring.statistics.codes import linked
 from scoring.statistics.pairs import CONTROL, TEXT
 
 

@@ -11,16 +11,17 @@ import pandas as pd
 from personas.errors import InputError, nearest
 from scoring.answers.metrics import ANSWER, LETTER, PROBABILITIES
 from scoring.statistics.clustered_errors import detectable, unbiased_error
+from scoring.statistics.codes import first_rows
 from scoring.statistics.designs.inclusion import row_weights
 from scoring.statistics.effect import NOTHING, Contributions, contributions, effect_of, estimate, invalid_rates
 from scoring.statistics.gaps import NO_GAP, gap, on_common_items
-from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, level_codes, levels_of
+from scoring.statistics.levels import ALL, PAIR, columns_of, hidden_levels, is_missing, levels_of
 from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.net_of_control import NO_NET, Neutral
 from scoring.statistics.omnibus import family
-from scoring.statistics.pairs import Part, Scores, is_invalid, parts
+from scoring.statistics.pairs import Part, Scores, factorized, is_invalid, parts
 from scoring.statistics.unread import AS_WRONG, Unread
-from scoring.statistics.weights import Weights
+from scoring.statistics.weights import Floats, Weights
 
 MEASURES = {"value": LETTER, "expected": PROBABILITIES}
 
@@ -169,11 +170,19 @@ def metric_of(part: Part, measure: str) -> str:
 
 def _invalid_by_level(part: Part, measure: str, attribute: str) -> dict[str, float]:
     """The weighted share of invalid answers, by level."""
-    answers = part.clean.scores[~part.clean.alone]
-    weight = pd.Series(part.weights_of(answers["persona_id"]) * row_weights(answers), index=answers.index)
-    table = pd.DataFrame({"invalid": weight * is_invalid(answers, measure), "all": weight})
-    sums = table.groupby(level_codes(answers, attribute), observed=True).sum()
+    people, invalid, whole = part.once("invalid by person", measure, lambda: _invalid_by_person(part.clean, measure))
+    sums = pd.DataFrame({"invalid": invalid, "all": whole}).groupby(levels_of(people, attribute).to_numpy()).sum()
     return {str(level): float(rate) for level, rate in (sums["invalid"] / sums["all"]).items()}
+
+
+def _invalid_by_person(clean: Part, measure: str) -> tuple[pd.DataFrame, Floats, Floats]:
+    """The people with their attributes, and the weights of each one's invalid answers and of all."""
+    rows = np.flatnonzero(~clean.alone)
+    person = factorized(clean.scores["persona_id"].iloc[rows])
+    weight = (clean.weights_of(clean.scores["persona_id"]) * row_weights(clean.scores))[rows]
+    invalid = is_invalid(clean.scores, measure).to_numpy()[rows]
+    sums = (np.bincount(person, weights=each).astype(np.float64, copy=False) for each in (weight * invalid, weight))
+    return clean.scores[list(clean.columns)].iloc[rows[first_rows(person)]], *sums
 
 
 def _attribute(
@@ -219,4 +228,4 @@ def _family(of: Contributions, levels: pd.Series, tested: Sequence[str], seed: i
     survey = pd.factorize(people["survey"])[0] if "survey" in people else np.zeros(len(people), dtype=np.int64)
     of = on_common_items(of, [codes == place for place in range(len(tested))])
     whole = family(of, codes, survey, seed)
-    return {**whole._asdict(), "family_items": float(len(np.unique(of.cells.item[codes[of.cells.person] >= 0])))}
+    return {**whole._asdict(), "family_items": float(of.cells.items_of(codes >= 0).sum())}

@@ -51,11 +51,10 @@ def _elicitations(found: Sequence[Part]) -> Iterator[dict[str, object]]:
 def _cues(part: Part, cues: Sequence[str]) -> Iterator[dict[str, object]]:
     if "format" not in part.scores:
         return
-    people = part.scores[part.scores["persona_id"] != ""]
-    formats = [name for name in map(str, people["format"].unique()) if name != CONTROL]
+    alone = part.alone
+    formats = [name for name in map(str, part.scores.loc[~alone, "format"].unique()) if name != CONTROL]
     if len(formats) < 2 or not set(formats) & set(cues):
         return
-    alone = part.scores["persona_id"] == ""
     order = sorted(formats, key=lambda name: (cues.index(name) + 1 if name in cues else 0, name))
     ways = {name: part.of(_of_cue(part.scores[alone | (part.scores["format"] == name)])) for name in order}
     yield from _compared("cue", ways)

@@ -1,14 +1,18 @@
 """The table of numbers that exist only over many items: each benchmark's own, and how often each letter is chosen."""
 
 from collections.abc import Iterator
+from functools import partial
+from itertools import chain
 from typing import NamedTuple
 
 import pandas as pd
 
 from scoring.benchmarks.registry import many_item_scores
 from scoring.statistics.levels import ALL
-from scoring.statistics.many_item import ManyItemScore, PairedScores, mean_of
+from scoring.statistics.many_item import CountedAnswers, ManyItemScore, PairedScores
 from scoring.statistics.pairs import Part, Scores, parts
+from scoring.statistics.pigeonhole import Totals
+from scoring.statistics.weights import Floats
 
 
 class Aggregates(NamedTuple):
@@ -30,7 +34,7 @@ def aggregate_tables(scores: Scores, seed: int = 0) -> Aggregates:
     by_category: list[dict[str, object]] = []
     for part, paired in _paired(scores, seed):
         head = {"model": part.model, "benchmark": part.benchmark}
-        for each in (*_letters(part), *many_item_scores(part.benchmark, part.clean.scores)):
+        for each in chain(_letters(part), many_item_scores(part.benchmark, part.clean.scores)):
             found = paired.row(each)
             if each.category == ALL:
                 overall.append({**head, "metric": each.name, **found, "left_out": each.left_out})
@@ -52,7 +56,13 @@ def _letters(part: Part) -> Iterator[ManyItemScore]:
     scores = part.clean.scores
     if "letter" not in scores:
         return
-    chosen = scores["letter"].astype(str)
+    chosen = scores["letter"]
     read = (chosen != "").to_numpy()
-    for letter in sorted(set(chosen.unique()) - {""}):
-        yield mean_of(f"chose {letter}", (chosen == letter).to_numpy(), read)
+    letters = sorted(set(map(str, chosen.unique())) - {""})
+    answers = CountedAnswers({"n": read, **{each: (chosen == each).to_numpy() for each in letters}}, read)
+    for letter in letters:
+        yield ManyItemScore(f"chose {letter}", answers, partial(_share, letter))
+
+
+def _share(letter: str, sums: Totals) -> Floats:
+    return sums[letter] / sums["n"]

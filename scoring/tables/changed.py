@@ -41,9 +41,9 @@ def _top_letter(part: Part) -> dict[str, object]:
     """The letter that personas choose most often, and its share, where options stand in several orders."""
     scores = part.clean.scores
     if "letter" in scores and scores["rotation"].max() > 0:
-        rows = scores[~part.clean.alone & (scores["letter"].astype(str) != "")]
-        weight = pd.Series(part.weights_of(rows["persona_id"]))
-        total = weight.groupby(rows["letter"].astype(str).to_numpy()).sum()
+        rows = scores.loc[~part.clean.alone & (scores["letter"] != ""), ["persona_id", "letter"]]
+        weight = pd.Series(part.weights_of(rows["persona_id"]), index=rows.index)
+        total = weight.groupby(rows["letter"], observed=True).sum()
         if total.sum() > 0:
             return {"top_letter": str(total.idxmax()), "top_share": float(total.max() / total.sum())}
     return {"top_letter": "", "top_share": math.nan}
@@ -51,6 +51,10 @@ def _top_letter(part: Part) -> dict[str, object]:
 
 def item_changes(part: Part) -> pd.DataFrame:
     """The same for every item: item_id, answers, weight (the personas' together), neutral_answers, and `CHANGED`."""
+    return part.once("item changes", "", lambda: _item_changes(part))
+
+
+def _item_changes(part: Part) -> pd.DataFrame:
     scores, alone = part.scores, part.alone.to_numpy()
     asked = _AskedOptions.of(part)
     item, turns, names, size = asked.item, asked.turns, asked.names, len(asked.counts)
@@ -62,10 +66,9 @@ def item_changes(part: Part) -> pd.DataFrame:
     spoken, differs = _by_item(item[neutral[0]], neutral[1], np.ones(len(neutral[1])), len(names))
     asked_weight = np.bincount(asked.place[own[0]], weights=weight, minlength=size)
     chance = _chance(counts, bool(scores["sampled"].any()) if "sampled" in scores else bool((total > 1).any()))
-    by_chance = [
-        _mean(pd.Series(chance[place : place + turns]), pd.Series(asked_weight[place : place + turns]))
-        for place in range(0, size, turns)
-    ]
+    known = np.where(np.isnan(chance), 0.0, asked_weight).reshape(-1, turns)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        by_chance = (known * np.nan_to_num(chance).reshape(-1, turns)).sum(axis=1) / known.sum(axis=1)
     columns: dict[str, Any] = {"item_id": names, "answers": np.bincount(item[own[0]], minlength=len(names))}
     columns |= {"weight": answers, "neutral_answers": spoken, "changed": changed, "by_chance": by_chance}
     return pd.DataFrame({**columns, "neutral": differs})

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from scoring.statistics.clustered_errors import two_sided_p
+from scoring.statistics.codes import linked
 from scoring.statistics.effect import effect_of
-from scoring.statistics.linked import linked
 from scoring.statistics.multiplicity import adjusted
 from scoring.statistics.pairs import Part, Scores, factorized, parts
 from scoring.statistics.twin_pairs import matched_twins

@@ -8,7 +8,7 @@ import pandas as pd
 from personas.people.pseudonyms import short_pseudonym
 from scoring.benchmarks.registry import category_column
 from scoring.statistics.effect import effect_of
-from scoring.statistics.levels import columns_of, levels_of, shown_levels
+from scoring.statistics.levels import columns_of, level_codes, levels_of, shown_levels
 from scoring.statistics.pairs import Part, Scores, factorized, parts
 from scoring.tables.changed import chosen_option, item_changes, row_changes
 
@@ -69,11 +69,13 @@ def answer_table(scores: Scores, by: Sequence[str], items: Sequence[str]) -> pd.
     """
     rows = []
     for part in parts(scores):
-        clean = part.clean.of(part.clean.scores[part.clean.scores["item_id"].isin(list(items))])
+        scores = part.clean.scores
+        clean = part.clean.of(scores[scores["item_id"].isin(list(items))])
         if "chosen_by_probability" not in clean.scores or clean.scores.empty:
             continue
         weight = np.where(clean.alone, 1.0, clean.weights_of(clean.scores["persona_id"]))
-        frame = clean.scores.assign(option=chosen_option(clean.scores), weight=weight, changed=row_changes(clean))
+        frame = clean.scores[["item_id", "persona_id", *columns_of(by)]]
+        frame = frame.assign(option=chosen_option(clean.scores), weight=weight, changed=row_changes(clean))
         people = frame[~clean.alone]
         slices = [("baseline", frame[clean.alone], pd.Series("baseline", index=frame.index))]
         slices += [("all", people, pd.Series("all", index=people.index))]
@@ -89,21 +91,21 @@ def answer_table(scores: Scores, by: Sequence[str], items: Sequence[str]) -> pd.
 
 def _shown(people: pd.DataFrame, attribute: str) -> tuple[pd.DataFrame, pd.Series]:
     """The rows whose level may be shown, and their levels."""
-    level = levels_of(people, attribute)
+    level = level_codes(people, attribute)
     kept = level.isin(shown_levels(people, attribute))
     return people[kept], level[kept]
 
 
 def _option_shares(rows: pd.DataFrame, level: pd.Series) -> pd.DataFrame:
-    keys = [rows["item_id"].astype(str), level.rename("level"), "option"]
+    keys = [rows["item_id"], level.rename("level"), "option"]
     weighted = rows.assign(moved=rows["weight"] * rows["changed"], known=rows["weight"].where(rows["changed"].notna()))
     sums = weighted.groupby(keys, observed=True)
     table = sums["weight"].agg(answers="size", share="sum").reset_index()
     known = sums["known"].sum().to_numpy()
     changed = np.divide(sums["moved"].sum().to_numpy(), known, out=np.full(len(known), np.nan), where=known > 0)
-    return table.assign(
-        share=table["share"] / table.groupby(["item_id", "level"])["share"].transform("sum"), changed=changed
-    )
+    whole = table.groupby(["item_id", "level"], observed=True)["share"].transform("sum")
+    table = table.assign(share=table["share"] / whole, changed=changed)
+    return table.astype({"item_id": str, "level": str}).sort_values(["item_id", "level", "option"])
 
 
 def persona_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
@@ -117,7 +119,8 @@ def persona_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
         if not len(found.person):
             continue
         ids = found.people["persona_id"].astype(str)
-        values = {"without": found.by_persona(found.b), "with_persona": found.by_persona(found.y)}
+        with_persona, without = found.means
+        values = {"without": without, "with_persona": with_persona}
         table = pd.DataFrame({"model": part.model, "benchmark": part.benchmark, "persona": ids.map(short_pseudonym)})
         for name in columns_of(by):
             level = levels_of(found.people, name)
@@ -139,12 +142,12 @@ def category_table(scores: Scores) -> pd.DataFrame:
         if column not in clean or clean[column].nunique() < 2:
             continue
         codes = factorized(clean[column])
-        for code in range(int(codes.max()) + 1):
-            rows_here = clean[codes == code]
+        for code, category in enumerate(clean[column].unique()):
+            own = part.clean.some(np.flatnonzero(codes == code))
             for measure in part.measures:
-                found = effect_of(part.of(rows_here), measure)
+                found = effect_of(own, measure)
                 head = {"model": part.model, "benchmark": part.benchmark, "measure": measure}
                 kept = ("items", "groups", "personas", "without", "with_persona", "effect", "people_low", "people_high")
                 values = {name: getattr(found, name) for name in (*kept, "items_low", "items_high")}
-                rows.append({**head, "category": str(rows_here[column].iloc[0]), **values})
+                rows.append({**head, "category": str(category), **values})
     return pd.DataFrame(rows)

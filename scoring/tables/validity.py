@@ -1,13 +1,16 @@
 """Answers that could not be read, refusals, failures, and what is right if they count as wrong."""
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from scoring.statistics.codes import compacted, first_rows
 from scoring.statistics.effect import effect_of
 from scoring.statistics.levels import levels_of, shown_levels
-from scoring.statistics.pairs import INVALID, Part, Scores, parts
+from scoring.statistics.pairs import INVALID, Codes, Part, Scores, factorized, parts
 from scoring.statistics.weights import Floats, weighted_mean
 
 
@@ -31,34 +34,52 @@ def validity_table(scores: Scores, by: Sequence[str]) -> pd.DataFrame:
 
 
 def _rates(part: Part) -> dict[str, float]:
-    status, alone = part.scores["status"].astype(str), part.alone
+    status, alone = part.scores["status"], part.alone.to_numpy()
+    sides = {"without": _Answers.of(part, alone), "with": _Answers.of(part, ~alone)}
     found = {
-        f"{name.replace(' ', '_')}_{side}": _by_persona(
-            part.of(part.scores[rows]), (status[rows] == name).to_numpy(dtype=float)
-        )
+        f"{name.replace(' ', '_')}_{side}": answers.mean((status == name).to_numpy(dtype=float))
         for name in INVALID
-        for side, rows in (("without", alone), ("with", ~alone))
+        for side, answers in sides.items()
     }
-    judged = part.scores[status != "pending"]
-    invalid = effect_of(part.of(judged.assign(value=judged["status"].isin(INVALID).astype(float))))
+    judged = part.some(np.flatnonzero(status != "pending"))
+    invalid = effect_of(part.of(judged.scores.assign(value=judged.scores["status"].isin(INVALID).astype(float))))
     return {**found, "effect": invalid.effect, "low": invalid.people_low, "high": invalid.people_high}
 
 
 def _values(part: Part) -> dict[str, float]:
-    people = part.of(part.scores[~part.alone])
-    value, invalid = people.scores["value"], people.scores["status"].isin(INVALID)
-    left_out = _by_persona(people, value.to_numpy(dtype=float))
-    as_wrong = _by_persona(people, value.mask(invalid & value.isna(), 0.0).to_numpy(dtype=float))
-    return {"value_left_out": left_out, "value_as_wrong": as_wrong}
+    people, value = _Answers.of(part, ~part.alone.to_numpy()), part.scores["value"]
+    invalid = part.scores["status"].isin(INVALID)
+    as_wrong = value.mask(invalid & value.isna(), 0.0)
+    return {
+        "value_left_out": people.mean(value.to_numpy(dtype=float)),
+        "value_as_wrong": people.mean(as_wrong.to_numpy(dtype=float)),
+    }
 
 
-def _by_persona(part: Part, values: Floats) -> float:
-    """The weighted mean over personas of the mean over their answers; of the answers, where there is no persona."""
-    if not len(values):
-        return float("nan")
-    means = pd.Series(values, index=part.scores.index).groupby(part.scores["persona_id"], observed=True).mean()
-    weight = np.ones(1) if part.alone.all() else part.weights_of(means.index.to_series())
-    return weighted_mean(means.to_numpy(), weight)
+class _Answers(NamedTuple):
+    """Some rows of a part: who answered each, and what each of these weighs."""
+
+    rows: Codes
+    person: Codes
+    weight: Floats
+
+    @classmethod
+    def of(cls, part: Part, side: NDArray[np.bool_]) -> "_Answers":
+        """Either side: nobody weighs 1."""
+        rows = np.flatnonzero(side)
+        person, names = pd.factorize(part.scores["persona_id"].iloc[rows])
+        alone = bool(part.alone.to_numpy()[rows].all())
+        return cls(rows, person, np.ones(len(names)) if alone else part.weights_of(pd.Series(names)))
+
+    def mean(self, values: Floats) -> float:
+        """The weighted mean over personas of the mean over their answers, from a value for each row of the part."""
+        own = values[self.rows]
+        known = ~np.isnan(own)
+        count, total = (
+            np.bincount(self.person[known], weights=each, minlength=len(self.weight)) for each in (None, own[known])
+        )
+        means = np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+        return weighted_mean(means, self.weight)
 
 
 def _slices(clean: Part, by: Sequence[str]) -> Iterator[tuple[str, str, Part]]:
@@ -111,14 +132,17 @@ def recall_table(scores: Scores, gold: pd.DataFrame) -> pd.DataFrame:
 
 
 def _recall(part: Part, slots: pd.DataFrame) -> pd.DataFrame:
-    lettered = part.scores["value"].notna() & (part.scores["letter"].astype(str) != "")
-    rows = part.scores.loc[lettered, ["item_id", "rotation", "persona_id", "letter"]]
-    alone = (rows["persona_id"] == "").to_numpy()
-    weight = np.where(alone, 1.0, part.weights_of(rows["persona_id"]))
-    side = np.where(alone, "without", "with_persona")
-    keys = ["item_id", "rotation", "side", "letter"]
-    grouped = rows.assign(side=side, weight=weight).groupby(keys, observed=True)["weight"].agg(["sum", "size"])
-    counted = grouped.reset_index()
+    rows = np.flatnonzero(part.scores["value"].notna() & (part.scores["letter"] != ""))
+    told = part.scores[["item_id", "rotation", "persona_id", "letter"]].iloc[rows]
+    alone = part.alone.to_numpy()[rows]
+    weight = np.where(alone, 1.0, part.weights_of(told["persona_id"]))
+    code = np.zeros(len(rows), dtype=np.int64)
+    for own in (factorized(told["item_id"]), told["rotation"].to_numpy(), alone, factorized(told["letter"])):
+        code = compacted(code * (int(own.max(initial=0)) + 1) + own)[1]
+    first = first_rows(code)
+    side = np.where(alone[first], "without", "with_persona")
+    counted = told[["item_id", "rotation", "letter"]].iloc[first].assign(side=side)
+    counted = counted.assign(sum=np.bincount(code, weights=weight), size=np.bincount(code))
     counted = counted.assign(item_id=counted["item_id"].astype(str)).merge(slots, on=["item_id", "rotation"])
     counted["hit"] = counted["sum"] * (counted["letter"].astype(str) == counted["slot"].astype(str))
     sums = counted.groupby(["slot", "side"], observed=True)[["hit", "sum", "size"]].sum()

@@ -32,7 +32,7 @@ def variance_table(scores: Scores) -> pd.DataFrame:
                     continue
                 own = alone if source != "rotation" else alone & False
                 found = [
-                    effect_of(part.of(clean[own | (clean[source] == level)]), measure)
+                    effect_of(part.clean.some(np.flatnonzero(own | (clean[source] == level))), measure)
                     for level in sorted(clean.loc[~alone, source].unique())
                 ]
                 deltas = np.array([each.effect for each in found])

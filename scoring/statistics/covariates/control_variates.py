@@ -26,8 +26,9 @@ from scoring.statistics.clustered_errors import (
     satterthwaite,
     t_interval,
 )
+from scoring.statistics.codes import clustered
 from scoring.statistics.covariates.prediction_powered import folds
-from scoring.statistics.pairs import Codes, clustered
+from scoring.statistics.pairs import Codes
 from scoring.statistics.weights import Floats
 
 LEAST_CLUSTERS = 10  # of people whom the dear model was asked about, below which λ is 0

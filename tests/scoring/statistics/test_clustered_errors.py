@@ -8,9 +8,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from scoring.statistics.clustered_errors import one_way, two_way
+from scoring.statistics.codes import clustered
 from scoring.statistics.effect import Contributions
 from scoring.statistics.gaps import gap, least_variance
-from scoring.statistics.pairs import Part, cells, clustered
+from scoring.statistics.pairs import Part, cells
 from scoring.statistics.weights import persona_weights
 
 

@@ -44,7 +44,7 @@ def test_pigeonhole_resamples_both_sides():
     random = np.random.default_rng(0)
     people, groups = random.normal(size=40), random.normal(size=30)
     matrix = people[:, None] + groups[None, :]
-    total = drawn_totals(matrix, pigeonhole_weights(40, 30, seed=1), np.arange(30))
+    total = drawn_totals(matrix[None], pigeonhole_weights(40, 30, seed=1))[0]
     assert len(total) == DRAWS + 1
     assert total[0] == pytest.approx(matrix.sum())
     variance = 30**2 * 40 * people.var() + 40**2 * 30 * groups.var()
