@@ -57,9 +57,12 @@ def _failed(connection: sqlite3.Connection) -> dict[str, np.ndarray]:
 
 
 def _block(packed: np.ndarray) -> dict[str, np.ndarray]:
-    """Unpacked columns."""
+    """Unpacked columns. Raises ValueError for a status that no scorer gives."""
     what, low = packed["what"], 0xFFFFFFFF
     place = np.cumsum([0, *(len(name) + 1 for name in STATUSES)])[:-1] + 1  # where instr() finds each status
+    found = what >> 24 & 0xFF
+    if not np.isin(found, place).all():
+        raise ValueError("a status of another kind")
     columns: dict[str, np.ndarray] = {
         "model": (packed["how"] >> 32).astype(np.int32),
         "item": (packed["who"] & low).astype(np.int32),
@@ -67,7 +70,7 @@ def _block(packed: np.ndarray) -> dict[str, np.ndarray]:
         "variant": (packed["how"] & low).astype(np.int32),
         "rotation": (what >> 48).astype(np.int16),
         "replicate": (what >> 32 & 0xFFFF).astype(np.int16),
-        "status": np.searchsorted(place, what >> 24 & 0xFF).astype(np.int8),
+        "status": np.searchsorted(place, found).astype(np.int8),
     }
     for name, shift in (("chosen_by_text", 12), ("chosen_by_probability", 0)):
         option = (what >> shift & 0xFFF).astype(np.float32) - 1

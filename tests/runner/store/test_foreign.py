@@ -71,6 +71,12 @@ def test_what_is_never_written_is_not_merged(sql: str, file: Path) -> None:
     assert not file.with_name("into.sqlite").exists()
 
 
+def test_a_score_of_a_status_that_no_scorer_gives_is_not_read(file: Path) -> None:
+    _change(file, "UPDATE score SET status = 'fine' WHERE id = 2")
+    with pytest.raises(InputError, match="its table 'score' holds what mtpa never writes there .status"):
+        load_scores(file)
+
+
 def test_what_mtpa_writes_passes(file: Path) -> None:
     with closing(sqlite3.connect(file)) as connection:
         refuse_odd_contents(connection, file)
