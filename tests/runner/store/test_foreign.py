@@ -73,7 +73,7 @@ def test_what_is_never_written_is_not_merged(sql: str, file: Path) -> None:
 
 def test_a_score_of_a_status_that_no_scorer_gives_is_not_read(file: Path) -> None:
     _change(file, "UPDATE score SET status = 'fine' WHERE id = 2")
-    with pytest.raises(InputError, match="its table 'score' holds what mtpa never writes there .status"):
+    with pytest.raises(InputError, match=r"its table 'score' holds what mtpa never writes there .status"):
         load_scores(file)
 
 
