@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
 
 from runner.backends.base import Answer, Batching, Remarking
 from runner.backends.catalogue.prices import worst_cost
@@ -16,6 +15,7 @@ from runner.backends.retry import LONGEST_WAIT, retrying
 from runner.crossing.trials import Asked, AskedModel, blocks
 from runner.engine.budget import Budget, BudgetReached, Charge, Reservation, charge
 from runner.engine.context import Context
+from runner.engine.flights import Flight, Flights
 from runner.engine.limits import ALL_REFUSED, FIRST_SLOTS, NONE_READABLE, Admission, Breaker, Gate, RateLimits, Refusals
 from runner.engine.pilot import REQUESTS, Piloted, letters_verdict, verdict
 from runner.engine.recorder import Recorder, declined
@@ -24,29 +24,8 @@ from runner.engine.stopping import Stopped, Stopping, WaitingTasks
 POLL_SECONDS = 0.5
 LONGEST_POLL_SECONDS = 15.0
 LOCAL_SECONDS = 10.0  # that a run which is to stop waits for a local model, which costs nothing to ask again
-FLIGHTS_A_SLOT = 4  # requests taken up for each that may be in flight: what waits for a retry leaves its slot
 LONG_WAIT = 60.0  # seconds from which on the user is told why nothing happens
 NO_LIMIT, NOTHING_RESERVED = Admission(0.0, 0.0), Reservation()
-
-
-@dataclass
-class Flight:
-    """A request on its way, and every trial that waits for it."""
-
-    waiting: list[Asked]
-    attempts: int = 0
-    failure: Transient | None = None
-    retries: asyncio.Task[None] | None = field(default=None, repr=False)
-
-    @property
-    def first(self) -> Asked:
-        """The trial that the request was made for."""
-        return self.waiting[0]
-
-    @property
-    def key(self) -> bytes:
-        """The request's key."""
-        return self.waiting[0].key
 
 
 class LiveRun:
@@ -66,10 +45,7 @@ class LiveRun:
         self._budget = Budget(context.cache, context.process, model.id, context.study_cap, section.cap)
         self._deferred: list[Asked] = []
         self._queue: asyncio.Queue[Flight] = asyncio.Queue()
-        self._most_flights = FLIGHTS_A_SLOT * section.concurrency
-        self._refill = self._most_flights - section.concurrency
-        self._landed = asyncio.Event()
-        self._flights: dict[bytes, Flight] = {}
+        self._flights = Flights(section.concurrency)
         self._workers: list[asyncio.Task[None]] = []
         self._admitting, self._computing = WaitingTasks(), WaitingTasks()
         self._letting_go = asyncio.Event()
@@ -138,7 +114,7 @@ class LiveRun:
         finally:
             self._recorder.remark_on_ends()
             letting_go.cancel()
-            for task in (*self._workers, *(flight.retries for flight in self._flights.values() if flight.retries)):
+            for task in (*self._workers, *self._flights.retries()):
                 task.cancel()
             await self._budget.close()
             await self._backend.close()
@@ -190,21 +166,18 @@ class LiveRun:
 
     async def _send(self, asked: Asked) -> None:
         """Put a trial's request on its way, or let the trial wait for the one that is."""
-        key = asked.key
-        if key in self._flights:
-            self._flights[key].waiting.append(asked)
+        if self._flights.joined_by(asked):
             return
         if self._recorder.record_if_on_its_way(asked):  # answered since the block was looked up
             return
-        if len(self._flights) >= self._most_flights:
-            await self._room()
+        await self._flights.room()
         if self.stopping.due:
             return
-        self._flights[key] = Flight([asked])
+        flight = self._flights.begin(asked)
         if not self._workers:
             count = self._model.section.concurrency
             self._workers = [asyncio.create_task(self._work()) for _ in range(count)]
-        self._queue.put_nowait(self._flights[key])
+        self._queue.put_nowait(flight)
         self._check()
         if (pilot := self._recorder.pilot) is not None and len(pilot) + len(self._flights) >= REQUESTS:
             await self._until_landed()
@@ -221,19 +194,10 @@ class LiveRun:
         while self._flights:
             try:
                 async with asyncio.timeout(POLL_SECONDS):  # wait_for may swallow a cancellation in Python 3.11
-                    await self._next_landing()
+                    await self._flights.next_landing()
             except TimeoutError:
                 self._check()
         self._check()
-
-    async def _room(self) -> None:
-        """Wait for room for many flights: to wake for each that lands would take as long as to send one."""
-        while len(self._flights) > self._refill:
-            await self._next_landing()
-
-    async def _next_landing(self) -> None:
-        self._landed.clear()
-        await self._landed.wait()
 
     def _check(self) -> None:
         """What no worker could go on from ends the run."""
@@ -251,7 +215,7 @@ class LiveRun:
             except Exception as error:  # the worker goes on, to let go of what waits
                 self._end(flight, error)
             else:
-                self._land(flight)
+                self._flights.land(flight)
 
     async def _retry(self, flight: Flight, first: Transient) -> None:
         """Make the further attempts; between them the flight holds neither a worker nor a slot."""
@@ -262,7 +226,7 @@ class LiveRun:
         except Exception as error:
             self._end(flight, error)
         else:
-            self._land(flight)
+            self._flights.land(flight)
 
     async def _try(self, flight: Flight) -> None:
         """Attempt a request. Raises Stopped where the model is to stop, BackendError where this attempt failed."""
@@ -398,14 +362,9 @@ class LiveRun:
                 raise error
         except Exception as broken:
             self._break_off(broken)
-        self._land(flight)
+        self._flights.land(flight)
 
     def _break_off(self, error: Exception) -> None:
         """End the run with the first such error."""
         self._error = self._error or error
         self.stopping.halted = True
-
-    def _land(self, flight: Flight) -> None:
-        del self._flights[flight.key]
-        if len(self._flights) <= self._refill:
-            self._landed.set()

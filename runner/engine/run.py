@@ -1,11 +1,13 @@
 """Runs a study: what it names is fetched and read, its rows are made, and each model asks what is not answered yet."""
 
 import asyncio
+import gc
 import json
 import re
 import sqlite3
 from collections import Counter
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib.metadata import distributions, version
 from typing import Any
@@ -17,7 +19,6 @@ from runner.backends.providers import make_backend
 from runner.crossing.prepare import Prepared, prepared
 from runner.crossing.trials import AskedModel, Crossing
 from runner.engine.acknowledgement import agreed_keys, require_acknowledgement
-from runner.engine.collector import rare_collections
 from runner.engine.context import BackendFactory, Context, Options
 from runner.engine.judge import JudgeRun
 from runner.engine.limits import fitted
@@ -38,6 +39,7 @@ from runner.study.target import target_of
 
 log = logger(__name__)
 WATCH_SECONDS = 0.25
+RARELY = (50_000, 20, 20)  # objects between collections: a few requests reach Python's own threshold
 _NAME_AND_VERSION = re.compile(r"^(Name|Version): *(.*?) *$", re.MULTILINE)
 
 
@@ -102,7 +104,7 @@ async def _run(
                     await _note_usage(ready, number)
                 local = [model.name for model in study.models if model.is_local]
                 state.enter(f"loading {', '.join(local)}" if local and options.send else "asking")
-                with rare_collections():
+                with _rare_collections():
                     await _unless_lost(watch, _run_models(context), ready.cache)
                 if state.over_budget:
                     state.remark(*(f"{each}." for each in cap_remarks(ready.cache.connection, number)))
@@ -150,6 +152,20 @@ def _slots(crossing: Crossing, state: State) -> Mapping[str, int]:
         )
     )
     return slots
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Collect garbage rarely, and leave alone what exists now: people, items and modules outlive the run anyway."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(*RARELY)
+    try:
+        yield
+    finally:
+        if before != RARELY:  # else another run is on in this process, which puts back what was there before it
+            gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 async def _unless_lost(watch: Watch, models: Coroutine[Any, Any, None], cache: ResultCache) -> None:
