@@ -12,7 +12,7 @@ from personas.errors import InputError, MachineError
 from personas.whole_file import write_whole
 from runner.cli.terminal.console import out
 from runner.study.backend_kinds import backend_kinds
-from runner.study.written.quick import quick_name, quick_study
+from runner.study.written.quick import is_same_but_for_size, quick_name, quick_study
 
 SCHEMA = "mtpa.schema.json"
 Kind = Literal["paper", "api", "anthropic", "azure", "openrouter", "vertex", "vllm", "local", "fidelity"]
@@ -106,9 +106,12 @@ def try_model(
 
 
 def _keep(path: Path, text: str) -> None:
-    """Write the study; one that is there stays as it is. Raises InputError where it is another."""
+    """Write the study, also over one that asks the same of other numbers of people and items, or within another cap.
+
+    Raises InputError where another study is there.
+    """
     try:
-        if path.exists() and path.read_text(encoding="utf-8") != text:
+        if path.exists() and not is_same_but_for_size(path.read_text(encoding="utf-8"), text):
             raise InputError(
                 f"{path}: is there, and differs from what this command would write; change it there and run "
                 f"mtpa-run --study {path}, or name another folder with --to FOLDER"

@@ -8,6 +8,7 @@ from runner.study.written.toml_writer import toml_text
 
 _HEAD = """# Written by `mtpa-run try`, to be kept: change it, and run it with `mtpa-run --study` and its path.
 """
+_SIZE = re.compile(r"^(?:n|groups|usd|confirm_above) = \S+$", re.MULTILINE)
 
 
 def quick_study(
@@ -39,3 +40,8 @@ def quick_study(
 def quick_name(*parts: str) -> str:
     """What the study and its files are called: the parts, of what a file's name may have."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", "-".join(["try", *filter(None, parts)])).strip("-")
+
+
+def is_same_but_for_size(one: str, other: str) -> bool:
+    """Whether two texts differ in no line but those of how many people and item groups are asked, and of the budget."""
+    return _SIZE.sub("", one) == _SIZE.sub("", other)

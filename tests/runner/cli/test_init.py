@@ -107,7 +107,12 @@ def test_try_writes_a_study_that_can_be_kept_and_runs_it(tmp_path: Path, monkeyp
         sent = server.requests
         again = CliRunner().invoke(app, [*arguments, "--n", "4", "--groups", "3", "--usd", "0.5"])
         assert again.exit_code == 0 and server.requests == sent > 0
-        other = CliRunner().invoke(app, [*arguments, "--n", "5", "--groups", "3", "--usd", "0.5"])
+        larger = CliRunner().invoke(app, [*arguments, "--n", "5", "--groups", "3", "--usd", "0.7"])
+        assert larger.exit_code == 0 and sent < server.requests < 2 * sent and server.repeats == 0
+        study = Study.load(study.path)
+        assert study.personas.n == 5
+        study.path.write_text(study.text + "# changed by hand\n")
+        other = CliRunner().invoke(app, [*arguments, "--n", "6", "--groups", "3", "--usd", "0.7"])
         assert isinstance(other.exception, InputError) and "--to FOLDER" in str(other.exception)
 
 
