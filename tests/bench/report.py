@@ -33,12 +33,18 @@ def main(scores: int) -> None:
         rows = _write(path, items)
         print(f"{rows:,} scores in a file of {path.stat().st_size / 1e6:.0f} MB")
         start = last = time.perf_counter()
+        before = time.process_time()
 
         def step(name: str) -> None:
             nonlocal last
             now = time.perf_counter()
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-            print(f"{name:24s} {now - last:6.1f} s   {now - start:6.1f} s in all   peak {peak:.2f} GB", flush=True)
+            used = resource.getrusage(resource.RUSAGE_SELF)
+            processor, peak = used.ru_utime + used.ru_stime - before, used.ru_maxrss / 1e6
+            print(
+                f"{name:24s} {now - last:6.1f} s   {now - start:6.1f} s in all, {processor:6.1f} s of processor time   "
+                f"peak {peak:.2f} GB",
+                flush=True,
+            )
             last = now
 
         frame = load_scores(path)
