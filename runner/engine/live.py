@@ -157,10 +157,12 @@ class LiveRun:
             return []
         keys = [asked.key for asked in fresh]
         held = await self._context.leases.take(self._context.cache, keys)
-        later = [asked for asked in fresh if asked.key in held]
+        later = []
         for asked in fresh:
             if asked.key not in held:
                 await self._send(asked)
+            elif not self._recorder.record_if_on_its_way(asked):  # else it was answered here meanwhile
+                later.append(asked)
         await asyncio.sleep(0)
         return later
 

@@ -1,5 +1,6 @@
 """The file: one writer, grouped commits, and what is said when it cannot be written."""
 
+import asyncio
 import sqlite3
 import threading
 from pathlib import Path
@@ -105,6 +106,26 @@ def test_a_closed_cache_takes_nothing_more_and_says_so(tmp_path: Path) -> None:
         cache.record(completion(2).key, completion(2), [score(2)])
     with opened(tmp_path / "a.sqlite") as connection:
         assert connection.execute("SELECT count(*) FROM completion").fetchone() == (1,)
+
+
+async def test_the_writer_computes_after_what_it_was_handed_and_outlives_who_does_not_wait(tmp_path: Path) -> None:
+    cache = ResultCache(tmp_path / "a.sqlite")
+
+    def count(connection: sqlite3.Connection) -> int:
+        return int(connection.execute("SELECT count(*) FROM completion").fetchone()[0])
+
+    cache.record(completion(1).key, completion(1), [score(1)])
+    gone = asyncio.create_task(cache.compute(count))
+    await asyncio.sleep(0)
+    gone.cancel()
+    cache.record(completion(2).key, completion(2), [score(2)])
+    assert await cache.compute(count) == 2
+    with pytest.raises(MachineError, match="nothing"):
+        await cache.compute(lambda connection: connection.execute("INSERT INTO nothing VALUES (1)"))
+    with pytest.raises(MachineError, match="nothing"):
+        await cache.compute(count)
+    with pytest.raises(MachineError, match="nothing"):
+        cache.close()
 
 
 def test_an_opened_file_is_closed_whatever_happens(tmp_path: Path) -> None:
