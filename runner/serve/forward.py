@@ -12,7 +12,7 @@ from transformers import Cache, DynamicCache
 
 from runner.serve.prefix_tree import WORTH, PrefixTree, plan
 from runner.serve.prompts import PromptRow, RowScores
-from runner.serve.tree_attention import NAME, grouped
+from runner.serve.tree_attention import NAME, laid_out
 
 CHUNK = 256  # rows of logits that are normalised at once, in float32
 LENGTH_DEPENDENT = {"dynamic", "longrope"}  # positions that depend on the longest row of a batch
@@ -110,7 +110,7 @@ class Passes:
         return {
             "input_ids": torch.tensor([tree.tokens], device=self.device),
             "position_ids": torch.tensor([places], device=self.device),
-            "tree": grouped(tree, self.device),
+            "tree": laid_out(tree, self.device),
         }
 
     @contextmanager

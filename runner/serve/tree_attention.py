@@ -2,17 +2,42 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from transformers import AttentionInterface
 
 from runner.serve.prefix_tree import PrefixTree
+from runner.serve.tree_runs import TreeRuns
 
 NAME = "mtpa_tree"
 WASTE = 1.3  # padded cells of a score matrix, over those needed, that a group may have
 SMALL = 20_000  # cells that cost less than one more call
 FAR = 1 << 30
+
+
+class TreeLayout(Protocol):
+    """How the tokens of a packed tree are attended."""
+
+    def attend(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        scaling: float,
+        window: int | None,
+        softcap: float | None,
+    ) -> torch.Tensor:
+        """Softmax attention: `query` (heads, tokens, size), the others with as many heads or fewer.
+
+        Returns (tokens, heads, size). Scores are capped before they are masked: cap · tanh(score / cap).
+        """
+        ...
+
+
+def laid_out(tree: PrefixTree, device: torch.device) -> TreeLayout:
+    """The layout that is fastest there: few large calls on an accelerator, no padding on a processor."""
+    return TreeRuns(tree) if device.type == "cpu" else TreeGroups(tree, device)
 
 
 @dataclass
@@ -39,8 +64,37 @@ class Group:
         return self.masks[window]
 
 
-def grouped(tree: PrefixTree, device: torch.device) -> list[Group]:
-    """The nodes of a tree in groups of like size, on the device."""
+class TreeGroups:
+    """The nodes of a tree in groups of like size, on a device."""
+
+    def __init__(self, tree: PrefixTree, device: torch.device) -> None:
+        self._groups = _grouped(tree, device)
+
+    def attend(
+        self,
+        query: torch.Tensor,
+        key: torch.Tensor,
+        value: torch.Tensor,
+        scaling: float,
+        window: int | None,
+        softcap: float | None,
+    ) -> torch.Tensor:
+        """As in `TreeLayout`; the heads of a query that share a key are stacked: keys and values need no copies."""
+        queries, keys, values = (each.transpose(0, 1) for each in (query, key, value))
+        result = queries.new_empty(*queries.shape[:2], values.shape[-1])
+        heads, times = keys.shape[1], queries.shape[1] // keys.shape[1]
+        for group in self._groups:
+            nodes, longest = group.query.shape
+            own, known = group.query.to(query.device), group.key.to(query.device)  # a model may lie on several devices
+            stacked = queries[own].view(nodes, longest, heads, times, -1).permute(0, 2, 3, 1, 4).flatten(2, 3)
+            seen = keys[known].transpose(1, 2), values[known].transpose(1, 2)
+            mask = group.mask(window, times, queries.dtype).to(query.device)
+            attended = _attend(stacked, *seen, mask, scaling, softcap).view(nodes, heads, times, longest, -1)
+            result[own] = attended.permute(0, 3, 1, 2, 4).flatten(2, 3)
+        return result
+
+
+def _grouped(tree: PrefixTree, device: torch.device) -> list[Group]:
     sizes = [(node.length, node.depth + node.length) for node in tree.nodes]
     found: list[list[int]] = []
     area = longest = furthest = 0
@@ -71,6 +125,22 @@ def _group(tree: PrefixTree, members: Sequence[int], device: torch.device) -> Gr
     return Group(query_, key_, seen_, reach_, {})
 
 
+def _attend(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    mask: torch.Tensor,
+    scaling: float,
+    softcap: float | None,
+) -> torch.Tensor:
+    """Softmax attention; torch's own where the scores are not capped."""
+    if softcap is None:
+        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
+    scores = query @ key.transpose(2, 3) * scaling
+    scores = softcap * torch.tanh(scores / softcap) + mask
+    return torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype) @ value
+
+
 def tree_attention(
     module: torch.nn.Module,
     query: torch.Tensor,
@@ -81,42 +151,16 @@ def tree_attention(
     sliding_window: int | None = None,
     softcap: float | None = None,
     *,
-    tree: Sequence[Group],
+    tree: TreeLayout,
     **other: Any,
 ) -> tuple[torch.Tensor, None]:
     """Transformers' attention interface for one packed sequence.
 
     `query` is (1, heads, tokens, size), `key` and `value` have as many heads or fewer; returns (1, tokens, heads,
-    size). The query heads that share a key head are stacked, so that keys and values need no copies of them.
+    size).
     """
-    queries, keys, values = (each[0].transpose(0, 1) for each in (query, key, value))
-    result = queries.new_empty(*queries.shape[:2], values.shape[-1])
-    heads, times = keys.shape[1], queries.shape[1] // keys.shape[1]
-    for group in tree:
-        nodes, longest = group.query.shape
-        own, known = group.query.to(query.device), group.key.to(query.device)  # a model may lie on several devices
-        stacked = queries[own].view(nodes, longest, heads, times, -1).permute(0, 2, 3, 1, 4).flatten(2, 3)
-        seen = keys[known].transpose(1, 2), values[known].transpose(1, 2)
-        mask = group.mask(sliding_window, times, queries.dtype).to(query.device)
-        attended = _attend(stacked, *seen, mask, scaling, softcap).view(nodes, heads, times, longest, -1)
-        result[own] = attended.permute(0, 3, 1, 2, 4).flatten(2, 3)
-    return result[None], None
-
-
-def _attend(
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    mask: torch.Tensor,
-    scaling: float | None,
-    softcap: float | None,
-) -> torch.Tensor:
-    """Softmax attention; torch's own where the scores are not capped (Gemma 2 caps them: cap · tanh(score / cap))."""
-    if softcap is None:
-        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=scaling)
-    scores = query @ key.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
-    scores = softcap * torch.tanh(scores / softcap) + mask
-    return torch.softmax(scores, dim=-1, dtype=torch.float32).to(query.dtype) @ value
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    return tree.attend(query[0], key[0], value[0], scale, sliding_window, softcap)[None], None
 
 
 AttentionInterface.register(NAME, tree_attention)
