@@ -25,7 +25,7 @@ class Run:
     masks: dict[int | None, torch.Tensor] = field(default_factory=dict)
 
     def mask(self, window: int | None, times: int, dtype: torch.dtype) -> torch.Tensor:
-        """What is added to the scores of the last keys; of shape (tokens · times, tokens), with a window (…, all keys).
+        """What is added to the scores of the last keys; of shape (times · tokens, tokens), with a window (…, all keys).
 
         Made once for all layers.
         """
@@ -35,7 +35,7 @@ class Run:
                 before = self.seen[:, None] - torch.arange(self.depth) >= window
                 hidden = torch.cat([before, hidden | (self.seen[:, None] - self.seen >= window)], dim=1)
             added = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, -torch.inf)
-            self.masks[window] = added.repeat_interleave(times, 0)
+            self.masks[window] = added.repeat(times, 1)
         return self.masks[window]
 
 
@@ -58,26 +58,26 @@ class TreeRuns:
         """As in `TreeLayout`.
 
         What a run's parents hold stands in a buffer up to its depth, since the runs before it were its parents' or
-        behind its parents. The heads of a query that share a key lie side by side, so that these need no copies.
+        behind its parents. The heads of a query that share a key are stacked: these need no copies.
         """
-        heads, tokens = key.shape[:2]
-        times = query.shape[0] // heads
-        queries = (query * scaling).view(heads, times, tokens, -1).transpose(1, 2).reshape(heads, tokens * times, -1)
+        heads, times = key.shape[0], query.shape[0] // key.shape[0]
         keys = key.new_empty(heads, self._deepest, key.shape[-1])
         values = value.new_empty(heads, self._deepest, value.shape[-1])
-        result = value.new_empty(heads, tokens * times, value.shape[-1])
+        result = value.new_empty(query.shape[1], query.shape[0], value.shape[-1])
         for run in self._runs:
             length = len(run.seen)
-            end, own = run.depth + length, slice(run.start * times, (run.start + length) * times)
-            keys[:, run.depth : end] = key[:, run.start : run.start + length]
-            values[:, run.depth : end] = value[:, run.start : run.start + length]
-            scores = torch.bmm(queries[:, own], keys[:, :end].transpose(1, 2))
+            own, end = slice(run.start, run.start + length), run.depth + length
+            keys[:, run.depth : end] = key[:, own] * scaling
+            values[:, run.depth : end] = value[:, own]
+            stacked = query[:, own].reshape(heads, times * length, -1)
+            scores = torch.bmm(stacked, keys[:, :end].transpose(1, 2))
             if softcap is not None:
                 scores = softcap * torch.tanh(scores / softcap)
             mask = run.mask(window, times, scores.dtype)
             scores[..., end - mask.shape[-1] :] += mask
-            result[:, own] = torch.bmm(torch.softmax(scores, dim=-1), values[:, :end])
-        return result.view(heads, tokens, times, -1).permute(1, 0, 2, 3).flatten(1, 2)
+            attended = torch.bmm(torch.softmax(scores, dim=-1), values[:, :end])
+            result[own] = attended.view(query.shape[0], length, -1).transpose(0, 1)
+        return result
 
 
 def _neighbours(tree: PrefixTree) -> Iterator[list[Node]]:
