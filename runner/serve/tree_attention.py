@@ -8,7 +8,7 @@ import torch
 from transformers import AttentionInterface
 
 from runner.serve.prefix_tree import PrefixTree
-from runner.serve.tree_runs import TreeRuns
+from runner.serve.tree_runs import Attention, TreeRuns
 
 NAME = "mtpa_tree"
 WASTE = 1.3  # padded cells of a score matrix, over those needed, that a group may have
@@ -19,19 +19,8 @@ FAR = 1 << 30
 class TreeLayout(Protocol):
     """How the tokens of a packed tree are attended."""
 
-    def attend(
-        self,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        scaling: float,
-        window: int | None,
-        softcap: float | None,
-    ) -> torch.Tensor:
-        """Softmax attention: `query` (heads, tokens, size), the others with as many heads or fewer.
-
-        Returns (tokens, heads, size). Scores are capped before they are masked: cap · tanh(score / cap).
-        """
+    def attend(self, asked: Attention) -> torch.Tensor:
+        """Softmax attention, of shape (tokens, heads, size)."""
         ...
 
 
@@ -70,26 +59,23 @@ class TreeGroups:
     def __init__(self, tree: PrefixTree, device: torch.device) -> None:
         self._groups = _grouped(tree, device)
 
-    def attend(
-        self,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
-        scaling: float,
-        window: int | None,
-        softcap: float | None,
-    ) -> torch.Tensor:
+    def attend(self, asked: Attention) -> torch.Tensor:
         """As in `TreeLayout`; the heads of a query that share a key are stacked: keys and values need no copies."""
-        queries, keys, values = (each.transpose(0, 1) for each in (query, key, value))
+        queries, keys, values = (each.transpose(0, 1) for each in (asked.query, asked.key, asked.value))
         result = queries.new_empty(*queries.shape[:2], values.shape[-1])
         heads, times = keys.shape[1], queries.shape[1] // keys.shape[1]
         for group in self._groups:
             nodes, longest = group.query.shape
-            own, known = group.query.to(query.device), group.key.to(query.device)  # a model may lie on several devices
+            own, known = (
+                group.query.to(queries.device),
+                group.key.to(queries.device),
+            )  # a model may lie on several devices
             stacked = queries[own].view(nodes, longest, heads, times, -1).permute(0, 2, 3, 1, 4).flatten(2, 3)
             seen = keys[known].transpose(1, 2), values[known].transpose(1, 2)
-            mask = group.mask(window, times, queries.dtype).to(query.device)
-            attended = _attend(stacked, *seen, mask, scaling, softcap).view(nodes, heads, times, longest, -1)
+            mask = group.mask(asked.window, times, queries.dtype).to(queries.device)
+            attended = _attend(stacked, *seen, mask, asked.scaling, asked.softcap).view(
+                nodes, heads, times, longest, -1
+            )
             result[own] = attended.permute(0, 3, 1, 2, 4).flatten(2, 3)
         return result
 
@@ -160,7 +146,7 @@ def tree_attention(
     size).
     """
     scale = query.shape[-1] ** -0.5 if scaling is None else scaling
-    return tree.attend(query[0], key[0], value[0], scale, sliding_window, softcap)[None], None
+    return tree.attend(Attention(query[0], key[0], value[0], scale, sliding_window, softcap))[None], None
 
 
 AttentionInterface.register(NAME, tree_attention)

@@ -1,5 +1,7 @@
 """Both layouts of a prefix tree give each token of each row what plain attention gives it."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -10,12 +12,29 @@ torch = pytest.importorskip("torch")
 
 from runner.serve.prefix_tree import PrefixTree, plan  # noqa: E402
 from runner.serve.tree_attention import TreeGroups, TreeLayout  # noqa: E402
-from runner.serve.tree_runs import LONGEST, TOGETHER, TreeRuns  # noqa: E402
+from runner.serve.tree_runs import LONGEST, TOGETHER, Attention, TreeRuns  # noqa: E402
 
 HEADS, KEY_HEADS, SIZE, SCALING = 6, 2, 4, 0.7
+
+
+def runs_on(cores: int) -> Callable[[PrefixTree], TreeLayout]:
+    """Runs that so many cores share."""
+
+    def made(tree: PrefixTree) -> TreeLayout:
+        before = torch.get_num_threads()
+        torch.set_num_threads(cores)
+        try:
+            return TreeRuns(tree)
+        finally:
+            torch.set_num_threads(before)
+
+    return made
+
+
 LAYOUTS: dict[str, Callable[[PrefixTree], TreeLayout]] = {
     "groups": lambda tree: TreeGroups(tree, torch.device("cpu")),
-    "runs": TreeRuns,
+    "runs": runs_on(1),
+    "runs on three cores": runs_on(3),
 }
 # what rows begin with, longer than a run; and many short endings
 ROWS = [[7] * LONGEST + [8] * (LONGEST + 3) + [number] * (1 + number % 30) for number in range(9, 40)]
@@ -42,7 +61,7 @@ def compare(layout: str, rows: list[list[int]], window: int | None, softcap: flo
     query, key, value = (
         torch.randn(each, len(tree.tokens), SIZE, generator=random) for each in (HEADS, *[KEY_HEADS] * 2)
     )
-    packed = LAYOUTS[layout](tree).attend(query, key, value, SCALING, window, softcap)
+    packed = LAYOUTS[layout](tree).attend(Attention(query, key, value, SCALING, window, softcap))
     for leaf in sorted(set(tree.leaves)):
         places = [place for node in tree.lineage(leaf) for place in tree.nodes[node].places]
         wanted = plain(query[:, places], key[:, places], value[:, places], window, softcap)
@@ -64,3 +83,19 @@ def test_long_beginnings_and_many_short_endings(layout: str, window: int | None,
 @settings(max_examples=30, deadline=None)
 def test_any_tree(layout: str, rows: list[list[int]], beginnings: list[int], window: int | None) -> None:
     compare(layout, [[2] * length + row for length, row in zip(beginnings, rows, strict=False)], window, None)
+
+
+def test_threads_of_one_core_leave_the_others_as_they_are() -> None:
+    """A thread that starts later than those of the layout still uses every core."""
+    script = """
+import threading, torch
+from runner.serve import tree_runs
+torch.set_num_threads(2)
+known = [tree_runs._pool(2).submit(torch.get_num_threads).result() for _ in range(4)]
+later = threading.Thread(target=lambda: known.append(torch.get_num_threads()))
+later.start()
+later.join()
+print(*known, torch.get_num_threads())
+"""
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["1"] * 4 + ["2", "2"]
