@@ -116,4 +116,4 @@ def key_fields(
 
 def without_surrogates(text: str) -> str:
     """The text with U+FFFD in the place of each half; whole pairs become the character that they stand for."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

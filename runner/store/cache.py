@@ -333,6 +333,8 @@ def as_stored(response: Response) -> Response:
     text = response.text and scrub(without_surrogates(response.text))
     letters, logliks = unpack(pack(response.letter_logprobs)), unpack(pack(response.logliks))
     finish = scrub(response.finish)
+    if (text, letters, logliks, finish) == (response.text, response.letter_logprobs, response.logliks, response.finish):
+        return response  # as most texts are
     return replace(response, text=text, letter_logprobs=letters, logliks=logliks, finish=finish)
 
 

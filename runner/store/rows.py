@@ -20,13 +20,17 @@ def insert(
     rows: Sequence[Sequence[Any]],
     conflict: str = "",
 ) -> None:
-    """Many rows in few statements: SQLite works outside the interpreter's lock for the length of a statement."""
+    """Many rows in few statements: SQLite works outside the interpreter's lock for the length of a statement.
+
+    Their numbers of rows are powers of two, so that the same few statements come again, which are prepared once.
+    """
     head = f"{verb} INTO {table} ({', '.join(columns)}) VALUES "
-    one = f"({', '.join('?' * len(columns))})"
-    for start in range(0, len(rows), ROWS_A_STATEMENT):
-        part = rows[start : start + ROWS_A_STATEMENT]
-        values = [value for row in part for value in row]
-        connection.execute(f"{head}{', '.join([one] * len(part))} {conflict}", values)
+    one, start = f"({', '.join('?' * len(columns))})", 0
+    while left := len(rows) - start:
+        count = min(ROWS_A_STATEMENT, 1 << (left.bit_length() - 1))
+        values = [value for row in rows[start : start + count] for value in row]
+        connection.execute(f"{head}{', '.join([one] * count)} {conflict}", values)
+        start += count
 
 
 def register(

@@ -1,8 +1,9 @@
 """What came back, read: which option a response chooses, by its text and by its probabilities."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from scoring.answers.elicited import read_elicited, stated_probabilities
@@ -114,9 +115,7 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
         return _elicited(item, order, response)
     by_text = by_probability = None
     if response.text is not None:
-        from scoring.answers.letters import read_letter  # its patterns take longest to compile
-
-        place = read_letter(response.text, [item.choices[option] for option in order])
+        place = _letter_reader()(response.text, [item.choices[option] for option in order])
         by_text = None if place is None else order[place]
     if response.letter_logprobs is not None:
         letters = _known_letters(response)
@@ -130,6 +129,14 @@ def choose(item: Item, order: Sequence[int], response: Response) -> Outcome:
     if by_text is None and by_probability is None:
         return no_answer(response)
     return Outcome("ok", by_text, by_probability)
+
+
+@cache
+def _letter_reader() -> Callable[[str, Sequence[str]], int | None]:
+    """`read_letter`, loaded when it is first wanted: its patterns take longest to compile."""
+    from scoring.answers.letters import read_letter
+
+    return read_letter
 
 
 def _elicited(item: Item, order: Sequence[int], response: Response) -> Outcome:

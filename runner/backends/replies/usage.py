@@ -56,7 +56,8 @@ def counted_usage(
     is output that was not counted among it, unless the cache's tokens explain it; more reasoning than output was
     counted beside it. Raises ValueError for counts that no answer has.
     """
-    if any(not 0 <= each < MOST_TOKENS for each in (prompt, output, total, reasoning, *cache) if each is not None):
+    named = [each for each in (prompt, output, total, reasoning, *cache) if each is not None]
+    if min(named) < 0 or max(named) >= MOST_TOKENS:
         raise ValueError("a count of tokens that no answer has")
     prompt, total = prompt or None, total or None
     if output is not None and reasoning > output:
@@ -72,7 +73,10 @@ def counted_usage(
 
 def _first(counts: Mapping[str, Any], *names: str) -> int | None:
     """The first of these counts that is there. Raises ValueError for what is no number."""
-    return next((int(value) for name in names if (value := counts.get(name)) is not None), None)
+    for name in names:
+        if (value := counts.get(name)) is not None:
+            return int(value)
+    return None
 
 
 def message_usage(usage: Mapping[str, Any] | None, said: bool, latency_ms: int) -> Usage:

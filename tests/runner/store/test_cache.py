@@ -203,3 +203,12 @@ def test_registering_is_idempotent_and_mutable_columns_follow(tmp_path: Path) ->
 def test_processes_may_make_the_file_at_the_same_moment(tmp_path: Path) -> None:
     for attempt in range(3):
         assert open_at_once(tmp_path / f"{attempt}" / "study.sqlite", 4) == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("count", [0, 1, 255, 256, 257, 1000])
+def test_any_number_of_rows_is_inserted_once_each_in_order(count: int) -> None:
+    connection = sqlite3.connect(":memory:")
+    connection.execute("CREATE TABLE pair (one, two)")
+    rows = [(number, -number) for number in range(count)]
+    insert(connection, "INSERT", "pair", ("one", "two"), rows)
+    assert connection.execute("SELECT one, two FROM pair ORDER BY rowid").fetchall() == rows
