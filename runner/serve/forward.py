@@ -14,7 +14,7 @@ from runner.serve.prefix_tree import WORTH, PrefixTree, plan
 from runner.serve.prompts import PromptRow, RowScores
 from runner.serve.tree_attention import NAME, laid_out
 
-CHUNK = 32  # rows of logits that are normalised at once, in float32
+CHUNK = 32  # rows of logits that are normalised at once, in float32: few enough for a processor's cache
 LENGTH_DEPENDENT = {"dynamic", "longrope"}  # positions that depend on the longest row of a batch
 SHARED_LAYERS = {"full_attention", "sliding_attention"}
 AGREEMENT = 0.05  # of the logits' own spread: rounding in bfloat16 stays under a fifth of it

@@ -66,17 +66,12 @@ class TreeGroups:
         heads, times = keys.shape[1], queries.shape[1] // keys.shape[1]
         for group in self._groups:
             nodes, longest = group.query.shape
-            own, known = (
-                group.query.to(queries.device),
-                group.key.to(queries.device),
-            )  # a model may lie on several devices
+            own, known = (each.to(queries.device) for each in (group.query, group.key))  # a model may lie on several
             stacked = queries[own].view(nodes, longest, heads, times, -1).permute(0, 2, 3, 1, 4).flatten(2, 3)
             seen = keys[known].transpose(1, 2), values[known].transpose(1, 2)
             mask = group.mask(asked.window, times, queries.dtype).to(queries.device)
-            attended = _attend(stacked, *seen, mask, asked.scaling, asked.softcap).view(
-                nodes, heads, times, longest, -1
-            )
-            result[own] = attended.permute(0, 3, 1, 2, 4).flatten(2, 3)
+            attended = _attend(stacked, *seen, mask, asked.scaling, asked.softcap)
+            result[own] = attended.view(nodes, heads, times, longest, -1).permute(0, 3, 1, 2, 4).flatten(2, 3)
         return result
 
 

@@ -19,7 +19,7 @@ TOGETHER = 64  # tokens up to which neighbouring leaves are one run: a call cost
 class Attention(NamedTuple):
     """What a layer attends: `query` (heads, tokens, size), the others with as many heads or fewer.
 
-    Of a `window`, tokens see no further back; scores are capped before they are masked: cap · tanh(score / cap).
+    Of a `window`, tokens see no further back; scores are capped (Gemma 2's are: cap · tanh(score / cap)), then masked.
     """
 
     query: torch.Tensor
